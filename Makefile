@@ -1,0 +1,51 @@
+# Set-up, checks and the shipped examples. `make help` lists what there is.
+
+PYTHON ?= python3
+MIRROR ?=
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test check format schema wheel bench-nusax clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+quickstart: .venv/quickstart  ## install, then train and report a first small classifier
+	$(BIN)/lowres run recipes/quickstart.yaml
+
+test: .venv/dev  ## run the tests; MIRROR=folder lets those on published data run too
+	LOWRES_MIRROR=$(MIRROR) $(BIN)/python -m pytest -q
+
+check: .venv/dev  ## lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev  ## put the code into its one format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: .venv/dev  ## write docs/recipe.schema.json anew
+	$(BIN)/lowres schema > docs/recipe.schema.json
+
+bench-nusax: .venv/quickstart  ## NusaX sentiment, three seeds (about an hour on two cores)
+	$(BIN)/python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml $(MIRROR_OPTION)
+
+wheel: .venv/dev  ## build the package
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:  ## remove everything that make made
+	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/quickstart: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[quickstart]'
+	touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[dev]'
+	touch $@ .venv/quickstart

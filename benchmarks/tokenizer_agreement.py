@@ -1,0 +1,66 @@
+"""Does the starter's rebuilt tokenizer cut text as the original does?
+
+    python benchmarks/tokenizer_agreement.py --reference FOLDER --data FOLDER
+
+FOLDER of the reference holds the original tokenizer.json of multilingual-e5-small; every text file below the data folder is
+compared line by line, after NFC and the collapsing of white space, which lowres does to all text.
+"""
+
+import lzma
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+from transformers import AutoTokenizer
+
+from lowres.data.sources import cache_folder
+from lowres.models.starter import build_starter
+
+SUFFIXES = {".tsv", ".csv", ".txt", ".xz", ".md", ".json", ".jsonl"}
+BATCH = 2000
+
+
+@click.command()
+@click.option("--reference", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
+def main(reference: Path, data: Path) -> None:
+    """Compare, print the lines that differ, end with the counts."""
+    original = AutoTokenizer.from_pretrained(str(reference))
+    rebuilt = AutoTokenizer.from_pretrained(str(build_starter("starter:encoder", cache_folder())))
+    lines = pieces = different = 0
+    for batch in batches(data):
+        expected, found = original(batch)["input_ids"], rebuilt(batch)["input_ids"]
+        lines += len(batch)
+        pieces += sum(map(len, expected))
+        for text, one, other in zip(batch, expected, found, strict=True):
+            if one != other:
+                different += 1
+                if different <= 20:
+                    click.echo(f"differs: {text[:200]!r}")
+    click.echo(f"{lines:,} different lines, {pieces:,} pieces: {lines - different:,} equal, {different:,} not")
+
+
+def batches(folder: Path) -> Iterator[list[str]]:
+    """Distinct lines, NFC and with single spaces."""
+    seen: set[int] = set()
+    batch: list[str] = []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.suffix not in SUFFIXES:
+            continue
+        opener = lzma.open if path.suffix == ".xz" else open
+        with opener(path, "rt", encoding="utf-8", newline="\n") as file:
+            for line in file:
+                text = " ".join(unicodedata.normalize("NFC", line).split())
+                if text and hash(text) not in seen:
+                    seen.add(hash(text))
+                    batch.append(text)
+                if len(batch) == BATCH:
+                    yield batch
+                    batch = []
+    if batch:
+        yield batch
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""python -m lowres"""
+
+from lowres.cli import main
+
+main()

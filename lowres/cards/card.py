@@ -1,0 +1,168 @@
+"""The card format, and finding a card by name.
+
+A card is Markdown: YAML front matter in the terms of Hugging Face data-set cards, with a `lowres` section that a loader
+needs, then the data statement in prose.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+import lowres
+from lowres.errors import CardError, Problem, RecipeError, nearest
+from lowres.recipe.strict import parse, read_text
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class CardFile(_Part):
+    """One file, or all files that a pattern names in a package.
+
+    The sha256 of a pattern is that of the lines “sha256  path” of its files, sorted by path.
+    """
+
+    path: str = Field(min_length=1, description="below the source of the card; ** and * in a package")
+    sha256: Digest
+
+
+class Source(_Part):
+    """Where the files come from: just one of url, package and folder."""
+
+    url: str | None = Field(None, pattern=r"^https://.*/$", description="folder at one commit, with / at its end")
+    package: str | None = Field(None, description="Python package that ships the files")
+    version: str | None = Field(None, description="its version")
+    extra: str | None = Field(None, description="extra of lowres that installs it")
+    folder: str | None = Field(None, description="folder beside the card")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Source":
+        if sum(value is not None for value in (self.url, self.package, self.folder)) != 1:
+            raise ValueError("a source is just one of url, package, folder")
+        if (self.package is None) != (self.version is None):
+            raise ValueError("a package needs its version")
+        return self
+
+
+class Subset(_Part):
+    """A part of the data in one language."""
+
+    language: str = Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$")
+    files: dict[Literal["train", "dev", "test", "all"], CardFile]
+
+
+class CardColumns(_Part):
+    """Which columns hold what; `group` is equal for translations of one another, `id` names a row."""
+
+    text: str = "text"
+    label: str = "label"
+    id: str | None = None
+    group: str | None = None
+
+
+class HashSplit(_Part):
+    """Splits by the sha256 of a column, in percent of the possible values; the rest is test."""
+
+    by: str
+    train: int = Field(ge=1, le=98)
+    dev: int = Field(ge=1, le=98)
+
+
+class Loader(_Part):
+    """What lowres needs to know."""
+
+    homepage: str
+    citation: str
+    provenance: str
+    consent: str
+    contact: str
+    redistribute: Literal["yes", "no", "ask"]
+    known_problems: list[str]
+    labels: list[str] | None = None
+    columns: CardColumns = CardColumns()
+    format: Literal["tsv", "csv", "jsonl", "parquet", "text", "gettext"]
+    source: Source
+    split: HashSplit | None = None
+    subsets: dict[str, Subset] = Field(min_length=1)
+
+
+class Card(_Part):
+    """A data card. `name` and `folder` say where it was found; `statement` is its prose."""
+
+    name: str
+    folder: Path
+    pretty_name: str
+    language: list[str]
+    license: str
+    task_categories: list[str]
+    lowres: Loader
+    statement: str
+
+
+def read_card(name: str, near: Path) -> Card:
+    """The card of that name or path. Raises CardError where there is none or it is not one.
+
+    Looked for: the path as given, beside the recipe and in its data_cards/, then among the shipped cards.
+    """
+    path = _find(name, near)
+    try:
+        text = read_text(path)
+        front, body = _front_matter(text, path)
+        document = parse(front, str(path), first_line=2)
+    except RecipeError as error:
+        raise CardError(*error.problems) from error
+    if document.problems:
+        raise CardError(*document.problems)
+    extra = {"name": path.stem, "folder": path.parent, "statement": body.strip()}
+    try:
+        return Card.model_validate({**document.data, **extra})
+    except ValidationError as error:
+        problems = []
+        for details in error.errors():
+            where = tuple(part for part in details["loc"])
+            while where and where not in document.places:
+                where = where[:-1]
+            line, column = document.places.get(where, (1, 1))
+            key = ".".join(map(str, details["loc"]))
+            problems.append(
+                Problem(f"{path}:{line}:{column}", f"{key}: {details['msg']}", "see data_cards/nusax-sentiment.md")
+            )
+        raise CardError(*problems) from error
+
+
+def available_cards() -> tuple[str, ...]:
+    """Names of the shipped cards."""
+    return tuple(sorted({path.stem for folder in _shipped() for path in folder.glob("*.md") if path.stem != "README"}))
+
+
+def _shipped() -> list[Path]:
+    package = Path(lowres.__file__).parent
+    return [folder for folder in (package.parent / "data_cards", package / "data_cards") if folder.is_dir()]
+
+
+def _find(name: str, near: Path) -> Path:
+    if name.endswith(".md"):
+        for path in (near / name, Path(name)):
+            if path.exists():
+                return path
+        raise CardError(
+            Problem("data.card", f"there is no card file “{name}”", "paths are taken from the recipe's folder")
+        )
+    for folder in (near, near / "data_cards", *_shipped()):
+        if (folder / f"{name}.md").exists():
+            return folder / f"{name}.md"
+    known = available_cards()
+    hint = "; ".join(filter(None, [nearest(name, known), f"shipped cards: {', '.join(known)}"]))
+    raise CardError(Problem("data.card", f"there is no card “{name}”", hint))
+
+
+def _front_matter(text: str, path: Path) -> tuple[str, str]:
+    lines = text.split("\n")
+    if lines[0].strip() != "---" or "---" not in [line.strip() for line in lines[1:]]:
+        raise CardError(Problem(f"{path}:1", "a card begins with YAML between two lines of ---"))
+    end = next(number for number, line in enumerate(lines[1:], start=1) if line.strip() == "---")
+    return "\n".join(lines[1:end]), "\n".join(lines[end + 1 :])

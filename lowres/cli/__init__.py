@@ -1,0 +1,46 @@
+"""The command line: one file per family of verbs, and the only place that prints.
+
+Nothing heavy is imported before a command needs it.
+"""
+
+import sys
+
+import rich_click as click
+
+from lowres.cli.answering import predict, report
+from lowres.cli.making import check, run, schema
+
+COMMANDS = (run, check, predict, report, schema)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="lowres", prog_name="lowres")
+def lowres() -> None:
+    """Adapt multilingual language models to languages with almost no data.
+
+    Start with:  lowres run recipes/quickstart.yaml
+    """
+
+
+for command in COMMANDS:
+    lowres.add_command(command)
+
+
+def main() -> None:
+    """Run a command: exit 0 done, 2 the user's input is at fault, 1 our bug, 130 interrupted."""
+    from lowres.errors import LowresError
+
+    try:
+        lowres.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nstopped; what is in the run folder says how far it came", err=True)
+        sys.exit(130)
+    except LowresError as error:
+        from lowres.cli.text import clean
+
+        for problem in error.problems:
+            click.echo(clean(str(problem)), err=True)
+        sys.exit(2)

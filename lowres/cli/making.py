@@ -1,0 +1,156 @@
+"""run, check, schema: from a recipe."""
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import rich_click as click
+
+if TYPE_CHECKING:
+    from lowres.evaluation.record import Record
+    from lowres.planning import Options
+
+recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
+mirror_option = click.option(
+    "--mirror", "mirrors", multiple=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder to look for data files in, by hash; may be given several times. A USB stick will do.",
+)  # fmt: skip
+cache_option = click.option(
+    "--cache", type=click.Path(path_type=Path, file_okay=False), help="Folder for downloads and starters."
+)
+offline_option = click.option("--offline", is_flag=True, help="Never use the network.")
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
+)
+threads_option = click.option("--threads", type=click.IntRange(1), help="Processor cores to use; all by default.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+
+
+def machine_options(
+    cache: Path | None, mirrors: tuple[Path, ...], offline: bool, device: str, threads: int | None
+) -> "Options":
+    """Command-line options as the library takes them."""
+    from lowres.data.sources import Places, cache_folder
+    from lowres.planning import Options
+
+    return Options(Places(cache or cache_folder(), mirrors, offline), device, threads)
+
+
+@click.command()
+@recipe_argument
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the run; runs/<recipe>-<time> by default.",
+)
+@mirror_option
+@cache_option
+@offline_option
+@device_option
+@threads_option
+@json_option
+def run(
+    recipe: Path, out: Path | None, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, device: str,
+    threads: int | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Carry out a recipe: train, evaluate, report."""
+    from lowres.recipe import open_recipe
+
+    file = open_recipe(recipe)  # refused before the seconds that heavy libraries take to load
+    options = machine_options(cache, mirrors, offline, device, threads)
+
+    from lowres.cli.terminal import Watcher, quiet_libraries
+    from lowres.running import run as run_recipe
+    from lowres.running import silent
+
+    quiet_libraries()
+    if as_json:
+        click.echo(run_recipe(file, out, options=options, notify=silent).record.model_dump_json(indent=1))
+        return
+    with Watcher() as watcher:
+        watcher.say(f"{file.recipe.name}  ({file.path})")
+        finished = run_recipe(file, out, options=options, notify=watcher)
+    for line in summary(finished.record):
+        watcher.say(line)
+    watcher.say(f"report: {finished.folder / 'report.html'}")
+    watcher.say(f'try it: lowres predict {finished.folder} "…"')
+
+
+def summary(record: "Record") -> list[str]:
+    """The result in a few lines: headline with interval, baselines, verdict."""
+    rows = [(record.recipe.name, record.scores), *((baseline.name, baseline.scores) for baseline in record.baselines)]
+    width = max(len(name) for name, _ in rows)
+    lines = [""]
+    for name, scores in rows:
+        for score in scores:
+            if score.name == record.headline and score.language is None and score.label is None:
+                interval = f"[{score.low:.1f}, {score.high:.1f}]"
+                lines.append(
+                    f"  {name:<{width}}  {score.name} {score.value:5.1f}  {score.confidence:.0%} interval {interval}"
+                )
+    if record.transfer:
+        lines.append(f"  {record.transfer.verdict}: {record.transfer.why}")
+    if record.cost:
+        seconds = ", ".join(f"{name} {value:.0f} s" for name, value in record.cost.seconds.items())
+        lines.append(f"  {seconds}; peak memory {record.cost.peak_memory_gib:.1f} GiB")
+    return [*lines, ""]
+
+
+@click.command()
+@recipe_argument
+@mirror_option
+@cache_option
+@offline_option
+@device_option
+@threads_option
+@json_option
+def check(
+    recipe: Path,
+    mirrors: tuple[Path, ...],
+    cache: Path | None,
+    offline: bool,
+    device: str,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Validate a recipe and plan it: data, licence, memory, time. Trains nothing."""
+    from lowres.data.corpus import SPLITS
+    from lowres.planning import estimate_seconds, prepare, read_data
+    from lowres.recipe import open_recipe
+
+    file = open_recipe(recipe)
+    options = machine_options(cache, mirrors, offline, device, threads)
+    plan = prepare(file, options, build=False)
+    corpus = read_data(file, options)
+    facts = {
+        "recipe": file.recipe.name,
+        "data": corpus.name,
+        "licence": corpus.licence,
+        "languages": list(corpus.languages),
+        "rows": {split: len(corpus.split(split)) for split in SPLITS},
+        "base": plan.checkpoint.name,
+        "method": file.recipe.method.kind,
+        "device": f"{plan.machine.device}: {plan.machine.name}",
+        "precision": plan.precision,
+        "memory_gib_at_most": round(plan.memory_gib, 1),
+        "minutes_at_most": round(estimate_seconds(plan, corpus) / 60, 1),
+        "findings": [finding.what for finding in (*plan.findings, *corpus.findings)],
+    }
+    if as_json:
+        click.echo(json_format.dumps(facts, ensure_ascii=False, indent=1))
+        return
+    for key, value in facts.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        shown = "\n".join(str(item) for item in shown) if key == "findings" and isinstance(shown, list) else shown
+        shown = " ".join(shown) if isinstance(shown, list) else str(shown)
+        for number, line in enumerate(shown.splitlines()):
+            click.echo(f"{key.replace('_', ' ') if not number else '':<20}{line}")
+    click.echo("\nready: lowres run " + str(recipe))
+
+
+@click.command()
+def schema() -> None:
+    """Print the recipe's JSON Schema, for editors."""
+    from lowres.recipe import schema_text
+
+    click.echo(schema_text(), nl=False)

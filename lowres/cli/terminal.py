@@ -1,0 +1,102 @@
+"""What goes to the terminal: clean text, progress, plain lines where there is no terminal."""
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from lowres.cli.text import clean
+from lowres.evaluation.record import Record
+from lowres.recording import peak_memory_gib
+from lowres.running import Event, Stage
+from lowres.training.loop import Step
+
+STAGES = {
+    "plan": "planning",
+    "data": "reading the data",
+    "base": "loading the base",
+    "training": "training",
+    "n-grams": "fitting the n-gram classifier",
+    "evaluation": "scoring the test split",
+    "baselines": "baselines on the same rows",
+    "report": "writing the report",
+}
+PLAIN_LINES = 20
+
+
+class _Facts(ProgressColumn):
+    """Loss, score on dev, speed and memory, as they stand."""
+
+    def render(self, task: Task) -> Text:
+        return Text(str(task.fields.get("facts", "")))
+
+
+class Watcher:
+    """Shows a run: a live bar on a terminal, else a plain line now and then."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=False, highlight=False)
+        self.live = self.console.is_terminal
+        self.progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), _Facts(), TimeRemainingColumn(),
+            console=self.console, transient=True,
+        )  # fmt: skip
+        self.task = self.progress.add_task("training", total=None, visible=False, facts="")
+        self.dev: float | None = None
+
+    def __enter__(self) -> "Watcher":
+        if self.live:
+            self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live:
+            self.progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Stage):
+            self.say(f"{STAGES.get(event.name, event.name)} …")
+            self.progress.update(self.task, visible=event.name == "training")
+        elif isinstance(event, Step):
+            self.step(event)
+        elif isinstance(event, Record):
+            self.progress.update(self.task, visible=False)
+
+    def step(self, step: Step) -> None:
+        """One update: move the bar, or print a line at every score and twenty times between."""
+        if step.dev is not None:
+            self.dev = step.dev
+        dev = f"  dev {self.dev:.1f}" if self.dev is not None else ""
+        speed = step.examples / max(step.seconds, 1e-9)
+        facts = (
+            f"epoch {step.epoch:.1f}  loss {step.loss:.3f}{dev}  {speed:.1f} examples/s  {peak_memory_gib():.1f} GiB"
+        )
+        if self.live:
+            self.progress.update(self.task, total=step.updates, completed=step.update, facts=facts)
+            if step.dev is not None:
+                mark = "  best so far" if step.best else ""
+                self.say(f"  epoch {step.epoch:.1f}  loss {step.loss:.3f}  dev {step.dev:.1f}{mark}")
+        elif step.dev is not None or step.update % max(1, step.updates // PLAIN_LINES) == 0:
+            left = step.seconds / step.update * (step.updates - step.update)
+            self.say(f"  update {step.update}/{step.updates}  {facts}  {left:.0f} s left")
+
+    def say(self, line: str) -> None:
+        """A line of plain text; nothing in it is markup."""
+        self.console.print(Text(clean(line)), soft_wrap=True)
+
+
+def quiet_libraries() -> None:
+    """Silence what the libraries say that no user can act on. Only the command line does this."""
+    import logging
+    import warnings
+
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|accelerate)\b.*")
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"(peft|torch)\b.*")

@@ -1,0 +1,1 @@
+"""From a card, files or the hub to a Corpus."""

@@ -1,0 +1,1 @@
+"""Scores with intervals, comparisons, baselines and the transfer verdict."""

@@ -1,0 +1,208 @@
+"""The record of a run: every fact, one schema, from which the report is a pure function."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from lowres.evaluation.scores import Fact, Score
+
+RECORD_VERSION = 1
+Status = Literal["running", "done", "interrupted", "failed"]
+
+
+class FindingFact(Fact):
+    """Something worth knowing that stopped nothing."""
+
+    level: Literal["note", "warning"]
+    what: str
+    where: str = ""
+
+
+class RecipeFacts(Fact):
+    """Which recipe was run: its exact text and sha256."""
+
+    name: str
+    description: str = ""
+    path: str
+    text: str
+    sha256: str
+
+
+class PlanFacts(Fact):
+    """How the recipe was carried out on this machine."""
+
+    task: str
+    base: str
+    architecture: str
+    method: str
+    device: str
+    precision: str
+    threads: int
+    micro_batch_tokens: int
+    findings: list[FindingFact] = []
+
+
+class FileFacts(Fact):
+    """Rows of one file, counted in and out: read = kept + empty + outside."""
+
+    name: str
+    sha256: str
+    read: int
+    empty: int
+    outside: int
+    kept: int
+
+
+class DataFacts(Fact):
+    """What the run read. `rows` and `labels` are per split; `labels` counts rows by label."""
+
+    name: str
+    licence: str
+    citation: str = ""
+    homepage: str = ""
+    fingerprint: str
+    languages: list[str]
+    rows: dict[str, dict[str, int]]
+    labels: dict[str, dict[str, int]]
+    files: list[FileFacts]
+    findings: list[FindingFact] = []
+
+
+class Fertility(Fact):
+    """How the tokenizer cuts text: pieces per whitespace word, share of unknown pieces and of cut-off rows (0–1)."""
+
+    language: str
+    split: str
+    pieces_per_word: float
+    unknown: float
+    truncated: float
+
+
+class VocabularyFacts(Fact):
+    """Size of the base's vocabulary and how well it fits the data."""
+
+    pieces: int
+    used: int
+    fertility: list[Fertility]
+
+
+class StepFacts(Fact):
+    """One point of the learning curve. `dev` is the headline score (0–100) where dev was scored."""
+
+    update: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    seconds: float
+    dev: float | None = None
+
+
+class TrainingFacts(Fact):
+    """What training took and gave. Seconds exclude the scoring of dev, which is counted apart."""
+
+    updates: int
+    examples: int
+    tokens: int
+    seconds: float
+    seconds_on_dev: float
+    tokens_per_second: float
+    peak_memory_gib: float
+    best_update: int
+    best_dev: float
+    stopped_early: bool
+    trained_parameters: int
+    total_parameters: int
+    steps: list[StepFacts]
+
+
+class Confusion(Fact):
+    """Counts of test rows: `counts[true][predicted]`, in the order of `labels`."""
+
+    labels: list[str]
+    counts: list[list[int]]
+
+
+class Baseline(Fact):
+    """A simple method trained and scored on the same rows.
+
+    `part` marks a part of the run itself, such as its encoder alone: shown, but no rival.
+    """
+
+    name: str
+    description: str
+    seconds: float
+    scores: list[Score]
+    part: bool = False
+
+
+class Comparison(Fact):
+    """The run against something else on the same rows: difference in the headline score, paired."""
+
+    against: str
+    score: str
+    difference: float
+    low: float
+    high: float
+    confidence: float
+    p: float
+    test: str
+    language: str | None = None
+
+
+class Transfer(Fact):
+    """Did starting from the base help? The comparison with the best baseline, in words."""
+
+    verdict: Literal["helps", "no clear difference", "hurts", "not tested"]
+    why: str
+
+
+class Example(Fact):
+    """One test row as the model saw it; `confidence` is the probability of the prediction (0–1)."""
+
+    id: str
+    language: str
+    text: str
+    reference: str
+    prediction: str
+    confidence: float
+
+
+class CostFacts(Fact):
+    """Seconds by stage and the peak resident memory of the whole process."""
+
+    seconds: dict[str, float]
+    peak_memory_gib: float
+
+
+class Environment(Fact):
+    """The machine and the versions of what ran."""
+
+    python: str
+    platform: str
+    processor: str
+    cores: int
+    memory_gib: float
+    versions: dict[str, str]
+    finished: str = Field(description="UTC, ISO 8601")
+
+
+class Record(Fact):
+    """Every fact of a run. Sections are None until their stage has ended."""
+
+    record: int = RECORD_VERSION
+    status: Status
+    recipe: RecipeFacts
+    plan: PlanFacts | None = None
+    data: DataFacts | None = None
+    vocabulary: VocabularyFacts | None = None
+    training: TrainingFacts | None = None
+    headline: str = "macro-F1"
+    scores: list[Score] = []
+    confusion: Confusion | None = None
+    baselines: list[Baseline] = []
+    comparisons: list[Comparison] = []
+    transfer: Transfer | None = None
+    examples: list[Example] = []
+    cost: CostFacts | None = None
+    environment: Environment | None = None
+    error: str = ""

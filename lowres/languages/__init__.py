@@ -1,0 +1,6 @@
+"""Languages by tag, and text in one Unicode form."""
+
+from lowres.languages.tags import Language, language
+from lowres.languages.text import normalise
+
+__all__ = ["Language", "language", "normalise"]

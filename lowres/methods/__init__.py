@@ -1,0 +1,26 @@
+"""What is trained: one file per method, one table of all of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from lowres.methods import full, lora
+from lowres.models.architectures import Architecture
+from lowres.recipe.sections import Method
+
+
+@dataclass(frozen=True)
+class Technique:
+    """The verbs of a method: mark what trains in an encoder, save just that, put it back."""
+
+    apply: Callable[[nn.Module, Method, Architecture], nn.Module]
+    save: Callable[[nn.Module, Path, str], None]
+    restore: Callable[[nn.Module, Path], nn.Module]
+
+
+TECHNIQUES: Mapping[str, Technique] = {
+    "lora": Technique(lora.apply, lora.save, lora.restore),
+    "full": Technique(full.apply, full.save, full.restore),
+}

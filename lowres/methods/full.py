@@ -1,0 +1,28 @@
+"""Every weight of the encoder is trained."""
+
+from pathlib import Path
+
+from safetensors.torch import load_model, save_model
+from torch import nn
+
+from lowres.models.architectures import Architecture
+from lowres.recipe.sections import Method
+
+WEIGHTS = "encoder.safetensors"
+
+
+def apply(encoder: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
+    """Leave all weights trainable."""
+    return encoder.requires_grad_(True)
+
+
+def save(encoder: nn.Module, folder: Path, base: str) -> None:
+    """Write every weight; the base's config still describes them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_model(encoder, str(folder / WEIGHTS), metadata={"base": base})
+
+
+def restore(encoder: nn.Module, folder: Path) -> nn.Module:
+    """The encoder with the saved weights."""
+    load_model(encoder, str(folder / WEIGHTS))
+    return encoder

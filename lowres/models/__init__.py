@@ -1,0 +1,1 @@
+"""Bases: facts per architecture, starters, finding and loading; the classifier and its n-gram partner."""

@@ -1,0 +1,157 @@
+"""Finding a base: its folder and the facts of its config.json, without loading a weight. Imports nothing heavy."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lowres.errors import ModelError, Problem, nearest
+from lowres.models.architectures import ARCHITECTURES, Architecture, architecture
+from lowres.models.starter import STARTERS, build_starter
+
+READ = ("*.json", "*.safetensors", "*.model", "*.txt")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A base on disk. `parameters` counts weights, embeddings included; `positions` is the longest text in pieces."""
+
+    name: str
+    folder: Path
+    architecture: Architecture
+    hidden_size: int
+    layers: int
+    pieces: int
+    positions: int
+    parameters: int
+    pooling: Literal["mean", "first"]
+    prefix: str = ""
+    revision: str | None = None
+
+    def sha256(self) -> str:
+        """Digest over the weight and tokenizer files, by name."""
+        digest = hashlib.sha256()
+        for path in sorted(
+            [*self.folder.glob("*.safetensors"), *self.folder.glob("tokenizer.json"), *self.folder.glob("*.model")]
+        ):
+            digest.update(path.name.encode() + b"\0" + file_sha256(path).encode() + b"\n")
+        return digest.hexdigest()
+
+
+def find_base(
+    name: str, revision: str | None, *, cache: Path, near: Path, offline: bool, build: bool = True
+) -> Checkpoint:
+    """A starter, a folder (absolute, or beside the recipe, or in the current folder), or owner/name on the hub.
+
+    A starter is built on first use, unless `build` is False: then only its facts are given. Raises ModelError saying what was looked for and what to do.
+    """
+    if name.startswith("starter:"):
+        if name not in STARTERS:
+            possible = ", ".join(STARTERS)
+            raise ModelError(
+                Problem("base.name", f"there is no “{name}”", nearest(name, STARTERS) or f"starters: {possible}")
+            )
+        return _starter(name, cache, build=build)
+    for folder in (near / name, Path(name)):
+        if folder.is_dir():
+            return describe(name, folder)
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return describe(name, _from_hub(name, revision, offline), revision)
+    raise ModelError(
+        Problem(
+            "base.name",
+            f"there is no folder “{name}”",
+            "name a folder, owner/name on the Hugging Face hub, or starter:encoder",
+        )
+    )
+
+
+def _starter(name: str, cache: Path, *, build: bool) -> Checkpoint:
+    starter = STARTERS[name]
+    return Checkpoint(
+        name=name,
+        folder=build_starter(name, cache) if build else starter.folder(name, cache),
+        architecture=ARCHITECTURES[starter.model_type],
+        hidden_size=starter.hidden_size,
+        layers=starter.layers,
+        pieces=starter.pieces,
+        positions=starter.positions,
+        parameters=starter.parameters,
+        pooling=starter.pooling,
+        prefix=starter.prefix,
+    )
+
+
+def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint:
+    """The facts of a checkpoint folder. Raises ModelError where it is not one that is read safely."""
+    config_file = folder / "config.json"
+    if not config_file.exists():
+        raise ModelError(Problem(str(folder), "has no config.json", "a base is a folder that save_pretrained wrote"))
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        found = ", ".join(path.name for path in sorted(folder.glob("*.bin"))) or "none"
+        raise ModelError(
+            Problem(
+                str(folder),
+                f"has no .safetensors weights (others: {found})",
+                "save the model with safe_serialization=True",
+            )
+        )
+    config = json.loads(config_file.read_text(encoding="utf-8"))
+    family = architecture(str(config.get("model_type")), str(config_file))
+    width = int(config.get("hidden_size") or config.get("d_model") or 0)
+    return Checkpoint(
+        name=name,
+        folder=folder,
+        architecture=family,
+        hidden_size=width,
+        layers=int(config.get("num_hidden_layers") or config.get("num_layers") or config.get("encoder_layers") or 0),
+        pieces=int(config["vocab_size"]),
+        positions=int(config.get("max_position_embeddings", 10_000)) - family.position_offset,
+        parameters=sum(_parameters(path) for path in weights),
+        pooling=family.pooling,
+        revision=revision,
+    )
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _parameters(path: Path) -> int:
+    """Weights in a safetensors file, from its header (8 bytes of length, then JSON) alone."""
+    with path.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    total = 0
+    for name, tensor in header.items():
+        if name != "__metadata__":
+            size = 1
+            for length in tensor["shape"]:
+                size *= length
+            total += size
+    return total
+
+
+def _from_hub(name: str, revision: str | None, offline: bool) -> Path:
+    if revision is None:
+        raise ModelError(
+            Problem(
+                "base.revision",
+                f"{name} is on the hub, where names can be moved",
+                "pin it: base.revision, the 40 digits of a commit",
+            )
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(name, revision=revision, allow_patterns=list(READ), local_files_only=offline)
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        hint = "run once without --offline" if offline else "is the network up, the name right and the model public?"
+        raise ModelError(
+            Problem("base.name", f"{name} at {revision[:12]} cannot be fetched from the hub: {error}", hint)
+        ) from error
+    return Path(folder)

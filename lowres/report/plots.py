@@ -1,0 +1,199 @@
+"""Small drawings in SVG: sharp, coloured by the page's style sheet, and readable at any width.
+
+Positions are percentages of the width, so that lines stretch with the page while letters and marks do not.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+
+from lowres.evaluation.record import StepFacts
+from lowres.report.text import interval, number, visible, whole
+
+Mark = Literal["circle", "diamond", "square", "triangle"]
+# Shape as well as colour tells the systems apart.
+_MARKS: dict[Mark, Markup] = {
+    "circle": Markup('<circle r="4.5"/>'),
+    "diamond": Markup('<path d="M0-5.5L5.5 0L0 5.5L-5.5 0Z"/>'),
+    "square": Markup('<path d="M-4-4H4V4H-4Z"/>'),
+    "triangle": Markup('<path d="M0-5L5 4H-5Z"/>'),
+}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A linear scale; ticks lie within `low` and `high`."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def percent(self, value: float) -> str:
+        """Where a value stands, in percent of the width."""
+        return f"{100 * (value - self.low) / (self.high - self.low):.2f}%"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value with its interval. `system` names it for the reader."""
+
+    system: str
+    value: float
+    low: float
+    high: float
+    mark: Mark
+
+
+def axis(values: Sequence[float], *, steps: int = 5, floor: float = -math.inf, ceiling: float = math.inf) -> Axis:
+    """A scale with round ticks that holds all values, within floor and ceiling."""
+    low, high = min(values), max(values)
+    if high - low < 1e-9:
+        low, high = low - 1, high + 1
+    rough = (high - low) / steps
+    unit = 10 ** math.floor(math.log10(rough))
+    step = next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    ticks = [i * step for i in range(first, last + 1) if floor - 1e-9 <= i * step <= ceiling + 1e-9]
+    return Axis(min(low, ticks[0]), max(high, ticks[-1]), tuple(ticks))
+
+
+def scale(axis: Axis) -> Markup:
+    """The ticks' numbers, to stand over a column of `whiskers`."""
+    digits = _digits(axis.ticks)
+    texts = [
+        Markup('<text x="{}" y="12" text-anchor="middle">{}</text>').format(axis.percent(tick), number(tick, digits))
+        for tick in axis.ticks
+    ]
+    return Markup('<svg class="scale" height="16" aria-hidden="true">{}</svg>').format(Markup().join(texts))
+
+
+def whiskers(points: Sequence[Point], axis: Axis) -> Markup:
+    """One row of a dot-and-whisker plot: a mark for each value on a line as long as its interval.
+
+    It fills the cell it stands in, so that the grid lines of all rows join.
+    """
+    words = "; ".join(f"{visible(p.system)} {number(p.value)}, interval {interval(p.low, p.high)}" for p in points)
+    grid = [
+        Markup('<line class="grid" x1="{x}" x2="{x}" y1="0" y2="100%"/>').format(x=axis.percent(tick))
+        for tick in axis.ticks
+    ]
+    marks = []
+    for place, point in enumerate(points):
+        y = 14 * place - 7 * (len(points) - 1)  # around the middle of the row
+        marks.append(
+            Markup('<g class="{}"><line class="whisker" x1="{}" x2="{}" y1="{y}" y2="{y}"/>{}</g>').format(
+                point.mark, axis.percent(point.low), axis.percent(point.high), _mark(point, axis, y), y=y
+            )
+        )
+    return Markup(
+        '<svg class="track" role="img" aria-label="{words}"><title>{words}</title>{}'
+        '<svg y="50%" overflow="visible">{}</svg></svg>'
+    ).format(Markup().join(grid), Markup().join(marks), words=words)
+
+
+def sign(mark: Mark) -> Markup:
+    """A mark by itself, for names in tables and keys."""
+    return Markup('<svg class="sign {}" viewBox="-8 -8 16 16" aria-hidden="true">{}</svg>').format(mark, _MARKS[mark])
+
+
+def _mark(point: Point, axis: Axis, y: int) -> Markup:
+    return Markup('<svg x="{}" y="{}" overflow="visible">{}</svg>').format(
+        axis.percent(point.value), y, _MARKS[point.mark]
+    )
+
+
+def learning_curve(steps: Sequence[StepFacts], best: int, score: str) -> Markup:
+    """Loss and dev score by update, one above the other; the best dev score is marked."""
+    span = axis([0, max(step.update for step in steps)], steps=6)
+    losses = [(float(step.update), step.loss) for step in steps if math.isfinite(step.loss)]
+    scored = [(float(step.update), step.dev) for step in steps if step.dev is not None]
+    panels = []
+    if len(losses) > 1:
+        panels.append(_panel("Training loss", losses, span, axis([0.0, *(y for _, y in losses)], steps=3), None))
+    if len(scored) > 1:
+        values = [y for _, y in scored]
+        panels.append(_panel(f"{score} on dev", scored, span, axis(values, steps=3, floor=0, ceiling=100), best))
+    return Markup().join(panels)
+
+
+def _panel(name: str, points: Sequence[tuple[float, float]], across: Axis, up: Axis, best: int | None) -> Markup:
+    height = 150
+    name = visible(name)
+    words = f"{name}: from {number(points[0][1], 2)} at update {points[0][0]:.0f} to {number(points[-1][1], 2)}"
+    if best is not None:
+        words += f"; best {number(max(y for _, y in points), 2)} at update {best}"
+    return Markup(
+        '<div class="panel"><p class="name">{}</p><svg class="chart" height="{}" role="img" aria-label="{words}">'
+        "<title>{words}</title>{}{}{}{}</svg></div>"
+    ).format(
+        name,
+        height,
+        _grid(up, height),
+        _updates(across, height),
+        _line(points, across, up, height),
+        _dots(points, across, up, height, best),
+        words=words,
+    )
+
+
+def _line(points: Sequence[tuple[float, float]], across: Axis, up: Axis, height: int) -> Markup:
+    path = " ".join(
+        f"{1000 * (x - across.low) / (across.high - across.low):.1f},{_height(y, up, height):.1f}" for x, y in points
+    )
+    return Markup(
+        '<svg width="100%" height="{h}" viewBox="0 0 1000 {h}" preserveAspectRatio="none" overflow="visible">'
+        '<polyline class="curve" points="{}" vector-effect="non-scaling-stroke"/></svg>'
+    ).format(path, h=height)
+
+
+def _dots(points: Sequence[tuple[float, float]], across: Axis, up: Axis, height: int, best: int | None) -> Markup:
+    if best is None:
+        return Markup()
+    parts = []
+    for x, y in points:
+        at = across.percent(x), f"{_height(y, up, height):.1f}"
+        parts.append(Markup('<circle class="dot" cx="{}" cy="{}" r="3"/>').format(*at))
+        if x == best:
+            late = x > across.low + 0.7 * (across.high - across.low)
+            parts.append(Markup('<circle class="best" cx="{}" cy="{}" r="7"/>').format(*at))
+            parts.append(
+                Markup(
+                    '<svg x="{}" y="{}" overflow="visible"><text x="{}" y="-13" text-anchor="{}">{}</text></svg>'
+                ).format(
+                    *at, "6" if late else "-6", "end" if late else "start", f"best {number(y)}, update {whole(best)}"
+                )
+            )
+    return Markup().join(parts)
+
+
+def _grid(up: Axis, height: int) -> Markup:
+    digits = _digits(up.ticks)
+    return Markup().join(
+        Markup(
+            '<line class="grid" x1="0" x2="100%" y1="{y}" y2="{y}"/>'
+            '<svg y="{y}" overflow="visible"><text x="-8" y="4" text-anchor="end">{}</text></svg>'
+        ).format(number(tick, digits), y=f"{_height(tick, up, height):.1f}")
+        for tick in up.ticks
+    )
+
+
+def _updates(across: Axis, height: int) -> Markup:
+    texts = [
+        Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
+            across.percent(tick), height + 18, whole(round(tick))
+        )
+        for tick in across.ticks
+    ]
+    return Markup().join(texts)
+
+
+def _height(value: float, up: Axis, height: int) -> float:
+    return height * (up.high - value) / (up.high - up.low)
+
+
+def _digits(ticks: Sequence[float]) -> int:
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else 1.0
+    return max(0, -math.floor(math.log10(step) + 1e-9))

@@ -1,0 +1,105 @@
+"""Text from data and users, made fit to be shown: nothing invisible acts on the page."""
+
+import unicodedata
+
+from lowres.errors import LowresError
+from lowres.languages import Language, language
+from lowres.languages.tags import RIGHT_TO_LEFT
+
+# Joiners are letters' business (Persian, Indic scripts, emoji); the zero-width space and the soft hyphen only allow
+# breaks. All other format characters (bidi controls, tags, marks of byte order) are shown by their number.
+_KEPT = frozenset("\n\t\u200b\u200c\u200d\u00ad")
+_SPECIAL = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+
+
+def visible(text: str) -> str:
+    """`text` with control, bidi and other invisible characters replaced by visible signs.
+
+    Line feeds, tabs, joiners (U+200C, U+200D) and break opportunities stay as they are.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_sign(letter) if unicodedata.category(letter) in _SPECIAL else letter for letter in text)
+
+
+def _sign(letter: str) -> str:
+    code = ord(letter)
+    if letter in _KEPT or _part_of_letters(code):
+        return letter
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+
+
+def _part_of_letters(code: int) -> bool:
+    """Arabic, Syriac and Kaithi number signs and Egyptian joiners: format characters that are drawn or join signs."""
+    return code in (0x6DD, 0x70F, 0x110BD, 0x110CD, 0x8E2) or 0x600 <= code <= 0x605 or 0x13430 <= code <= 0x1343F
+
+
+def number(value: float, digits: int = 1, *, sign: bool = False) -> str:
+    """A number with a true minus sign; minus nought is nought. With `sign`, a plus sign before positive numbers."""
+    rounded = round(value, digits) + 0.0
+    return f"{rounded:{'+' if sign and rounded else ''}.{digits}f}".replace("-", "−")
+
+
+def whole(value: int) -> str:
+    """A whole number with its thousands apart: 4 800."""
+    return f"{value:,}".replace(",", "\u202f").replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """A share of 0–1 as a whole percentage; shares that are small but not nought say so."""
+    rounded = round(100 * share)
+    if rounded == 0 and share > 0:
+        return "< 1\u202f%"
+    if rounded == 100 and share < 1:
+        return "> 99\u202f%"
+    return f"{rounded}\u202f%"
+
+
+def interval(low: float, high: float, *, sign: bool = False) -> str:
+    """The bounds of an interval: 76.0–84.2, or −0.4 to +5.7 where signs matter."""
+    if sign:
+        return f"{number(low, sign=True)} to {number(high, sign=True)}"
+    return f"{number(low)}–{number(high)}" if low >= 0 else f"{number(low)} to {number(high)}"
+
+
+def p_number(p: float) -> str:
+    """A p value for a column of a table: 0.012, or < 0.001."""
+    if p < 0.001:
+        return "< 0.001"
+    return f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+
+
+def p_value(p: float) -> str:
+    """A p value for a sentence: p = 0.012, or p < 0.001."""
+    found = p_number(p)
+    return f"p {found}" if found.startswith("<") else f"p = {found}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 0.4 s, 12 s, 4 min 12 s, 2 h 5 min."""
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{whole(hours)} h {minutes} min" if minutes else f"{whole(hours)} h"
+
+
+def listing(words: list[str], most: int = 3) -> str:
+    """a, b and c – or, beyond `most`, the first ones and how many more there are."""
+    if len(words) < 2:
+        return "".join(words)
+    shown = words if len(words) <= most else [*words[: most - 1], f"{len(words) - most + 1} more"]
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def speech(tag: str) -> Language:
+    """The language of a tag; one that is not known names itself, and its script still gives the direction."""
+    try:
+        return language(tag)
+    except LowresError:
+        script = tag.partition("-")[2]
+        return Language(tag, tag, script, "rtl" if script in RIGHT_TO_LEFT else "ltr")

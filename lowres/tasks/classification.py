@@ -1,0 +1,97 @@
+"""Classification: how texts become pieces, what is minimised, how labels are read off."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from lowres.data.corpus import Row
+from lowres.evaluation.classification import headline
+from lowres.languages.text import normalise
+from lowres.models.classifier import Classifier
+from lowres.training.batches import sorted_batches
+
+SCORING_TOKENS = 4096
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Text to pieces, the same way in training, evaluation and use."""
+
+    tokenizer: PreTrainedTokenizerBase
+    prefix: str
+    max_pieces: int
+
+    def pieces(self, texts: Sequence[str]) -> list[list[int]]:
+        """Piece ids of each text with the special pieces, cut at `max_pieces`."""
+        inputs = [self.prefix + normalise(text) for text in texts]
+        if not inputs:
+            return []
+        encoded = self.tokenizer(inputs, truncation=True, max_length=self.max_pieces, return_attention_mask=False)
+        return [list(ids) for ids in encoded["input_ids"]]
+
+    def batch(self, pieces: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+        """Ids and mask, both int64 of shape (batch, longest)."""
+        longest = max(len(ids) for ids in pieces)
+        pad = self.tokenizer.pad_token_id
+        ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in pieces], device=device)
+        mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in pieces], device=device)
+        return ids, mask
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The label a model gives a text, and the probability (0–1) of every label."""
+
+    text: str
+    label: str
+    probabilities: dict[str, float]
+
+
+def probabilities(
+    model: Classifier, encoder: Encoder, pieces: Sequence[Sequence[int]], accelerator: Accelerator
+) -> NDArray[np.float32]:
+    """Probability of each label for each text, float32 of shape (texts, labels)."""
+    model.eval()
+    result = np.zeros((len(pieces), model.head.out_features), dtype=np.float32)
+    with torch.inference_mode(), accelerator.autocast():
+        for rows in sorted_batches([len(ids) for ids in pieces], SCORING_TOKENS):
+            ids, mask = encoder.batch([pieces[row] for row in rows], accelerator.device)
+            result[rows] = model(ids, mask).float().softmax(-1).cpu().numpy()
+    return result
+
+
+class ClassificationObjective:
+    """Cross-entropy on train, macro-F1 (averaged over languages) on dev."""
+
+    def __init__(
+        self, model: Classifier, encoder: Encoder, labels: Sequence[str], train: Sequence[Row], dev: Sequence[Row],
+        accelerator: Accelerator, label_smoothing: float,
+    ) -> None:  # fmt: skip
+        self.model, self.encoder, self.labels = model, encoder, tuple(labels)
+        self.accelerator = accelerator
+        self.train, self.dev = train, dev
+        self.pieces = encoder.pieces([row.fields["text"] for row in train])
+        self.dev_pieces = encoder.pieces([row.fields["text"] for row in dev])
+        self.lengths = [len(ids) for ids in self.pieces]
+        self.answers = [self.labels.index(row.fields["label"]) for row in train]
+        self.cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+
+    def loss(self, rows: Sequence[int]) -> Tensor:
+        """Mean cross-entropy of these training rows."""
+        ids, mask = self.encoder.batch([self.pieces[row] for row in rows], self.accelerator.device)
+        answers = torch.tensor([self.answers[row] for row in rows], device=self.accelerator.device)
+        with self.accelerator.autocast():
+            logits = self.model(ids, mask)
+        return self.cross_entropy(logits.float(), answers)  # type: ignore[no-any-return]
+
+    def score(self) -> float:
+        """Macro-F1 on dev, 0–100."""
+        chosen = probabilities(self.model, self.encoder, self.dev_pieces, self.accelerator).argmax(1)
+        predicted = [self.labels[index] for index in chosen]
+        return headline(self.dev, predicted, self.labels)

@@ -1,0 +1,1 @@
+"""From a model and an objective to the weights that did best on dev."""

@@ -1,0 +1,39 @@
+"""Which rows go together: batches of texts of like length, within a budget of padded tokens."""
+
+import random
+from collections.abc import Sequence
+
+
+def plan_batches(lengths: Sequence[int], budget: int, seed: int, epoch: int) -> list[list[int]]:
+    """Row numbers in batches whose padded size, rows × longest row, stays within `budget` tokens.
+
+    A pure function of its arguments, so that a run can be repeated and taken up again. Lengths are jittered before
+    sorting: neighbours differ from epoch to epoch while little padding is added. Every row is in just one batch; a row
+    longer than the budget is a batch by itself.
+    """
+    shuffle = random.Random(seed * 1_000_003 + epoch)
+    order = list(range(len(lengths)))
+    shuffle.shuffle(order)
+    jittered = {row: lengths[row] * (1 + 0.2 * shuffle.random()) for row in order}
+    order.sort(key=jittered.__getitem__)
+    batches = _fill(order, lengths, budget)
+    shuffle.shuffle(batches)
+    return batches
+
+
+def sorted_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Row numbers in batches for scoring: longest first, so that running out of memory shows at once."""
+    order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
+    return _fill(order, lengths, budget)
+
+
+def _fill(order: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
+    batches: list[list[int]] = []
+    longest = 0
+    for row in order:
+        longest = max(longest, lengths[row])
+        if not batches or longest * (len(batches[-1]) + 1) > budget:
+            batches.append([])
+            longest = lengths[row]
+        batches[-1].append(row)
+    return batches

@@ -1,0 +1,172 @@
+"""The training loop: a generator of steps that knows nothing of tasks, files or terminals."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from lowres.errors import Problem, TrainingError
+from lowres.recipe.sections import Training
+from lowres.training.batches import plan_batches
+
+
+class Objective(Protocol):
+    """What a task gives the loop: how long its rows are, their loss, and a score to choose by."""
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Tokens of each training row."""
+
+    def loss(self, rows: Sequence[int]) -> Tensor:
+        """Mean loss of these training rows, a scalar with a gradient."""
+
+    def score(self) -> float:
+        """Headline score on dev, 0–100, higher is better."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One update. `dev` is set where dev was scored; `best` says that no earlier score was higher.
+
+    `seconds` is training time so far without the scoring of dev; `examples` and `tokens` count from the start.
+    """
+
+    update: int
+    updates: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    examples: int
+    tokens: int
+    seconds: float
+    seconds_on_dev: float
+    dev: float | None = None
+    best: bool = False
+    stopped: bool = False
+
+
+def train(
+    model: nn.Module, objective: Objective, settings: Training, *, accelerator: Accelerator, micro_batch_tokens: int
+) -> Iterator[Step]:
+    """Fit the trainable weights of `model`; when the generator ends, it holds the weights that scored best on dev.
+
+    AdamW (Loshchilov and Hutter 2019) with linear warm-up and decay and clipped gradients. A batch larger than
+    `micro_batch_tokens` is passed through in parts whose gradients are added. Raises TrainingError as soon as a loss
+    is not finite.
+    """
+    schedule = [
+        plan_batches(objective.lengths, settings.batch_tokens, settings.seed, epoch) for epoch in range(settings.epochs)
+    ]
+    updates = sum(len(batches) for batches in schedule)
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.learning_rate)
+    warmup = max(1, round(settings.warmup * updates))
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: _share(done, warmup, updates))
+    optimizer = accelerator.prepare(optimizer)
+    best = Best(model)
+    started, on_dev = time.monotonic(), 0.0
+    update = examples = tokens = 0
+    for epoch, batches in enumerate(schedule):
+        marks = _evaluation_marks(len(batches), settings.evaluations_per_epoch)
+        for number, rows in enumerate(batches, start=1):
+            learning_rate = float(rate.get_last_lr()[0])
+            loss = _update(
+                model, objective, rows, optimizer, weights, settings.clip, accelerator, micro_batch_tokens, update
+            )
+            rate.step()
+            update, examples = update + 1, examples + len(rows)
+            tokens += sum(objective.lengths[row] for row in rows)
+            dev = None
+            if number in marks:
+                asked = time.monotonic()
+                dev = objective.score()
+                on_dev += time.monotonic() - asked
+                best.consider(dev, update)
+            stop = best.since >= settings.patience
+            yield Step(
+                update=update, updates=updates, epoch=epoch + number / len(batches), loss=loss, learning_rate=learning_rate,
+                examples=examples, tokens=tokens, seconds=time.monotonic() - started - on_dev, seconds_on_dev=on_dev,
+                dev=dev, best=dev is not None and best.update == update, stopped=stop and update < updates,
+            )  # fmt: skip
+            if stop:
+                best.restore()
+                return
+    best.restore()
+
+
+class Best:
+    """The trainable weights that scored highest on dev so far."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self.score, self.update, self.since = model, -math.inf, 0, 0
+        self.weights: dict[str, Tensor] = {}
+
+    def consider(self, score: float, update: int) -> None:
+        """Keep the present weights if `score` is higher than all before."""
+        self.since += 1
+        if score > self.score:
+            self.score, self.update, self.since = score, update, 0
+            self.weights = {
+                name: weight.detach().to("cpu", copy=True)
+                for name, weight in self.model.named_parameters()
+                if weight.requires_grad
+            }
+
+    def restore(self) -> None:
+        """Put the kept weights back into the model."""
+        with torch.no_grad():
+            for name, weight in self.model.named_parameters():
+                if name in self.weights:
+                    weight.copy_(self.weights[name])
+
+
+def _update(
+    model: nn.Module, objective: Objective, rows: Sequence[int], optimizer: torch.optim.Optimizer, weights: list[nn.Parameter],
+    clip: float, accelerator: Accelerator, micro_batch_tokens: int, update: int,
+) -> float:  # fmt: skip
+    model.train()
+    total = 0.0
+    for part in _parts(rows, objective.lengths, micro_batch_tokens):
+        loss = objective.loss(part) * (len(part) / len(rows))
+        total += float(loss.detach())
+        if not math.isfinite(total):
+            raise TrainingError(
+                Problem(
+                    f"update {update + 1}",
+                    "the loss is not a finite number",
+                    "halve training.learning_rate and run again",
+                )
+            )
+        accelerator.backward(loss)
+    accelerator.clip_grad_norm_(weights, clip)
+    optimizer.step()
+    optimizer.zero_grad()
+    return total
+
+
+def _groups(model: nn.Module, decay: float) -> list[dict[str, object]]:
+    """Biases and norms are not decayed."""
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    return [
+        {"params": [weight for weight in trained if weight.ndim > 1], "weight_decay": decay},
+        {"params": [weight for weight in trained if weight.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _share(done: int, warmup: int, updates: int) -> float:
+    """Share of the peak learning rate after `done` updates."""
+    return min((done + 1) / warmup, max(0.0, (updates - done) / max(1, updates - warmup)), 1.0)
+
+
+def _evaluation_marks(batches: int, times: int) -> set[int]:
+    return {max(1, round(batches * (part + 1) / times)) for part in range(times)}
+
+
+def _parts(rows: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
+    size = max(1, budget // max(lengths[row] for row in rows))
+    return [list(rows[start : start + size]) for start in range(0, len(rows), size)]

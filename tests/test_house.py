@@ -1,0 +1,115 @@
+"""The house rules that a machine can check: arrows point one way, light doors stay light, nothing prints."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import lowres
+
+HOUSE = Path(lowres.__file__).parent
+# Each room may import only from floors below its own (earlier lines), and from its own files.
+FLOORS = (
+    ("errors",),
+    ("languages",),
+    ("recipe",),
+    ("cards",),
+    ("data",),
+    ("models",),
+    ("methods",),
+    ("training",),
+    ("evaluation",),
+    ("tasks", "report"),
+    ("planning",),
+    ("recording", "runs"),
+    ("running",),
+    ("cli",),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+FORBIDDEN_NAMES = {"utils", "common", "helpers", "core", "base", "misc"}
+HEAVY = ("torch", "transformers", "peft", "datasets", "pandas", "accelerate")
+
+
+def room_of(path: Path) -> str:
+    """The room a file stands in: its folder, or its own name."""
+    return path.relative_to(HOUSE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Rooms of the house that a file imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("lowres.")}
+    return found
+
+
+def test_imports_point_one_way() -> None:
+    arrows = []
+    for path in sorted(HOUSE.rglob("*.py")):
+        room = room_of(path)
+        if room.startswith("__"):
+            continue
+        for other in imported_rooms(path) - {room}:
+            if FLOOR[other] >= FLOOR[room]:
+                arrows.append(f"{path.relative_to(HOUSE)} → {other}")
+    assert not arrows, "these imports point up or sideways:\n" + "\n".join(arrows)
+
+
+def test_files_have_names_and_a_size() -> None:
+    files = sorted(HOUSE.rglob("*.py"))
+    assert not [path for path in files if path.stem in FORBIDDEN_NAMES]
+    long = {str(path.relative_to(HOUSE)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert not {name: lines for name, lines in long.items() if lines > 400}
+
+
+def test_no_module_swallows_every_exception() -> None:
+    sinners = [
+        f"{path.relative_to(HOUSE)}:{node.lineno}"
+        for path in HOUSE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
+    ]
+    assert not sinners
+
+
+def loaded_after(code: str) -> set[str]:
+    """Heavy packages in memory after running `code` in a fresh process."""
+    script = f"{code}\nimport sys\nprint('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    return set(answer.stdout.rsplit("LOADED", 1)[1].split())
+
+
+def test_help_loads_nothing_heavy_and_is_quick() -> None:
+    code = (
+        "import time; begun = time.perf_counter()\n"
+        "from click.testing import CliRunner\n"
+        "import lowres.cli\n"
+        "answer = CliRunner().invoke(lowres.cli.lowres, ['--help'])\n"
+        "assert answer.exit_code == 0 and 'run' in answer.output\n"
+        "import sys; assert 'pydantic' not in sys.modules and 'numpy' not in sys.modules\n"
+    )
+    assert not loaded_after(code)
+    quickest = min(_seconds([sys.executable, "-m", "lowres", "--help"]) for _ in range(5))
+    assert quickest < 0.4, f"lowres --help took {quickest:.2f} s"
+
+
+def test_reading_and_checking_a_recipe_loads_nothing_heavy() -> None:
+    recipe = HOUSE.parent / "recipes" / "quickstart.yaml"
+    assert not loaded_after(f"import lowres; lowres.load_recipe({str(recipe)!r})")
+    assert not loaded_after(
+        f"from lowres.cli import lowres\nlowres.main(['check', {str(recipe)!r}], standalone_mode=False)"
+    )
+
+
+def _seconds(command: list[str]) -> float:
+    import time
+
+    begun = time.perf_counter()
+    subprocess.run(command, capture_output=True, check=True, timeout=60)
+    return time.perf_counter() - begun

@@ -1,0 +1,412 @@
+"""The page: complete, safe against every text it shows, the same on paper, whole without any part of the record."""
+
+import random
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from lowres.data.corpus import Row
+from lowres.evaluation.baselines import majority
+from lowres.evaluation.classification import classification_scores, confusion
+from lowres.evaluation.comparison import compare, transfer_verdict
+from lowres.evaluation.record import (
+    Baseline,
+    CostFacts,
+    DataFacts,
+    Environment,
+    Example,
+    Fertility,
+    FileFacts,
+    FindingFact,
+    PlanFacts,
+    RecipeFacts,
+    Record,
+    StepFacts,
+    TrainingFacts,
+    VocabularyFacts,
+)
+from lowres.report import render
+from lowres.report.plots import axis
+from lowres.report.text import duration, interval, listing, number, p_value, percent, visible, whole
+
+LABELS = ["negative", "neutral", "positive"]
+SHA = "0123456789abcdef" * 4
+VOID = {"meta", "link", "br", "img", "input", "hr"}
+
+
+def sample(tags: list[str], labels: list[str] = LABELS, texts: int = 240, right: float = 0.8) -> Record:
+    """A finished run over `texts` parallel texts per language; where labels are tags, the label is the language."""
+    dice = random.Random(1)
+    truth = [dice.choice(labels) for _ in range(texts)]
+    rows = [
+        Row(f"{tag}-{i}", str(i), tag, {"text": f"kalimaik {i}", "label": tag if tag in labels else truth[i]})
+        for tag in tags
+        for i in range(texts)
+    ]
+    references, languages, groups = zip(*((r.fields["label"], r.language, r.group) for r in rows), strict=True)
+
+    def said(share: float) -> list[str]:
+        return [label if dice.random() < share else dice.choice(labels) for label in references]
+
+    ours = said(right)
+    options: Any = {"confidence": 0.95, "resamples": 200, "seed": 13}
+    runs = {"majority class": list(majority(rows, rows).predictions), "TF-IDF + logistic regression": said(right - 0.2)}
+    baselines, comparisons = [], []
+    for name, theirs in runs.items():
+        scores = classification_scores(references, theirs, languages, labels, groups=groups, split="test", **options)
+        baselines.append(Baseline(name=name, description=f"how {name} works", seconds=1.5, scores=scores))
+        comparisons += compare(references, ours, theirs, languages, groups, labels, against=name, **options)
+    counts = dict(Counter(references))
+    return Record(
+        status="done",
+        recipe=RecipeFacts(
+            name="Feelings", description="What is felt?", path="somewhere/deep/feelings.yaml",
+            text="lowres: 1\nname: Feelings\n", sha256=SHA,
+        ),
+        plan=PlanFacts(
+            task="classification", base="starter:encoder", architecture="bert", method="lora", device="cpu",
+            precision="fp32", threads=2, micro_batch_tokens=1536,
+            findings=[FindingFact(level="note", what="no GPU here")],
+        ),
+        data=DataFacts(
+            name="feelings-data", licence="CC-BY-SA-4.0", citation="Somebody 2026. A book.",
+            homepage="https://example.org/x",
+            fingerprint="f" * 64, languages=tags,
+            rows={split: dict.fromkeys(tags, texts) for split in ("train", "dev", "test")},
+            labels=dict.fromkeys(("train", "dev", "test"), counts),
+            files=[FileFacts(name="train.csv", sha256=SHA, read=1234, empty=1, outside=2, kept=1231)],
+            findings=[FindingFact(level="warning", what="2 rows of train are in test", where="train.csv:7")],
+        ),
+        vocabulary=VocabularyFacts(
+            pieces=37_102, used=9_821,
+            fertility=[
+                Fertility(language=tag, split=split, pieces_per_word=1.53, unknown=0.0004, truncated=0)
+                for tag in tags for split in ("train", "dev")
+            ],
+        ),
+        training=TrainingFacts(
+            updates=100, examples=2000, tokens=50_000, seconds=252, seconds_on_dev=8.2, tokens_per_second=198.4,
+            peak_memory_gib=1.2, best_update=75, best_dev=81.26, stopped_early=True, trained_parameters=1_000,
+            total_parameters=100_000,
+            steps=[
+                StepFacts(
+                    update=update, epoch=update / 50, loss=2 / update, learning_rate=1e-4, seconds=float(update),
+                    dev={25: 60.0, 50: 75.5, 75: 81.26, 100: 80.0}.get(update),
+                )
+                for update in range(1, 101)
+            ],
+        ),
+        scores=classification_scores(references, ours, languages, labels, groups=groups, split="test", **options),
+        confusion=confusion(references, ours, labels),
+        baselines=baselines,
+        comparisons=comparisons,
+        transfer=transfer_verdict(comparisons),
+        examples=[
+            Example(
+                id="w1", language=tags[0], text="Lamak bana!", confidence=0.97,
+                reference=labels[0], prediction=labels[-1],
+            ),
+            Example(
+                id="r1", language=tags[-1], text="Indak lamak.", confidence=0.61,
+                reference=labels[0], prediction=labels[0],
+            ),
+        ],
+        cost=CostFacts(seconds={"training": 260.2, "evaluation": 4.0}, peak_memory_gib=1.4),
+        environment=Environment(
+            python="3.11.9", platform="Linux", processor="a processor", cores=2, memory_gib=7.7,
+            versions={"torch": "2.13.0"}, finished="2026-11-21T06:50:12+00:00",
+        ),
+    )  # fmt: skip
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page; complains about tags that do not close in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.open: list[str] = []
+        self.feed(html)
+        assert not self.open, f"not closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def headings(self) -> list[str]:
+        return [attributes["id"] or "" for tag, attributes in self.tags if tag == "section"]
+
+
+ONE, SEVERAL = sample(["min-Latn"]), sample(["min-Latn", "ind-Latn", "jav-Latn"])
+
+
+def test_the_first_sentences_tell_the_result() -> None:
+    score, gain = ONE.scores[0], ONE.comparisons[1]
+    text = Page(render(ONE)).text
+    assert (
+        f"On 240 test texts in Minangkabau, the model’s macro-F1 is {score.value:.1f} out of 100 "
+        f"(95 % interval {score.low:.1f}–{score.high:.1f})."
+    ) in text
+    assert f"The best baseline, TF-IDF + logistic regression, reaches {ONE.baselines[1].scores[0].value:.1f}:" in text
+    assert (
+        f"the model is better by {gain.difference:.1f} (interval +{gain.low:.1f} to +{gain.high:.1f}, p < 0.001)"
+        in text
+    )
+
+
+def test_the_verdict_does_not_claim_what_could_be_chance_and_says_when_the_model_is_worse() -> None:
+    def told(difference: float, low: float, high: float, p: float) -> str:
+        changed = ONE.comparisons[1].model_copy(update={"difference": difference, "low": low, "high": high, "p": p})
+        return Page(render(ONE.model_copy(update={"comparisons": [ONE.comparisons[0], changed]}))).text
+
+    assert "the difference of +1.0 could be chance (interval −0.5 to +2.5, p = 0.20)" in told(1.0, -0.5, 2.5, 0.2)
+    assert "the model is worse by 4.0 (interval −6.0 to −2.0, p = 0.002)" in told(-4.0, -6.0, -2.0, 0.002)
+
+
+def test_a_part_of_the_model_is_shown_but_is_no_rival() -> None:
+    score = ONE.scores[0]
+    part = Baseline(name="encoder alone", description="without the rest", seconds=0, scores=ONE.scores, part=True)
+    gain = ONE.comparisons[0].model_copy(
+        update={"against": "encoder alone", "difference": 0.0, "low": -1.0, "high": 1.0}
+    )
+    both = {"baselines": [part, *ONE.baselines], "comparisons": [gain, *ONE.comparisons]}
+    text = Page(render(ONE.model_copy(update=both))).text
+    assert "The best baseline, TF-IDF + logistic regression, reaches" in text
+    assert f"encoder alone without the rest {score.value:.1f}" in re.sub(
+        r"encoder alone \d\S*, interval \S+ ", "", text
+    )
+
+
+def test_sections_stand_in_order() -> None:
+    rest = ["labels", "examples", "data", "vocabulary", "training", "reproduce"]
+    assert Page(render(ONE)).headings() == ["scores", *rest]
+    assert Page(render(SEVERAL)).headings() == ["scores", "languages", *rest]
+
+
+def test_facts_of_every_section_are_on_the_page() -> None:
+    text = Page(render(ONE)).text
+    for fact in (
+        "Feelings", "2026-11-21", "CC-BY-SA-4.0", "Somebody 2026. A book.", "2 rows of train are in test",
+        "train.csv:7", "1 234", "how majority class works", "no GPU here", "1.53", "9 821 of its 37 102",
+        "update 75", "best 81.3, update 75", "1 000 of 100 000 (1 %)", "4 min 20 s", "Lamak bana!", "97 % sure",
+        "lowres run feelings.yaml", "name: Feelings", "f" * 64, "torch 2.13.0", ONE.scores[0].signature,
+        "Paired approximate randomisation", "stopped early",
+    ):  # fmt: skip
+        assert fact in text, fact
+    assert "somewhere/deep" not in text
+
+
+def test_every_language_has_a_row_with_its_scores() -> None:
+    page = Page(render(SEVERAL))
+    table = page.text.partition("Language by language")[2].partition("Which labels")[0]
+    values = [s.value for s in SEVERAL.scores if s.language and s.label is None and s.name == "macro-F1"]
+    for name, value in zip(("Minangkabau", "Indonesian", "Javanese"), values, strict=True):
+        assert re.search(rf"{name} \S+ .*?{value:.1f}", table)
+    assert table.count("better") >= 3
+    assert "the model’s average macro-F1" in page.text
+
+
+def test_language_identification_names_its_labels() -> None:
+    tags = ["min-Latn", "ind-Latn", "jav-Latn"]
+    record = sample(tags, tags)
+    page = Page(render(record))
+    assert "languages" not in page.headings()
+    assert re.search(r"Javanese jav-Latn .* 240", page.text.partition("Which labels")[2])
+    assert "average" not in page.text.partition("How good")[0]
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["plan", "data", "vocabulary", "training", "confusion", "transfer", "cost", "environment"],
+)
+def test_a_missing_part_leaves_the_rest_whole(missing: str) -> None:
+    text = Page(render(SEVERAL.model_copy(update={missing: None}))).text
+    assert "Do it again" in text and "None" not in text and "macro-F1 is" in text
+
+
+@pytest.mark.parametrize("missing", ["scores", "baselines", "comparisons", "examples"])
+def test_an_empty_part_leaves_the_rest_whole(missing: str) -> None:
+    text = Page(render(SEVERAL.model_copy(update={missing: []}))).text
+    assert "Do it again" in text and "None" not in text
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
+def test_an_unfinished_run_says_so_before_all_else(status: Any) -> None:
+    record = Record(status=status, recipe=ONE.recipe, error="the loss is not a number at update 7")
+    page = Page(render(record))
+    assert page.headings() == ["reproduce"]
+    assert page.text.index(status) < page.text.index("Do it again")
+    assert "the loss is not a number at update 7" in page.text
+    assert ("div", {"class": "status", "role": "alert"}) in page.tags
+    assert 'role="alert"' not in render(ONE)
+
+
+def test_a_model_that_always_says_the_same_and_a_small_test_set_are_pointed_out() -> None:
+    record = sample(["min-Latn"], texts=60).model_copy(
+        update={"confusion": confusion(["negative", "neutral"] * 30, ["neutral"] * 60, LABELS)}
+    )
+    text = Page(render(record)).text
+    assert "Only 60 test texts" in text
+    assert "The model gives every text the same label, “neutral”" in text
+    assert "Take care" not in Page(render(ONE)).text
+
+
+EVIL = "</style></svg><script>alert(1)</script><img src=x onerror=alert(1)>\"'><a href=javascript:alert(1)>{{7*7}}"
+
+
+def poisoned(value: object) -> object:
+    """Every free text of a record, made evil."""
+    if isinstance(value, str):
+        return EVIL
+    if isinstance(value, list):
+        return [poisoned(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: item if key in ("status", "level", "split", "verdict") else poisoned(item)
+            for key, item in value.items()
+        }
+    return value
+
+
+def test_no_text_of_the_record_becomes_markup() -> None:
+    honest = Page(render(ONE))
+    evil = Record.model_validate(poisoned(ONE.model_dump()))
+    for record in (evil, ONE.model_copy(update={"recipe": evil.recipe, "examples": evil.examples, "data": evil.data})):
+        html = render(record)
+        page = Page(html)
+        assert {tag for tag, _ in page.tags} <= {tag for tag, _ in honest.tags} | {"blockquote", "div"}
+        assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
+        assert EVIL in page.text and "49" not in page.text.partition("Do it again")[2]
+
+
+def test_labels_that_are_markup_stay_text_in_tables_and_drawings() -> None:
+    record = sample(["min-Latn"], ["<b>yes</b>", '"><script>alert(1)</script>'])
+    page = Page(render(record))
+    assert "script" not in {tag for tag, _ in page.tags} and "b" not in {tag for tag, _ in page.tags}
+    assert "<b>yes</b>" in page.text
+
+
+def test_the_page_loads_nothing_and_runs_nothing() -> None:
+    html = render(SEVERAL)
+    page = Page(html)
+    assert not {"script", "link", "img", "iframe", "object", "embed", "image", "use", "base"} & {
+        tag for tag, _ in page.tags
+    }
+    assert not [
+        a for _, attributes in page.tags for a in attributes if a in ("src", "href", "srcset", "xlink:href", "action")
+    ]
+    assert "url(" not in html and "@import" not in html
+    policy = next(
+        a["content"] for tag, a in page.tags if tag == "meta" and a.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy and policy.startswith("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+
+
+def test_texts_carry_their_language_and_direction() -> None:
+    example = Example(
+        id="1", language="urd-Arab", text="یہ اچھا ہے", reference="positive", prediction="negative", confidence=0.9
+    )
+    html = render(ONE.model_copy(update={"examples": [example, *ONE.examples]}))
+    assert '<bdi lang="urd-Arab" dir="rtl">یہ اچھا ہے</bdi>' in html
+    assert '<bdi lang="min-Latn" dir="ltr">Lamak bana!</bdi>' in html
+    unknown = example.model_copy(update={"language": "not a tag-Arab"})
+    assert '<bdi lang="not a tag-Arab" dir="rtl">' in render(ONE.model_copy(update={"examples": [unknown]}))
+
+
+def test_tables_have_captions_and_drawings_have_words() -> None:
+    page = Page(render(SEVERAL))
+    names = [tag for tag, _ in page.tags]
+    assert names.count("table") == names.count("caption") > 5
+    drawings = [attributes for tag, attributes in page.tags if tag == "svg" and attributes.get("role") == "img"]
+    assert len(drawings) > 8 and all(drawing["aria-label"] for drawing in drawings)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = {a["aria-labelledby"] for _, a in page.tags if "aria-labelledby" in a}
+    assert targets <= set(ids)
+
+
+def test_many_labels_are_told_by_their_mistakes() -> None:
+    labels = [f"label {i}" for i in range(40)]
+    page = Page(render(sample(["min-Latn"], labels)))
+    assert "with 40 labels the whole matrix is in record.json" in page.text
+    assert "Test texts by true label (rows)" not in page.text
+
+
+def test_the_page_is_a_pure_function_of_the_record() -> None:
+    assert render(SEVERAL) == render(Record.model_validate_json(SEVERAL.model_dump_json()))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\u202eb\u2066c", "a⟨U+202E⟩b⟨U+2066⟩c"),
+        ("\x1b[2J\x07\x7f\x9b", "␛[2J␇␡⟨U+009B⟩"),
+        ("\ufeffa\u2028b\ud800", "⟨U+FEFF⟩a⟨U+2028⟩b⟨U+D800⟩"),
+        ("x\U000e0041y", "x⟨U+E0041⟩y"),
+        ("می\u200cخواهم ක්\u200dෂ", "می\u200cخواهم ක්\u200dෂ"),
+        ("two\nlines\tand a tab", "two\nlines\tand a tab"),
+        ("n’áná t͡ʃ ọ̀rọ̀", "n’áná t͡ʃ ọ̀rọ̀"),
+    ],
+)
+def test_invisible_characters_are_shown_and_letters_are_left_alone(text: str, shown: str) -> None:
+    assert visible(text) == shown
+    html = render(ONE.model_copy(update={"recipe": ONE.recipe.model_copy(update={"description": text})}))
+    assert shown in html and html.encode()
+
+
+def test_numbers_as_people_write_them() -> None:
+    assert [number(-0.04), number(-3.14), number(2.0, sign=True), number(0.0, sign=True)] == [
+        "0.0",
+        "−3.1",
+        "+2.0",
+        "0.0",
+    ]
+    assert [whole(999), whole(4800), whole(119_302_659)] == ["999", "4\u202f800", "119\u202f302\u202f659"]
+    assert [percent(0), percent(0.001), percent(0.005), percent(0.25), percent(0.999), percent(1)] == [
+        "0\u202f%", "< 1\u202f%", "< 1\u202f%", "25\u202f%", "> 99\u202f%", "100\u202f%",
+    ]  # fmt: skip
+    assert [p_value(0.0001), p_value(0.0123), p_value(0.2), p_value(1)] == [
+        "p < 0.001",
+        "p = 0.012",
+        "p = 0.20",
+        "p = 1.00",
+    ]
+    assert [duration(0.44), duration(12.3), duration(59.7), duration(252), duration(7500)] == [
+        "0.4 s", "12 s", "1 min", "4 min 12 s", "2 h 5 min",
+    ]  # fmt: skip
+    assert [interval(1, 2), interval(-1, 2), interval(-1, 2, sign=True)] == ["1.0–2.0", "−1.0 to 2.0", "−1.0 to +2.0"]
+    assert [listing([]), listing(["a"]), listing(["a", "b"]), listing(list("abcde"))] == [
+        "",
+        "a",
+        "a and b",
+        "a, b and 3 more",
+    ]
+
+
+@pytest.mark.parametrize("values", [[0.0, 100.0], [76.2, 84.9], [50.0], [99.41, 99.44], [-100.0, 40.0], [0.0, 1e6]])
+def test_a_scale_holds_its_values_between_round_ticks(values: list[float]) -> None:
+    found = axis(values)
+    assert found.low <= min(values)
+    assert max(values) <= found.high
+    assert 2 <= len(found.ticks) <= 8
+    step = found.ticks[1] - found.ticks[0]
+    assert all(abs(tick / step - round(tick / step)) < 1e-6 for tick in found.ticks)

@@ -1,0 +1,104 @@
+"""Batches and the loop: every row once, within the budget, the same twice; learning, early stop, divergence."""
+
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from lowres.errors import TrainingError
+from lowres.recipe.sections import Training
+from lowres.training.batches import plan_batches, sorted_batches
+from lowres.training.loop import train
+
+lengths_strategy = st.lists(st.integers(1, 300), min_size=1, max_size=200)
+
+
+@given(lengths_strategy, st.integers(64, 1024), st.integers(0, 5), st.integers(0, 5))
+def test_every_row_is_in_one_batch_within_the_budget(lengths: list[int], budget: int, seed: int, epoch: int) -> None:
+    for batches in (plan_batches(lengths, budget, seed, epoch), sorted_batches(lengths, budget)):
+        assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
+        for batch in batches:
+            assert len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= budget
+
+
+def test_batches_repeat_for_a_seed_and_differ_between_epochs() -> None:
+    lengths = [5 + i % 40 for i in range(500)]
+    assert plan_batches(lengths, 512, 1, 0) == plan_batches(lengths, 512, 1, 0)
+    assert plan_batches(lengths, 512, 1, 0) != plan_batches(lengths, 512, 1, 1)
+
+
+def test_little_is_padding() -> None:
+    lengths = [3 + (i * 37) % 90 for i in range(2000)]
+    padded = sum(len(batch) * max(lengths[row] for row in batch) for batch in plan_batches(lengths, 1024, 0, 0))
+    assert sum(lengths) / padded > 0.85
+
+
+class Signs:
+    """Tell the sign of a number from two features: learnable by one linear layer."""
+
+    def __init__(self, model: nn.Module, rows: int = 64, poison: int | None = None) -> None:
+        self.model = model
+        self.inputs = torch.randn(rows, 2, generator=torch.Generator().manual_seed(0))
+        self.answers = (self.inputs[:, 0] > 0).long()
+        self.lengths = [4] * rows
+        self.poison, self.asked = poison, 0
+
+    def loss(self, rows: Sequence[int]) -> Tensor:
+        self.asked += 1
+        factor = math.nan if self.poison == self.asked else 1.0
+        return nn.functional.cross_entropy(self.model(self.inputs[list(rows)]), self.answers[list(rows)]) * factor
+
+    def score(self) -> float:
+        with torch.no_grad():
+            return 100 * float((self.model(self.inputs).argmax(1) == self.answers).float().mean())
+
+
+def fitted(settings: Training, micro: int = 10_000) -> tuple[nn.Module, list[float], float]:
+    set_seed(0)
+    model = nn.Linear(2, 2)
+    objective = Signs(model)
+    steps = list(train(model, objective, settings, accelerator=Accelerator(cpu=True), micro_batch_tokens=micro))
+    return model, [step.loss for step in steps], objective.score()
+
+
+def test_it_learns_and_the_best_weights_are_kept() -> None:
+    _, losses, score = fitted(Training(epochs=20, learning_rate=0.1, batch_tokens=64))
+    assert losses[-1] < losses[0] / 2
+    assert score > 95
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    settings = Training(epochs=3, learning_rate=0.05, batch_tokens=64)
+    assert torch.equal(fitted(settings)[0].weight, fitted(settings)[0].weight)
+
+
+def test_passing_a_batch_in_parts_changes_nothing_but_rounding() -> None:
+    settings = Training(epochs=3, learning_rate=0.05, batch_tokens=64)
+    assert torch.allclose(fitted(settings)[0].weight, fitted(settings, micro=16)[0].weight, atol=1e-6)
+
+
+def test_patience_stops_and_says_so() -> None:
+    set_seed(0)
+    model = nn.Linear(2, 2)
+    objective = Signs(model)
+    objective.score = lambda: 50.0  # type: ignore[method-assign]
+    settings = Training(epochs=50, batch_tokens=64, patience=2)
+    steps = list(train(model, objective, settings, accelerator=Accelerator(cpu=True), micro_batch_tokens=10_000))
+    assert steps[-1].stopped
+    assert steps[-1].epoch == 3
+    assert [step.update for step in steps if step.best] == [steps[-1].update // 3]
+
+
+def test_a_loss_that_is_not_finite_stops_at_once() -> None:
+    model = nn.Linear(2, 2)
+    objective = Signs(model, poison=3)
+    settings = Training(epochs=2, batch_tokens=64)
+    with pytest.raises(TrainingError, match="update 3  the loss is not a finite number"):
+        list(train(model, objective, settings, accelerator=Accelerator(cpu=True), micro_batch_tokens=10_000))
+    assert all(torch.isfinite(weight).all() for weight in model.parameters())
