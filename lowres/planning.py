@@ -148,7 +148,10 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Plan:
 
 
 def prepare(file: RecipeFile, options: Options, *, build: bool = True) -> Plan:
-    """Recipe → plan. Finds the base but loads no weight; without `build` a starter is only described. Raises ModelError or PlanError."""
+    """Recipe → plan. Finds the base but loads no weight; without `build` a starter is only described.
+
+    Raises ModelError or PlanError.
+    """
     base = file.recipe.base
     places = options.places
     checkpoint = find_base(

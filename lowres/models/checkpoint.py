@@ -44,7 +44,8 @@ def find_base(
 ) -> Checkpoint:
     """A starter, a folder (absolute, or beside the recipe, or in the current folder), or owner/name on the hub.
 
-    A starter is built on first use, unless `build` is False: then only its facts are given. Raises ModelError saying what was looked for and what to do.
+    A starter is built on first use, unless `build` is False: then only its facts are given. Raises ModelError
+    saying what was looked for and what to do.
     """
     if name.startswith("starter:"):
         if name not in STARTERS:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from lowres.errors import Problem, RecipeError, nearest
-from lowres.recipe.sections import Recipe
+from lowres.recipe.sections import HUB_PATTERN, LANGUAGE_PATTERN, REVISION_PATTERN, Recipe
 from lowres.recipe.strict import Document, parse, read_text
 
 FORMAT = 1
@@ -147,29 +147,33 @@ def _words(details: ErrorDetails, path: tuple[int | str, ...]) -> tuple[str, str
         name, word = _BOUNDS[kind]
         return f"{found} is out of range", f"{word} {context[name]}"
     if kind == "string_pattern_mismatch":
-        return f"“{found}” is not of the expected form", _field_description(details["loc"]) or str(
-            context.get("pattern")
-        )
+        return f"“{found}” is not of the expected form", _FORMS.get(str(context.get("pattern")), "")
     if kind in ("string_too_short", "too_short"):
         return "is empty", "write something here"
     return str(details["msg"]), ""
 
 
+_FORMS = {
+    LANGUAGE_PATTERN: "an ISO 639-3 code and a script, such as min-Latn",
+    REVISION_PATTERN: "the 40 hexadecimal digits of a commit",
+    HUB_PATTERN: "owner/name",
+}
 _BOUNDS = {
     "greater_than": ("gt", "must be more than"),
     "greater_than_equal": ("ge", "must be at least"),
     "less_than": ("lt", "must be less than"),
     "less_than_equal": ("le", "must be at most"),
 }
+_SECTION = "a section with keys"
 _TYPES = {
     "string_type": "text",
     "tuple_type": "a list",
     "int_type": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
-    "model_type": "a section with keys",
-    "dict_type": "a section with keys",
-    "model_attributes_type": "a section with keys",
+    "model_type": _SECTION,
+    "dict_type": _SECTION,
+    "model_attributes_type": _SECTION,
 }
 
 
@@ -180,6 +184,8 @@ def _wrong_type(kind: str, found: object) -> tuple[str, str]:
     if kind == "string_type" and isinstance(found, bool | int | float):
         shown = str(found).lower() if isinstance(found, bool) else str(found)
         return f"{shown} is read as a number or truth value, not as text", "put it in quotation marks"
+    if wanted == _SECTION:
+        return f"“{found}” is not a section", "write keys and values, such as {kind: …} or {name: …}"
     shown = "a section" if isinstance(found, Mapping) else "a list" if isinstance(found, tuple) else f"“{found}”"
     return f"{shown} is not {wanted}", f"write {wanted}"
 
@@ -218,11 +224,3 @@ def _kinds(section: object) -> tuple[str, ...]:
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
     return list(dict.fromkeys(key for model in _models_at(loc[:-1]) for key in model.model_fields))
-
-
-def _field_description(loc: tuple[int | str, ...]) -> str:
-    for model in _models_at(loc[:-1]):
-        field = model.model_fields.get(str(loc[-1]))
-        if field and field.description:
-            return field.description
-    return ""

@@ -8,6 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+LANGUAGE_PATTERN = r"^[a-z]{3}-[A-Z][a-z]{3}$"
+REVISION_PATTERN = r"^[0-9a-f]{40}$"
+HUB_PATTERN = r"^[\w.-]+/[\w.-]+$"
+
 
 class Section(BaseModel):
     """What all sections share: frozen, and no key that is not named here."""
@@ -15,9 +19,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-LanguageTag = Annotated[
-    str, Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$", description="ISO 639-3 code and script, such as min-Latn")
-]
+LanguageTag = Annotated[str, Field(pattern=LANGUAGE_PATTERN, description="ISO 639-3 code and script, such as min-Latn")]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
@@ -73,8 +75,8 @@ class FileData(Section):
 class HubData(Section):
     """A data set of the Hugging Face hub at one commit."""
 
-    hub: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name")
-    revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="the commit, 40 hexadecimal digits")
+    hub: str = Field(pattern=HUB_PATTERN, description="owner/name")
+    revision: str = Field(pattern=REVISION_PATTERN, description="the commit, 40 hexadecimal digits")
     config: str | None = Field(None, description="configuration of the data set")
     splits: dict[Literal["train", "dev", "test"], str] = Field(
         {"train": "train", "dev": "validation", "test": "test"}, description="what the hub calls each split"
@@ -103,7 +105,7 @@ class Base(Section):
     """The pre-trained model to start from."""
 
     name: str = Field(min_length=1, description="starter:encoder, a folder, or owner/name on the Hugging Face hub")
-    revision: str | None = Field(None, pattern=r"^[0-9a-f]{40}$", description="commit on the hub; required there")
+    revision: str | None = Field(None, pattern=REVISION_PATTERN, description="commit on the hub; required there")
     pooling: Literal["auto", "mean", "first"] = Field(
         "auto", description="how a sentence's vectors become one; auto is the family's own way"
     )

@@ -156,6 +156,8 @@ class _Walk:
             else:
                 self.keys[(*path, key)] = (line, column)
                 result[key] = self.value(value_node, (*path, key))
+                if result[key] is None:
+                    self.places[(*path, key)] = (line, column)
         return result
 
 

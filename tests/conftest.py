@@ -1,0 +1,112 @@
+"""Real things that many tests share: a tiny encoder with its own tokenizer, small tables, the starter built once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    MT5Config,
+    MT5ForConditionalGeneration,
+    PreTrainedTokenizerFast,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)
+
+from lowres.data.sources import Places
+from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.planning import Options
+
+GOOD = ["the soup was warm and good", "we liked the kind cook", "a lovely clean room", "good rice and friendly people"]
+BAD = ["the soup was cold and bad", "we disliked the rude cook", "an ugly dirty room", "bad rice and angry people"]
+PLACES = ["in the village", "by the river", "at the old market", "near the school", "on the hill", "behind the mill"]
+
+
+def rows(start: int, stop: int) -> list[tuple[str, str]]:
+    """Small sentences about places, labelled by their words; no two alike."""
+    found = []
+    for number in range(start, stop):
+        place = PLACES[number % len(PLACES)]
+        found.append((f"{GOOD[number % len(GOOD)]} {place} number {number}", "positive"))
+        found.append((f"{BAD[number % len(BAD)]} {place} number {number}", "negative"))
+    return found
+
+
+def write_tsv(path: Path, table: list[tuple[str, str]]) -> None:
+    """A table with the columns text and label."""
+    lines = ["text\tlabel", *(f"{text}\t{label}" for text, label in table)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """The same sums in the same order on every machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer() -> PreTrainedTokenizerFast:
+    """A Unigram tokenizer of about 300 pieces, trained on the sentences above."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token="<unk>")
+    tokenizer.train_from_iterator((text for text, _ in rows(0, 60)), trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>", unk_token="<unk>",
+        pad_token="<pad>",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: PreTrainedTokenizerFast) -> Path:
+    """A real XLM-RoBERTa checkpoint: two layers of width 32, random weights."""
+    folder = tmp_path_factory.mktemp("tiny-encoder")
+    torch.manual_seed(0)
+    config = XLMRobertaConfig(
+        vocab_size=len(tiny_tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=66, pad_token_id=1, type_vocab_size=1,
+    )  # fmt: skip
+    XLMRobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
+    tiny_tokenizer.save_pretrained(str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_mt5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real mT5 checkpoint, to be refused where an encoder is needed."""
+    folder = tmp_path_factory.mktemp("tiny-mt5")
+    config = MT5Config(vocab_size=64, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+    MT5ForConditionalGeneration(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def small_data(tmp_path: Path) -> Path:
+    """A folder with train.tsv, dev.tsv and test.tsv."""
+    for split, (start, stop) in {"train": (0, 24), "dev": (24, 32), "test": (32, 44)}.items():
+        write_tsv(tmp_path / f"{split}.tsv", rows(start, stop))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that lives as long as the tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def options(cache: Path) -> Iterator[Options]:
+    """One thread on the CPU, offline."""
+    yield Options(Places(cache, offline=True), device="cpu", threads=1)
+
+
+@pytest.fixture(scope="session")
+def starter(cache: Path) -> Checkpoint:
+    """The real starter encoder, built once."""
+    return find_base("starter:encoder", None, cache=cache, near=cache, offline=True)
