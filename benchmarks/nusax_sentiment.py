@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from lowres.data.sources import Places, cache_folder
 from lowres.evaluation.record import Record
 from lowres.planning import Options
 from lowres.recipe import RecipeFile, open_recipe
@@ -30,7 +29,7 @@ def main(
 ) -> None:
     """Train with every seed, then print the table."""
     file = open_recipe(recipe)
-    options = Options(Places(cache_folder(), mirrors), threads=threads)
+    options = Options(mirrors=mirrors, threads=threads)
     records = []
     for seed in seeds:
         folder = out / f"{recipe.stem}-{seed}"

@@ -11,7 +11,7 @@ from typing import Literal
 
 from lowres.data.corpus import Corpus
 from lowres.data.reading import read_corpus
-from lowres.data.sources import Places, cache_folder
+from lowres.data.sources import cache_folder
 from lowres.errors import Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.recipe import RecipeFile
@@ -36,7 +36,9 @@ CHARACTERS_PER_PIECE = 3.0
 class Options:
     """What belongs to the machine and the moment, not to the recipe."""
 
-    places: Places = field(default_factory=lambda: Places(cache_folder()))
+    cache: Path = field(default_factory=cache_folder)
+    mirrors: tuple[Path, ...] = ()
+    offline: bool = False
     device: str = "auto"
     threads: int | None = None
 
@@ -153,9 +155,8 @@ def prepare(file: RecipeFile, options: Options, *, build: bool = True) -> Plan:
     Raises ModelError or PlanError.
     """
     base = file.recipe.base
-    places = options.places
     checkpoint = find_base(
-        base.name, base.revision, near=file.path.parent, cache=places.cache, offline=places.offline, build=build
+        base.name, base.revision, near=file.path.parent, cache=options.cache, offline=options.offline, build=build
     )
     return make_plan(file.recipe, checkpoint, Machine.detect(options.device, options.threads))
 
@@ -164,7 +165,13 @@ def read_data(file: RecipeFile, options: Options) -> Corpus:
     """Recipe → corpus. Raises CardError or DataError."""
     recipe = file.recipe
     return read_corpus(
-        recipe.data, recipe.task, near=file.path.parent, places=options.places, seed=recipe.training.seed
+        recipe.data,
+        recipe.task,
+        near=file.path.parent,
+        cache=options.cache,
+        mirrors=options.mirrors,
+        offline=options.offline,
+        seed=recipe.training.seed,
     )
 
 

@@ -176,7 +176,7 @@ def lock(file: RecipeFile, plan: Plan, corpus: Corpus) -> Lock:
     return Lock(
         recipe_sha256=file.sha256,
         data_fingerprint=corpus.fingerprint,
-        files={count.name: count.sha256 for count in corpus.files},
+        files=tuple((count.name, count.sha256) for count in corpus.files),
         base=plan.checkpoint.name,
         base_revision=plan.checkpoint.revision,
         base_sha256=plan.checkpoint.sha256(),

@@ -108,8 +108,7 @@ def load_answerer(folder: Path, options: Options) -> Answerer:
         raise ModelError(
             Problem(str(folder / FACTS), f"cannot be read: {error}", "is this the folder of a finished run?")
         ) from error
-    places = options.places
-    checkpoint = find_base(facts.base, facts.revision, cache=places.cache, near=folder, offline=places.offline)
+    checkpoint = find_base(facts.base, facts.revision, cache=options.cache, near=folder, offline=options.offline)
     if checkpoint.sha256() != facts.base_sha256:
         raise ModelError(
             Problem(

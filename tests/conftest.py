@@ -14,7 +14,6 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from lowres.data.sources import Places
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.planning import Options
 
@@ -103,7 +102,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def options(cache: Path) -> Iterator[Options]:
     """One thread on the CPU, offline."""
-    yield Options(Places(cache, offline=True), device="cpu", threads=1)
+    yield Options(cache=cache, offline=True, device="cpu", threads=1)
 
 
 @pytest.fixture(scope="session")

@@ -418,7 +418,7 @@ def published(split: str) -> list[Row]:
     mirror = os.environ.get("LOWRES_MIRROR")
     if not mirror:
         pytest.skip("LOWRES_MIRROR is not set: NusaX is not at hand")
-    folders = sorted(folder for folder in Path(mirror).glob("IndoNLP/nusax/*/datasets/sentiment/*") if folder.is_dir())
+    folders = sorted(folder for folder in Path(mirror).rglob("nusax/*/datasets/sentiment/*") if folder.is_dir())
     if not folders:
         pytest.skip("the folder named by LOWRES_MIRROR holds no IndoNLP/nusax")
     rows = []

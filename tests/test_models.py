@@ -114,7 +114,7 @@ def test_bases_that_cannot_be_are_refused_in_words(tmp_path: Path, tiny_encoder:
     (tmp_path / "bare").mkdir()
     cases = {
         "starter:encodr": "there is no “starter:encodr” (did you mean “starter:encoder”?)",
-        "no-such-folder": "there is no folder “no-such-folder” (name a folder, owner/name on the Hugging Face hub, or starter:encoder)",
+        "no-such-folder": "there is no folder “no-such-folder” (name a folder, owner/name on the Hugging Face hub, or",
         "google/mt5-small": "names can be moved (pin it: base.revision, the 40 digits of a commit)",
         "pickled": "has no .safetensors weights (others: pytorch_model.bin) (save the model with safe_serialization=True)",
         "strange": "is a model of the unknown type “xlm-robertta” (did you mean “xlm-roberta”?; known: bart, bert,",

@@ -30,9 +30,9 @@ data:
   language: eng-Latn
   licence: CC0-1.0
   source: written for this test
-base: {{name: "{base}"}}
+base: {{name: "{base}", pooling: mean}}
 method: {method}
-training: {{epochs: 20, learning_rate: 0.01, batch_tokens: 256, max_pieces: 64, patience: 20}}
+training: {{epochs: 30, learning_rate: 0.003, batch_tokens: 256, max_pieces: 64, patience: 30}}
 evaluation: {{resamples: 100}}
 """
 METHODS = {"lora": "{kind: lora, rank: 8}", "full": "{kind: full}"}
@@ -82,8 +82,8 @@ def test_a_run_learns_is_complete_and_answers_the_same_elsewhere(finished: Run, 
     assert [label for label, _ in here] == [line["prediction"] for line in lines]
     script = (
         "import json, sys, lowres; from pathlib import Path\n"
-        "from lowres.planning import Options; from lowres.data.sources import Places\n"
-        "run = lowres.load(sys.argv[1], options=Options(Places(Path(sys.argv[2])), device='cpu', threads=1))\n"
+        "from lowres.planning import Options\n"
+        "run = lowres.load(sys.argv[1], options=Options(cache=Path(sys.argv[2]), device='cpu', threads=1))\n"
         "print(json.dumps([(p.label, p.probabilities) for p in run.predict(json.loads(sys.argv[3]))]))"
     )
     answer = subprocess.run(
@@ -99,7 +99,7 @@ def test_the_same_recipe_and_seed_give_the_same_bytes(small_data: Path, tiny_enc
     folders = [run_recipe(recipe, small_data / name, options=options).folder / "model" for name in ("one", "two")]
     assert digest(folders[0]) == digest(folders[1])
     assert any(name.startswith("adapter/") for name in digest(folders[0]))
-    another = write_recipe(small_data, tiny_encoder, **{"patience: 20": "patience: 20, seed: 14"})
+    another = write_recipe(small_data, tiny_encoder, **{"patience: 30": "patience: 30, seed: 14"})
     assert digest(run_recipe(another, small_data / "three", options=options).folder / "model") != digest(folders[0])
 
 
@@ -118,7 +118,7 @@ def test_events_tell_the_story_in_order(small_data: Path, tiny_encoder: Path, op
     run_recipe(write_recipe(small_data, tiny_encoder), small_data / "out", options=options, notify=seen.append)
     stages = [event.name for event in seen if isinstance(event, Stage)]
     assert stages == ["plan", "data", "base", "training", "n-grams", "evaluation", "baselines", "report"]
-    assert [event.update for event in seen if isinstance(event, Step)][0] == 1
+    assert next(event.update for event in seen if isinstance(event, Step)) == 1
     assert isinstance(seen[-1], Record)
 
 
@@ -197,13 +197,18 @@ def test_many_languages_are_reported_one_by_one(tiny_encoder: Path, tmp_path: Pa
         "  provenance: written for this test",
         "  consent: given",
     ]
-    card += ["  contact: us", "  redistribute: yes", "  known_problems: [none known]", "  columns: {id: id, group: id}"]
+    card += [
+        "  contact: us",
+        "  redistribute: 'yes'",
+        "  known_problems: [none known]",
+        "  columns: {id: id, group: id}",
+    ]
     card += ["  format: tsv", "  source: {folder: .}", "  subsets:"]
     for language in ("eng", "sco"):
         card += [f"    {language}:", f"      language: {language}-Latn", "      files:"]
         for split, (start, stop) in {"train": (0, 24), "dev": (24, 32), "test": (32, 44)}.items():
             path = tmp_path / f"{language}-{split}.tsv"
-            lines = [f"{n}\t{text} {language}\t{label}" for n, (text, label) in enumerate(rows(start, stop))]
+            lines = [f"{split}-{n}\t{text} {language}\t{label}" for n, (text, label) in enumerate(rows(start, stop))]
             path.write_text("\n".join(["id\ttext\tlabel", *lines]) + "\n", encoding="utf-8")
             sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
             card.append(f"        {split}: {{path: {path.name}, sha256: {sha256}}}")

@@ -1,5 +1,5 @@
 """Data cards: what a data set is, whose it is, where its files are and how they are verified."""
 
-from lowres.cards.card import Card, CardFile, Source, Subset, available_cards, read_card
+from lowres.cards.card import Card, CardFile, Subset, available_cards, read_card
 
-__all__ = ["Card", "CardFile", "Source", "Subset", "available_cards", "read_card"]
+__all__ = ["Card", "CardFile", "Subset", "available_cards", "read_card"]

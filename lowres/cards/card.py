@@ -13,6 +13,7 @@ import lowres
 from lowres.errors import CardError, Problem, RecipeError, nearest
 from lowres.recipe.strict import parse, read_text
 
+SPLIT_NAMES = ("train", "dev", "test", "all")
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

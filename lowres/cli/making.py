@@ -30,10 +30,10 @@ def machine_options(
     cache: Path | None, mirrors: tuple[Path, ...], offline: bool, device: str, threads: int | None
 ) -> "Options":
     """Command-line options as the library takes them."""
-    from lowres.data.sources import Places, cache_folder
+    from lowres.data.sources import cache_folder
     from lowres.planning import Options
 
-    return Options(Places(cache or cache_folder(), mirrors, offline), device, threads)
+    return Options(cache or cache_folder(), mirrors, offline, device, threads)
 
 
 @click.command()

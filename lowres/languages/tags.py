@@ -8,11 +8,13 @@ from typing import Literal
 
 from lowres.errors import LowresError, Problem, nearest
 
-_RIGHT_TO_LEFT = """
-Adlm Arab Aran Armi Chrs Cprt Hatr Hebr Hung Khar Lydi Mand Mani Mend Merc Mero Narb Nbat Nkoo Orkh Ougr Palm Phli Phlp
-Phnx Prti Rohg Samr Sarb Sogd Sogo Syrc Thaa Yezi
-"""
-RIGHT_TO_LEFT = frozenset(_RIGHT_TO_LEFT.split())
+# fmt: off
+RIGHT_TO_LEFT = frozenset((
+    "Adlm", "Arab", "Aran", "Armi", "Chrs", "Cprt", "Hatr", "Hebr", "Hung", "Khar", "Lydi", "Mand", "Mani", "Mend",
+    "Merc", "Mero", "Narb", "Nbat", "Nkoo", "Orkh", "Ougr", "Palm", "Phli", "Phlp", "Phnx", "Prti", "Rohg", "Samr",
+    "Sarb", "Sogd", "Sogo", "Syrc", "Thaa", "Yezi",
+))
+# fmt: on
 _TAG = re.compile(r"([a-z]{3})-([A-Z][a-z]{3})")
 
 

@@ -10,6 +10,18 @@ _ZERO_WIDTH_SPACES = re.compile("\u200b+")
 _UNSPACED_LETTER = re.compile(f"[{_UNSPACED}]")
 
 
+class _WordsOnly(dict[int, str]):
+    """For str.translate: punctuation, symbols, spaces and control signs become a space; filled as signs are met."""
+
+    def __missing__(self, code: int) -> str:
+        sign = chr(code)
+        self[code] = " " if unicodedata.category(sign)[0] in "PSZC" else sign
+        return self[code]
+
+
+_WORDS_ONLY = _WordsOnly()
+
+
 def normalise(text: str) -> str:
     """The text in NFC, without byte order marks, stray zero-width spaces and surrounding white space.
 
@@ -22,6 +34,14 @@ def normalise(text: str) -> str:
     if "\u200b" in text:
         text = _ZERO_WIDTH_SPACES.sub(_keep_between_unspaced_letters, text)
     return unicodedata.normalize("NFC", text).strip()
+
+
+def comparable(text: str) -> str:
+    """The text as a reader would compare it: compatibility forms, capitals, punctuation and spacing put aside.
+
+    A text of signs only is compared as it stands.
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_WORDS_ONLY).split()) or text
 
 
 def _keep_between_unspaced_letters(match: re.Match[str]) -> str:

@@ -133,7 +133,7 @@ def _scopes(train: Sequence[Row]) -> tuple[str, ...]:
     labels: dict[str, set[str]] = {}
     for row in train:
         labels.setdefault(row.language, set()).add(row.fields["label"])
-    together = any(len(seen) == 1 for seen in labels.values())
+    together = all(len(seen) == 1 for seen in labels.values())
     return (EVERY,) if together else tuple(labels)
 
 

@@ -1,7 +1,7 @@
 """The recipe: its format, the strict reader, the schema, the lock. Imports nothing heavy."""
 
 from lowres.recipe.lock import Lock, read_lock, write_lock
-from lowres.recipe.reader import RecipeFile, open_recipe, parse_recipe
+from lowres.recipe.reader import RecipeFile, open_recipe, parse_recipe, read_recipe
 from lowres.recipe.schema import recipe_schema, schema_text
 from lowres.recipe.sections import Recipe
 
@@ -12,6 +12,7 @@ __all__ = [
     "open_recipe",
     "parse_recipe",
     "read_lock",
+    "read_recipe",
     "recipe_schema",
     "schema_text",
     "write_lock",

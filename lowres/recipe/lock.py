@@ -1,37 +1,73 @@
 """recipe.lock: what a recipe was resolved to. The same for the same run, whatever machine it ran on."""
 
-from pathlib import Path
+from io import StringIO
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
+from lowres.errors import Problem, RecipeError
+from lowres.recipe.reader import validate
 from lowres.recipe.strict import parse, read_text
+
+LOCK_FORMAT = 1
+
+
+def _without_machine(name: str) -> str:
+    """The last part of an absolute path, which would name someone's machine; any other name as it is."""
+    for path in (PurePosixPath(name), PureWindowsPath(name)):
+        if path.is_absolute():
+            return path.name
+    return name
+
+
+Name = Annotated[str, AfterValidator(_without_machine)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Lock(BaseModel):
-    """Hashes, versions and seed of a run."""
+    """Hashes, versions and seed of a run. Absolute paths keep only their last part."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    lock: int = 1
-    recipe_sha256: str
-    data_fingerprint: str
-    files: dict[str, str]
-    base: str
-    base_revision: str | None
-    base_sha256: str
-    seed: int
-    versions: dict[str, str]
+    lock: Literal[1] = Field(default=1, description="version of the lock's format")
+    recipe_sha256: Digest = Field(description="of the recipe's exact bytes")
+    data_fingerprint: Digest = Field(description="of every row of every split")
+    files: tuple[tuple[Name, str], ...] = Field(description="name and sha256 of each file of the data")
+    base: Name = Field(description="name of the base")
+    base_revision: str | None = Field(description="commit of the base on the hub")
+    base_sha256: str = Field(description="of the base's weights and tokenizer")
+    seed: int = Field(description="seed of the training")
+    versions: dict[str, str] = Field(description="version of each package that took part")
+
+    def to_yaml(self) -> str:
+        """The lock as YAML, equal for equal locks. Values stand in quotes, so that none is taken for a number."""
+        facts = self.model_dump(exclude={"files", "versions"})
+        facts = {key: DoubleQuotedScalarString(fact) if isinstance(fact, str) else fact for key, fact in facts.items()}
+        files = [CommentedSeq(map(DoubleQuotedScalarString, file)) for file in self.files]
+        for pair in files:
+            pair.fa.set_flow_style()
+        versions = {name: DoubleQuotedScalarString(version) for name, version in sorted(self.versions.items())}
+        out = StringIO()
+        writer = YAML()
+        writer.width = 1_000_000
+        writer.dump({**facts, "files": files, "versions": versions}, out)
+        return out.getvalue()
 
 
 def write_lock(path: Path, lock: Lock) -> None:
-    """Write the lock as YAML, keys in the order of the fields."""
-    with path.open("w", encoding="utf-8") as file:
-        writer = YAML()
-        writer.width = 200
-        writer.dump(lock.model_dump(), file)
+    """Write the lock in UTF-8 with line feeds, the same bytes on every system."""
+    path.write_bytes(lock.to_yaml().encode())
 
 
 def read_lock(path: Path) -> Lock:
-    """The lock of a run. Raises RecipeError where it is not one."""
-    return Lock.model_validate(parse(read_text(path), str(path)).data)
+    """The lock of a run. Raises RecipeError with every problem where the file is not one."""
+    document = parse(read_text(path), str(path))
+    version = document.data.get("lock")
+    if isinstance(version, int) and version > LOCK_FORMAT:
+        what = f"lock: this lock is of format {version}, and this lowres reads format {LOCK_FORMAT}"
+        raise RecipeError(Problem(document.spot(("lock",)), what, "upgrade: pip install --upgrade lowres"))
+    return validate(Lock, document)

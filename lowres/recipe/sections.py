@@ -8,10 +8,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-LANGUAGE_PATTERN = r"^[a-z]{3}-[A-Z][a-z]{3}$"
-REVISION_PATTERN = r"^[0-9a-f]{40}$"
-HUB_PATTERN = r"^[\w.-]+/[\w.-]+$"
-
 
 class Section(BaseModel):
     """What all sections share: frozen, and no key that is not named here."""
@@ -19,7 +15,9 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-LanguageTag = Annotated[str, Field(pattern=LANGUAGE_PATTERN, description="ISO 639-3 code and script, such as min-Latn")]
+LanguageTag = Annotated[
+    str, Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$", description="ISO 639-3 code and script, such as min-Latn")
+]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
@@ -27,9 +25,12 @@ class Classification(Section):
     """Give each text one of a fixed set of labels."""
 
     kind: Literal["classification"]
-    language: LanguageTag | None = Field(None, description="language of the texts; by default what the data card says")
+    language: LanguageTag | None = Field(
+        default=None, description="language of the texts; by default what the data card says"
+    )
     labels: Names | None = Field(
-        None, description="the labels in their order; by default what the data card says, else those found in train"
+        default=None,
+        description="the labels in their order; by default what the data card says, else those found in train",
     )
 
 
@@ -39,10 +40,10 @@ Task = Classification
 class Columns(Section):
     """Which columns of the data hold what the task needs."""
 
-    text: str = Field("text", description="column with the text")
-    label: str = Field("label", description="column with the label; “language” and “subset” are always there")
+    text: str = Field(default="text", description="column with the text")
+    label: str = Field(default="label", description="column with the label; “language” and “subset” are always there")
     id: str | None = Field(
-        None, description="column with a stable id; by default what the card says, else the row number"
+        default=None, description="column with a stable id; by default what the card says, else the row number"
     )
 
 
@@ -50,42 +51,42 @@ class CardData(Section):
     """Data that a card describes."""
 
     card: str = Field(min_length=1, description="name of a card in data_cards/, or the path of a card")
-    subset: str | Names = Field("all", description="one subset of the card, several, or all")
-    columns: Columns | None = Field(None, description="columns to use; by default those of the card")
+    subset: str | Names = Field(default="all", description="one subset of the card, several, or all")
+    columns: Columns | None = Field(default=None, description="columns to use; by default those of the card")
     limit: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="at most so many training rows per subset, chosen by the seed"
+        default=None, description="at most so many training rows per subset, chosen by the seed"
     )
 
 
 class FileData(Section):
     """The user's own files, with the few facts that a card would give."""
 
-    files: dict[Literal["train", "dev", "test"], str | dict[str, str]] = Field(
-        description="one file per split (.tsv .csv .jsonl .parquet .po), or aligned plain text files: {text: a.txt, label: b.txt}"
+    files: dict[Literal["train", "dev", "test"], str] = Field(
+        description="one file per split: .tsv .csv .jsonl .parquet"
     )
     language: LanguageTag = Field(description="language of the texts")
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name, or “private”")
     source: str = Field(min_length=1, description="where the texts come from and who agreed to their use")
     columns: Columns = Columns()
     limit: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="at most so many training rows, chosen by the seed"
+        default=None, description="at most so many training rows, chosen by the seed"
     )
 
 
 class HubData(Section):
     """A data set of the Hugging Face hub at one commit."""
 
-    hub: str = Field(pattern=HUB_PATTERN, description="owner/name")
-    revision: str = Field(pattern=REVISION_PATTERN, description="the commit, 40 hexadecimal digits")
-    config: str | None = Field(None, description="configuration of the data set")
+    hub: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name")
+    revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="the commit, 40 hexadecimal digits")
+    config: str | None = Field(default=None, description="configuration of the data set")
     splits: dict[Literal["train", "dev", "test"], str] = Field(
-        {"train": "train", "dev": "validation", "test": "test"}, description="what the hub calls each split"
+        default={"train": "train", "dev": "validation", "test": "test"}, description="what the hub calls each split"
     )
     language: LanguageTag = Field(description="language of the texts")
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name")
     columns: Columns = Columns()
     limit: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="at most so many training rows, chosen by the seed"
+        default=None, description="at most so many training rows, chosen by the seed"
     )
 
 
@@ -105,9 +106,11 @@ class Base(Section):
     """The pre-trained model to start from."""
 
     name: str = Field(min_length=1, description="starter:encoder, a folder, or owner/name on the Hugging Face hub")
-    revision: str | None = Field(None, pattern=REVISION_PATTERN, description="commit on the hub; required there")
+    revision: str | None = Field(
+        default=None, pattern=r"^[0-9a-f]{40}$", description="commit on the hub; required there"
+    )
     pooling: Literal["auto", "mean", "first"] = Field(
-        "auto", description="how a sentence's vectors become one; auto is the family's own way"
+        default="auto", description="how a sentence's vectors become one; auto is the family's own way"
     )
 
 
@@ -115,11 +118,11 @@ class Lora(Section):
     """Low-rank adapters beside the frozen linear layers (Hu et al. 2022, arXiv 2106.09685)."""
 
     kind: Literal["lora"]
-    rank: int = Field(16, ge=1, le=512)
-    alpha: int = Field(32, ge=1, description="the adapter's output is scaled by alpha / rank")
-    dropout: float = Field(0.0, ge=0, lt=1)
+    rank: int = Field(default=16, ge=1, le=512)
+    alpha: int = Field(default=32, ge=1, description="the adapter's output is scaled by alpha / rank")
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     modules: Literal["all", "attention"] = Field(
-        "all", description="attach to every linear layer, or to attention only"
+        default="all", description="attach to every linear layer, or to attention only"
     )
 
 
@@ -136,33 +139,39 @@ class Ensemble(Section):
     """Who else votes."""
 
     ngrams: Literal["auto", "off"] = Field(
-        "auto",
-        description="auto trains a classifier over word and character n-grams on the same rows and weighs the two on dev",
+        default="auto",
+        description="auto trains a classifier over word and character n-grams on the same rows and weighs both on dev",
     )
 
 
 class Training(Section):
     """How the method's weights are fitted."""
 
-    epochs: int = Field(10, ge=1, le=1000)
-    learning_rate: float = Field(5e-4, gt=0, lt=1, description="peak, after warm-up and before linear decay")
-    batch_tokens: int = Field(1536, ge=64, description="padded tokens per update; texts of like length go together")
-    warmup: float = Field(0.1, ge=0, lt=1, description="share of the updates over which the learning rate rises")
-    weight_decay: float = Field(0.01, ge=0)
-    clip: float = Field(1.0, gt=0, description="largest gradient norm")
-    label_smoothing: float = Field(0.1, ge=0, lt=1)
-    max_pieces: int = Field(256, ge=8, le=8192, description="longer texts are cut here and counted")
-    evaluations_per_epoch: int = Field(1, ge=1, le=100)
-    patience: int = Field(4, ge=1, description="stop after so many evaluations on dev without a better score")
-    seed: int = Field(13, ge=0, lt=2**32)
+    epochs: int = Field(default=10, ge=1, le=1000)
+    learning_rate: float = Field(default=5e-4, gt=0, lt=1, description="peak, after warm-up and before linear decay")
+    batch_tokens: int = Field(
+        default=1536, ge=64, description="padded tokens per update; texts of like length go together"
+    )
+    warmup: float = Field(
+        default=0.1, ge=0, lt=1, description="share of the updates over which the learning rate rises"
+    )
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    max_pieces: int = Field(default=256, ge=8, le=8192, description="longer texts are cut here and counted")
+    evaluations_per_epoch: int = Field(default=1, ge=1, le=100)
+    patience: int = Field(default=4, ge=1, description="stop after so many evaluations on dev without a better score")
+    seed: int = Field(default=13, ge=0, lt=2**32)
 
 
 class Evaluation(Section):
     """How the result is judged."""
 
-    confidence: float = Field(0.95, gt=0.5, lt=1)
-    resamples: int = Field(1000, ge=100, le=100_000, description="bootstrap resamples")
-    baselines: bool = Field(True, description="score the majority class and a TF-IDF classifier on the same rows")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    resamples: int = Field(default=1000, ge=100, le=100_000, description="bootstrap resamples")
+    baselines: bool = Field(
+        default=True, description="score the majority class and a TF-IDF classifier on the same rows"
+    )
 
 
 class Recipe(Section):
@@ -178,3 +187,9 @@ class Recipe(Section):
     training: Training = Training()
     ensemble: Ensemble = Ensemble()
     evaluation: Evaluation = Evaluation()
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The language tags that the recipe itself names; none where it leaves them to the data card."""
+        named = (self.task.language, None if isinstance(self.data, CardData) else self.data.language)
+        return tuple(dict.fromkeys(tag for tag in named if tag))

@@ -1,201 +1,318 @@
-"""Strict YAML 1.2: plain data with the place of every value, or every reason why not.
+"""Strict YAML 1.2: plain data with the place of every key and value, or the reason why not.
 
-Only what a recipe or card needs: mappings, lists and scalars. Anchors, aliases, tags, merge keys, directives, several
-documents and duplicate keys are refused; `no` stays text and `1e-4` is a number.
+Only what a recipe, a card or a lock needs: mappings, lists and scalars of the core schema, so that `no` is text and
+`1e-4` a number. Anchors, aliases, tags, merge keys, directives, duplicate keys and a second document are refused.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import (
     AliasEvent,
-    CollectionEndEvent,
-    CollectionStartEvent,
     DocumentStartEvent,
-    NodeEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
     ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
 )
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
-from lowres.errors import Problem, RecipeError
+from lowres.errors import Problem, RecipeError, nearest
+from lowres.recipe.syntax import broken, unreadable
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
-Place = tuple[int, int]
-Path_ = tuple[str | int, ...]
+MAX_DIGITS = 18
+SHOWN = 60  # characters of the user's own text that a message repeats
 
-_INTEGER = re.compile(r"[-+]?[0-9]+")
+Key = tuple[str | int, ...]
+Place = tuple[int, int]
+
+_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+_NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_DIRECTIVE = re.compile(r"^%", re.MULTILINE)
+_WORDS: Mapping[str, bool | None] = {
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+}
 
 
 @dataclass(frozen=True)
 class Document:
-    """Plain data; where each value stands and where its key does, as (line, column) from 1."""
+    """Plain data, with the places of values and of their keys as (line, column) from 1.
 
+    `written` holds scalars as they stand in the file. `problems` are those that did not stop the reading, `faulty` the
+    paths they leave without a true value.
+    """
+
+    where: str
     data: dict[str, object]
-    places: Mapping[Path_, Place]
-    keys: Mapping[Path_, Place]
+    places: Mapping[Key, Place]
+    keys: Mapping[Key, Place]
+    written: Mapping[Key, str]
     problems: tuple[Problem, ...]
+    faulty: frozenset[Key]
+
+    def spot(self, path: Key, *, of_key: bool = False) -> str:
+        """file:line:column of the value at `path`, or of its key; of the nearest section if there is none."""
+        while path not in self.places:
+            path, of_key = path[:-1], False
+        line, column = self.keys.get(path, self.places[path]) if of_key else self.places[path]
+        return f"{self.where}:{line}:{column}"
 
 
 def read_text(path: Path) -> str:
-    """The text of a small UTF-8 file. Raises RecipeError for anything else."""
+    """The text of a small UTF-8 file, without a byte order mark. Raises RecipeError for anything else."""
+    return read_exact(path).removeprefix("\ufeff")
+
+
+def read_exact(path: Path) -> str:
+    """The text of a small UTF-8 file; encoding it gives the file's bytes again. Raises RecipeError for all else."""
     where = str(path)
-    if path.is_dir():
-        raise RecipeError(Problem(where, "is a folder", "name the file in it"))
-    if not path.exists():
-        raise RecipeError(Problem(where, "there is no such file", _neighbours(path)))
-    if path.stat().st_size > MAX_BYTES:
-        raise RecipeError(
-            Problem(where, f"has {path.stat().st_size:,} bytes", f"at most {MAX_BYTES:,}; is this the right file?")
-        )
-    raw = path.read_bytes()
-    if b"\0" in raw:
-        raise RecipeError(
-            Problem(f"{where}:{_line(raw, raw.index(0))}", "is a binary file, not text", "name a YAML file")
-        )
     try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        found = f"byte 0x{raw[error.start]:02x} is not UTF-8"
-        raise RecipeError(Problem(f"{where}:{_line(raw, error.start)}", found, "save the file as UTF-8")) from error
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise RecipeError(Problem(where, "there is no such file", _neighbours(path))) from None
+    except (OSError, ValueError) as error:  # ValueError: the name holds a null character
+        if isinstance(error, IsADirectoryError) or (isinstance(error, PermissionError) and path.is_dir()):
+            raise RecipeError(Problem(where, "is a folder, not a file", _inside(path))) from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RecipeError(Problem(shown(where), f"cannot be read: {reason}")) from None
+    if len(raw) > MAX_BYTES:
+        raise RecipeError(Problem(where, f"has more than {MAX_BYTES:,} bytes", "is this the right file?"))
+    return _decoded(raw, where)
 
 
 def parse(text: str, where: str, first_line: int = 1) -> Document:
-    """Plain data of one YAML document. Raises RecipeError where it cannot be read at all; `first_line` is its line in `where`."""
-    if not text.strip():
-        raise RecipeError(Problem(where, "is empty", "see recipes/ for examples"))
-    try:
-        _refuse_what_is_not_plain(text, where, first_line)
-        node = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{where}:{mark.line + first_line}:{mark.column + 1}" if mark else where
-        raise RecipeError(Problem(place, _plain_words(error), _remedy(error))) from error
-    except (YAMLError, RecursionError) as error:
-        raise RecipeError(Problem(where, f"cannot be read as YAML: {error}")) from error
-    if not isinstance(node, MappingNode):
-        raise RecipeError(
-            Problem(f"{where}:{first_line}", "is not a list of “key: value” lines", "see recipes/ for examples")
-        )
+    """The plain data of one YAML document; `where` names the file in messages and `first_line` its line there.
+
+    Raises RecipeError, with one problem, where the text cannot be read to its end.
+    """
+    text = text.removeprefix("\ufeff")
+    if directive := _DIRECTIVE.search(text):
+        line = text.count("\n", 0, directive.start()) + first_line
+        raise RecipeError(Problem(f"{where}:{line}:1", "a line cannot begin with %", "remove it, or indent the text"))
     walk = _Walk(where, first_line)
-    data = walk.mapping(node, ())
-    return Document(data, walk.places, walk.keys, tuple(walk.problems))
+    try:
+        data = walk.document(YAML(typ="safe", pure=True).parse(text))
+    except ReaderError as error:
+        raise RecipeError(unreadable(error, text, where, first_line)) from None
+    except MarkedYAMLError as error:
+        raise RecipeError(broken(error, text, where, first_line)) from None
+    except ValueError:
+        what = "an escape after this point names a character that does not exist"
+        raise RecipeError(Problem(walk.near, what, "write the character itself")) from None
+    places, problems, faulty = walk.places, tuple(walk.problems), frozenset(walk.faulty)
+    return Document(where, data, places, walk.keys, walk.written, problems, faulty)
 
 
-def _refuse_what_is_not_plain(text: str, where: str, first_line: int) -> None:
-    depth = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
-        refused = ""
-        if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
-            refused = "directives (lines with %) are not used here"
-        elif isinstance(event, AliasEvent):
-            refused = f"“*{event.anchor}” repeats another part of the file; aliases are not used here"
-        elif isinstance(event, NodeEvent) and event.anchor:
-            refused = f"“&{event.anchor}” names a part of the file; anchors are not used here"
-        elif isinstance(event, ScalarEvent | CollectionStartEvent) and event.tag:
-            refused = f"“{event.tag}” is a tag; recipes are data, never code"
-        if isinstance(event, CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            refused = f"is nested more than {MAX_DEPTH} levels deep"
-        if refused:
-            mark = event.start_mark
-            raise RecipeError(
-                Problem(f"{where}:{mark.line + first_line}:{mark.column + 1}", refused, "write the values out")
-            )
+def shown(found: object) -> str:
+    """The user's own text as a message repeats it: short, on one line, nothing that moves a terminal's cursor."""
+    text = "".join(character if character.isprintable() else "�" for character in islice(str(found), SHOWN + 1))
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
-class _Walk:
-    """Turns nodes into plain data and remembers where they stood."""
-
-    def __init__(self, where: str, first_line: int) -> None:
-        self.where, self.first_line = where, first_line
-        self.places: dict[Path_, Place] = {}
-        self.keys: dict[Path_, Place] = {}
-        self.problems: list[Problem] = []
-
-    def place(self, node: Node) -> Place:
-        return node.start_mark.line + self.first_line, node.start_mark.column + 1
-
-    def value(self, node: Node, path: Path_) -> object:
-        self.places[path] = self.place(node)
-        if isinstance(node, MappingNode):
-            return self.mapping(node, path)
-        if isinstance(node, SequenceNode):
-            return [self.value(item, (*path, number)) for number, item in enumerate(node.value)]
-        return _scalar(node)
-
-    def mapping(self, node: MappingNode, path: Path_) -> dict[str, object]:
-        self.places.setdefault(path, self.place(node))
-        result: dict[str, object] = {}
-        for key_node, value_node in node.value:
-            line, column = self.place(key_node)
-            spot = f"{self.where}:{line}:{column}"
-            if not isinstance(key_node, ScalarNode):
-                self.problems.append(Problem(spot, "a key must be a word", "write key: value"))
-                continue
-            key = str(key_node.value)
-            dotted = ".".join(map(str, (*path, key)))
-            if key == "<<" and key_node.style is None:
-                self.problems.append(
-                    Problem(spot, "“<<” merges another part of the file; it is not used here", "write the values out")
-                )
-            elif key in result:
-                first = self.keys[(*path, key)][0]
-                self.problems.append(
-                    Problem(spot, f"{dotted}: stands here again", f"first on line {first}; keep one of the two")
-                )
-            else:
-                self.keys[(*path, key)] = (line, column)
-                result[key] = self.value(value_node, (*path, key))
-                if result[key] is None:
-                    self.places[(*path, key)] = (line, column)
-        return result
-
-
-def _scalar(node: Node) -> object:
-    text = str(node.value)
-    if not isinstance(node, ScalarNode) or node.style is not None:  # quoted or block: text, whatever it looks like
-        return text
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INTEGER.fullmatch(text):
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
+def dotted(path: Key) -> str:
+    """The path as messages name it: data.subset, item 2."""
+    text = ""
+    for part in path:
+        text += f", item {part + 1}" if isinstance(part, int) else f".{shown(part)}" if text else shown(part)
     return text
 
 
-def _plain_words(error: MarkedYAMLError) -> str:
-    problem = str(error.problem or error.context or "cannot be read as YAML")
-    if "\\t" in problem or "'\t'" in problem:
-        return "a tab where spaces belong"
-    if "mapping values are not allowed" in problem:
-        return "a second “: ” on one line"
-    if "another document" in problem:
-        return "“---” begins a second document"
-    if "end of stream" in problem or "stream end" in problem:
-        return "the file ends inside a bracket or quotation mark"
-    return f"cannot be read as YAML: {problem}"
+class _Walk:
+    """Turns events into plain data and remembers where they stood."""
+
+    def __init__(self, where: str, first_line: int) -> None:
+        self.where, self.first_line, self.near = where, first_line, where
+        self.keys: dict[Key, Place] = {}
+        self.places: dict[Key, Place] = {}
+        self.written: dict[Key, str] = {}
+        self.problems: list[Problem] = []
+        self.faulty: set[Key] = set()
+
+    def document(self, events: Iterator[Event]) -> dict[str, object]:
+        """The data of the only document."""
+        stream = self.plain(events)
+        next(stream)  # the start of the stream
+        first = next(stream)
+        if isinstance(first, DocumentStartEvent):
+            first = next(stream)
+            if isinstance(first, MappingStartEvent):
+                self.places[()] = self.place(first)
+                data = self.mapping(stream, ())
+                for _ in stream:  # a second document, or what cannot be read, may follow
+                    pass
+                return data
+            if not isinstance(first, ScalarEvent) or first.value:
+                raise RecipeError(self.misshapen(first))
+        raise RecipeError(Problem(self.where, "is empty", "see recipes/ for examples"))
+
+    def misshapen(self, first: Event) -> Problem:
+        """Why a list or a mere text is not what is needed."""
+        found = f"“{shown(first.value)}”" if isinstance(first, ScalarEvent) else "a list"
+        hint = "put a space after each colon" if ":" in found else "see recipes/ for examples"
+        return Problem(self.spot(first), f"{found} stands where lines of “key: value” are needed", hint)
+
+    def plain(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The same events. Raises RecipeError at the first that is more than plain data."""
+        depth = documents = 0
+        for event in events:
+            self.near = self.spot(event)
+            depth += isinstance(event, MappingStartEvent | SequenceStartEvent)
+            depth -= isinstance(event, MappingEndEvent | SequenceEndEvent)
+            documents += isinstance(event, DocumentStartEvent)
+            refused = _refused(event)
+            if depth > MAX_DEPTH:
+                refused = f"is nested more than {MAX_DEPTH} levels deep", "four are enough"
+            if documents > 1:
+                refused = "“---” begins a second document", "one file holds one document"
+            if refused:
+                raise RecipeError(Problem(self.near, *refused))
+            yield event
+
+    def value(self, event: Event, stream: Iterator[Event], path: Key) -> object:
+        """Whatever begins with this event."""
+        self.places[path] = self.place(event)
+        if isinstance(event, MappingStartEvent):
+            return self.mapping(stream, path)
+        if isinstance(event, SequenceStartEvent):
+            items: list[object] = []
+            while not isinstance(item := next(stream), SequenceEndEvent):
+                items.append(self.value(item, stream, (*path, len(items))))
+            return items
+        assert isinstance(event, ScalarEvent)  # the parser begins a value with nothing else
+        return self.scalar(event, path)
+
+    def mapping(self, stream: Iterator[Event], path: Key) -> dict[str, object]:
+        """The keys and values up to the end of the mapping that has begun."""
+        result: dict[str, object] = {}
+        while not isinstance(event := next(stream), MappingEndEvent):
+            spot = self.spot(event)
+            if not isinstance(event, ScalarEvent):
+                self.skip(event, stream)
+                self.skip(next(stream), stream)
+                what = "a list or a section cannot be a key"
+                self.problems.append(
+                    Problem(spot, what, "there are no templates here; text with brackets goes in quotes")
+                )
+                self.faulty.add(path)
+                continue
+            name = (*path, str(event.value))
+            if fault := self.bad_key(event, name):
+                self.problems.append(Problem(spot, *fault))
+                self.skip(next(stream), stream)
+                continue
+            self.keys[name] = self.place(event)
+            result[str(event.value)] = value = self.value(next(stream), stream, name)
+            if value is None and not self.written[name]:  # where nothing stands, the parser names the next key's place
+                self.places[name] = self.keys[name]
+        return result
+
+    def skip(self, event: Event, stream: Iterator[Event]) -> None:
+        """Leave out whatever begins with this event."""
+        _Walk(self.where, self.first_line).value(event, stream, ())
+
+    def bad_key(self, event: ScalarEvent, name: Key) -> tuple[str, str] | None:
+        """Why a key cannot stand here."""
+        if not event.value:
+            return "a key is missing before the colon", "write key: value"
+        if event.value == "<<" and not event.style:
+            return "“<<” merges in another part of the file, which is not allowed", "write the values out"
+        if name in self.keys:
+            return (
+                f"{dotted(name)}: stands here a second time",
+                f"first on line {self.keys[name][0]}; keep one of the two",
+            )
+        return self.half(event.value)
+
+    def scalar(self, event: ScalarEvent, path: Key) -> object:
+        """The value of a scalar by the core schema of YAML 1.2; quoted and block scalars are text."""
+        text = str(event.value)
+        self.written[path] = text
+        if fault := self.half(text):
+            self.fault(event, path, *fault)
+            return None
+        if event.style:
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        number = _number(text)
+        if isinstance(number, float) and not math.isfinite(number):
+            hint = f"write a finite number of at most {MAX_DIGITS} digits; text goes in quotes"
+            self.fault(event, path, f"“{shown(text)}” is not a usable number", hint)
+            return None
+        return text if number is None else number
+
+    def fault(self, event: Event, path: Key, what: str, hint: str) -> None:
+        """Note that the value at `path` cannot be read."""
+        self.problems.append(Problem(self.spot(event), f"{dotted(path)}: {what}", hint))
+        self.faulty.add(path)
+
+    def half(self, text: str) -> tuple[str, str] | None:
+        """Why text with half a surrogate pair, which no file can hold, is refused."""
+        lone = next((character for character in text if "\ud800" <= character <= "\udfff"), None)
+        return (f"\\u{ord(lone):04x} is half a character", "write the character itself") if lone else None
+
+    def spot(self, event: Event) -> str:
+        """file:line:column of an event."""
+        line, column = self.place(event)
+        return f"{self.where}:{line}:{column}"
+
+    def place(self, event: Event) -> Place:
+        """Line and column of an event in its file."""
+        return event.start_mark.line + self.first_line, event.start_mark.column + 1
 
 
-def _remedy(error: MarkedYAMLError) -> str:
-    words = _plain_words(error)
-    remedies = {
-        "a tab where spaces belong": "indent with spaces",
-        "a second “: ” on one line": "put text that holds a colon in quotation marks",
-        "“---” begins a second document": "one file holds one recipe",
-        "the file ends inside a bracket or quotation mark": "close it",
-    }
-    return remedies.get(words, "")
+def _refused(event: Event) -> tuple[str, str] | None:
+    """Why an event is more than plain data."""
+    remedy = "write the value out; text that begins with this character goes in quotes"
+    if isinstance(event, AliasEvent):
+        return f"“*{shown(event.anchor)}” repeats another part of the file, which is not allowed", remedy
+    if anchor := getattr(event, "anchor", None):
+        return f"“&{shown(anchor)}” names a part of the file to repeat it, which is not allowed", remedy
+    if tag := getattr(event, "tag", None):
+        written = shown(str(tag).replace("tag:yaml.org,2002:", "!!"))
+        return f"“{written}” is a tag; this file holds plain data, never code", remedy
+    return None
+
+
+def _number(text: str) -> int | float | None:
+    """The number that a plain scalar means; infinite where it is none to calculate with."""
+    if _INTEGER.fullmatch(text):
+        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+        digits = text.lstrip("+-").lstrip("0ox") or "0"
+        size = int(digits, base) if len(digits) <= MAX_DIGITS else math.inf
+        return -size if text[0] == "-" else size
+    if _NO_NUMBER.fullmatch(text):
+        return math.inf
+    return float(text) if _FLOAT.fullmatch(text) else None
+
+
+def _decoded(raw: bytes, where: str) -> str:
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise RecipeError(Problem(f"{where}:1", "is UTF-16, not UTF-8", "save it as UTF-8"))
+    if b"\0" in raw:
+        at = raw.index(0)
+        what = f"is a binary file: byte {at + 1} is null"
+        raise RecipeError(Problem(f"{where}:{_line(raw, at)}", what, "name a file in YAML"))
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        at = error.start
+        what = f"is not UTF-8: byte {at + 1} is 0x{raw[at]:02X}"
+        raise RecipeError(Problem(f"{where}:{_line(raw, at)}", what, "save it as UTF-8")) from None
 
 
 def _line(raw: bytes, offset: int) -> int:
@@ -205,5 +322,14 @@ def _line(raw: bytes, offset: int) -> int:
 def _neighbours(path: Path) -> str:
     if not path.parent.is_dir():
         return f"there is no folder {path.parent} either"
-    found = sorted(other.name for other in path.parent.glob("*.yaml"))
-    return f"this folder has {', '.join(found[:8])}" if found else "this folder has no .yaml file"
+    return nearest(path.name, _recipes(path.parent)) or _inside(path.parent)
+
+
+def _inside(folder: Path) -> str:
+    found = _recipes(folder)
+    more = ", …" if len(found) > 8 else ""
+    return f"it holds {', '.join(found[:8])}{more}" if found else f"there is no .yaml file in {folder}"
+
+
+def _recipes(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.y*ml"))

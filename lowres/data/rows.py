@@ -1,0 +1,176 @@
+"""From tables to rows: which column is what, which row goes to which split, and how each is counted."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from lowres.data.corpus import FileCount, Row, Split
+from lowres.data.tables import Table, capped, no_column
+from lowres.errors import DataError, Problem
+from lowres.languages import comparable
+
+SUBSET, LANGUAGE = "subset", "language"  # columns that every row has, unless the file has its own
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Which columns hold text and label, name a row, and tie it to its translations."""
+
+    text: str
+    label: str
+    id: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A split by the sha256 of one column: equal texts stay together, and every run cuts alike.
+
+    `train` and `dev` are hundredths; the rest is test, unless `test` is False: then it is dev's.
+    """
+
+    by: str
+    train: int
+    dev: int
+    test: bool = True
+
+    def split(self, value: str) -> Split:
+        """The split of a row that holds `value`."""
+        hundredth = int(hashlib.sha256(value.encode()).hexdigest()[:16], 16) * 100 >> 64
+        if hundredth < self.train:
+            return "train"
+        return "dev" if hundredth < self.train + self.dev or not self.test else "test"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One table in its place in the corpus: a split or the rule that cuts it, a language, and its columns.
+
+    `subset` is empty where the data has none.
+    """
+
+    table: Table
+    split: Split | Cut
+    subset: str
+    language: str
+    roles: Roles
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A row with its split, its subset and the place in its file."""
+
+    row: Row
+    split: Split
+    subset: str
+    where: str
+    part: int
+
+
+def take_rows(parts: Sequence[Part]) -> list[Sample]:
+    """All rows that have a text. Raises DataError for columns that are not there and ids that stand twice."""
+    problems = [problem for part in parts for problem in _missing_columns(part)]
+    if problems:
+        raise DataError(*capped(problems))
+    samples = [sample for number, part in enumerate(parts) for sample in _samples(part, number)]
+    problems = list(_repeated_ids(samples))
+    if problems:
+        raise DataError(*capped(problems))
+    return samples
+
+
+def without_leaks(samples: Sequence[Sample], parts: Sequence[Part]) -> list[Sample]:
+    """Where lowres cuts the splits itself, no text of test stands in dev or train, and none of dev in train.
+
+    Texts are compared as `comparable` does, in all languages; the row in the earlier split is left out. Splits that
+    others made stay as they are.
+    """
+    cut = [isinstance(part.split, Cut) for part in parts]
+    kept: list[Sample] = []
+    seen: set[str] = set()
+    for split in ("test", "dev", "train"):
+        texts = [(sample, comparable(sample.row.fields["text"])) for sample in samples if sample.split == split]
+        kept += [sample for sample, text in texts if not (cut[sample.part] and text in seen)]
+        seen.update(text for _, text in texts)
+    order = {id(sample): number for number, sample in enumerate(samples)}
+    return sorted(kept, key=lambda sample: order[id(sample)])
+
+
+def limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
+    """At most `limit` training rows of each subset; the seed picks the same groups in every subset."""
+    if limit is None:
+        return list(samples)
+    train: dict[str, list[Sample]] = {}
+    for sample in samples:
+        if sample.split == "train":
+            train.setdefault(sample.subset, []).append(sample)
+    chosen = {id(sample) for rows in train.values() for sample in sorted(rows, key=lambda row: _lot(row, seed))[:limit]}
+    return [sample for sample in samples if sample.split != "train" or id(sample) in chosen]
+
+
+def crossing_groups(samples: Iterable[Sample]) -> Iterator[Problem]:
+    """Groups, that is translations of one text, that stand in more than one split."""
+    first: dict[str, Sample] = {}
+    told: set[str] = set()
+    for sample in samples:
+        group = sample.row.group
+        before = first.setdefault(group, sample)
+        if before.split != sample.split and group not in told:
+            told.add(group)
+            what = f"“{group}” is in {sample.split}, but {before.where} has it in {before.split}"
+            yield Problem(sample.where, what, "rows that translate one another must be in one split")
+
+
+def count_files(parts: Sequence[Part], samples: Iterable[Sample]) -> tuple[FileCount, ...]:
+    """How the rows of each table were counted in and out, after all that leaves rows out."""
+    kept = [0] * len(parts)
+    for sample in samples:
+        kept[sample.part] += 1
+    counts = []
+    for part, number in zip(parts, kept, strict=True):
+        table = part.table
+        empty = table.empty + sum(not record.fields[part.roles.text] for record in table.records)
+        counts.append(FileCount(table.name, table.sha256, table.read, empty, table.read - empty - number, number))
+    return tuple(counts)
+
+
+def _lot(sample: Sample, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed} {sample.row.group}".encode()).digest()
+
+
+def _missing_columns(part: Part) -> Iterator[Problem]:
+    roles, columns = part.roles, part.table.columns
+    wanted = {roles.text, roles.label, roles.id or roles.text, roles.group or roles.text}
+    wanted |= {part.split.by} if isinstance(part.split, Cut) else set()
+    for column in sorted(wanted - {*columns, SUBSET, LANGUAGE}):
+        yield no_column(f"{part.table.name}:1", column, (*columns, LANGUAGE, SUBSET))
+
+
+def _samples(part: Part, number: int) -> Iterator[Sample]:
+    roles, virtual = part.roles, {SUBSET: part.subset, LANGUAGE: part.language}
+    for record in part.table.records:
+        fields = {**virtual, **record.fields}
+        text = fields[roles.text]
+        if not text:
+            continue
+        split = part.split.split(fields[part.split.by]) if isinstance(part.split, Cut) else part.split
+        name = fields[roles.id] if roles.id else record.where.rpartition(":")[2]
+        unique = f"{part.subset}/{name}" if part.subset else name
+        # without a column that says so, equal ids of two splits or subsets promise nothing
+        group = fields[roles.group] if roles.group else f"{split}/{unique}"
+        row = Row(unique, group, part.language, {"text": text, "label": fields[roles.label]})
+        yield Sample(row, split, part.subset, record.where, number)
+
+
+def _repeated_ids(samples: Iterable[Sample]) -> Iterator[Problem]:
+    seen: dict[tuple[Split, str], str] = {}
+    for sample in samples:
+        before = seen.setdefault((sample.split, sample.row.id), sample.where)
+        if before != sample.where:
+            yield Problem(sample.where, f"the id “{sample.row.id}” stands twice", f"first at {before}")
+
+
+def relabelled(sample: Sample, label: str) -> Sample:
+    """The sample with another label."""
+    row = sample.row
+    return replace(sample, row=replace(row, fields={**row.fields, "label": label}))

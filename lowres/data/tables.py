@@ -1,0 +1,131 @@
+"""A file's rows as text, each with the place where it stands."""
+
+import hashlib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lowres.errors import DataError, Problem, nearest
+from lowres.languages import normalise
+
+MOST_PROBLEMS = 20  # more of a kind are only counted
+TELLING_BYTES = 20  # beyond ASCII, before an encoding is guessed
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row: column → NFC text, and the place “name:line” where it begins."""
+
+    where: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a file, none lost: `read = len(records) + empty + outside`.
+
+    `empty` counts blank rows; `outside` rows left out for the reasons in `notes` (reason → count). `converted` counts
+    texts that were not in NFC.
+    """
+
+    name: str
+    sha256: str
+    columns: tuple[str, ...]
+    records: tuple[Record, ...]
+    empty: int = 0
+    notes: Mapping[str, int] = field(default_factory=dict)
+    converted: int = 0
+
+    @property
+    def outside(self) -> int:
+        """Rows left out, for whatever reason."""
+        return sum(self.notes.values())
+
+    @property
+    def read(self) -> int:
+        """Rows in the file."""
+        return len(self.records) + self.empty + self.outside
+
+
+def make_table(name: str, raw: bytes, columns: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]]) -> Table:
+    """Rows (line number, fields in the order of the columns) as a Table; rows without any text are counted as empty."""
+    titles = tuple(normalise(column) for column in columns)
+    records, empty, converted = [], 0, 0
+    for line, values in rows:
+        texts = [normalise(value) for value in values]
+        converted += sum(not unicodedata.is_normalized("NFC", value) for value in values)
+        if any(texts):
+            records.append(Record(f"{name}:{line}", dict(zip(titles, texts, strict=True))))
+        else:
+            empty += 1
+    return Table(name, hashlib.sha256(raw).hexdigest(), titles, tuple(records), empty, converted=converted)
+
+
+def check_columns(name: str, columns: Sequence[str]) -> None:
+    """Refuse a header with a column twice or without a name."""
+    problems = []
+    for column in dict.fromkeys(columns):
+        if columns.count(column) > 1:
+            problems.append(Problem(f"{name}:1", f"the column “{column}” stands twice in the header"))
+        if not column.strip():
+            problems.append(Problem(f"{name}:1", "a column of the header has no name"))
+    if problems:
+        raise DataError(*problems)
+
+
+def no_column(where: str, column: str, columns: Sequence[str]) -> Problem:
+    """The Problem of a column that is not there."""
+    hint = " ".join(part for part in (nearest(column, columns), f"columns: {', '.join(columns)}") if part)
+    return Problem(where, f"there is no column “{column}”", hint)
+
+
+def capped(problems: Sequence[Problem]) -> list[Problem]:
+    """The first twenty problems, and how many more there are."""
+    more = len(problems) - MOST_PROBLEMS
+    return [*problems[:MOST_PROBLEMS], *([Problem("", f"and {more} more like these")] if more > 0 else [])]
+
+
+def read_bytes(path: Path, name: str) -> bytes:
+    """The bytes of a file; DataError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(Problem(name, f"cannot be read: {error.strerror}")) from None
+
+
+def decode(raw: bytes, name: str) -> str:
+    """Strict UTF-8, without a byte order mark. Raises DataError naming line and byte, with a guess at the encoding."""
+    try:
+        text = raw.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        what = f"is not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start}"
+        raise DataError(Problem(f"{name}:{line}", what, _guess(raw, "save it as UTF-8"))) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(
+            Problem(f"{name}:{line}", "holds a NUL byte, so it is not UTF-8 text", _guess(raw, "is it a text file?"))
+        )
+    return text
+
+
+def lines(text: str) -> list[str]:
+    """Lines that end on \\n or \\r\\n and on nothing else: U+2028, U+0085 and a lone \\r are part of a text."""
+    parts = text.split("\n")
+    if not parts[-1]:
+        parts.pop()
+    return [part.removesuffix("\r") for part in parts]
+
+
+def _guess(raw: bytes, otherwise: str) -> str:
+    """What the encoding may be; with few signs beyond ASCII any guess would be a wild one."""
+    start = raw[:100_000]
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or start.count(0) * 4 > len(start):
+        return "it may be UTF-16; save it as UTF-8"
+    if 0 in start or sum(byte > 127 for byte in start) < TELLING_BYTES:
+        return otherwise
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(start).best()
+    return f"it may be {best.encoding.replace('_', '-').upper()}; save it as UTF-8" if best else otherwise

@@ -1,0 +1,609 @@
+"""From files to rows: nothing is lost, nothing leaks, and every fault names its place."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from lowres.cards import read_card
+from lowres.data.columnar import read_hub
+from lowres.data.corpus import SPLITS, Corpus
+from lowres.data.formats import read_file
+from lowres.data.gettext import read_po
+from lowres.data.plain import read_aligned
+from lowres.data.reading import read_corpus
+from lowres.data.rows import Cut
+from lowres.data.sources import File, PackageFile, card_file, fetch, manifest_sha256, matching, sha256_of
+from lowres.data.tables import Table
+from lowres.errors import CardError, DataError, LowresError
+from lowres.recipe.sections import CardData, Classification, Columns, Data, FileData
+
+GOLDEN = Path(__file__).parent / "golden" / "data"
+CLASSIFY = Classification(kind="classification")
+MIRROR = os.environ.get("LOWRES_MIRROR")
+needs_mirror = pytest.mark.skipif(not MIRROR, reason="LOWRES_MIRROR names no folder that holds NusaX")
+
+TRAIN = "text\tlabel\nrancak bana\tpositive\nburuak bana\tnegative\nlamak\tpositive\nindak lamak\tnegative\n"
+DEV = "text\tlabel\nelok\tpositive\njaek\tnegative\n"
+TEST = "text\tlabel\nsanang\tpositive\nberang\tnegative\n"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, so that messages name files as the user does."""
+    monkeypatch.chdir(tmp_path)
+    return Path()
+
+
+def files(here: Path, columns: Columns | None = None, limit: int | None = None, **contents: str | bytes) -> FileData:
+    """Files train.tsv, dev.tsv, … with these contents, as a recipe's data section."""
+    for name, content in contents.items():
+        (here / f"{name}.tsv").write_bytes(content.encode() if isinstance(content, str) else content)
+    return FileData.model_validate(
+        {
+            "files": {name: f"{name}.tsv" for name in contents},
+            "language": "min-Latn",
+            "licence": "private",
+            "source": "written for this test",
+            "columns": columns or Columns(),
+            "limit": limit,
+        }
+    )
+
+
+def corpus(data: Data, near: Path, task: Classification = CLASSIFY, seed: int = 13) -> Corpus:
+    mirrors = [Path(MIRROR)] if MIRROR else []
+    return read_corpus(data, task, near=near, cache=near / "cache", mirrors=mirrors, offline=True, seed=seed)
+
+
+def said(reading: Callable[[], object]) -> str:
+    """What a reading that must fail says."""
+    with pytest.raises(LowresError) as error:
+        reading()
+    return f"{error.value}\n"
+
+
+def texts(table: Table) -> list[str]:
+    return [record.fields["text"] for record in table.records]
+
+
+def golden(name: str) -> str:
+    return (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+# Formats
+
+
+def written(here: Path, name: str, content: str | bytes) -> Path:
+    path = here / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl"])
+def test_words_that_look_like_something_else_stay_words(here: Path, name: str) -> None:
+    words = ["NA", "null", "nan", "007", "1e5", "True", "1.0", "None"]
+    content = {
+        "a.tsv": "text\n" + "\n".join(words),
+        "a.csv": "text\n" + "\n".join(words),
+        "a.jsonl": "\n".join(json.dumps({"text": word}) for word in words),
+    }[name]
+    assert texts(read_file(written(here, name, content), name)) == words
+
+
+def test_json_numbers_stay_as_they_are_written(here: Path) -> None:
+    table = read_file(
+        written(here, "a.jsonl", '{"text": 1.50}\n{"text": 12345678901234567890}\n{"text": false}\n'), "a.jsonl"
+    )
+    assert texts(table) == ["1.50", "12345678901234567890", "false"]
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
+@pytest.mark.parametrize("name", ["a.txt", "a.tsv"])
+def test_only_newlines_end_a_line(here: Path, name: str, sign: str) -> None:
+    header = "" if name == "a.txt" else "text\n"
+    table = read_file(written(here, name, f"{header}one{sign}two\r\nthree\n"), name)
+    assert texts(table) == [f"one{sign}two", "three"]
+
+
+def test_tsv_has_no_quoting(here: Path) -> None:
+    table = read_file(written(here, "a.tsv", 'text\tlabel\n"open\tp\nsaid "hi"\tn\n"both"\tp\n'), "a.tsv")
+    assert texts(table) == ['"open', 'said "hi"', '"both"']
+
+
+def test_csv_rows_may_take_several_lines(here: Path) -> None:
+    content = 'id,text\n1,"one\n\ntwo, ""three"""\n\n2,four\n'
+    table = read_file(written(here, "a.csv", content), "a.csv")
+    assert texts(table) == ['one\n\ntwo, "three"', "four"]
+    assert [record.where for record in table.records] == ["a.csv:2", "a.csv:6"]
+    assert (table.read, table.empty) == (3, 1)
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.txt"])
+def test_a_byte_order_mark_is_no_text(here: Path, name: str) -> None:
+    table = read_file(written(here, name, b"\xef\xbb\xbftext\nbana\n"), name)
+    assert table.columns == ("text",)
+    assert texts(table)[-1] == "bana"
+
+
+def test_text_becomes_nfc_and_is_counted(here: Path) -> None:
+    table = read_file(written(here, "a.tsv", "text\ncafe\u0301\ncafé\n"), "a.tsv")
+    assert texts(table) == ["café", "café"]
+    assert table.converted == 1
+
+
+def test_parquet(here: Path) -> None:
+    pyarrow.parquet.write_table(
+        pyarrow.table({"text": ["satu", None, "NA"], "label": [1, 2, None], "tokens": [["satu"], [], ["NA"]]}),
+        "a.parquet",
+    )
+    table = read_file(here / "a.parquet", "a.parquet")
+    assert [dict(record.fields) for record in table.records] == [
+        {"text": "satu", "label": "1"},
+        {"text": "", "label": "2"},
+        {"text": "NA", "label": ""},
+    ]
+
+
+def test_a_hub_data_set_gives_class_labels_by_name(here: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
+    data = datasets.Dataset.from_dict({"text": ["iyo", "indak", ""], "label": [1, 0, -1]}, features=features)
+    (here / "set").mkdir()
+    data.to_parquet("set/train.parquet")
+    table = read_hub("./set", "0" * 40, None, "train", here / "cache", offline=True)
+    assert [tuple(record.fields.values()) for record in table.records] == [("iyo", "yes"), ("indak", "no")]
+    assert table.read == 3
+
+
+def test_aligned_files_drop_blank_lines_on_both_sides(here: Path) -> None:
+    pair = {
+        "source": (written(here, "a.en", "one\n\nthree\nfour\n"), "a.en"),
+        "target": (written(here, "a.min", "ciek\nduo\n \nampek\n"), "a.min"),
+    }
+    table = read_aligned(pair)
+    assert [tuple(record.fields.values()) for record in table.records] == [("one", "ciek"), ("four", "ampek")]
+    assert (table.read, table.empty) == (4, 2)
+
+
+def test_aligned_files_must_be_of_one_length(here: Path) -> None:
+    pair = {
+        "source": (written(here, "a.en", "one\ntwo\n"), "a.en"),
+        "target": (written(here, "a.min", "ciek\n"), "a.min"),
+    }
+    assert said(lambda: read_aligned(pair)) == golden("aligned")
+
+
+CATALOGUE = """\
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=UTF-8\\n"
+
+msgctxt "noun"
+msgid "Post"
+msgstr "Pos"
+
+msgid "%(n)d day ago"
+msgid_plural "%(n)d days ago"
+msgstr[0] "%(n)d hari"
+msgstr[1] "%(n)d hari-hari"
+
+#, fuzzy
+msgid "Guess"
+msgstr "Tebak"
+
+msgid "Untranslated"
+msgstr ""
+
+msgid "PostgreSQL"
+msgstr "PostgreSQL"
+
+#~ msgid "Old"
+#~ msgstr "Lamo"
+"""
+
+
+def test_gettext(here: Path) -> None:
+    table = read_po(written(here, "a.po", CATALOGUE), "a.po")
+    rows = [(record.fields["source"], record.fields["target"], record.fields["context"]) for record in table.records]
+    assert rows == [("Post", "Pos", "noun"), ("%(n)d day ago", "%(n)d hari", "")]
+    assert table.records[1].fields["target_1"] == "%(n)d hari-hari"
+    assert table.records[1].where == "a.po:9"
+    assert (table.notes, table.empty, table.read) == ({"fuzzy": 1, "obsolete": 1, "same as the source": 1}, 1, 6)
+
+
+def test_a_catalogue_without_translations_is_the_source_language(here: Path) -> None:
+    table = read_po(written(here, "en.po", 'msgid "One"\nmsgstr ""\n\nmsgid "Two"\nmsgstr ""\n'), "en.po")
+    assert [record.fields["target"] for record in table.records] == ["One", "Two"]
+
+
+FAULTS: dict[str, tuple[str, str | bytes]] = {
+    "not-utf-8": (
+        "a.tsv",
+        b"text\tlabel\nbaik\tp\n" + ("Привет, как дела? Всё хорошо, спасибо.\tp\n" * 9).encode("cp1251"),
+    ),
+    "utf-16": ("a.csv", "text,label\nbaik,p\n".encode("utf-16")),
+    "nul": ("a.txt", "satu\ndu\0o\n"),
+    "width-tsv": ("a.tsv", "text\tlabel\nbaik\tp\nburuk\nsatu\tdua\ttiga\n"),
+    "width-csv": ("a.csv", 'text,label\n"a\nb",p\nburuk, sekali,n\n'),
+    "quote-csv": ("a.csv", 'text,label\n"dia "bilang" baik",p\n'),
+    "open-quote-csv": ("a.csv", 'text,label\nbaik,p\n"buruk,n\n'),
+    "semicolons": ("a.csv", "text;label\nbaik;p\n"),
+    "header-twice": ("a.tsv", "text\ttext\t\nbaik\tp\t\n"),
+    "empty-file": ("a.tsv", ""),
+    "jsonl": ("a.jsonl", '{"text": "a"}\n["b"]\n{"text": "c", "text": "d"}\n{"text": {"en": "e"}}\n{text: f}\n'),
+    "parquet": ("a.parquet", "text\n"),
+    "gettext": ("a.po", 'msgid "One"\nmsgstr "Ciek"\n\nso what\n'),
+    "ending": ("a.xlsx", ""),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faulty_files(here: Path, fault: str) -> None:
+    name, content = FAULTS[fault]
+    assert said(lambda: read_file(written(here, name, content), name)) == golden(fault)
+
+
+# Rows, splits and labels
+
+
+def test_files_to_corpus(here: Path) -> None:
+    read = corpus(files(here, train=TRAIN + "\n\tpositive\n", dev=DEV, test=TEST), here)
+    assert [len(read.train), len(read.dev), len(read.test)] == [4, 2, 2]
+    assert read.labels == ("negative", "positive")
+    assert read.train[0].fields == {"text": "rancak bana", "label": "positive"}
+    assert {row.language for row in read.rows()} == {"min-Latn"}
+    train = read.files[0]
+    assert (train.name, train.read, train.empty, train.outside, train.kept) == ("train.tsv", 6, 2, 0, 4)
+    assert train.sha256 == hashlib.sha256((TRAIN + "\n\tpositive\n").encode()).hexdigest()
+
+
+def test_labels_keep_the_order_of_the_recipe(here: Path) -> None:
+    task = Classification(kind="classification", labels=("positive", "negative"))
+    assert corpus(files(here, train=TRAIN, dev=DEV, test=TEST), here, task).labels == ("positive", "negative")
+
+
+def test_invisible_signs_in_labels_are_mended(here: Path) -> None:
+    dirty = TEST.replace("positive", " posi\u00adtive\u200b").replace("negative", "nega\u2060tive")
+    assert {row.fields["label"] for row in corpus(files(here, train=TRAIN, dev=DEV, test=dirty), here).test} == {
+        "positive",
+        "negative",
+    }
+
+
+LABELS: dict[str, tuple[tuple[str, ...] | None, dict[str, str]]] = {
+    "label-unknown": (
+        ("negative", "positive"),
+        {"train": TRAIN + "alah\tpostive\nbukan\tNegative\nentah\tx\nyo\tpostive\nkosong\t\n"},
+    ),
+    "label-not-in-train": (None, {"test": TEST + "biaso\tneutral\n"}),
+    "label-declared-only": (("negative", "neutral", "positive"), {}),
+    "label-capitals": (None, {"train": TRAIN + "alah\tPositive\n"}),
+    "label-only-one": (None, dict.fromkeys(("train", "dev", "test"), "text\tlabel\nsatu\tp\n")),
+    "label-column": (None, {"dev": "text\tlable\nelok\tpositive\n"}),
+    "split-empty": (None, {"test": "text\tlabel\n"}),
+}
+
+
+@pytest.mark.parametrize("fault", LABELS)
+def test_faulty_labels(here: Path, fault: str) -> None:
+    labels, contents = LABELS[fault]
+    data = files(here, None, None, **{"train": TRAIN, "dev": DEV, "test": TEST} | contents)
+    assert said(lambda: corpus(data, here, Classification(kind="classification", labels=labels))) == golden(fault)
+
+
+def test_many_problems_are_capped(here: Path) -> None:
+    strangers = "".join(f"kato {number}\tlabel {number}\n" for number in range(33))
+    task = Classification(kind="classification", labels=("negative", "positive"))
+    message = said(lambda: corpus(files(here, train=TRAIN + strangers, dev=DEV, test=TEST), here, task))
+    assert message.count("unknown label") == 20
+    assert message.endswith("\nand 13 more like these\n")
+
+
+def test_ids_stand_once(here: Path) -> None:
+    data = files(
+        here,
+        columns=Columns(id="id"),
+        train="id\ttext\tlabel\n1\ta\tp\n2\tb\tn\n1\tc\tp\n",
+        dev="id\ttext\tlabel\n1\td\tp\n",
+        test="id\ttext\tlabel\n1\te\tn\n",
+    )
+    assert said(lambda: corpus(data, here)) == golden("id-twice")
+
+
+def test_equal_ids_of_two_splits_promise_nothing(here: Path) -> None:
+    one = "id\ttext\tlabel\n1\t{}\tp\n2\t{}\tn\n"
+    read = corpus(
+        files(
+            here,
+            columns=Columns(id="id"),
+            train=one.format("a", "b"),
+            dev=one.format("c", "d"),
+            test=one.format("e", "f"),
+        ),
+        here,
+    )
+    assert len({row.group for row in read.rows()}) == 6
+
+
+def test_a_wrong_language_is_refused(here: Path) -> None:
+    task = Classification(kind="classification", language="jav-Latn")
+    assert said(lambda: corpus(files(here, train=TRAIN, dev=DEV, test=TEST), here, task)) == golden("language")
+
+
+def test_missing_splits_are_cut_from_train(here: Path) -> None:
+    rows = "".join(f"kato {number}\t{'pn'[number % 2]}\n" for number in range(400))
+    shouted = rows.replace("kato", "KATO")
+    read = corpus(files(here, train="text\tlabel\n" + rows + shouted), here)
+    again = corpus(files(here, train="text\tlabel\n" + rows), here)
+    assert 280 < len(again.train) < 350
+    assert 20 < len(again.dev) < 60
+    assert 20 < len(again.test) < 60
+    assert {row.fields["text"] for row in again.test} <= {row.fields["text"] for row in read.test}
+    folded = {split: {row.fields["text"].casefold() for row in read.split(split)} for split in SPLITS}
+    assert not folded["train"] & folded["test"]
+    assert not folded["train"] & folded["dev"]
+    assert not folded["dev"] & folded["test"]
+    assert any(finding.what.startswith("no dev and no test file: a tenth of train") for finding in read.findings)
+
+
+def test_a_cut_is_even_and_stays_the_same() -> None:
+    cut = Cut("source", 80, 10)
+    counts = Counter(cut.split(f"message {number}") for number in range(10_000))
+    assert abs(counts["train"] - 8000) < 200
+    assert abs(counts["dev"] - 1000) < 150
+    assert [cut.split(word) for word in ("Yes", "No", "Delete", "Monday")] == ["train", "train", "dev", "train"]
+
+
+def test_limit_is_chosen_by_the_seed(here: Path) -> None:
+    rows = "text\tlabel\n" + "".join(f"kato {number}\t{'pn'[number % 2]}\n" for number in range(100))
+    dev, test = "text\tlabel\na\tp\nb\tn\n", "text\tlabel\nc\tp\nd\tn\n"
+    chosen = [
+        corpus(files(here, limit=20, train=rows, dev=dev, test=test), here, seed=seed).train for seed in (1, 1, 2)
+    ]
+    assert [len(rows) for rows in chosen] == [20, 20, 20]
+    assert chosen[0] == chosen[1] != chosen[2]
+    assert [int(row.id) for row in chosen[0]] == sorted(int(row.id) for row in chosen[0])
+
+
+# Findings
+
+
+def findings(here: Path, **contents: str) -> list[str]:
+    return [
+        finding.what
+        for finding in corpus(
+            files(here, None, None, **{"train": TRAIN, "dev": DEV, "test": TEST} | contents), here
+        ).findings
+    ]
+
+
+def test_clean_data_have_no_findings(here: Path) -> None:
+    assert findings(here) == []
+
+
+def test_leaks_are_found(here: Path) -> None:
+    assert findings(here, test=TEST + "  “Rancak,  BANA!”\tpositive\n") == [
+        "1 test text is in train too, of 3 (test.tsv:4 and train.tsv:2): scores on test may be too high"
+    ]
+
+
+def test_duplicates_and_contradictions_are_found(here: Path) -> None:
+    assert findings(here, train=TRAIN + "Rancak bana.\tpositive\nLAMAK\tnegative\n") == [
+        "2 train rows repeat an earlier text of train (train.tsv:6 and train.tsv:2)",
+        "1 row repeats a text under another label (train.tsv:7 “negative”, train.tsv:4 “positive”)",
+    ]
+
+
+def test_imbalance_and_drift_are_found(here: Path) -> None:
+    train = TRAIN + "".join(f"kato {number}\tpositive\n" for number in range(60))
+    dev = DEV + "".join(f"lain {number}\tnegative\n" for number in range(40))
+    assert findings(here, train=train, dev=dev) == [
+        "train has 62 rows of “positive” but 2 of “negative”: accuracy will flatter, read macro-F1",
+        "labels are spread differently in dev: “negative” is 3% of train but 98% of dev",
+    ]
+
+
+def test_long_texts_and_odd_line_breaks_are_found(here: Path) -> None:
+    assert findings(here, dev=DEV + "panjang " * 300 + "\tpositive\nduo\u2028baris\tpositive\n") == [
+        "1 text has more than 2,000 characters; the longest has 2,399 (dev.tsv:4)",
+        "1 text holds a sign that other programs take for the end of a line (dev.tsv:5)",
+    ]
+
+
+# Cards
+
+
+def parallel_card(here: Path, jav_test: str = "3\tsemar\tp\n") -> None:
+    """A card of two subsets with parallel rows, in a folder beside it."""
+    head = "id\ttext\tlabel\n"
+    contents = {
+        "min/train": "1\trancak\tp\n2\tburuak\tn\n", "min/dev": "4\telok\tp\n", "min/test": "3\tsanang\tp\n",
+        "jav/train": "1\tapik\tp\n2\tala\tn\n", "jav/dev": "4\tsae\tp\n", "jav/test": jav_test,
+    }  # fmt: skip
+    lines = []
+    for subset in ("min", "jav"):
+        lines.append(f"    {subset}:\n      language: {subset}-Latn\n      files:")
+        (here / "data" / subset).mkdir(parents=True)
+        for split in ("train", "dev", "test"):
+            path = written(here / "data", f"{subset}/{split}.tsv", head + contents[f"{subset}/{split}"])
+            lines.append(f"        {split}: {{path: {subset}/{split}.tsv, sha256: {sha256_of(path.absolute())}}}")
+    text = """\
+---
+pretty_name: Two
+language: [min, jav]
+license: cc0-1.0
+task_categories: [text-classification]
+lowres:
+  homepage: https://example.org
+  citation: none
+  provenance: written for this test
+  consent: given
+  contact: nobody@example.org
+  redistribute: yes
+  known_problems: []
+  labels: [p, n]
+  columns: {id: id, group: id}
+  format: tsv
+  source: {folder: data}
+  subsets:
+%s
+---
+Two languages.
+"""
+    written(here, "two.md", text % "\n".join(lines))
+
+
+def test_a_card_of_two_subsets(here: Path) -> None:
+    parallel_card(here)
+    read = corpus(CardData(card="two"), here)
+    assert (read.name, read.licence, read.labels, read.languages) == (
+        "two",
+        "CC0-1.0",
+        ("p", "n"),
+        ("min-Latn", "jav-Latn"),
+    )
+    assert [row.id for row in read.train] == ["min/1", "min/2", "jav/1", "jav/2"]
+    assert [row.group for row in read.train] == ["1", "2", "1", "2"]
+    assert corpus(CardData(card="two", subset="jav"), here).name == "two (jav)"
+
+
+def test_language_and_subset_can_be_labels(here: Path) -> None:
+    parallel_card(here)
+    for column, labels in (("language", ("jav-Latn", "min-Latn")), ("subset", ("jav", "min"))):
+        assert corpus(CardData(card="two", columns=Columns(label=column)), here).labels == labels
+
+
+def test_translations_must_be_in_one_split(here: Path) -> None:
+    parallel_card(here, jav_test="1\tapik tenan\tp\n")
+    assert said(lambda: corpus(CardData(card="two"), here)) == golden("group-crosses")
+
+
+def test_an_unknown_subset_is_refused(here: Path) -> None:
+    parallel_card(here)
+    assert said(lambda: corpus(CardData(card="two", subset=("min", "jav-Latn", "mim")), here)) == golden("subset")
+
+
+def test_an_altered_file_is_refused(here: Path) -> None:
+    parallel_card(here)
+    with (here / "data/min/train.tsv").open("a") as file:
+        file.write("5\ttambah\tp\n")
+    message = said(lambda: corpus(CardData(card="two"), here))
+    assert message.startswith("two:min/train.tsv  data/min/train.tsv is not the file that the card means: sha256 ")
+
+
+# Where files come from
+
+
+def test_a_mirror_is_searched_by_content(here: Path) -> None:
+    (here / "mirror/deep").mkdir(parents=True)
+    written(here, "mirror/train.csv", "something else")
+    other = written(here, "mirror/deep/renamed.bin", "text\nbana\n")
+    file = File("card:x/train.csv", hashlib.sha256(b"text\nbana\n").hexdigest(), "https://localhost/x/train.csv")
+    found = fetch(file, here / "cache", [here / "mirror"], offline=True)
+    assert found.read_bytes() == b"text\nbana\n"
+    assert found.name == "train.csv"
+    other.unlink()
+    assert fetch(file, here / "cache", offline=True) == found
+
+
+def test_a_damaged_cache_is_not_believed(here: Path) -> None:
+    (here / "mirror").mkdir()
+    written(here, "mirror/train.csv", "text\nbana\n")
+    file = File("card:train.csv", hashlib.sha256(b"text\nbana\n").hexdigest(), "https://localhost/train.csv")
+    found = fetch(file, here / "cache", [here / "mirror"], offline=True)
+    found.write_bytes(b"text\nbuna\n")
+    assert fetch(file, here / "cache", [here / "mirror"], offline=True).read_bytes() == b"text\nbana\n"
+
+
+def test_a_missing_file_says_what_was_tried(here: Path) -> None:
+    (here / "mirror").mkdir()
+    file = File("card:train.csv", "ab" * 32, "https://localhost/train.csv")
+    assert said(lambda: fetch(file, here / "cache", [here / "mirror"], offline=True)) == golden("not-found")
+
+
+@pytest.mark.parametrize("path", ["pytest/__init__.py", "pytest/*.py"])
+def test_installed_packages(here: Path, path: str) -> None:
+    package = importlib.metadata.distribution("pytest")
+    root = Path(str(package.locate_file("")))
+    sha256 = manifest_sha256(matching(root, path)) if "*" in path else sha256_of(root / path)
+    found = fetch(File("card:x", sha256, PackageFile("pytest", package.version, path)), here / "cache", offline=True)
+    assert found == (root if "*" in path else root / path)
+    for version, name in (("0.0.1", "pytest"), ("1", "no-such-package")):
+        message = said(lambda: fetch(File("card:x", sha256, PackageFile(name, version, path)), here / "cache"))  # noqa: B023
+        assert f'pip install "{name}=={version}"' in message
+    assert "not found; tried" in said(
+        lambda: fetch(File("card:x", "ab" * 32, PackageFile("pytest", package.version, "pytest/*.py")), here)
+    )
+
+
+# The shipped cards, for real
+
+
+@needs_mirror
+def test_nusax(tmp_path: Path) -> None:
+    read = corpus(CardData(card="nusax-sentiment"), tmp_path)
+    assert len(read.languages) == 12
+    for split, rows in zip(SPLITS, (500, 100, 400), strict=True):
+        assert set(Counter(row.language for row in read.split(split)).values()) == {rows}
+        assert len({row.group for row in read.split(split)}) == rows
+    labels: dict[str, set[str]] = {}
+    for row in read.rows():
+        labels.setdefault(row.group, set()).add(row.fields["label"])
+    assert all(len(found) == 1 for found in labels.values())
+    assert (read.labels, read.licence) == (("negative", "neutral", "positive"), "CC-BY-SA-4.0")
+    assert sum(count.kept for count in read.files) == 12_000
+
+
+@needs_mirror
+def test_a_limit_keeps_nusax_parallel(tmp_path: Path) -> None:
+    read = corpus(CardData(card="nusax-sentiment", subset=("min", "jav"), limit=50), tmp_path)
+    groups = [[row.group for row in read.train if row.language == tag] for tag in ("min-Latn", "jav-Latn")]
+    assert len(groups[0]) == 50
+    assert groups[0] == groups[1]
+
+
+SORBIAN = CardData(card="django-messages", subset=("hsb", "dsb", "cs", "sk", "pl"))
+
+
+def test_django_messages(tmp_path: Path) -> None:
+    pytest.importorskip("django")
+    read = corpus(SORBIAN, tmp_path)
+    assert read.labels == ("ces-Latn", "dsb-Latn", "hsb-Latn", "pol-Latn", "slk-Latn")
+    assert [len(read.train), len(read.dev), len(read.test)] == [3241, 412, 477]
+    placed = {row.group: split for split in SPLITS for row in read.split(split)}
+    assert all(placed[row.group] == split for split in SPLITS for row in read.split(split))
+    assert not any("in train too" in finding.what for finding in read.findings)
+    texts = {(row.language, row.fields["text"]) for row in read.rows()}
+    assert ("hsb-Latn", "Bołharšćina") in texts
+    assert ("dsb-Latn", "%(name)s njedajo se lašowaś") in texts
+    assert all(count.read == count.kept + count.empty + count.outside for count in read.files)
+
+
+def test_every_catalogue_of_the_django_card_is_as_it_says(tmp_path: Path) -> None:
+    pytest.importorskip("django")
+    card = read_card("django-messages", tmp_path)
+    assert len(card.lowres.subsets) == 97
+    for subset in card.lowres.subsets.values():
+        fetch(card_file(card, subset.files["all"]), tmp_path, offline=True)
+
+
+def test_english_is_its_own_translation(tmp_path: Path) -> None:
+    pytest.importorskip("django")
+    read = corpus(CardData(card="django-messages", subset=("en", "de")), tmp_path)
+    assert "Delete" in {row.fields["text"] for row in read.rows() if row.language == "eng-Latn"}
+    assert sum(row.language == "eng-Latn" for row in read.rows()) > 800
+
+
+def test_errors_are_of_their_kind(here: Path) -> None:
+    with pytest.raises(CardError):
+        corpus(CardData(card="no-such-card"), here)
+    with pytest.raises(DataError):
+        corpus(files(here, train=TRAIN, dev=DEV, test="text\n"), here)

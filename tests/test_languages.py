@@ -1,0 +1,88 @@
+"""Language tags and the one Unicode form of text."""
+
+import unicodedata
+
+import pytest
+
+from lowres.errors import LowresError
+from lowres.languages import comparable, language, normalise
+
+
+@pytest.mark.parametrize(
+    ("tag", "name", "direction"),
+    [
+        ("min-Latn", "Minangkabau", "ltr"),
+        ("hsb-Latn", "Upper Sorbian", "ltr"),
+        ("udm-Cyrl", "Udmurt", "ltr"),
+        ("ckb-Arab", "Central Kurdish", "rtl"),
+        ("uig-Arab", "Uyghur", "rtl"),
+        ("heb-Hebr", "Hebrew", "rtl"),
+        ("nqo-Nkoo", "N’Ko", "rtl"),
+        ("qaa-Latn", "local code qaa", "ltr"),
+    ],
+)
+def test_known_tags(tag: str, name: str, direction: str) -> None:
+    found = language(tag)
+    assert (found.tag, found.name, found.script, found.direction) == (tag, name, tag[4:], direction)
+    assert found.code == tag[:3]
+
+
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        ("en-Latn", "“en-Latn” is not a language tag (did you mean “eng-Latn”? {form})"),
+        ("min", "“min” is not a language tag (did you mean “min-Latn”? {form})"),
+        ("min_Latn", "“min_Latn” is not a language tag (did you mean “min-Latn”? {form})"),
+        ("minangkabau", "“minangkabau” is not a language tag (did you mean “min-Latn”? {form})"),
+        ("srp-cyrl", "“srp-cyrl” is not a language tag (did you mean “srp-Cyrl”? {form})"),
+        ("", "“” is not a language tag ({form})"),
+        ("ger-Latn", "“ger-Latn”: ISO 639-3 does not know “ger” (did you mean “deu-Latn”? see iso639-3.sil.org)"),
+        ("min-Latx", "“min-Latx”: ISO 15924 does not know “Latx” (did you mean “min-Latn”? see unicode.org/iso15924)"),
+    ],
+)
+def test_unknown_tags_say_what_was_meant(tag: str, message: str) -> None:
+    with pytest.raises(LowresError) as error:
+        language(tag)
+    assert str(error.value) == message.format(form="an ISO 639-3 code and a script, such as min-Latn")
+
+
+def test_a_slip_of_the_finger_names_languages() -> None:
+    with pytest.raises(LowresError, match=r"did you mean zza-Latn \(Zaza\), lzz-Latn \(Laz\)\?"):
+        language("zzz-Latn")
+
+
+def test_a_group_of_languages_is_no_language() -> None:
+    with pytest.raises(LowresError, match="does not know “btk”"):
+        language("btk-Latn")
+
+
+def test_normalise_composes_and_strips() -> None:
+    assert normalise("\ufeff  e\u0301te\u0301 \u200b\n") == "été"
+    assert normalise("  plain ascii\t") == "plain ascii"
+
+
+def test_normalise_keeps_what_carries_meaning() -> None:
+    assert normalise("क्\u200dष می\u200cخواهم") == "क्\u200dष می\u200cخواهم"
+    assert normalise("two  spaces\u2028and a line\rbreak") == "two  spaces\u2028and a line\rbreak"
+
+
+def test_zero_width_space_stays_only_where_scripts_part_words_with_it() -> None:
+    assert normalise("ខ្មែរ\u200bភាសា") == "ខ្មែរ\u200bភាសា"
+    assert normalise("posi\u200btive") == "positive"
+    assert normalise("ខ្មែរ\u200b \u200bភាសា\u200b") == "ខ្មែរ ភាសា"
+
+
+@pytest.mark.parametrize(
+    "text", ["e\u0301", "e\u200b\u0301", "\u200bក\u200b\u200bខ\u200b", "\ufeff\u200b", " a\u0327\u0301 ", "ᄒ\u200bᅡᆫ"]
+)
+def test_normalise_is_nfc_and_idempotent(text: str) -> None:
+    once = normalise(text)
+    assert unicodedata.is_normalized("NFC", once)
+    assert normalise(once) == once
+
+
+def test_comparable_puts_capitals_and_punctuation_aside() -> None:
+    assert comparable("“Enak,  SEKALI!!”") == comparable("enak sekali") == "enak sekali"
+    assert comparable("ﬁn") == "fin"
+    assert comparable("हिन्दी।") == "हिन्दी"
+    assert comparable("!!!") == "!!!" != comparable("???")
