@@ -16,6 +16,7 @@ FLOORS = (
     ("cards",),
     ("data",),
     ("models",),
+    ("vocabulary",),
     ("methods",),
     ("training",),
     ("evaluation",),

@@ -1,0 +1,47 @@
+"""Texts that the vocabulary benchmarks read, by path below a copy of the data (each path is a line of its MANIFEST.tsv)."""
+
+import csv
+import lzma
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of tables of tab-separated text: training, held-out."""
+
+    train: str
+    test: str
+    name: str | int = -1
+
+    def read(self, folder: Path, split: str) -> list[str]:
+        """The texts of a split, in order, empty ones left out."""
+        return [text for text in table(folder / (self.train if split == "train" else self.test), self.name) if text]
+
+
+def mafand(pair: str, column: str | int = -1) -> Column:
+    return Column(f"restricted/mafand/{pair}/train.tsv.xz", f"restricted/mafand/{pair}/test.tsv.xz", column)
+
+
+def americas(pair: str, column: str | int = -1) -> Column:
+    return Column(f"restricted/americasnlp/{pair}/train.tsv.xz", f"restricted/americasnlp/{pair}/dev.tsv.xz", column)
+
+
+def nusax(language: str) -> Column:
+    return Column("ship/nusax/train.tsv", "ship/nusax/test.tsv", language)
+
+
+def afrisenti(language: str, train: str = "train") -> Column:
+    return Column(f"dev/afrisenti/{language}/{train}.tsv", f"dev/afrisenti/{language}/test.tsv", "text")
+
+
+def table(path: Path, column: str | int) -> Iterator[str]:
+    """A column, by name or by number, of a table with a header line and without quoting; .xz is unpacked."""
+    opened = lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8")
+    with opened as lines:
+        rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        header = next(rows)
+        at = header.index(column) if isinstance(column, str) else column
+        for row in rows:
+            yield row[at]
