@@ -38,8 +38,8 @@ def afrisenti(language: str, train: str = "train") -> Column:
 
 def table(path: Path, column: str | int) -> Iterator[str]:
     """A column, by name or by number, of a table with a header line and without quoting; .xz is unpacked."""
-    opened = lzma.open(path, "rt", encoding="utf-8") if path.suffix == ".xz" else path.open(encoding="utf-8")
-    with opened as lines:
+    opener = lzma.open if path.suffix == ".xz" else open
+    with opener(path, "rt", encoding="utf-8") as lines:
         rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
         header = next(rows)
         at = header.index(column) if isinstance(column, str) else column

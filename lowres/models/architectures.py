@@ -13,7 +13,8 @@ class Architecture:
 
     `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of
     a text; `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that
-    set dropout; `position_offset` counts the rows of the position table that no piece uses.
+    set dropout; `position_offset` counts the rows of the position table that no piece uses; `layers` is the path of the
+    encoder's list of layers.
     """
 
     family: str
@@ -24,6 +25,7 @@ class Architecture:
     drops_pooler: bool = False
     dropouts: tuple[str, ...] = ()
     position_offset: int = 0
+    layers: str = "encoder.layer"
 
 
 _BERT_ATTENTION = ("query", "key", "value", "attention.output.dense")
@@ -56,13 +58,13 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         dropouts=_BERT_DROPOUTS,
         position_offset=2,
     ),
-    "mt5": Architecture("mT5", "encoder-decoder", _T5_ATTENTION, ("wi_0", "wi_1", "wo")),
-    "umt5": Architecture("umT5", "encoder-decoder", _T5_ATTENTION, ("wi_0", "wi_1", "wo")),
-    "t5": Architecture("T5", "encoder-decoder", _T5_ATTENTION, ("wi", "wi_0", "wi_1", "wo")),
-    "m2m_100": Architecture("M2M100 (NLLB)", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2")),
-    "mbart": Architecture("mBART", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2")),
-    "bart": Architecture("BART", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2")),
-    "marian": Architecture("Marian", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2")),
+    "mt5": Architecture("mT5", "encoder-decoder", _T5_ATTENTION, ("wi_0", "wi_1", "wo"), layers="block"),
+    "umt5": Architecture("umT5", "encoder-decoder", _T5_ATTENTION, ("wi_0", "wi_1", "wo"), layers="block"),
+    "t5": Architecture("T5", "encoder-decoder", _T5_ATTENTION, ("wi", "wi_0", "wi_1", "wo"), layers="block"),
+    "m2m_100": Architecture("M2M100 (NLLB)", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2"), layers="layers"),
+    "mbart": Architecture("mBART", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2"), layers="layers"),
+    "bart": Architecture("BART", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2"), layers="layers"),
+    "marian": Architecture("Marian", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2"), layers="layers"),
 }
 
 

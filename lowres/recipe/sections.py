@@ -135,6 +135,44 @@ class Full(Section):
 Method = Annotated[Lora | Full, Field(discriminator="kind")]
 
 
+TrimPolicy = Literal["used", "lattice", "charset"]
+Initialiser = Literal["auto", "meaning", "distil", "meaning+distil", "similarity", "mean", "random"]
+
+
+class Vocabulary(Section):
+    """What becomes of the base's pieces and their embedding rows."""
+
+    extend: Literal["auto", "off"] | Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default="auto", description="add pieces that the training text needs: auto finds how many pay; a number forces"
+    )
+    replace: Annotated[int, Field(ge=100, le=500_000)] | None = Field(
+        default=None, description="train a new tokenizer of so many pieces instead of extending; rarely worth it"
+    )
+    initialise: Initialiser = Field(
+        default="auto",
+        description="where new rows start: from what their words mean (needs a pivot or lexicon), from what the base makes of "
+        "their old pieces (distil), …; auto measures on dev and takes the best",
+    )
+    pivot: Names = Field(
+        default=(),
+        description="subsets of the recipe's card that translate its rows into languages that the base knows",
+    )
+    lexicon: str | None = Field(
+        default=None, description="table of two columns: word, word in a language that the base knows"
+    )
+    protect: Names = Field(
+        default=(), description="subsets of the card, or text files, whose segmentation must stay as it is"
+    )
+    change: float = Field(
+        default=0.003, ge=0, le=1, description="largest share of protected words that may be cut differently"
+    )
+    trim: Literal["off"] | TrimPolicy = Field(
+        default="charset",
+        description="rows to keep: those over the texts' characters; lattice: substrings of the texts' words; used: no more "
+        "than the texts use",
+    )
+
+
 class Ensemble(Section):
     """Who else votes."""
 
@@ -183,6 +221,7 @@ class Recipe(Section):
     task: Task
     data: Data
     base: Base = Base(name="starter:encoder")
+    vocabulary: Vocabulary = Vocabulary()
     method: Method = Lora(kind="lora")
     training: Training = Training()
     ensemble: Ensemble = Ensemble()

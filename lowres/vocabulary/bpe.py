@@ -8,6 +8,7 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lowres.vocabulary.candidates import missing_characters
 from lowres.vocabulary.pieces import WORD_START, Pieces
@@ -40,7 +41,7 @@ def learn_merges(words: Mapping[str, int], base: Pieces, most: int, least: int) 
     pairs: Counter[tuple[str, str]] = Counter()
     places: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
     for number, row in enumerate(rows):
-        for pair in zip(row, row[1:], strict=False):
+        for pair in pairwise(row):
             pairs[pair] += counts[number]
             places[pair].add(number)
     queue = [(-count, pair) for pair, count in pairs.items()]
@@ -61,10 +62,10 @@ def learn_merges(words: Mapping[str, int], base: Pieces, most: int, least: int) 
         touched = set()
         for number in places.pop(pair):
             row = rows[number]
-            for old in zip(row, row[1:], strict=False):
+            for old in pairwise(row):
                 pairs[old] -= counts[number]
             rows[number] = row = _joined(row, pair)
-            for new in zip(row, row[1:], strict=False):
+            for new in pairwise(row):
                 pairs[new] += counts[number]
                 places[new].add(number)
                 touched.add(new)

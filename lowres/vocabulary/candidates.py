@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ IN_WORDS = frozenset("'’‘ʼʻʽꞌ꞉\u200c\u200d")
 KINDS = {"L": "letter", "N": "digit", "P": "sign", "S": "sign"}
 
 
-@lru_cache(maxsize=None)
+@cache
 def kind(character: str) -> str:
     """letter, digit, sign, mark (goes with any) or none of them."""
     if character in IN_WORDS:

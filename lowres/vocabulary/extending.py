@@ -19,10 +19,11 @@ ROUNDS = 20
 
 
 @dataclass(frozen=True)
-class Extension:
-    """The base with new pieces behind all others. `gain` is the share of tokens saved on held-out training text (0–1).
+class NewPieces:
+    """A vocabulary with pieces that the base lacks, listed in `added`, behind all that it has.
 
-    `changed` is the share of running words of protected text (0–1) that are cut differently than before.
+    `gain` is the share of tokens saved on held-out training text (0–1); `changed` is the share of running
+    words of protected text (0–1) that are cut differently than before.
     """
 
     pieces: Pieces
@@ -31,6 +32,11 @@ class Extension:
     changed: float
     why: str
 
+    def places(self, base: Pieces, rows: int) -> list[int]:
+        """The row of each piece in a table of the base's `rows` rows with new ones behind."""
+        new = {name: rows + number for number, name in enumerate(self.added)}
+        return [new[name] if name in new else base.ids[name] for name in self.pieces.names]
+
 
 Grown = Callable[[Mapping[str, int], Pieces, int, int, int], list[Pieces]]
 
@@ -38,7 +44,7 @@ Grown = Callable[[Mapping[str, int], Pieces, int, int, int], list[Pieces]]
 def extend(
     base: Pieces, texts: Sequence[str], *, count: int | None = None, protect: Sequence[str] = (), change: float = 0.003,
     least: int = LEAST_USES, seed: int = 13,
-) -> Extension:  # fmt: skip
+) -> NewPieces:  # fmt: skip
     """Add the pieces that text in a language needs.
 
     Without `count`, as many as pay: one more row must save at least `least` tokens for every pass over text of the size
@@ -76,7 +82,7 @@ def extend(
     added = grown.names[len(base) :]
     if not added:
         return _unchanged(base, f"every new piece would change more than {change:.1%} of the protected words")
-    return Extension(
+    return NewPieces(
         grown, added, gain, changed, f"{len(added)} new pieces save {gain:.1%} of the tokens of held-out text"
     )
 
@@ -158,8 +164,8 @@ def _split(texts: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
     return order[held:], order[:held]
 
 
-def _unchanged(base: Pieces, why: str) -> Extension:
-    return Extension(base, (), 0.0, 0.0, why)
+def _unchanged(base: Pieces, why: str) -> NewPieces:
+    return NewPieces(base, (), 0.0, 0.0, why)
 
 
 def _grow_unigram(words: Mapping[str, int], base: Pieces, most: int, least: int, smallest: int) -> list[Pieces]:

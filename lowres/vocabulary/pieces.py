@@ -43,7 +43,7 @@ class Pieces:
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> "Pieces":
         """Read a transformers tokenizer. Raises ModelError for one that has no pieces: bytes, characters."""
         backend = getattr(tokenizer, "backend_tokenizer", None)
-        layout = json.loads(backend.to_str()) if backend is not None else {"model": {"type": None}}
+        layout: dict[str, Any] = json.loads(backend.to_str()) if backend is not None else {"model": {"type": ""}}
         kind = KINDS.get(layout["model"]["type"])
         if kind is None:
             raise ModelError(
@@ -68,6 +68,21 @@ class Pieces:
             special=frozenset(token["content"] for token in layout["added_tokens"] if token["special"]),
             unknown=names[model["unk_id"]] if model.get("unk_id") is not None else model.get("unk_token"),
             layout=_with_nfc(layout),
+        )
+
+    @classmethod
+    def trained(cls, base: "Pieces", tokenizer: Tokenizer) -> "Pieces":
+        """The pieces of a freshly trained model in the layout of a base."""
+        model = json.loads(tokenizer.to_str())["model"]
+        unigram = base.kind == "unigram"
+        vocabulary = model["vocab"] if unigram else sorted(model["vocab"].items(), key=lambda item: item[1])
+        names = tuple(name for name, _ in vocabulary)
+        return replace(
+            base,
+            names=names,
+            scores=tuple(score for _, score in vocabulary) if unigram else (),
+            merges=tuple(_pair(merge) for merge in model.get("merges") or ()),
+            special=base.special & {*names},
         )
 
     def __len__(self) -> int:
@@ -96,32 +111,34 @@ class Pieces:
         stages += stages[0].get("pretokenizers", [])
         return any(stage.get("type") == "ByteLevel" for stage in stages)
 
-    def words(self, texts: Iterable[str]) -> Counter[str]:
-        """Counts of the stretches inside which pieces are sought: words with their mark of a word's start."""
+    def split(self, text: str) -> list[str]:
+        """The stretches of a text inside which pieces are sought: words with their mark of a word's start."""
         normalizer, cutter = self.backend.normalizer, self.backend.pre_tokenizer
-        found: Counter[str] = Counter()
-        for text in texts:
-            text = normalise(text)
-            text = normalizer.normalize_str(text) if normalizer else text
-            stretches = [part for part, _ in cutter.pre_tokenize_str(text)] if cutter else [text]
-            for stretch in stretches:
-                found.update(_words(stretch))
-        return found
+        text = normalise(text)
+        text = normalizer.normalize_str(text) if normalizer else text
+        stretches = [part for part, _ in cutter.pre_tokenize_str(text)] if cutter else [text]
+        return [word for stretch in stretches for word in _words(stretch)]
+
+    def words(self, texts: Iterable[str]) -> Counter[str]:
+        """Counts of the words of texts, as `split` gives them."""
+        return Counter(word for text in texts for word in self.split(text))
 
     def cut(self, words: Sequence[str]) -> list[list[str]]:
         """The pieces of words as `words` gives them; a stretch that is unknown stays as it is written."""
-        cutter = Tokenizer(_model(self))
-        return [encoding.tokens for encoding in cutter.encode_batch(list(words), add_special_tokens=False)]
+        return [encoding.tokens for encoding in self._cutter.encode_batch(list(words), add_special_tokens=False)]
 
     def cut_ids(self, words: Sequence[str]) -> list[list[int]]:
         """The ids of the pieces of words; a stretch that is unknown has the id of the unknown piece."""
-        cutter = Tokenizer(_model(self))
-        return [encoding.ids for encoding in cutter.encode_batch(list(words), add_special_tokens=False)]
+        return [encoding.ids for encoding in self._cutter.encode_batch(list(words), add_special_tokens=False)]
+
+    @cached_property
+    def _cutter(self) -> Tokenizer:
+        return Tokenizer(_model(self))
 
     @property
     def unknown_id(self) -> int | None:
         """Id of the piece that stands for what cannot be written; None where all can."""
-        return self.ids[self.unknown] if self.unknown in self.ids and not self.byte_level else None
+        return self.ids.get(self.unknown) if self.unknown and not self.byte_level else None
 
     def extended(
         self, names: Sequence[str], scores: Sequence[float] = (), merges: Sequence[tuple[str, str]] = ()
@@ -194,7 +211,13 @@ class Pieces:
                     "vocabulary: {extend: off, trim: off}",
                 )
             )
-        return made  # type: ignore[no-any-return]
+        return made
+
+
+def has_pieces(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether there is a vocabulary of pieces that can be changed; models of bytes or characters have none."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    return backend is not None and type(backend.model).__name__ in KINDS
 
 
 def _in_order(ids: Mapping[str, int], where: str) -> tuple[str, ...]:
@@ -227,7 +250,8 @@ def _model(pieces: Pieces) -> models.Model:
     if pieces.kind == "unigram":
         vocabulary = list(zip(pieces.names, pieces.scores, strict=True))
         return models.Unigram(vocabulary, pieces.ids[pieces.unknown] if pieces.unknown else None, False)
-    return pieces.backend.model
+    model: models.Model = pieces.backend.model
+    return model
 
 
 def _words(stretch: str) -> Iterable[str]:

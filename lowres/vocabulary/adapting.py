@@ -1,0 +1,147 @@
+"""adapt(): from a base's tokenizer and encoder to those that fit the texts – the story of this room."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from lowres.errors import Finding
+from lowres.recipe.sections import Vocabulary
+from lowres.vocabulary.alignment import meanings
+from lowres.vocabulary.choosing import UNTOUCHED, Chosen, Trial, choose_rows
+from lowres.vocabulary.extending import NewPieces, extend
+from lowres.vocabulary.initialising import Evidence
+from lowres.vocabulary.pieces import BYTES, Pieces, has_pieces
+from lowres.vocabulary.reading import Reader
+from lowres.vocabulary.replacing import replacement
+from lowres.vocabulary.rows import NewRows, place_rows
+from lowres.vocabulary.trimming import kept_ids
+
+MARGIN = 2.0  # points on dev by which the base's own pieces must win before an extension is given up
+
+
+@dataclass(frozen=True)
+class Material:
+    """Texts that a vocabulary is fitted to. Only `train` is learned from; `dev` chooses between ways to initialise.
+
+    `pairs` are training texts with their translations into a language that the base knows, `dev_pairs` dev texts with
+    theirs, `lexicon` words with theirs. Trimming also leaves what `pairs` and `protect` need.
+    """
+
+    train: Sequence[str]
+    dev: Sequence[str] = ()
+    pairs: Sequence[tuple[str, str]] = ()
+    dev_pairs: Sequence[tuple[str, str]] = ()
+    lexicon: Sequence[tuple[str, str]] = ()
+    protect: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A tokenizer and the rows that go with it: row i of its table is row `places[i]` of the base's with `rows` behind.
+
+    `new` is None where the base stays as it is. `measured` says how each way to initialise did on dev by `measure`.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    places: Tensor
+    rows: NewRows
+    new: NewPieces | None
+    initialised: str = ""
+    measure: str = ""
+    measured: Mapping[str, float] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def added(self) -> int:
+        """How many rows are new; they stand last."""
+        return len(self.rows.inputs)
+
+    def install(self, model: Any) -> None:
+        """Give an untouched model of the base its new table."""
+        if len(self.places):
+            place_rows(model, self.places, self.rows)
+
+
+def adapt(
+    tokenizer: PreTrainedTokenizerBase, encoder: Any, layers: str, section: Vocabulary, material: Material, *,
+    prefix: str = "", pooling: str = "mean", seed: int = 13,
+) -> Adapted:  # fmt: skip
+    """Extend or replace, initialise, trim. The encoder is read and left as it was.
+
+    Raises ModelError where a recipe insists on changing a tokenizer that cannot be changed.
+    """
+    width = encoder.get_input_embeddings().weight.shape[1]
+    if not has_pieces(tokenizer) and section.replace is None and isinstance(section.extend, str):
+        said = Finding("note", f"the base {BYTES}: there is no vocabulary to extend or to trim")
+        return Adapted(
+            tokenizer, torch.zeros(0, dtype=torch.long), NewRows(torch.zeros(0, width)), None, findings=(said,)
+        )
+    base = Pieces.of(tokenizer)
+    new = new_pieces(base, section, material, seed)
+    rows = len(encoder.get_input_embeddings().weight)
+    chosen = Chosen(UNTOUCHED, NewRows(torch.zeros(0, width)))
+    if new.added:
+        chosen = initialise(tokenizer, encoder, layers, section, material, base, new, prefix, pooling, seed)
+    findings = [Finding("note", new.why)]
+    if new.added and chosen.way == UNTOUCHED:
+        findings.append(
+            Finding("note", "given up: on dev the base's own pieces do better than the new ones at their start")
+        )
+        new = NewPieces(base, (), 0.0, 0.0, new.why)
+    ids: Sequence[int] = range(len(new.pieces))
+    if section.trim != "off" and section.replace is None:
+        pivots = [translation for _, translation in material.pairs]
+        ids = kept_ids(new.pieces, [*material.train, *pivots, *material.protect, prefix], section.trim)
+    places = new.places(base, rows)
+    return Adapted(
+        tokenizer=new.pieces.kept(ids).tokenizer(tokenizer),
+        places=torch.tensor([places[i] for i in ids]),
+        rows=chosen.rows,
+        new=new,
+        initialised=chosen.way if new.added else "",
+        measure=chosen.measure,
+        measured=chosen.measured,
+        findings=tuple(findings),
+    )
+
+
+def new_pieces(base: Pieces, section: Vocabulary, material: Material, seed: int) -> NewPieces:
+    """The pieces that a recipe asks for."""
+    if section.replace is not None:
+        return replacement(base, material.train, section.replace)
+    if section.extend == "off":
+        return NewPieces(base, (), 0.0, 0.0, "the recipe adds no pieces")
+    count = section.extend if isinstance(section.extend, int) else None
+    return extend(base, material.train, count=count, protect=material.protect, change=section.change, seed=seed)
+
+
+def initialise(
+    tokenizer: PreTrainedTokenizerBase, encoder: Any, layers: str, section: Vocabulary, material: Material, base: Pieces,
+    new: NewPieces, prefix: str, pooling: str, seed: int,
+) -> Chosen:  # fmt: skip
+    """Rows for the new pieces."""
+    table = encoder.get_input_embeddings().weight.detach().float().cpu()
+    before = Reader.of(tokenizer, base, prefix)
+    after = Reader(new.pieces, new.places(base, len(table)), before.before, before.after)
+    pairs = [(base.split(text), base.split(translation)) for text, translation in material.pairs]
+    known = meanings(pairs) if pairs else {}
+    for word, translation in material.lexicon:
+        known.setdefault("".join(base.split(word)), []).append(("".join(base.split(translation)), 1.0))
+    known = {
+        word: [(other, weight / sum(w for _, w in found)) for other, weight in found] for word, found in known.items()
+    }
+    evidence = Evidence(
+        base=base,
+        new=new.added,
+        rows=table,
+        lines=[[row for word in line for row in word] for line in after.lines(material.train)],
+        meanings=known,
+        seed=seed,
+    )
+    trial = Trial(material.dev, material.dev_pairs, before, after, pooling, seed)
+    margin = MARGIN if section.extend == "auto" and section.initialise == "auto" else None
+    return choose_rows(encoder, layers, evidence, trial, material.train, section.initialise, margin)
