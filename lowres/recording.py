@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from transformers import PreTrainedTokenizerBase
+
 from lowres.data.corpus import SPLITS, Corpus, Row
 from lowres.errors import Finding
 from lowres.evaluation.record import (
@@ -28,6 +30,7 @@ from lowres.planning import Plan
 from lowres.recipe import RecipeFile
 from lowres.tasks.classification import Encoder, Prediction
 from lowres.training.loop import Step
+from lowres.vocabulary.adapting import Adapted
 
 PACKAGES = ("lowres", "torch", "transformers", "peft", "accelerate", "tokenizers", "scikit-learn", "scipy", "numpy")
 EXAMPLES_OF_EACH_KIND = 10
@@ -80,8 +83,29 @@ def data_facts(corpus: Corpus) -> DataFacts:
     )
 
 
-def vocabulary_facts(encoder: Encoder, corpus: Corpus) -> VocabularyFacts:
-    """How the tokenizer cuts train and dev, by language."""
+def vocabulary_facts(base: PreTrainedTokenizerBase, adapted: Adapted, corpus: Corpus, plan: Plan) -> VocabularyFacts:
+    """How the tokenizer cuts train and dev, by language, before and after; what was added and how it was started."""
+    before, _ = _fit(base, corpus, plan)
+    after, used = _fit(adapted.tokenizer, corpus, plan)
+    return VocabularyFacts(
+        pieces=len(adapted.tokenizer),
+        used=used,
+        fertility=after,
+        pieces_before=len(base),
+        fertility_before=before,
+        added=adapted.added,
+        gain=adapted.new.gain if adapted.new else 0.0,
+        changed=adapted.new.changed if adapted.new else 0.0,
+        initialised=adapted.initialised,
+        measure=adapted.measure,
+        measured=dict(adapted.measured),
+        findings=finding_facts(adapted.findings),
+    )
+
+
+def _fit(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, plan: Plan) -> tuple[list[Fertility], int]:
+    """Fertility by split and language, and how many pieces are used."""
+    encoder = Encoder(tokenizer, plan.checkpoint.prefix, plan.recipe.training.max_pieces)
     used: set[int] = set()
     rows: list[Fertility] = []
     for split in SPLITS[:2]:
@@ -89,7 +113,7 @@ def vocabulary_facts(encoder: Encoder, corpus: Corpus) -> VocabularyFacts:
             texts = [row.fields["text"] for row in corpus.split(split) if row.language == language]
             if texts:
                 rows.append(_fertility(encoder, texts, language, split, used))
-    return VocabularyFacts(pieces=len(encoder.tokenizer), used=len(used), fertility=rows)
+    return rows, len(used)
 
 
 def _fertility(encoder: Encoder, texts: Sequence[str], language: str, split: str, used: set[int]) -> Fertility:

@@ -8,9 +8,13 @@ from datetime import datetime
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
 from accelerate.utils import set_seed
+from torch import nn
+from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus, Row
+from lowres.data.reading import Store
 from lowres.errors import DataError, Problem
 from lowres.evaluation.baselines import BaselineRun, majority, tfidf
 from lowres.evaluation.classification import classification_scores, confusion
@@ -50,6 +54,9 @@ from lowres.runs import (
 )
 from lowres.tasks.classification import ClassificationObjective, Encoder, Prediction
 from lowres.training.loop import Step, train
+from lowres.vocabulary.adapting import Adapted, adapt
+from lowres.vocabulary.material import gather
+from lowres.vocabulary.rows import split_rows
 
 
 @dataclass(frozen=True)
@@ -83,10 +90,15 @@ def run(
         book.write(data=data_facts(corpus))
 
         book.stage("base")
-        answerer = build(plan, corpus.labels)
-        book.write(vocabulary=vocabulary_facts(answerer.encoder, corpus))
+        accelerator = prepare_device(plan)
+        tokenizer, encoder = load_encoder(plan.checkpoint)
+
+        book.stage("vocabulary")
+        adapted = fit_vocabulary(tokenizer, encoder.to(accelerator.device), plan, corpus, file, options, accelerator)
+        book.write(vocabulary=vocabulary_facts(tokenizer, adapted, corpus, plan))
 
         book.stage("training")
+        answerer = build(adapted, encoder, plan, corpus.labels, accelerator)
         steps = [book.step(step) for step in fit(answerer, plan, corpus)]
         book.write(training=training_facts(steps, answerer.model))
         if file.recipe.ensemble.ngrams == "auto":
@@ -103,18 +115,51 @@ def run(
     return Run(book.folder, options=options)
 
 
-def build(plan: Plan, labels: Sequence[str]) -> Answerer:
-    """Base + method + a new head, seeded so that the same recipe gives the same start."""
-    recipe, checkpoint = plan.recipe, plan.checkpoint
+def prepare_device(plan: Plan) -> Accelerator:
+    """Threads, seed, device and precision, so that the same recipe gives the same start."""
     torch.set_num_threads(plan.machine.cores)
+    set_seed(plan.recipe.training.seed)
+    return make_accelerator(plan.machine, plan.precision)
+
+
+def fit_vocabulary(
+    tokenizer: PreTrainedTokenizerBase, encoder: nn.Module, plan: Plan, corpus: Corpus, file: RecipeFile, options: Options,
+    accelerator: Accelerator,
+) -> Adapted:  # fmt: skip
+    """Pieces and rows that fit the training texts."""
+    recipe, checkpoint = plan.recipe, plan.checkpoint
+    store = Store(options.cache, options.mirrors, options.offline)
+    material = gather(recipe, corpus, file.path.parent, store)
+    with accelerator.autocast():
+        return adapt(
+            tokenizer, encoder, checkpoint.architecture.layers, recipe.vocabulary, material,
+            prefix=checkpoint.prefix, pooling=pooling_of(plan), seed=recipe.training.seed,
+        )  # fmt: skip
+
+
+def pooling_of(plan: Plan) -> str:
+    """The recipe's way to make one vector of a text, or the base's own."""
+    return plan.checkpoint.pooling if plan.recipe.base.pooling == "auto" else plan.recipe.base.pooling
+
+
+def build(adapted: Adapted, base: nn.Module, plan: Plan, labels: Sequence[str], accelerator: Accelerator) -> Answerer:
+    """Base + its new rows + method + a new head."""
+    recipe, checkpoint = plan.recipe, plan.checkpoint
+    technique = TECHNIQUES[recipe.method.kind]
     set_seed(recipe.training.seed)
-    accelerator = make_accelerator(plan.machine, plan.precision)
-    tokenizer, base = load_encoder(checkpoint)
-    encoder = TECHNIQUES[recipe.method.kind].apply(base, recipe.method, checkpoint.architecture)
-    pooling = checkpoint.pooling if recipe.base.pooling == "auto" else recipe.base.pooling
-    model = Classifier(encoder, checkpoint.hidden_size, len(labels), pooling).to(accelerator.device)
+    adapted.install(base)
+    fresh = [] if technique.trains_rows or not adapted.added else split_rows(base, adapted.added)
+    encoder = technique.apply(base, recipe.method, checkpoint.architecture)
+    for rows in fresh:  # methods freeze all that is not their own
+        rows.requires_grad_(True)
+    model = Classifier(encoder, checkpoint.hidden_size, len(labels), pooling_of(plan)).to(accelerator.device)
     return Answerer(
-        model, Encoder(tokenizer, checkpoint.prefix, recipe.training.max_pieces), tuple(labels), accelerator
+        model,
+        Encoder(adapted.tokenizer, checkpoint.prefix, recipe.training.max_pieces),
+        tuple(labels),
+        accelerator,
+        places=adapted.places if len(adapted.places) else None,
+        added=adapted.added,
     )
 
 

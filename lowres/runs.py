@@ -11,6 +11,8 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import AutoTokenizer
 
 from lowres.errors import ModelError, Problem
 from lowres.evaluation.record import RECORD_VERSION, Record
@@ -24,10 +26,13 @@ from lowres.models.ngrams import NgramClassifier, combine
 from lowres.planning import Machine, Options
 from lowres.report import render
 from lowres.tasks.classification import Encoder, Prediction, probabilities
+from lowres.vocabulary.rows import new_rows, place_rows
+from lowres.vocabulary.saving import load_rows, save_rows
 
 RECIPE, LOCK, RECORD, REPORT = "recipe.yaml", "recipe.lock", "record.json", "report.html"
 PREDICTIONS, LOG, MODEL = "predictions.jsonl", "log.jsonl", "model"
 FACTS, HEAD, ADAPTER, TOKENIZER, NGRAMS = "model.json", "head.safetensors", "adapter", "tokenizer", "ngrams"
+ROWS = "rows.safetensors"
 
 
 class ModelFacts(BaseModel):
@@ -51,7 +56,10 @@ class ModelFacts(BaseModel):
 
 @dataclass(frozen=True)
 class Answerer:
-    """A model ready to answer, on the device it was loaded to; with n-grams, `weights` says how much each counts."""
+    """A model ready to answer, on the device it was loaded to; with n-grams, `weights` says how much each counts.
+
+    `places` says which rows of the base make its table, the last `added` of them new; None where the table is the base's.
+    """
 
     model: Classifier
     encoder: Encoder
@@ -59,6 +67,8 @@ class Answerer:
     accelerator: Accelerator
     ngrams: NgramClassifier | None = None
     weights: tuple[float, float] = (1.0, 0.0)
+    places: Tensor | None = None
+    added: int = 0
 
     def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """What the encoder alone says, shape (texts, labels)."""
@@ -90,6 +100,8 @@ class Answerer:
         if self.ngrams:
             self.ngrams.save(folder / NGRAMS)
         self.encoder.tokenizer.save_pretrained(str(folder / TOKENIZER))
+        if self.places is not None:
+            save_rows(folder / ROWS, self.places, new_rows(self.model.encoder, self.added))
         (folder / FACTS).write_text(
             json.dumps(facts.model_dump(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
@@ -119,7 +131,10 @@ def load_answerer(folder: Path, options: Options) -> Answerer:
         )
     machine = Machine.detect(options.device, options.threads)
     accelerator = make_accelerator(machine, "bf16" if machine.bf16 else "fp32")
-    tokenizer, base = load_encoder(checkpoint)
+    _, base = load_encoder(checkpoint)
+    tokenizer = AutoTokenizer.from_pretrained(str(folder / TOKENIZER), trust_remote_code=False, local_files_only=True)
+    if (folder / ROWS).exists():
+        place_rows(base, *load_rows(folder / ROWS))
     encoder = TECHNIQUES[facts.method].restore(base, folder / ADAPTER)
     model = Classifier(encoder, facts.hidden_size, len(facts.labels), facts.pooling)
     model.head.load_state_dict(load_file(folder / HEAD))

@@ -16,6 +16,7 @@ STAGES = {
     "plan": "planning",
     "data": "reading the data",
     "base": "loading the base",
+    "vocabulary": "fitting the vocabulary",
     "training": "training",
     "n-grams": "fitting the n-gram classifier",
     "evaluation": "scoring the test split",

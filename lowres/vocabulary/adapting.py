@@ -10,10 +10,11 @@ from transformers import PreTrainedTokenizerBase
 
 from lowres.errors import Finding
 from lowres.recipe.sections import Vocabulary
-from lowres.vocabulary.alignment import meanings
+from lowres.vocabulary.alignment import Meanings, meanings
 from lowres.vocabulary.choosing import UNTOUCHED, Chosen, Trial, choose_rows
 from lowres.vocabulary.extending import NewPieces, extend
 from lowres.vocabulary.initialising import Evidence
+from lowres.vocabulary.material import Material
 from lowres.vocabulary.pieces import BYTES, Pieces, has_pieces
 from lowres.vocabulary.reading import Reader
 from lowres.vocabulary.replacing import replacement
@@ -21,22 +22,6 @@ from lowres.vocabulary.rows import NewRows, place_rows
 from lowres.vocabulary.trimming import kept_ids
 
 MARGIN = 2.0  # points on dev by which the base's own pieces must win before an extension is given up
-
-
-@dataclass(frozen=True)
-class Material:
-    """Texts that a vocabulary is fitted to. Only `train` is learned from; `dev` chooses between ways to initialise.
-
-    `pairs` are training texts with their translations into a language that the base knows, `dev_pairs` dev texts with
-    theirs, `lexicon` words with theirs. Trimming also leaves what `pairs` and `protect` need.
-    """
-
-    train: Sequence[str]
-    dev: Sequence[str] = ()
-    pairs: Sequence[tuple[str, str]] = ()
-    dev_pairs: Sequence[tuple[str, str]] = ()
-    lexicon: Sequence[tuple[str, str]] = ()
-    protect: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -94,8 +79,7 @@ def adapt(
         new = NewPieces(base, (), 0.0, 0.0, new.why)
     ids: Sequence[int] = range(len(new.pieces))
     if section.trim != "off" and section.replace is None:
-        pivots = [translation for _, translation in material.pairs]
-        ids = kept_ids(new.pieces, [*material.train, *pivots, *material.protect, prefix], section.trim)
+        ids = kept_ids(new.pieces, [*material.read, prefix], section.trim)
     places = new.places(base, rows)
     return Adapted(
         tokenizer=new.pieces.kept(ids).tokenizer(tokenizer),
@@ -127,21 +111,31 @@ def initialise(
     table = encoder.get_input_embeddings().weight.detach().float().cpu()
     before = Reader.of(tokenizer, base, prefix)
     after = Reader(new.pieces, new.places(base, len(table)), before.before, before.after)
-    pairs = [(base.split(text), base.split(translation)) for text, translation in material.pairs]
-    known = meanings(pairs) if pairs else {}
-    for word, translation in material.lexicon:
-        known.setdefault("".join(base.split(word)), []).append(("".join(base.split(translation)), 1.0))
-    known = {
-        word: [(other, weight / sum(w for _, w in found)) for other, weight in found] for word, found in known.items()
-    }
     evidence = Evidence(
         base=base,
         new=new.added,
         rows=table,
         lines=[[row for word in line for row in word] for line in after.lines(material.train)],
-        meanings=known,
+        meanings=known_meanings(base, material),
         seed=seed,
     )
     trial = Trial(material.dev, material.dev_pairs, before, after, pooling, seed)
     margin = MARGIN if section.extend == "auto" and section.initialise == "auto" else None
     return choose_rows(encoder, layers, evidence, trial, material.train, section.initialise, margin)
+
+
+def known_meanings(base: Pieces, material: Material) -> Meanings:
+    """What words mean, by every bitext and the lexicon; each source of evidence counts the same."""
+    found: dict[str, dict[str, float]] = {}
+    for pairs in material.bitexts.values():
+        for word, others in meanings([(base.split(text), base.split(other)) for text, other in pairs]).items():
+            for other, weight in others:
+                found.setdefault(word, {}).setdefault(other, 0.0)
+                found[word][other] += weight
+    for word, other in material.lexicon:
+        key, value = "".join(base.split(word)), "".join(base.split(other))
+        found.setdefault(key, {})[value] = found.get(key, {}).get(value, 0.0) + 1.0
+    return {
+        word: [(other, weight / sum(others.values())) for other, weight in others.items()]
+        for word, others in found.items()
+    }

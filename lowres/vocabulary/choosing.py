@@ -42,13 +42,15 @@ class Trial:
         """0–100, higher is better, for the rows that the encoder has now."""
         dice = random.Random(self.seed)
         if self.measure == RETRIEVAL:
-            asked = dice.sample(self.pairs, min(MOST_TEXTS, len(self.pairs)))
-            pool = sorted({translation for _, translation in asked})
-            texts = sentence_vectors(encoder, reader, [text for text, _ in asked], self.pooling)
+            translations: dict[str, set[str]] = {}
+            for text, translation in self.pairs:
+                translations.setdefault(text, set()).add(translation)
+            asked = dice.sample(sorted(translations), min(MOST_TEXTS, len(translations)))
+            pool = sorted({translation for text in asked for translation in translations[text]})
+            questions = sentence_vectors(encoder, reader, asked, self.pooling)
             answers = sentence_vectors(encoder, self.old, pool, self.pooling)
-            found = (texts @ answers.T).argmax(1).tolist()
-            hits = [pool[i] == translation for i, (_, translation) in zip(found, asked, strict=True)]
-            return float(100 * sum(hits) / len(hits))
+            found = (questions @ answers.T).argmax(1).tolist()
+            return 100 * sum(pool[i] in translations[text] for i, text in zip(found, asked, strict=True)) / len(asked)
         if not self.dev:
             return 0.0
         texts_of_dev = dice.sample(list(self.dev), min(MOST_TEXTS, len(self.dev)))

@@ -202,3 +202,10 @@ def _renumber(settings: Any, moved: dict[int, int], count: int) -> None:
             setattr(settings, name, moved.get(value))
         elif name.endswith("_token_id") and isinstance(value, list):
             setattr(settings, name, [moved[one] for one in value if one in moved])
+
+
+def new_rows(model: Any, added: int) -> Tensor:
+    """The last `added` rows as they are now, shape (added, width), whether they were split off or not."""
+    embedding = model.get_input_embeddings()
+    rows = embedding.new if isinstance(embedding, SplitEmbedding) else embedding.weight[len(embedding.weight) - added :]
+    return rows.detach().float().cpu().contiguous()

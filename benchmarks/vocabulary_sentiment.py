@@ -1,0 +1,126 @@
+"""Does fitting the vocabulary help? NusaX sentiment in one language, every treatment with the same seeds, paired.
+
+    python benchmarks/vocabulary_sentiment.py bug --mirror ../shared/data --out runs/vocabulary
+
+The encoder alone is judged (no n-gram partner). Finished runs are kept and not repeated. Scores are means over the seeds;
+the interval and p of the difference to `untouched` come from the paired comparison of all seeds' predictions, resampled by
+text.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import f1_score
+
+from lowres.planning import Options
+from lowres.runs import PREDICTIONS, RECORD, read_record
+from lowres.running import run
+
+RECIPE = """lowres: 1
+name: vocabulary {treatment}
+task: {{kind: classification}}
+data: {{card: nusax-sentiment, subset: {language}}}
+base: {{name: starter:encoder}}
+vocabulary: {vocabulary}
+method: {{kind: lora, rank: 16}}
+training: {{epochs: {epochs}, batch_tokens: 512, patience: 100, seed: {seed}}}
+ensemble: {{ngrams: off}}
+evaluation: {{baselines: false}}
+"""
+PIVOT = "pivot: [ind, eng]"
+TREATMENTS = {
+    "untouched": "{extend: off, trim: off}",
+    "trim": "{extend: off, trim: lattice}",
+    "extend, random": "{extend: 2000, initialise: random, trim: off}",
+    "extend, mean": "{extend: 2000, initialise: mean, trim: off}",
+    "extend, meaning": f"{{extend: 2000, initialise: meaning, {PIVOT}, trim: off}}",
+    "extend, meaning+distil, trim": f"{{extend: 2000, initialise: meaning+distil, {PIVOT}, trim: lattice}}",
+}
+RESAMPLES = 2000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("language")
+    parser.add_argument("--mirror", type=Path, action="append", default=[])
+    parser.add_argument("--out", type=Path, default=Path("runs/vocabulary"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[13, 14, 15])
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--threads", type=int)
+    asked = parser.parse_args()
+    options = Options(mirrors=tuple(asked.mirror), threads=asked.threads)
+    folders = {}
+    for seed in asked.seeds:
+        for treatment, vocabulary in TREATMENTS.items():
+            name = f"{asked.language}-{treatment}-{seed}".replace(", ", "-").replace("+", "-")
+            folder = folders[treatment, seed] = asked.out / name
+            if not done(folder):
+                recipe = asked.out / f"{name}.yaml"
+                recipe.parent.mkdir(parents=True, exist_ok=True)
+                recipe.write_text(
+                    RECIPE.format(
+                        treatment=treatment, language=asked.language, vocabulary=vocabulary, epochs=asked.epochs, seed=seed
+                    )
+                )
+                run(recipe, folder, options=options)
+            print(f"{treatment} {seed}: {record_score(folder):.2f}", flush=True)
+    print(table(folders, asked.seeds))
+
+
+def done(folder: Path) -> bool:
+    return (folder / RECORD).exists() and read_record(folder / RECORD).status == "done"
+
+
+def record_score(folder: Path) -> float:
+    record = read_record(folder / RECORD)
+    return next(score.value for score in record.scores if score.name == record.headline and score.language is None)
+
+
+def table(folders: dict[tuple[str, int], Path], seeds: list[int]) -> str:
+    """One line per treatment."""
+    lines = [
+        "| treatment | macro-F1, mean of seeds | by seed | difference to untouched [95 %] | p | rows | new | pieces per word, dev | "
+        "seconds: vocabulary, training | GiB |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for treatment in TREATMENTS:
+        scores = [record_score(folders[treatment, seed]) for seed in seeds]
+        low, high, p = difference([folders[treatment, s] for s in seeds], [folders["untouched", s] for s in seeds])
+        record = read_record(folders[treatment, seeds[0]] / RECORD)
+        fit, cost = record.vocabulary, record.cost
+        assert fit and cost
+        fertility = next(row.pieces_per_word for row in fit.fertility if row.split == "dev")
+        gap = np.mean(scores) - np.mean([record_score(folders["untouched", seed]) for seed in seeds])
+        lines.append(
+            f"| {treatment} | {np.mean(scores):.1f} | {' '.join(f'{score:.1f}' for score in scores)} | {gap:+.1f} "
+            f"[{low:+.1f}, {high:+.1f}] | {p:.2f} | {fit.pieces} | {fit.added} | {fertility:.2f} | "
+            f"{cost.seconds['vocabulary']:.0f}, {cost.seconds['training']:.0f} | {cost.peak_memory_gib:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def difference(mine: list[Path], theirs: list[Path]) -> tuple[float, float, float]:
+    """Bootstrap over texts of the difference of macro-F1, averaged over seeds: 95 % interval and two-sided p."""
+    sides = [[predictions(folder) for folder in side] for side in (mine, theirs)]
+    references = np.array([row["reference"] for row in sides[0][0]])
+    chosen = [[np.array([row["prediction"] for row in seed]) for seed in side] for side in sides]
+    dice, found = np.random.default_rng(13), []
+    for _ in range(RESAMPLES):
+        rows = dice.integers(len(references), size=len(references))
+        scores = [
+            np.mean([100 * f1_score(references[rows], seed[rows], average="macro") for seed in side]) for side in chosen
+        ]
+        found.append(scores[0] - scores[1])
+    low, high = np.quantile(found, [0.025, 0.975])
+    p = 2 * min(np.mean(np.array(found) <= 0), np.mean(np.array(found) >= 0))
+    return float(low), float(high), min(1.0, float(p))
+
+
+def predictions(folder: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (folder / PREDICTIONS).read_text(encoding="utf-8").splitlines()]
+
+
+if __name__ == "__main__":
+    main()
