@@ -15,8 +15,8 @@ import numpy as np
 from sklearn.metrics import f1_score
 
 from lowres.planning import Options
-from lowres.runs import PREDICTIONS, RECORD, read_record
 from lowres.running import run
+from lowres.runs import PREDICTIONS, RECORD, read_record
 
 RECIPE = """lowres: 1
 name: vocabulary {treatment}
@@ -61,7 +61,11 @@ def main() -> None:
                 recipe.parent.mkdir(parents=True, exist_ok=True)
                 recipe.write_text(
                     RECIPE.format(
-                        treatment=treatment, language=asked.language, vocabulary=vocabulary, epochs=asked.epochs, seed=seed
+                        treatment=treatment,
+                        language=asked.language,
+                        vocabulary=vocabulary,
+                        epochs=asked.epochs,
+                        seed=seed,
                     )
                 )
                 run(recipe, folder, options=options)

@@ -207,10 +207,10 @@ def label_table(record: Record) -> Table[LabelRow] | None:
     return Table(rows, scale(across))
 
 
-def fits(record: Record) -> dict[str, dict[str, Fertility]]:
-    """How the vocabulary fits, by language and split."""
+def fits(fertility: Sequence[Fertility]) -> dict[str, dict[str, Fertility]]:
+    """How a vocabulary fits, by language and split."""
     found: dict[str, dict[str, Fertility]] = {}
-    for fit in record.vocabulary.fertility if record.vocabulary else ():
+    for fit in fertility:
         found.setdefault(fit.language, {})[fit.split] = fit
     return found
 

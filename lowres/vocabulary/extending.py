@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from lowres.vocabulary.bpe import Merges, learn_merges
 from lowres.vocabulary.pieces import Kind, Pieces
+from lowres.vocabulary.trimming import kept_ids
 from lowres.vocabulary.unigram import learn_pieces
 
 LEAST_USES = 5  # a row seen less often than this in training stays close to where it began
@@ -51,39 +52,42 @@ def extend(
     of `texts`, judged on a tenth of it that was held out. With `count`, that many if so many occur `least` times. In
     either case at most the share `change` of the running words of `protect` may be cut differently.
     """
-    words = base.words(texts)
-    running = sum(words.values())
-    grow = GROW[base.kind]
     if base.kind == "wordpiece":
         return _unchanged(
             base, "WordPiece takes the longest piece first, so new ones would change words of every language"
         )
-    if count is None and running < LEAST_WORDS:
+    words = base.words(texts)
+    if count is None and words.total() < LEAST_WORDS:
         return _unchanged(
-            base, f"{running} running words are too few to tell what is frequent (at least {LEAST_WORDS})"
+            base, f"{words.total()} running words are too few to tell what is frequent (at least {LEAST_WORDS})"
         )
+    small = base.kept(
+        kept_ids(base, [*texts, *protect], "lattice")
+    )  # cuts these texts just as the base, and much faster
     most = next(limit for lines, limit in MOST if len(texts) <= lines)
     kept, held = _split(texts, seed)
-    here, there = base.words(kept), base.words(held)
-    before = tokens(base, there)
+    here, there = small.words(kept), small.words(held)
+    grow, before = GROW[base.kind], tokens(small, there)
     sizes = [
-        (pieces, before - tokens(pieces, there)) for pieces in grow(here, base, count or most, least, count or SMALLEST)
+        (pieces, before - tokens(pieces, there))
+        for pieces in grow(here, small, count or most, least, count or SMALLEST)
     ]
     if not sizes:
         return _unchanged(base, f"nothing that has no piece yet occurs {least} times")
-    chosen, saved = sizes[0] if count else _enough(sizes, least * HELD_OUT, len(base))
+    chosen, saved = sizes[0] if count else _enough(sizes, least * HELD_OUT)
     gain = saved / max(1, before)
     if count is None and gain < LEAST_GAIN:
         return _unchanged(base, f"new pieces save only {gain:.1%} of the tokens of held-out text")
-    number = len(chosen) - len(base)
-    full = grow(words, base, number, least, number)
-    grown = full[0] if full else chosen
-    grown, changed = spare(grown, base, words, base.words(protect), change)
-    added = grown.names[len(base) :]
+    number = len(chosen) - len(small)
+    full = grow(words, small, number, least, number)
+    grown, changed = spare(full[0] if full else chosen, small, words, small.words(protect), change)
+    start = len(small)
+    added = grown.names[start:]
     if not added:
         return _unchanged(base, f"every new piece would change more than {change:.1%} of the protected words")
+    pieces = base.extended(added, grown.scores[start:], grown.merges[len(small.merges) :])
     return NewPieces(
-        grown, added, gain, changed, f"{len(added)} new pieces save {gain:.1%} of the tokens of held-out text"
+        pieces, added, gain, changed, f"{len(added)} new pieces save {gain:.1%} of the tokens of held-out text"
     )
 
 
@@ -145,7 +149,7 @@ def _uses(pieces: Pieces, words: Mapping[str, int]) -> dict[str, int]:
     return found
 
 
-def _enough(sizes: Sequence[tuple[Pieces, int]], worth: float, old: int) -> tuple[Pieces, int]:
+def _enough(sizes: Sequence[tuple[Pieces, int]], worth: float) -> tuple[Pieces, int]:
     """The largest size, from the smallest upwards, whose step still saves `worth` tokens per row."""
     rising = sorted(sizes, key=lambda size: len(size[0]))
     chosen = rising[0]

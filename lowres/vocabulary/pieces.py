@@ -23,7 +23,7 @@ KINDS: Mapping[str, Kind] = {"Unigram": "unigram", "BPE": "bpe", "WordPiece": "w
 BYTES = "works on bytes or characters"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Pieces:
     """A tokenizer's pieces by id, special ones folded in at the ids they had, and NFC put before everything.
 

@@ -21,7 +21,7 @@ FIRST_OFFSET = (
     5.0  # a new piece's score before the first count, below its log share: base scores spread over 100 languages
 )
 CHARACTER_SCORE = -14.0
-SHRINK = 0.8
+SHRINK = 0.8  # share of the pieces that a round leaves; half while there are many more than wanted
 MOST_CANDIDATES = 30_000
 
 
@@ -78,10 +78,12 @@ def learn_pieces(
     """
     lattice = Lattice.over(words, base)
     characters = missing_characters(words, base.ids)
-    counts = candidates(words, least)
+    counts = {piece: count for piece, count in candidates(words, least).items() if piece not in base.ids}
+    room = max(MOST_CANDIDATES, 4 * most)
+    longest = sorted(counts, key=lambda piece: (-counts[piece] * (len(piece) - 1), piece))[: 4 * room]
     total = sum(lattice.tokens(words, {}).values())
-    gains = {piece: count * lattice.saved(piece, {}) for piece, count in counts.items() if piece not in base.ids}
-    best = sorted(gains, key=lambda piece: (-gains[piece], piece))[: max(MOST_CANDIDATES, 4 * most)]
+    gains = {piece: counts[piece] * lattice.saved(piece, {}) for piece in longest}
+    best = sorted(gains, key=lambda piece: (-gains[piece], piece))[:room]
     new = {piece: math.log(counts[piece] / total) - FIRST_OFFSET for piece in best if gains[piece] > 0}
     new |= dict.fromkeys(characters, CHARACTER_SCORE)
     while True:
@@ -98,7 +100,8 @@ def learn_pieces(
         if size <= smallest:
             return
         worth = {piece: uses[piece] * lattice.saved(piece, new) for piece in new if piece not in characters}
-        aim = max(int(SHRINK * size), most if size > most else smallest)
+        share = 0.5 if size > 4 * most else SHRINK
+        aim = max(int(share * size), most if size > most else smallest)
         kept = sorted(worth, key=lambda piece: (-worth[piece], piece))[: min(aim, size - 1)]
         new = {piece: new[piece] for piece in (*kept, *characters)}
 
