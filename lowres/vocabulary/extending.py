@@ -78,7 +78,7 @@ def extend(
     gain = saved / max(1, before)
     if count is None and gain < LEAST_GAIN:
         return _unchanged(base, f"new pieces save only {gain:.1%} of the tokens of held-out text")
-    number = len(chosen) - len(small)
+    number = count or len(chosen) - len(small)
     full = grow(words, small, number, least, number)
     grown, changed = spare(full[0] if full else chosen, small, words, small.words(protect), change)
     start = len(small)

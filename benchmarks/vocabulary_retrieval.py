@@ -1,0 +1,63 @@
+"""Is the meaning of a sentence still found with new pieces, before any training? NusaX test rows, every initialiser.
+
+    python benchmarks/vocabulary_retrieval.py --mirror ../shared/data ace bug min
+
+Pieces and meanings come from the 500 training rows; the score is the share of the 400 test sentences (%) whose own
+translation is nearest among the 400 translations, by the starter encoder's sentence vectors.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+from corpora import nusax
+
+from lowres.data.sources import cache_folder
+from lowres.models.checkpoint import find_base
+from lowres.models.loading import load_encoder
+from lowres.planning import Machine
+from lowres.recipe.sections import Vocabulary
+from lowres.vocabulary.adapting import adapt
+from lowres.vocabulary.choosing import UNTOUCHED
+from lowres.vocabulary.material import Material
+
+WAYS = ("random", "mean", "similarity", "meaning", "distil", "meaning+distil")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("languages", nargs="+")
+    parser.add_argument("--mirror", type=Path, required=True)
+    parser.add_argument("--pivots", nargs="+", default=["ind", "eng"])
+    parser.add_argument("--pieces", type=int, default=2000)
+    asked = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", Machine.detect().cores)))
+    checkpoint = find_base("starter:encoder", None, cache=cache_folder(), near=Path(), offline=True)
+    tokenizer, encoder = load_encoder(checkpoint)
+    print("| language → | new | " + " | ".join((UNTOUCHED, *WAYS)) + " |")
+    print("|---" * (len(WAYS) + 3) + "|")
+    for language in asked.languages:
+        for pivot in asked.pivots:
+            train, test = (
+                list(
+                    zip(nusax(language).read(asked.mirror, split), nusax(pivot).read(asked.mirror, split), strict=True)
+                )
+                for split in ("train", "test")
+            )
+            texts = [text for text, _ in train]
+            material = Material(texts, [text for text, _ in test], {(language, pivot): train}, test)
+            found: dict[str, float] = {}
+            for way in WAYS:
+                section = Vocabulary(extend=asked.pieces, initialise=way, trim="off")  # type: ignore[arg-type]
+                with torch.autocast("cpu", torch.bfloat16):
+                    adapted = adapt(
+                        tokenizer, encoder, checkpoint.architecture.layers, section, material, prefix=checkpoint.prefix
+                    )
+                found |= adapted.measured
+            cells = " | ".join(f"{found[way]:.1f}" for way in (UNTOUCHED, *WAYS))
+            print(f"| {language} → {pivot} | {adapted.added} | {cells} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The starter encoder trimmed to the twelve NusaX languages: rows, weights, memory, time – and what stays the same.
+
+    python benchmarks/vocabulary_trimming.py --mirror ../shared/data
+
+Kept from the training rows; judged on test rows never seen. Each policy runs in a process of its own, for its memory.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from corpora import nusax
+
+from lowres.data.sources import cache_folder
+from lowres.models.checkpoint import find_base
+from lowres.models.loading import load_encoder
+from lowres.tasks.classification import Encoder
+from lowres.vocabulary.pieces import Pieces
+from lowres.vocabulary.rows import NewRows, place_rows
+from lowres.vocabulary.trimming import POLICIES, kept_ids
+
+NAMES = ("ind", "eng", "ace", "ban", "bjn", "bug", "jav", "mad", "min", "nij", "sun", "bbc")
+SENTENCES = 600
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mirror", type=Path, required=True)
+    parser.add_argument("--policy", help="one policy, in this process")
+    asked = parser.parse_args()
+    if asked.policy:
+        measure(asked.policy, asked.mirror)
+        return
+    print("| rows kept | rows | weights, million | seconds to trim | test words cut the same % | unknown test words % (before) | "
+          "test sentences of kept pieces only | their vectors equal bit for bit | update of the layers, s | and of the rows, s | "
+          "GiB |")  # fmt: skip
+    print("|---" * 11 + "|", flush=True)
+    for policy in ("all", *POLICIES):
+        subprocess.run([sys.executable, __file__, "--mirror", str(asked.mirror), "--policy", policy], check=True)
+
+
+def measure(policy: str, mirror: Path) -> None:
+    torch.set_num_threads(1)
+    train, test = ([text for name in NAMES for text in nusax(name).read(mirror, split)] for split in ("train", "test"))
+    checkpoint = find_base("starter:encoder", None, cache=cache_folder(), near=Path(), offline=True)
+    tokenizer, encoder = load_encoder(checkpoint)
+    base = kept = Pieces.of(tokenizer)
+    begun = time.monotonic()
+    ids = range(len(base)) if policy == "all" else kept_ids(base, [*train, checkpoint.prefix], policy)  # type: ignore[arg-type]
+    kept = base.kept(ids)
+    whole, part = (Encoder(pieces.tokenizer(tokenizer), checkpoint.prefix, 256) for pieces in (base, kept))
+    sample = test[:: len(test) // SENTENCES]
+    before, after = whole.pieces(sample), part.pieces(sample)
+    place = {piece: number for number, piece in enumerate(ids)}
+    inside = [i for i, line in enumerate(before) if set(line) <= place.keys()]
+    assert all([place[piece] for piece in before[i]] == after[i] for i in inside)
+    old = vectors(encoder, whole, [before[i] for i in inside])
+    if policy != "all":
+        place_rows(encoder, list(ids), NewRows(torch.zeros(0, checkpoint.hidden_size)))
+    seconds = time.monotonic() - begun
+    equal = torch.equal(old, vectors(encoder, part, [after[i] for i in inside]))
+    words = base.words(test)
+    listed = list(words)
+    same = (
+        sum(words[w] for w, a, b in zip(listed, base.cut(listed), kept.cut(listed), strict=True) if a == b)
+        / words.total()
+    )
+    unknown = [
+        100
+        * sum(words[w] for w, cut in zip(listed, pieces.cut_ids(listed), strict=True) if pieces.unknown_id in cut)
+        / words.total()
+        for pieces in (kept, base)
+    ]
+    light, full = (update_seconds(encoder, part, sample[:32], rows=rows) for rows in (False, True))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    weights = sum(weight.numel() for weight in encoder.parameters()) / 1e6
+    print(f"| {policy} | {len(encoder.get_input_embeddings().weight)} | {weights:.1f} | {seconds:.0f} | {100 * same:.2f} | "
+          f"{unknown[0]:.3f} ({unknown[1]:.3f}) | {len(inside)} of {len(sample)} | {equal} | {light:.2f} | {full:.2f} | "
+          f"{peak:.1f} |", flush=True)  # fmt: skip
+
+
+def vectors(encoder: torch.nn.Module, reader: Encoder, lines: list[list[int]]) -> torch.Tensor:
+    """Pooled states, one text at a time, so that nothing else can differ."""
+    encoder.eval()
+    found = []
+    with torch.inference_mode():
+        for line in lines[:100]:
+            ids, mask = reader.batch([line], torch.device("cpu"))
+            found.append(encoder(input_ids=ids, attention_mask=mask).last_hidden_state.mean(1))
+    return torch.cat(found)
+
+
+def update_seconds(encoder: torch.nn.Module, reader: Encoder, texts: list[str], *, rows: bool) -> float:
+    """One update in bfloat16: of the layers' weights alone, or of the embedding too, with AdamW. Best of three."""
+    encoder.train().requires_grad_(True)
+    encoder.get_input_embeddings().requires_grad_(rows)
+    ids, mask = reader.batch(reader.pieces(texts), torch.device("cpu"))
+    optimizer = torch.optim.AdamW([weight for weight in encoder.parameters() if weight.requires_grad], lr=1e-6)
+    times = []
+    for _ in range(4):
+        begun = time.monotonic()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = encoder(input_ids=ids, attention_mask=mask).last_hidden_state.float().square().mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        times.append(time.monotonic() - begun)
+    return min(times[1:])
+
+
+if __name__ == "__main__":
+    main()
