@@ -47,13 +47,15 @@ def main() -> None:
     parser.add_argument("--mirror", type=Path, action="append", default=[])
     parser.add_argument("--out", type=Path, default=Path("runs/vocabulary"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[13, 14, 15])
+    parser.add_argument("--treatments", nargs="+", default=list(TREATMENTS), choices=list(TREATMENTS))
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--threads", type=int)
     asked = parser.parse_args()
     options = Options(mirrors=tuple(asked.mirror), threads=asked.threads)
     folders = {}
     for seed in asked.seeds:
-        for treatment, vocabulary in TREATMENTS.items():
+        for treatment in asked.treatments:
+            vocabulary = TREATMENTS[treatment]
             name = f"{asked.language}-{treatment}-{seed}".replace(", ", "-").replace("+", "-")
             folder = folders[treatment, seed] = asked.out / name
             if not done(folder):
@@ -89,7 +91,7 @@ def table(folders: dict[tuple[str, int], Path], seeds: list[int]) -> str:
         "seconds: vocabulary, training | GiB |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for treatment in TREATMENTS:
+    for treatment in dict.fromkeys(treatment for treatment, _ in folders):
         scores = [record_score(folders[treatment, seed]) for seed in seeds]
         low, high, p = difference([folders[treatment, s] for s in seeds], [folders["untouched", s] for s in seeds])
         record = read_record(folders[treatment, seeds[0]] / RECORD)

@@ -211,7 +211,8 @@ def test_facts_of_every_section_are_on_the_page() -> None:
     text = Page(render(ONE)).text
     for fact in (
         "Feelings", "2026-11-21", "CC-BY-SA-4.0", "Somebody 2026. A book.", "2 rows of train are in test",
-        "train.csv:7", "1 234", "how majority class works", "no GPU here", "1.53", "9 821 of the 37 102", "250 002", "312 new ones", "2.17", "83.4",
+        "train.csv:7", "1 234", "how majority class works", "no GPU here", "1.53", "9 821 of the 37 102",
+        "250 002", "312 new ones", "2.17", "83.4",
         "update 75", "best 81.3, update 75", "1 000 of 100 000 (1 %)", "4 min 20 s", "Lamak bana!", "97 % sure",
         "lowres run feelings.yaml", "name: Feelings", "f" * 64, "torch 2.13.0", ONE.scores[0].signature,
         "Paired approximate randomisation", "stopped early",

@@ -1,5 +1,6 @@
 """Pieces: learned, spared, trimmed – on real tokenizers and real text."""
 
+import json
 import random
 import unicodedata
 from collections.abc import Sequence
@@ -8,14 +9,17 @@ from pathlib import Path
 
 import polib
 import pytest
+import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoTokenizer, ByT5Tokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from lowres.errors import ModelError
+from lowres.errors import DataError, ModelError
 from lowres.languages.text import normalise
 from lowres.models.checkpoint import Checkpoint
 from lowres.recipe.sections import TrimPolicy
 from lowres.vocabulary.extending import LEAST_WORDS, extend, spare, tokens
+from lowres.vocabulary.initialising import Evidence
+from lowres.vocabulary.letters import with_letters
 from lowres.vocabulary.pieces import WORD_START, Pieces, has_pieces
 from lowres.vocabulary.replacing import replacement
 from lowres.vocabulary.trimming import kept_ids
@@ -184,7 +188,7 @@ def test_too_little_text_adds_nothing_and_says_why(base: Pieces, lines: list[str
 
 def test_a_line_without_end_is_read_in_bounded_time(base: Pieces) -> None:
     dice = random.Random(2)
-    endless = "".join(dice.choices("abcdefghij", k=1_000_000))
+    endless = "".join(dice.choices("abcdefghij", k=300_000))
     found = extend(base, [endless, *["kurz und gut"] * 50], count=50)
     assert len(found.added) <= 50
 
@@ -276,7 +280,7 @@ def test_special_pieces_stay_where_a_model_expects_them(
 def test_decomposed_text_is_composed_first_and_that_is_saved(tmp_path: Path, starter: Checkpoint) -> None:
     layout = Tokenizer.from_file(str(starter.folder / "tokenizer.json"))
     bare = PreTrainedTokenizerFast(tokenizer_object=layout, unk_token="<unk>", pad_token="<pad>")
-    steps = __import__("json").loads(layout.to_str())["normalizer"]["normalizers"]
+    steps = json.loads(layout.to_str())["normalizer"]["normalizers"]
     assert next(step["type"] for step in steps) == "NFC"
     bare.backend_tokenizer.normalizer = bare.backend_tokenizer.normalizer[1]  # as XLM-R is published
     line = "Ẹ̀kọ́ ni kọ́kọ́rọ́ sí àṣeyọrí nínú ayé"
@@ -310,3 +314,26 @@ def test_sparing_takes_away_what_is_built_through_a_piece_that_goes(text: dict[s
     parts = {part for pair in spared.merges for part in pair}
     assert parts <= set(spared.names) and made <= set(spared.names)
     assert all(WORD_START not in name[1:] for name in spared.names[len(base) :])
+
+
+def test_letters_that_the_base_would_fold_are_kept_apart_when_asked(
+    xlmr: PreTrainedTokenizerBase, base: Pieces
+) -> None:
+    lines = [f"tʰa kʷe tʰi kʷa {word} tha kwe" for word in ("pana", "suri", "mato", "lin") for _ in range(100)]
+    assert xlmr.decode(xlmr(lines[0])["input_ids"], skip_special_tokens=True).startswith("tha kwe")  # the trap
+    apart = with_letters(base, ["ʰ", "ʷ"])
+    found = extend(apart, lines, count=40)
+    made = found.pieces.tokenizer(xlmr)
+    for line in (lines[0], "ʰʷ", "unseen ʷord"):
+        assert made.decode(made(line)["input_ids"], skip_special_tokens=True) == line
+    assert made(lines[0])["input_ids"] != made(lines[0].replace("ʰ", "h").replace("ʷ", "w"))["input_ids"]
+    sign = next(sign for sign, letter in apart.stands_for.items() if letter == "ʰ")
+    assert sign in found.added
+    rows = torch.randn(len(base), 8)
+    row = Evidence(base=apart, new=(sign,), rows=rows, lines=[], meanings={}, seed=1).mean([sign])[0]
+    assert torch.allclose(row, rows[base.ids["h"]])  # it starts where the letter was that it used to be folded into
+
+
+def test_a_letter_that_stays_anyway_is_refused(base: Pieces) -> None:
+    with pytest.raises(DataError, match="is not folded"):
+        with_letters(base, ["ŋ"])

@@ -166,6 +166,9 @@ class Vocabulary(Section):
     change: float = Field(
         default=0.003, ge=0, le=1, description="largest share of protected words that may be cut differently"
     )
+    letters: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = Field(
+        default=(), description="letters that the base would fold into others and that must stay apart, such as ʰ ʷ ª"
+    )
     trim: Literal["off"] | TrimPolicy = Field(
         default="charset",
         description="rows to keep: those over the texts' characters; lattice: substrings of the texts' words; used: no more "

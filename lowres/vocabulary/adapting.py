@@ -14,6 +14,7 @@ from lowres.vocabulary.alignment import Meanings, meanings
 from lowres.vocabulary.choosing import UNTOUCHED, Chosen, Trial, choose_rows
 from lowres.vocabulary.extending import NewPieces, extend
 from lowres.vocabulary.initialising import Evidence
+from lowres.vocabulary.letters import with_letters
 from lowres.vocabulary.material import Material
 from lowres.vocabulary.pieces import BYTES, Pieces, has_pieces
 from lowres.vocabulary.reading import Reader
@@ -65,7 +66,7 @@ def adapt(
         return Adapted(
             tokenizer, torch.zeros(0, dtype=torch.long), NewRows(torch.zeros(0, width)), None, findings=(said,)
         )
-    base = Pieces.of(tokenizer)
+    base = with_letters(Pieces.of(tokenizer), section.letters)
     new = new_pieces(base, section, material, seed)
     rows = len(encoder.get_input_embeddings().weight)
     chosen = Chosen(UNTOUCHED, NewRows(torch.zeros(0, width)))

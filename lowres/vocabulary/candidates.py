@@ -14,6 +14,7 @@ LONGEST_PIECE = 16
 # Signs that are letters or join them in many orthographies: apostrophes, saltillo, modifier letters' look-alikes, joiners.
 IN_WORDS = frozenset("'’‘ʼʻʽꞌ꞉\u200c\u200d")
 KINDS = {"L": "letter", "N": "digit", "P": "sign", "S": "sign"}
+PRIVATE = "Co"  # stands for a letter that is kept apart: letters.py
 
 
 @cache
@@ -21,8 +22,10 @@ def kind(character: str) -> str:
     """letter, digit, sign, mark (goes with any) or none of them."""
     if character in IN_WORDS:
         return "letter"
-    category = unicodedata.category(character)[0]
-    return "mark" if category == "M" else KINDS.get(category, "")
+    category = unicodedata.category(character)
+    if category == PRIVATE:
+        return "letter"
+    return "mark" if category[0] == "M" else KINDS.get(category[0], "")
 
 
 def candidates(words: Mapping[str, int], least: int) -> dict[str, int]:

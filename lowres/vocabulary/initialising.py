@@ -11,6 +11,7 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from lowres.vocabulary.alignment import Meanings
+from lowres.vocabulary.letters import folded
 from lowres.vocabulary.pieces import WORD_START, Pieces
 
 WINDOW = 5
@@ -36,7 +37,8 @@ class Evidence:
     def parts(self, names: Sequence[str]) -> list[list[int]]:
         """The base's ids for each of some strings; empty where it knows no part. A lone letter passes for its other case."""
         unknown = self.base.unknown_id
-        found = [[i for i in ids if i != unknown] for ids in self.base.cut_ids(names)]
+        written = [folded(name, self.base) for name in names]
+        found = [[i for i in ids if i != unknown] for ids in self.base.cut_ids(written)]
         for number, name in enumerate(names):
             if not found[number]:
                 twins = (name.lower(), name.upper())

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +28,7 @@ class Pieces:
     """A tokenizer's pieces by id, special ones folded in at the ids they had, and NFC put before everything.
 
     `scores` are log-probabilities (Unigram only); `merges` stand in the order in which they fire (BPE only). `layout` is the
-    rest of the tokenizer.json.
+    rest of the tokenizer.json. `stands_for` maps a private sign to the letter that it stands for (see letters.py).
     """
 
     kind: Kind
@@ -38,6 +38,7 @@ class Pieces:
     special: frozenset[str]
     unknown: str | None
     layout: Mapping[str, Any]
+    stands_for: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> "Pieces":

@@ -1,0 +1,54 @@
+"""Letters that the base's normalisation would fold into others: ʰ into h, ª into a, ﬀ into ff.
+
+Before that normalisation they become private signs (U+F300 and on), which nothing folds and which get pieces of their own;
+when text is put together again they are turned back.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lowres.errors import DataError, Problem
+from lowres.vocabulary.pieces import Pieces
+
+FIRST_SIGN = 0xF300
+
+
+def with_letters(base: Pieces, letters: Sequence[str]) -> Pieces:
+    """The base with these letters kept apart. Raises DataError for one that the base keeps anyway."""
+    if not letters:
+        return base
+    layout = json.loads(json.dumps(base.layout))
+    normalizer = base.backend.normalizer
+    signs = {chr(FIRST_SIGN + number): letter for number, letter in enumerate(dict.fromkeys(letters))}
+    for letter in signs.values():
+        if normalizer is None or letter in normalizer.normalize_str(letter):
+            raise DataError(Problem("vocabulary.letters", f"“{letter}” is not folded by this base", "leave it out"))
+    steps = layout["normalizer"]["normalizers"]  # NFC first, then the letters, then what would fold them
+    layout["normalizer"]["normalizers"] = [
+        steps[0],
+        *(_swap(letter, sign) for sign, letter in signs.items()),
+        *steps[1:],
+    ]
+    back = [_swap(sign, letter) for sign, letter in signs.items()]
+    layout["decoder"] = {"type": "Sequence", "decoders": [*([layout["decoder"]] if layout["decoder"] else []), *back]}
+    return replace(base, layout=layout, stands_for=signs)
+
+
+def folded(name: str, base: Pieces) -> str:
+    """A piece as the base itself would write it: private signs become what their letters are folded into."""
+    for sign, letter in base.stands_for.items():
+        if sign in name:
+            normalizer = base.backend.normalizer
+            steps = [
+                normalizer[number]
+                for number in range(1 + len(base.stands_for), len(base.layout["normalizer"]["normalizers"]))
+            ]
+            for step in steps:
+                letter = step.normalize_str(letter)
+            name = name.replace(sign, letter.strip())
+    return name
+
+
+def _swap(old: str, new: str) -> dict[str, object]:
+    return {"type": "Replace", "pattern": {"String": old}, "content": new}
