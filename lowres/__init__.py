@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from lowres.recipe import open_recipe as load_recipe
     from lowres.running import run
     from lowres.runs import Run, load
+    from lowres.vocabulary.audit import audit
 
-__all__ = ["LowresError", "Run", "load", "load_recipe", "run"]
+__all__ = ["LowresError", "Run", "audit", "load", "load_recipe", "run"]
 
 _DOORS = {
     "LowresError": ("lowres.errors", "LowresError"),
     "Run": ("lowres.runs", "Run"),
+    "audit": ("lowres.vocabulary.audit", "audit"),
     "load": ("lowres.runs", "load"),
     "load_recipe": ("lowres.recipe", "open_recipe"),
     "run": ("lowres.running", "run"),

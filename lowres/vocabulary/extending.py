@@ -12,6 +12,7 @@ from lowres.vocabulary.unigram import learn_pieces
 
 LEAST_USES = 5  # a row seen less often than this in training stays close to where it began
 LEAST_WORDS = 2_000  # running words below which what is frequent is chance
+LONG_WORD = 12  # characters; text without spaces is counted by them
 LEAST_GAIN = 0.03  # share of the tokens of held-out text that must be saved
 SMALLEST = 50
 HELD_OUT = 0.1

@@ -19,10 +19,9 @@ def with_letters(base: Pieces, letters: Sequence[str]) -> Pieces:
     if not letters:
         return base
     layout = json.loads(json.dumps(base.layout))
-    normalizer = base.backend.normalizer
     signs = {chr(FIRST_SIGN + number): letter for number, letter in enumerate(dict.fromkeys(letters))}
     for letter in signs.values():
-        if normalizer is None or letter in normalizer.normalize_str(letter):
+        if letter in base.normalised(letter):
             raise DataError(Problem("vocabulary.letters", f"“{letter}” is not folded by this base", "leave it out"))
     steps = layout["normalizer"]["normalizers"]  # NFC first, then the letters, then what would fold them
     layout["normalizer"]["normalizers"] = [
@@ -48,6 +47,12 @@ def folded(name: str, base: Pieces) -> str:
                 letter = step.normalize_str(letter)
             name = name.replace(sign, letter.strip())
     return name
+
+
+def _without_letters(base: Pieces) -> Pieces:
+    layout = json.loads(json.dumps(base.layout))
+    del layout["normalizer"]["normalizers"][1 : 1 + len(base.stands_for)]
+    return replace(base, layout=layout, stands_for={})
 
 
 def _swap(old: str, new: str) -> dict[str, object]:

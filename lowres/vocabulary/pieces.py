@@ -114,11 +114,22 @@ class Pieces:
 
     def split(self, text: str) -> list[str]:
         """The stretches of a text inside which pieces are sought: words with their mark of a word's start."""
-        normalizer, cutter = self.backend.normalizer, self.backend.pre_tokenizer
-        text = normalise(text)
-        text = normalizer.normalize_str(text) if normalizer else text
+        cutter = self._stages.pre_tokenizer
+        text = self.normalised(normalise(text))
         stretches = [part for part, _ in cutter.pre_tokenize_str(text)] if cutter else [text]
         return [word for stretch in stretches for word in _words(stretch)]
+
+    def normalised(self, text: str) -> str:
+        """A text as the base sees it before it cuts."""
+        normalizer = self._stages.normalizer
+        return str(normalizer.normalize_str(text)) if normalizer else text
+
+    @cached_property
+    def _stages(self) -> Tokenizer:
+        """What comes before the model, without the model: quick to make."""
+        nothing = {"type": "BPE", "vocab": {}, "merges": []}
+        layout = {**self.layout, "model": nothing, "added_tokens": [], "post_processor": None}
+        return Tokenizer.from_str(json.dumps(layout, ensure_ascii=False))
 
     def words(self, texts: Iterable[str]) -> Counter[str]:
         """Counts of the words of texts, as `split` gives them."""

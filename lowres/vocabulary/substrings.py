@@ -1,6 +1,6 @@
 """Substrings of words, grown a character at a time: time and memory follow what is worth growing, not what there is."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,9 +38,13 @@ def count_substrings(words: Mapping[str, int], longest: int, alive: Alive) -> di
     return found
 
 
-def beginnings(strings: Sequence[str]) -> set[str]:
-    """Every beginning of every string."""
-    return {string[:length] for string in strings for length in range(1, len(string) + 1)}
+def members(strings: Collection[str], words: Mapping[str, int]) -> set[str]:
+    """Those of some strings that occur in the words."""
+    characters = {character for word in words for character in word}
+    possible = {string for string in strings if characters.issuperset(string)}
+    beginnings = {string[:length] for string in possible for length in range(1, len(string) + 1)}
+    found = count_substrings(words, max(map(len, possible), default=0), among(beginnings))
+    return possible & found.keys()
 
 
 def among(strings: set[str]) -> Alive:

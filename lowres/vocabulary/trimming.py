@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lowres.recipe.sections import TrimPolicy
 from lowres.vocabulary.pieces import WORD_START, Pieces
-from lowres.vocabulary.substrings import among, beginnings, count_substrings
+from lowres.vocabulary.substrings import members
 
 CONTINUES = "##"  # WordPiece's mark of a piece inside a word
 SCRIPT_SHARE = 0.001  # of all letters: a script met less often is a stray quotation
@@ -72,9 +72,7 @@ def _lattice(pieces: Pieces, words: Mapping[str, int]) -> Iterable[str]:
     shapes: dict[str, list[str]] = {}
     for name in pieces.ordinary:
         shapes.setdefault(name.removeprefix(CONTINUES), []).append(name)
-    longest = max(map(len, shapes))
-    found = count_substrings(words, longest, among(beginnings(list(shapes))))
-    return {name for string in found for name in shapes.get(string, ())}
+    return {name for shape in members(shapes, words) for name in shapes[shape]}
 
 
 def _charset(pieces: Pieces, words: Mapping[str, int]) -> Iterable[str]:

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, models
 
 from lowres.vocabulary.candidates import candidates, missing_characters
 from lowres.vocabulary.pieces import Pieces
-from lowres.vocabulary.substrings import among, beginnings, count_substrings
+from lowres.vocabulary.substrings import members
 
 UNKNOWN_PENALTY = 10.0  # tokenizers scores a character without a piece so far below the lowest piece
 FIRST_OFFSET = (
@@ -35,9 +35,7 @@ class Lattice:
     @classmethod
     def over(cls, words: Mapping[str, int], base: Pieces) -> "Lattice":
         """Keep the base's pieces that are substrings of the words."""
-        longest = max(map(len, base.ordinary))
-        found = count_substrings(words, longest, among(beginnings(list(base.ordinary))))
-        inside = {piece: base.ordinary[piece] for piece in found if piece in base.ordinary}
+        inside = {piece: base.ordinary[piece] for piece in members(base.ordinary, words)}
         return cls(inside, min(base.ordinary.values()))
 
     def tokens(self, words: Mapping[str, int], new: Mapping[str, float]) -> Counter[str]:
