@@ -87,17 +87,3 @@ class Watcher:
     def say(self, line: str) -> None:
         """A line of plain text; nothing in it is markup."""
         self.console.print(Text(clean(line)), soft_wrap=True)
-
-
-def quiet_libraries() -> None:
-    """Silence what the libraries say that no user can act on. Only the command line does this."""
-    import logging
-    import warnings
-
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|accelerate)\b.*")
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"(peft|torch)\b.*")
