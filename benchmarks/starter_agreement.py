@@ -25,7 +25,7 @@ from lowres.models.loading import load_encoder
 def main(files: Sequence[Path]) -> None:
     """Print the mean and the least cosine."""
     texts = {file.name: text for file in files if (text := first_line(file))}
-    starter = find_base("starter:encoder", None, near=cache_folder(), cache=cache_folder())
+    starter = find_base("starter:encoder", None, near=cache_folder(), cache=cache_folder(), offline=False)
     theirs = torch.from_numpy(E5().query(list(texts.values())))
     cosines = (theirs * vectors(starter, list(texts.values()))).sum(1).tolist()
     for name, cosine in sorted(zip(texts, cosines, strict=True), key=lambda pair: pair[1])[:5]:

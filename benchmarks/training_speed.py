@@ -50,7 +50,7 @@ def main(threads: int, texts: int, pieces: int, updates: int, full_precision: bo
     machine = Machine.detect("cpu", threads)
     precision = "bf16" if machine.bf16 and not full_precision else "fp32"
     accelerator = Accelerator(cpu=True, mixed_precision="bf16" if precision == "bf16" else "no")
-    checkpoint = find_base("starter:encoder", None, near=cache_folder(), cache=cache_folder())
+    checkpoint = find_base("starter:encoder", None, near=cache_folder(), cache=cache_folder(), offline=False)
     ids = torch.randint(10, checkpoint.pieces, (texts, pieces), generator=torch.Generator().manual_seed(0))
     models = {variant: model_of(variant, checkpoint) for variant in VARIANTS}
     optimizers = {variant: torch.optim.AdamW(trained(model), lr=1e-4) for variant, model in models.items()}
@@ -78,7 +78,7 @@ def main(threads: int, texts: int, pieces: int, updates: int, full_precision: bo
 def model_of(variant: Variant, checkpoint: Checkpoint) -> Classifier:
     """The starter with LoRA of rank 16 as lowres trains it, but for the variant."""
     _, base = load_encoder(checkpoint)
-    base.set_attn_implementation(variant.attention)  # type: ignore[operator]
+    base.set_attn_implementation(variant.attention)
     for module in base.modules():
         if isinstance(module, nn.Dropout):
             module.p = variant.dropout
