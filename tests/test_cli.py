@@ -39,7 +39,7 @@ LINES = (
     r"Small reviews  \(recipe\.yaml\)",
     r"(planning|reading the data|loading the base|fitting the vocabulary|training|fitting the n-gram classifier) …",
     r"(scoring the test split|baselines on the same rows|writing the report) …",
-    r"  update \d+/\d+  epoch [\d.]+  loss [\d.]+(  dev [\d.]+)?  [\d.]+ examples/s  [\d.]+ GiB  \d+ s left",
+    r"  update \d+/\d+  epoch [\d.]+  loss [\d.]+(  dev [\d.]+)?  [\d.]+ texts/s  [\d.]+ GiB  \d+ s left",
     r"  (Small reviews|encoder alone|majority class|TF-IDF \+ logistic regression) +macro-F1 +[\d.]+  95% interval \[[\d., ]+\]",
     r"  (helps|no clear difference|hurts): .+",
     r"  plan \d+ s, .+; peak memory [\d.]+ GiB",

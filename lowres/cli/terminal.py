@@ -4,6 +4,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from lowres.cli.text import clean
@@ -40,7 +41,7 @@ class Watcher:
         self.console = Console(stderr=False, highlight=False)
         self.live = self.console.is_terminal
         self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), _Facts(), TimeRemainingColumn(),
+            BarColumn(10), TextColumn("{task.percentage:>3.0f} %"), _Facts(Column(no_wrap=True)), TimeRemainingColumn(),
             console=self.console, transient=True,
         )  # fmt: skip
         self.task = self.progress.add_task("training", total=None, visible=False, facts="")
@@ -59,8 +60,8 @@ class Watcher:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Stage):
+            self.progress.update(self.task, visible=event.name == "training", refresh=True)
             self.say(f"{STAGES.get(event.name, event.name)} …")
-            self.progress.update(self.task, visible=event.name == "training")
         elif isinstance(event, Step):
             self.step(event)
         elif isinstance(event, Record):
@@ -72,8 +73,8 @@ class Watcher:
             self.dev = step.dev
         dev = f"  dev {self.dev:.1f}" if self.dev is not None else ""
         speed = step.examples / max(step.seconds, 1e-9)
-        facts = (
-            f"epoch {step.epoch:.1f}  loss {step.loss:.3f}{dev}  {speed:.1f} examples/s  {peak_memory_gib():.1f} GiB"
+        facts = (  # with bar and time no wider than 80 columns
+            f"epoch {step.epoch:.1f}  loss {step.loss:.3f}{dev}  {speed:.{int(speed < 10)}f} texts/s  {peak_memory_gib():.1f} GiB"
         )
         if self.live:
             self.progress.update(self.task, total=step.updates, completed=step.update, facts=facts)
