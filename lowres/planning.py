@@ -23,8 +23,8 @@ GIB = 2**30
 # Effective floating-point operations per second and core (CPU) or device, measured on small adapters: docs/speed.md.
 # The rates of GPUs are guesses until measured; small models are launch-bound there.
 SPEED = {
-    ("cpu", "bf16"): 1.1e11,
-    ("cpu", "fp32"): 5e10,
+    ("cpu", "bf16"): 1.6e11,
+    ("cpu", "fp32"): 8e10,
     ("mps", "fp32"): 1e12,
     ("cuda", "fp32"): 5e12,
     ("cuda", "bf16"): 1e13,

@@ -1,11 +1,13 @@
 """Real things that many tests share: a tiny encoder with its own tokenizer, small tables, the starter built once."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     MT5Config,
     MT5ForConditionalGeneration,
@@ -20,6 +22,7 @@ from lowres.planning import Options
 GOOD = ["the soup was warm and good", "we liked the kind cook", "a lovely clean room", "good rice and friendly people"]
 BAD = ["the soup was cold and bad", "we disliked the rude cook", "an ugly dirty room", "bad rice and angry people"]
 PLACES = ["in the village", "by the river", "at the old market", "near the school", "on the hill", "behind the mill"]
+SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 
 
 def rows(start: int, stop: int) -> list[tuple[str, str]]:
@@ -46,13 +49,20 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
-    """A Unigram tokenizer of about 300 pieces, trained on the sentences above."""
-    tokenizer = Tokenizer(models.Unigram())
+    """A Unigram tokenizer of the frequent words above and their letters.
+
+    It is written down, not trained: the trainer of tokenizers cuts otherwise in every process, and then nothing that is
+    learned over it can be held to a number.
+    """
+    words = Counter(f"▁{word}" for text, _ in rows(0, 60) for word in text.split())
+    counts = {**dict.fromkeys(sorted(set("".join(words))), 1), **{word: n for word, n in words.items() if n >= 10}}
+    pieces = [
+        *((name, 0.0) for name in SPECIAL),
+        *((piece, math.log(n / words.total())) for piece, n in counts.items()),
+    ]
+    tokenizer = Tokenizer(models.Unigram(pieces, SPECIAL.index("<unk>"), byte_fallback=False))
     tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    special = ["<s>", "<pad>", "</s>", "<unk>"]
-    trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token="<unk>")
-    tokenizer.train_from_iterator((text for text, _ in rows(0, 60)), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
     )

@@ -1,12 +1,16 @@
 """predict, report: from a finished run."""
 
 import json as json_format
+import os
 import sys
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import rich_click as click
 
 from lowres.cli.making import cache_option, device_option, json_option, machine_options, offline_option
+from lowres.cli.quiet import quiet_libraries
+from lowres.cli.text import echo, echo_json, one_line
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
@@ -38,26 +42,48 @@ def predict(
         raise ModelError(
             Problem(str(run), "is not the folder of a run: it has no record.json", "see the folders in runs/")
         )
-    from lowres.cli.terminal import quiet_libraries
-    from lowres.cli.text import echo
+    if texts:
+        lines = [decoded(f"text {number}", os.fsencode(text)) for number, text in enumerate(texts, start=1)]
+    else:
+        lines = lines_of(sys.stdin.buffer.read())
+    quiet_libraries()
+
     from lowres.runs import Run
 
-    quiet_libraries()
-    lines = list(texts) or [line.rstrip("\r\n") for line in sys.stdin]
     for prediction in Run(run, options=machine_options(cache, (), offline, device, None)).predict(
         lines, language=language
     ):
         if as_json:
-            click.echo(json_format.dumps(vars(prediction), ensure_ascii=False))
+            echo_json(json_format.dumps(vars(prediction), ensure_ascii=False))
         else:
-            echo(f"{prediction.label}\t{prediction.probabilities[prediction.label]:.3f}\t{prediction.text}")
+            probability = prediction.probabilities[prediction.label]
+            click.echo(f"{one_line(prediction.label)}\t{probability:.3f}\t{one_line(prediction.text)}")
+
+
+def lines_of(data: bytes) -> list[str]:
+    """The lines of UTF-8 text without their ends; only a newline ends one. Raises DataError for another encoding."""
+    lines = data.removeprefix(BOM_UTF8).removesuffix(b"\n").split(b"\n") if data else []
+    return [decoded(f"line {number}", line.removesuffix(b"\r")) for number, line in enumerate(lines, start=1)]
+
+
+def decoded(where: str, data: bytes) -> str:
+    """Bytes as text. Raises DataError if they are not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        from lowres.errors import DataError, Problem
+
+        raise DataError(
+            Problem(where, f"is not UTF-8 (byte {error.start + 1})", "convert the text to UTF-8")
+        ) from error
 
 
 @click.command()
 @run_argument
 def report(run: Path) -> None:
     """Write report.html of RUN again from its record."""
-    from lowres.cli.text import echo
+    quiet_libraries()
+
     from lowres.report import render
     from lowres.runs import RECORD, REPORT, read_record
 

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from lowres.cli.quiet import quiet_libraries
+from lowres.cli.text import echo, echo_json
+
 if TYPE_CHECKING:
     from lowres.evaluation.record import Record
     from lowres.planning import Options
@@ -59,13 +62,14 @@ def run(
     file = open_recipe(recipe)  # refused before the seconds that heavy libraries take to load
     options = machine_options(cache, mirrors, offline, device, threads)
 
-    from lowres.cli.terminal import Watcher, quiet_libraries
+    quiet_libraries()
+
+    from lowres.cli.terminal import Watcher
     from lowres.running import run as run_recipe
     from lowres.running import silent
 
-    quiet_libraries()
     if as_json:
-        click.echo(run_recipe(file, out, options=options, notify=silent).record.model_dump_json(indent=1))
+        echo_json(run_recipe(file, out, options=options, notify=silent).record.model_dump_json(indent=1))
         return
     with Watcher() as watcher:
         watcher.say(f"{file.recipe.name}  ({file.path})")
@@ -137,15 +141,15 @@ def check(
         "findings": [finding.what for finding in (*plan.findings, *corpus.findings)],
     }
     if as_json:
-        click.echo(json_format.dumps(facts, ensure_ascii=False, indent=1))
+        echo_json(json_format.dumps(facts, ensure_ascii=False, indent=1))
         return
     for key, value in facts.items():
         shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         shown = "\n".join(str(item) for item in shown) if key == "findings" and isinstance(shown, list) else shown
         shown = " ".join(shown) if isinstance(shown, list) else str(shown)
         for number, line in enumerate(shown.splitlines()):
-            click.echo(f"{key.replace('_', ' ') if not number else '':<20}{line}")
-    click.echo("\nready: lowres run " + str(recipe))
+            echo(f"{key.replace('_', ' ') if not number else '':<20}{line}")
+    echo(f"\nready: lowres run {recipe}")
 
 
 @click.command()

@@ -4,6 +4,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from rich.text import Text
 
 from lowres.cli.text import clean
@@ -40,7 +41,7 @@ class Watcher:
         self.console = Console(stderr=False, highlight=False)
         self.live = self.console.is_terminal
         self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), _Facts(), TimeRemainingColumn(),
+            BarColumn(10), TextColumn("{task.percentage:>3.0f} %"), _Facts(Column(no_wrap=True)), TimeRemainingColumn(),
             console=self.console, transient=True,
         )  # fmt: skip
         self.task = self.progress.add_task("training", total=None, visible=False, facts="")
@@ -59,8 +60,8 @@ class Watcher:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Stage):
+            self.progress.update(self.task, visible=event.name == "training", refresh=True)
             self.say(f"{STAGES.get(event.name, event.name)} …")
-            self.progress.update(self.task, visible=event.name == "training")
         elif isinstance(event, Step):
             self.step(event)
         elif isinstance(event, Record):
@@ -72,8 +73,8 @@ class Watcher:
             self.dev = step.dev
         dev = f"  dev {self.dev:.1f}" if self.dev is not None else ""
         speed = step.examples / max(step.seconds, 1e-9)
-        facts = (
-            f"epoch {step.epoch:.1f}  loss {step.loss:.3f}{dev}  {speed:.1f} examples/s  {peak_memory_gib():.1f} GiB"
+        facts = (  # with bar and time no wider than 80 columns
+            f"epoch {step.epoch:.1f}  loss {step.loss:.3f}{dev}  {speed:.{int(speed < 10)}f} texts/s  {peak_memory_gib():.1f} GiB"
         )
         if self.live:
             self.progress.update(self.task, total=step.updates, completed=step.update, facts=facts)
@@ -87,17 +88,3 @@ class Watcher:
     def say(self, line: str) -> None:
         """A line of plain text; nothing in it is markup."""
         self.console.print(Text(clean(line)), soft_wrap=True)
-
-
-def quiet_libraries() -> None:
-    """Silence what the libraries say that no user can act on. Only the command line does this."""
-    import logging
-    import warnings
-
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|accelerate)\b.*")
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"(peft|torch)\b.*")

