@@ -35,7 +35,7 @@ def audit(
 
     from transformers import AutoTokenizer
 
-    from lowres.cli.terminal import quiet_libraries
+    from lowres.cli.quiet import quiet_libraries
     from lowres.cli.text import echo
     from lowres.models.checkpoint import find_base
     from lowres.vocabulary.audit import audit as look

@@ -9,6 +9,7 @@ from typing import Literal
 
 from transformers import PreTrainedTokenizerBase
 
+from lowres.errors import Finding
 from lowres.languages.text import normalise
 from lowres.vocabulary.candidates import missing_characters
 from lowres.vocabulary.extending import LEAST_WORDS, NewPieces, extend
@@ -139,6 +140,37 @@ def advise(
             *reasons,
         )
     return "leave", tuple(reasons)
+
+
+def findings(tokenizer: PreTrainedTokenizerBase, sample: Sample) -> list[Finding]:
+    """What a run should say of its training texts: characters that the base cannot read, or turns into others."""
+    if not has_pieces(tokenizer):
+        return []
+    base, said = Pieces.of(tokenizer), []
+    unknown = () if base.byte_level else _unknown(base, sample)
+    if unknown:
+        said.append(
+            Finding("note", f"characters that the base has no piece for: {_listed(unknown)}", unknown[0].places[0])
+        )
+    letters = [one for one in _folded(base, sample) if unicodedata.category(one.character)[0] == "L"]
+    if letters:
+        hint = "vocabulary.letters keeps apart those that matter"
+        said.append(
+            Finding(
+                "warning", f"letters that the base turns into others: {_listed(letters)}; {hint}", letters[0].places[0]
+            )
+        )
+    return said
+
+
+def _listed(characters: Sequence[Character]) -> str:
+    shown = [
+        f"{one.character}{' → ' + one.becomes if one.becomes else ''} ({one.count}×)"
+        for one in characters[:MOST_EXAMPLES]
+    ]
+    return ", ".join(shown) + (
+        f" and {len(characters) - MOST_EXAMPLES} more" if len(characters) > MOST_EXAMPLES else ""
+    )
 
 
 def _audited(tokenizer: PreTrainedTokenizerBase, base: Pieces | None, sample: Sample) -> tuple[SampleAudit, set[int]]:
