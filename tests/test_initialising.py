@@ -15,7 +15,7 @@ from lowres.models.loading import load_encoder
 from lowres.planning import Options, read_data
 from lowres.recipe import open_recipe
 from lowres.recipe.sections import Vocabulary
-from lowres.vocabulary.adapting import adapt
+from lowres.vocabulary.adapting import adapt, new_pieces
 from lowres.vocabulary.alignment import meanings
 from lowres.vocabulary.initialising import WAYS, Evidence, with_meaning
 from lowres.vocabulary.material import Material, gather
@@ -102,6 +102,19 @@ def test_distilled_rows_say_more_of_what_the_base_says(starter: Checkpoint) -> N
     found.install(encoder)
     ids = torch.tensor([found.tokenizer(lines[0])["input_ids"]])
     assert encoder(input_ids=ids).last_hidden_state.isfinite().all()
+
+
+def test_pieces_are_added_only_where_their_meaning_is_told_or_the_base_cannot_read(base: Pieces) -> None:
+    from test_vocabulary import messages
+
+    readable, pairs = messages("hsb"), [("datum", "date")]
+    asked = Vocabulary()
+    assert new_pieces(base, asked, Material(readable), 13).added == ()
+    assert new_pieces(base, asked, Material(readable, lexicon=pairs), 13).added != ()
+    unreadable = [line.replace("o", "ߏ") for line in readable]
+    found = new_pieces(base, asked, Material(unreadable), 13)
+    assert "ߏ" in found.added
+    assert new_pieces(base, Vocabulary(extend="off"), Material(unreadable), 13).added == ()
 
 
 def test_rows_are_read_back_as_they_were_written(tmp_path: Path) -> None:

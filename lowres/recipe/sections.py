@@ -143,7 +143,9 @@ class Vocabulary(Section):
     """What becomes of the base's pieces and their embedding rows."""
 
     extend: Literal["auto", "off"] | Annotated[int, Field(ge=1, le=100_000)] = Field(
-        default="auto", description="add pieces that the training text needs: auto finds how many pay; a number forces"
+        default="auto",
+        description="add pieces that the training text needs: auto finds how many pay, where a pivot or a lexicon tells what they "
+        "mean or the base cannot read the text; a number forces",
     )
     replace: Annotated[int, Field(ge=100, le=500_000)] | None = Field(
         default=None, description="train a new tokenizer of so many pieces instead of extending; rarely worth it"

@@ -22,6 +22,10 @@ from lowres.vocabulary.replacing import replacement
 from lowres.vocabulary.rows import NewRows, place_rows
 from lowres.vocabulary.trimming import kept_ids
 
+# Rows that start from their old parts made NusaX classifiers worse (docs/vocabulary.md), so `auto` wants to know what new
+# pieces mean – or a text that the base cannot read as it is.
+UNREADABLE = 0.01
+UNTOLD = "no pieces added: nothing tells what they would mean (name vocabulary.pivot or vocabulary.lexicon, or force a number)"
 MARGIN = 2.0  # points on dev by which the base's own pieces must win before an extension is given up
 
 
@@ -101,7 +105,22 @@ def new_pieces(base: Pieces, section: Vocabulary, material: Material, seed: int)
     if section.extend == "off":
         return NewPieces(base, (), 0.0, 0.0, "the recipe adds no pieces")
     count = section.extend if isinstance(section.extend, int) else None
+    if (
+        count is None
+        and not material.bitexts
+        and not material.lexicon
+        and unknown_share(base, material.train) < UNREADABLE
+    ):
+        return NewPieces(base, (), 0.0, 0.0, UNTOLD)
     return extend(base, material.train, count=count, protect=material.protect, change=section.change, seed=seed)
+
+
+def unknown_share(base: Pieces, texts: Sequence[str]) -> float:
+    """Share of running words (0–1) that hold a character without a piece."""
+    words = base.words(texts)
+    unknown = base.unknown_id
+    found = sum(count for count, ids in zip(words.values(), base.cut_ids(list(words)), strict=True) if unknown in ids)
+    return found / max(1, words.total()) if unknown is not None else 0.0
 
 
 def initialise(

@@ -73,18 +73,11 @@ class Pieces:
 
     @classmethod
     def trained(cls, base: "Pieces", tokenizer: Tokenizer) -> "Pieces":
-        """The pieces of a freshly trained model in the layout of a base."""
+        """The pieces of a freshly trained BPE model in the layout of a base."""
         model = json.loads(tokenizer.to_str())["model"]
-        unigram = base.kind == "unigram"
-        vocabulary = model["vocab"] if unigram else sorted(model["vocab"].items(), key=lambda item: item[1])
-        names = tuple(name for name, _ in vocabulary)
-        return replace(
-            base,
-            names=names,
-            scores=tuple(score for _, score in vocabulary) if unigram else (),
-            merges=tuple(_pair(merge) for merge in model.get("merges") or ()),
-            special=base.special & {*names},
-        )
+        names = tuple(sorted(model["vocab"], key=model["vocab"].__getitem__))
+        merges = tuple(_pair(merge) for merge in model["merges"])
+        return replace(base, names=names, merges=merges, special=base.special & {*names})
 
     def __len__(self) -> int:
         return len(self.names)

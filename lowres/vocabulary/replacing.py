@@ -1,14 +1,47 @@
 """A new tokenizer in place of the base's: trained on the texts alone, keeping the rows of the pieces that both have."""
 
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from tokenizers import Tokenizer, models, trainers
+import sentencepiece
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from lowres.errors import ModelError, Problem
 from lowres.vocabulary.extending import NewPieces, tokens
-from lowres.vocabulary.pieces import Pieces
+from lowres.vocabulary.pieces import WORD_START, Kind, Pieces
+
+CONTROLS = 3  # <unk>, <s> and </s>, which SentencePiece always adds
+
+
+def _unigram(base: Pieces, words: Mapping[str, int], size: int) -> Pieces:
+    """By SentencePiece, whose trainer gives the same pieces in every process (that of tokenizers does not)."""
+    model = io.BytesIO()
+    special = [name for name in base.names if name in base.special]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=(word.removeprefix(WORD_START) for word in sorted(words) for _ in range(words[word])),
+        model_writer=model, vocab_size=size - len(special) + CONTROLS, model_type="unigram", character_coverage=1.0,
+        hard_vocab_limit=False, normalization_rule_name="identity", num_threads=1, minloglevel=2,
+    )  # fmt: skip
+    made = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    scores = {made.id_to_piece(i): float(made.get_score(i)) for i in range(CONTROLS, made.get_piece_size())}
+    names = [*special, *(name for name in scores if name not in base.special)]
+    lowest = min(scores.values(), default=0.0)
+    return replace(base, names=tuple(names), scores=tuple(scores.get(name, lowest) for name in names))
+
+
+def _bpe(base: Pieces, words: Mapping[str, int], size: int) -> Pieces:
+    trained = Tokenizer(models.BPE())
+    special = [name for name in base.names if name in base.special]
+    alphabet = pre_tokenizers.ByteLevel.alphabet() if base.byte_level else []
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, min_frequency=2, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    trained.train_from_iterator((word for word, count in sorted(words.items()) for _ in range(count)), trainer)
+    return Pieces.trained(base, trained)
+
+
+TRAINED: Mapping[Kind, Callable[[Pieces, Mapping[str, int], int], Pieces]] = {"unigram": _unigram, "bpe": _bpe}
 
 
 def replacement(base: Pieces, texts: Sequence[str], size: int) -> NewPieces:
@@ -21,22 +54,7 @@ def replacement(base: Pieces, texts: Sequence[str], size: int) -> NewPieces:
             Problem("vocabulary.replace", "WordPiece tokenizers are not trained here", "vocabulary: {extend: off}")
         )
     words = base.words(texts)
-    special = [name for name in base.names if name in base.special]
-    trained = Tokenizer(models.Unigram() if base.kind == "unigram" else models.BPE())
-    characters = sorted({character for word in words for character in word})
-    options: dict[str, Any] = {
-        "vocab_size": size,
-        "special_tokens": special,
-        "initial_alphabet": characters,
-        "show_progress": False,
-    }
-    trainer: Any = (
-        trainers.UnigramTrainer(unk_token=base.unknown, **options)
-        if base.kind == "unigram"
-        else trainers.BpeTrainer(min_frequency=2, **options)
-    )
-    trained.train_from_iterator((word for word, count in sorted(words.items()) for _ in range(count)), trainer)
-    found = Pieces.trained(base, trained)
+    found = TRAINED[base.kind](base, words, size)
     shared = [name for name in found.names if name in base.ids]
     new = [name for name in found.names if name not in base.ids]
     order = [found.ids[name] for name in (*shared, *new)]
