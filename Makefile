@@ -7,10 +7,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format schema wheel bench-nusax clean
+.PHONY: help quickstart test check format schema wheel bench-nusax bench-vocabulary clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 quickstart: .venv/quickstart  ## install, then train and report a first small classifier
 	$(BIN)/lowres run recipes/quickstart.yaml
@@ -32,6 +32,13 @@ schema: .venv/dev  ## write docs/recipe.schema.json anew
 
 bench-nusax: .venv/quickstart  ## NusaX sentiment, three seeds (about an hour on two cores)
 	$(BIN)/python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml $(MIRROR_OPTION)
+
+bench-vocabulary: .venv/quickstart  ## the tables of docs/vocabulary.md; MIRROR=folder with the data (hours)
+	$(BIN)/python benchmarks/vocabulary_fertility.py $(MIRROR)
+	$(BIN)/python benchmarks/vocabulary_retrieval.py $(MIRROR_OPTION) ace bug min
+	$(BIN)/python benchmarks/vocabulary_trimming.py $(MIRROR_OPTION)
+	$(BIN)/python benchmarks/vocabulary_speed.py $(MIRROR)
+	$(BIN)/python benchmarks/vocabulary_sentiment.py $(MIRROR_OPTION) bug
 
 wheel: .venv/dev  ## build the package
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
