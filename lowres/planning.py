@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 from lowres.data.corpus import Corpus
-from lowres.data.reading import read_corpus
+from lowres.data.reading import Store, read_corpus
 from lowres.data.sources import cache_folder
 from lowres.errors import Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.recipe import RecipeFile
 from lowres.recipe.sections import Recipe
+from lowres.vocabulary.material import Material, gather
 
 Device = Literal["cpu", "cuda", "mps"]
 Precision = Literal["bf16", "fp32"]
@@ -173,6 +174,11 @@ def read_data(file: RecipeFile, options: Options) -> Corpus:
         offline=options.offline,
         seed=recipe.training.seed,
     )
+
+
+def read_material(file: RecipeFile, corpus: Corpus, options: Options) -> Material:
+    """Recipe and corpus → what the vocabulary is fitted to. Raises CardError or DataError."""
+    return gather(file.recipe, corpus, file.path.parent, Store(options.cache, options.mirrors, options.offline))
 
 
 def estimate_seconds(plan: Plan, corpus: Corpus) -> float:

@@ -14,7 +14,6 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus, Row
-from lowres.data.reading import Store
 from lowres.errors import DataError, Problem
 from lowres.evaluation.baselines import BaselineRun, majority, tfidf
 from lowres.evaluation.classification import classification_scores, confusion
@@ -25,7 +24,7 @@ from lowres.methods import TECHNIQUES
 from lowres.models.classifier import Classifier
 from lowres.models.loading import load_encoder
 from lowres.models.ngrams import NgramClassifier, pooling_weights
-from lowres.planning import Options, Plan, prepare, read_data
+from lowres.planning import Options, Plan, prepare, read_data, read_material
 from lowres.recipe import Lock, RecipeFile, open_recipe, write_lock
 from lowres.recording import (
     data_facts,
@@ -55,7 +54,6 @@ from lowres.runs import (
 from lowres.tasks.classification import ClassificationObjective, Encoder, Prediction
 from lowres.training.loop import Step, train
 from lowres.vocabulary.adapting import Adapted, adapt
-from lowres.vocabulary.material import gather
 from lowres.vocabulary.rows import split_rows
 
 
@@ -128,8 +126,7 @@ def fit_vocabulary(
 ) -> Adapted:  # fmt: skip
     """Pieces and rows that fit the training texts."""
     recipe, checkpoint = plan.recipe, plan.checkpoint
-    store = Store(options.cache, options.mirrors, options.offline)
-    material = gather(recipe, corpus, file.path.parent, store)
+    material = read_material(file, corpus, options)
     with accelerator.autocast():
         return adapt(
             tokenizer, encoder, checkpoint.architecture.layers, recipe.vocabulary, material,

@@ -119,13 +119,14 @@ def check(
 ) -> None:
     """Validate a recipe and plan it: data, licence, memory, time. Trains nothing."""
     from lowres.data.corpus import SPLITS
-    from lowres.planning import estimate_seconds, prepare, read_data
+    from lowres.planning import estimate_seconds, prepare, read_data, read_material
     from lowres.recipe import open_recipe
 
     file = open_recipe(recipe)
     options = machine_options(cache, mirrors, offline, device, threads)
     plan = prepare(file, options, build=False)
     corpus = read_data(file, options)
+    material = read_material(file, corpus, options)
     facts = {
         "recipe": file.recipe.name,
         "data": corpus.name,
@@ -133,6 +134,12 @@ def check(
         "languages": list(corpus.languages),
         "rows": {split: len(corpus.split(split)) for split in SPLITS},
         "base": plan.checkpoint.name,
+        "vocabulary": {
+            "lines": len(material.train),
+            "with a translation": sum(map(len, material.bitexts.values())),
+            "words with a meaning": len(material.lexicon),
+            "protected lines": len(material.protect),
+        },
         "method": file.recipe.method.kind,
         "device": f"{plan.machine.device}: {plan.machine.name}",
         "precision": plan.precision,

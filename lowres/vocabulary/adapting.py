@@ -140,7 +140,8 @@ def initialise(
         seed=seed,
     )
     trial = Trial(material.dev, material.dev_pairs, before, after, pooling, seed)
-    margin = MARGIN if section.extend == "auto" and section.initialise == "auto" else None
+    free = section.extend == "auto" and section.initialise == "auto" and section.replace is None
+    margin = MARGIN if free else None
     return choose_rows(encoder, layers, evidence, trial, material.train, section.initialise, margin)
 
 

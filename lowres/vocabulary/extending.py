@@ -58,13 +58,11 @@ def extend(
             base, "WordPiece takes the longest piece first, so new ones would change words of every language"
         )
     words = base.words(texts)
-    if count is None and words.total() < LEAST_WORDS:
-        return _unchanged(
-            base, f"{words.total()} running words are too few to tell what is frequent (at least {LEAST_WORDS})"
-        )
-    small = base.kept(
-        kept_ids(base, [*texts, *protect], "lattice")
-    )  # cuts these texts just as the base, and much faster
+    amount = max(words.total(), sum(len(word) * times for word, times in words.items()) // LONG_WORD)
+    if count is None and amount < LEAST_WORDS:
+        return _unchanged(base, f"{amount} running words are too few to tell what is frequent (at least {LEAST_WORDS})")
+    # what is left cuts these texts just as the base does, and much faster
+    small = base.kept(kept_ids(base, [*texts, *protect], "lattice"))
     most = next(limit for lines, limit in MOST if len(texts) <= lines)
     kept, held = _split(texts, seed)
     here, there = small.words(kept), small.words(held)

@@ -17,9 +17,8 @@ from lowres.vocabulary.pieces import Pieces
 from lowres.vocabulary.substrings import members
 
 UNKNOWN_PENALTY = 10.0  # tokenizers scores a character without a piece so far below the lowest piece
-FIRST_OFFSET = (
-    5.0  # a new piece's score before the first count, below its log share: base scores spread over 100 languages
-)
+# A new piece's score before the first count, below its log share: the base's scores are spread over 100 languages.
+FIRST_OFFSET = 5.0
 CHARACTER_SCORE = -14.0
 SHRINK = 0.8  # share of the pieces that a round leaves; half while there are many more than wanted
 MOST_CANDIDATES = 30_000
