@@ -76,7 +76,7 @@ def adapt(
     chosen = Chosen(UNTOUCHED, NewRows(torch.zeros(0, width)))
     if new.added:
         chosen = initialise(tokenizer, encoder, layers, section, material, base, new, prefix, pooling, seed)
-    findings = [Finding("note", new.why)]
+    findings = [] if new.added else [Finding("note", new.why)]
     if new.added and chosen.way == UNTOUCHED:
         findings.append(
             Finding("note", "given up: on dev the base's own pieces do better than the new ones at their start")
