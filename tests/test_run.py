@@ -20,6 +20,7 @@ from lowres.running import Stage
 from lowres.running import run as run_recipe
 from lowres.runs import Run, read_record
 from lowres.training.loop import Step
+from lowres.vocabulary.saving import load_rows
 
 RECIPE = """\
 lowres: 1
@@ -94,6 +95,31 @@ def test_a_run_learns_is_complete_and_answers_the_same_elsewhere(finished: Run, 
     )  # fmt: skip
     there = json.loads(answer.stdout.splitlines()[-1])
     assert [(label, pytest.approx(p, abs=1e-6)) for label, p in here] == [(label, p) for label, p in there]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "vocabulary", ["{extend: 12, initialise: mean, trim: used}", "{replace: 150, initialise: distil}"]
+)
+def test_new_rows_are_trained_saved_and_found_again(
+    method: str, vocabulary: str, small_data: Path, tiny_encoder: Path, options: Options
+) -> None:
+    for name in ("train.tsv", "dev.tsv", "test.tsv"):  # words that the base has never seen
+        text = (small_data / name).read_text().replace("good", "lamakbana").replace("village", "nagariko")
+        (small_data / name).write_text(text)
+    changes = {"evaluation:": f"vocabulary: {vocabulary}\nevaluation:", "epochs: 30": "epochs: 4"}
+    run = run_recipe(write_recipe(small_data, tiny_encoder, method, **changes), small_data / "out", options=options)
+    facts = run.record.vocabulary
+    assert facts is not None and facts.added > 0 and facts.pieces != facts.pieces_before
+    start, rows = load_rows(run.folder / "model" / "rows.safetensors")
+    assert len(rows.inputs) == facts.added and len(start) == facts.pieces
+    asked = ["lamakbana in the nagariko", "bad rice", ""]
+    again = Run(run.folder, options=options).predict(asked)
+    assert [answer.probabilities for answer in again] == [answer.probabilities for answer in run.predict(asked)]
+    saved = [json.loads(line) for line in (run.folder / "predictions.jsonl").read_text().splitlines()]
+    fresh = Run(run.folder, options=options).predict([row["text"] for row in saved], language="eng-Latn")
+    for row, answer in zip(saved, fresh, strict=True):
+        assert row["probabilities"] == pytest.approx(answer.probabilities, abs=1e-5)
 
 
 def test_the_same_recipe_and_seed_give_the_same_bytes(small_data: Path, tiny_encoder: Path, options: Options) -> None:
