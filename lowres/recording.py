@@ -31,7 +31,8 @@ from lowres.recipe import RecipeFile
 from lowres.tasks.classification import Encoder, Prediction
 from lowres.training.loop import Step
 from lowres.vocabulary.adapting import Adapted
-from lowres.vocabulary.audit import Sample, Text, findings
+from lowres.vocabulary.audit import findings
+from lowres.vocabulary.characters import Text
 
 PACKAGES = ("lowres", "torch", "transformers", "peft", "accelerate", "tokenizers", "scikit-learn", "scipy", "numpy")
 EXAMPLES_OF_EACH_KIND = 10
@@ -88,7 +89,7 @@ def vocabulary_facts(base: PreTrainedTokenizerBase, adapted: Adapted, corpus: Co
     """How the tokenizer cuts train and dev, by language, before and after; what was added and how it was started."""
     before, _ = _fit(base, corpus, plan)
     after, used = _fit(adapted.tokenizer, corpus, plan)
-    train = Sample("train", [Text(row.id, row.fields["text"]) for row in corpus.train])
+    train = [Text(row.id, row.fields["text"]) for row in corpus.train]
     return VocabularyFacts(
         pieces=len(adapted.tokenizer),
         used=used,

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import json
+import lzma
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -607,3 +608,24 @@ def test_errors_are_of_their_kind(here: Path) -> None:
         corpus(CardData(card="no-such-card"), here)
     with pytest.raises(DataError):
         corpus(files(here, train=TRAIN, dev=DEV, test="text\n"), here)
+
+
+def test_a_packed_file_is_read_as_if_it_were_not(here: Path) -> None:
+    plain = "text\tlabel\ncafe\u0301\tx\n".encode()
+    table = read_file(written(here, "a.tsv.xz", lzma.compress(plain)), "a.tsv.xz")
+    assert texts(table) == ["café"] and table.sha256 == hashlib.sha256(plain).hexdigest()
+    assert table.records[0].where == "a.tsv.xz:2"
+    assert table.records[0].original == {"text": "cafe\u0301"}
+
+
+def test_a_packed_file_that_is_cut_short_or_too_large_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = lzma.compress(b"a" * 100_000)
+    with pytest.raises(DataError, match=r"a.txt.xz  is not a whole .xz file"):
+        read_file(written(here, "a.txt.xz", whole[:-20]), "a.txt.xz")
+    with pytest.raises(DataError, match=r"b.txt.xz  is not a whole .xz file"):
+        read_file(written(here, "b.txt.xz", b"plain text"), "b.txt.xz")
+    monkeypatch.setattr("lowres.data.tables.MOST_BYTES", 1 << 16)
+    with pytest.raises(DataError, match="unpacks to more than"):
+        read_file(written(here, "c.txt.xz", whole), "c.txt.xz")
+    with pytest.raises(DataError, match=r"ending on “.po.xz”"):
+        read_file(written(here, "d.po.xz", whole), "d.po.xz")

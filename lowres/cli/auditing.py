@@ -1,131 +1,188 @@
-"""audit: how a base's tokenizer takes a text."""
+"""audit: how a base's tokenizer takes a text, and what to do about it."""
 
 import json as json_format
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from lowres.cli.making import cache_option, json_option, machine_options, mirror_option, offline_option
+from lowres.cli.quiet import quiet_libraries
+from lowres.cli.text import echo, echo_json
 
 if TYPE_CHECKING:
+    from lowres.data.corpus import Corpus
+    from lowres.data.tables import Record, Table
     from lowres.planning import Options
-    from lowres.vocabulary.audit import Audit, Character, Sample, SampleAudit
+    from lowres.vocabulary.audit import Reference
+    from lowres.vocabulary.characters import Text
+
+    Material = dict[str, dict[str, list[Text]]]
 
 
 @click.command()
-@click.argument("texts", nargs=-1, required=True)
+@click.argument("texts", nargs=-1, required=True, metavar="FILE...|CARD")
 @click.option("--base", default="starter:encoder", show_default=True, help="Whose tokenizer: as base.name in a recipe.")
 @click.option("--revision", help="Commit of a base on the hub.")
-@click.option("--subset", "subsets", multiple=True, help="Subset of a card; may be given several times.")
+@click.option(
+    "--subset", "subsets", multiple=True, help="Subset of a card; may be given several times; all by default."
+)
 @click.option("--column", default="text", show_default=True, help="Column of a table with the texts.")
+@click.option("--language", help="Language tag of the texts, such as min-Latn; of a card, only the texts in it.")
+@click.option(
+    "--against", metavar="FILE|COLUMN|SUBSET",
+    help="Text in a language that the base knows well, to compare with: a file, a column of the same table, a subset of the card.",
+)  # fmt: skip
+@click.option("--parallel", is_flag=True, help="The file of --against says the same as the text.")
 @mirror_option
 @cache_option
 @offline_option
 @json_option
 def audit(
-    texts: tuple[str, ...], base: str, revision: str | None, subsets: tuple[str, ...], column: str,
-    mirrors: tuple[Path, ...], cache: Path | None, offline: bool, as_json: bool,
+    texts: tuple[str, ...], base: str, revision: str | None, subsets: tuple[str, ...], column: str, language: str | None,
+    against: str | None, parallel: bool, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Show how a base cuts TEXTS – files (.txt .tsv .csv .jsonl .parquet .po) or the name of a data card – and what to do.
+    """Show how a base cuts a text, and what to do about it.
 
-    The first text is what would be learned from; further ones are compared with it.
+    FILE is plain text (.txt) or a table (.tsv .csv .jsonl .parquet .po), packed (.xz) or not. The first FILE is what would be
+    learned from; further ones are other texts in the same language, and their spelling is compared with it. Of a CARD, train
+    would be learned from and dev is compared; test is not looked at.
     """
+    from lowres.data.sources import cache_folder
+
+    options = machine_options(cache or cache_folder(), mirrors, offline, "auto", None)
+    asked = Asked(texts, subsets, column, language, against, parallel)
+    material, reference, notes = of_files(asked) if _are_files(asked) else of_card(asked, options)
+    quiet_libraries()
+
     from dataclasses import asdict
 
     from transformers import AutoTokenizer
 
-    from lowres.cli.quiet import quiet_libraries
-    from lowres.cli.text import echo
-    from lowres.models.checkpoint import find_base
+    from lowres.cli.audit_page import page
+    from lowres.models.checkpoint import tokenizer_folder
     from lowres.vocabulary.audit import audit as look
 
-    quiet_libraries()
-    options = machine_options(cache, mirrors, offline, "auto", None)
-    samples = [sample for name in texts for sample in _samples(name, subsets, column, options)]
-    checkpoint = find_base(base, revision, cache=options.cache, near=Path(), offline=offline)
-    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint.folder), trust_remote_code=False, local_files_only=True)
-    found = look(tokenizer, samples)
+    folder = tokenizer_folder(base, revision, cache=options.cache, offline=offline)
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+    found = look(tokenizer, material, reference=reference)
     if as_json:
-        click.echo(json_format.dumps(asdict(found), ensure_ascii=False, indent=1))
+        facts = {"base": base, **asdict(found), "data": notes}
+        echo_json(json_format.dumps(facts, ensure_ascii=False, indent=1))
         return
-    for line in page(found, base):
+    for line in page(found, base, notes):
         echo(line)
 
 
-def _samples(name: str, subsets: tuple[str, ...], column: str, options: "Options") -> "list[Sample]":
-    """A file is one sample; a card one for each language and split, test left out."""
+@dataclass(frozen=True)
+class Asked:
+    """What the user wants to be looked at."""
+
+    texts: tuple[str, ...]
+    subsets: tuple[str, ...]
+    column: str
+    language: str | None
+    against: str | None
+    parallel: bool
+
+
+def _are_files(asked: Asked) -> bool:
+    """Whether files are meant, not a card. Raises DataError for what can be neither."""
+    from lowres.data.formats import ENDINGS
+    from lowres.errors import DataError, Problem
+
+    problems, files = [], []
+    for text in asked.texts:
+        path = Path(text)
+        is_card = path.suffix == ".md" or (not path.exists() and "/" not in text and not path.suffix)
+        files.append(not is_card)
+        if path.is_dir():
+            problems.append(Problem(text, "is a folder", f"name a file: {' '.join(ENDINGS)}"))
+        elif not is_card and not path.exists():
+            problems.append(Problem(text, "there is no such file"))
+    if problems:
+        raise DataError(*problems)
+    if not all(files) and len(files) > 1:
+        raise click.UsageError("Name files, or one card.")
+    if all(files) and asked.subsets:
+        raise click.UsageError("--subset is for cards; a table has columns: --column.")
+    return all(files)
+
+
+def of_files(asked: Asked) -> "tuple[Material, Reference | None, list[str]]":
+    """The texts of files, all in one language."""
     from lowres.data.formats import read_file
+    from lowres.languages import language
+    from lowres.vocabulary.audit import Reference
+
+    tag = language(asked.language).tag if asked.language else ""
+    paths = [Path(name) for name in asked.texts]
+    short = len({path.name for path in paths}) == len(paths)
+    tables = [read_file(path, path.name if short else name) for path, name in zip(paths, asked.texts, strict=True)]
+    parts = {table.name: _column(table, asked.column) for table in tables}
+    reference = None
+    first = tables[0]
+    if asked.against in first.columns:
+        rows = [record for record in first.records if record.fields[asked.column]]
+        reference = Reference(asked.against, _texts(rows, asked.against), parallel=True)
+    elif asked.against:
+        other = read_file(Path(asked.against), Path(asked.against).name)
+        reference = Reference(other.name, _column(other, asked.column), asked.parallel)
+    return {tag or first.name: parts}, reference, []
+
+
+def of_card(asked: Asked, options: "Options") -> "tuple[Material, Reference | None, list[str]]":
+    """The texts of a card's subsets by language; test is left out."""
     from lowres.data.reading import read_corpus
+    from lowres.errors import DataError, Problem, nearest
+    from lowres.recipe.sections import CardData, Classification
+    from lowres.vocabulary.audit import Reference
+    from lowres.vocabulary.characters import Text
+
+    def read(subset: "tuple[str, ...] | str") -> "Corpus":
+        return read_corpus(
+            CardData(card=asked.texts[0], subset=subset), Classification(kind="classification"), near=Path(),
+            cache=options.cache, mirrors=options.mirrors, offline=options.offline, seed=13,
+        )  # fmt: skip
+
+    corpus = read(asked.subsets or "all")
+    if asked.language and asked.language not in corpus.languages:
+        hint = nearest(asked.language, corpus.languages) or f"there are {', '.join(corpus.languages)}"
+        raise DataError(Problem(corpus.name, f"holds no texts in {asked.language}", hint))
+    material: Material = {}
+    for tag in (asked.language,) if asked.language else corpus.languages:
+        parts = {
+            split: [Text(f"{split} {row.id}", row.fields["text"]) for row in rows if row.language == tag]
+            for split, rows in (("train", corpus.train), ("dev", corpus.dev))
+        }
+        material[tag] = {split: texts for split, texts in parts.items() if texts}
+    notes = [finding.what for finding in corpus.findings]
+    if not asked.against:
+        return material, None, notes
+    groups = {row.group for row in corpus.train}
+    rows = [row for row in read((asked.against,)).train if row.group in groups]
+    translated = {row.group for row in rows} == groups
+    rows = rows if translated else list(read((asked.against,)).train)
+    return material, Reference(asked.against, [Text(row.id, row.fields["text"]) for row in rows], translated), notes
+
+
+def _column(table: "Table", column: str) -> "list[Text]":
     from lowres.data.tables import no_column
     from lowres.errors import DataError
-    from lowres.recipe.sections import CardData, Classification
-    from lowres.vocabulary.audit import Sample, Text
 
-    path = Path(name)
-    if path.is_file():
-        table = read_file(path, path.name)
-        if column not in table.columns:
-            raise DataError(no_column(path.name, column, table.columns))
-        return [Sample(path.name, [Text(record.where, record.fields[column]) for record in table.records])]
-    corpus = read_corpus(
-        CardData(card=name, subset=subsets or "all"), Classification(kind="classification"), near=Path(),
-        cache=options.cache, mirrors=options.mirrors, offline=options.offline, seed=13,
-    )  # fmt: skip
+    if column not in table.columns:
+        raise DataError(no_column(table.name, column, table.columns))
+    return _texts(table.records, column)
+
+
+def _texts(records: "Iterable[Record]", column: str) -> "list[Text]":
+    """What stands in a column, as it was written; blank rows are left out."""
+    from lowres.vocabulary.characters import Text
+
     return [
-        Sample(f"{language} {split}", [Text(row.id, row.fields["text"]) for row in rows if row.language == language])
-        for language in corpus.languages
-        for split, rows in (("train", corpus.train), ("dev", corpus.dev))
+        Text(record.where, record.original.get(column, record.fields[column]))
+        for record in records
+        if record.fields[column]
     ]
-
-
-def page(found: "Audit", base: str) -> list[str]:
-    """The audit in lines of plain text."""
-    lines = [f"{base}: {found.pieces:,} pieces ({found.kind}), {found.used:,} of them used here", ""]
-    lines += table(found.samples)
-    for sample in found.samples:
-        lines += _characters(f"{sample.name}: characters that the base cannot read", sample.unknown)
-        lines += _characters(f"{sample.name}: characters that the base turns into others", sample.folded)
-        if len(sample.apostrophes) > 1:
-            used = ", ".join(f"{sign} {count}×" for sign, count in sample.apostrophes.items())
-            lines += ["", f"{sample.name}: more than one kind of apostrophe: {used}"]
-    advice = f"extend by about {found.add}" if found.advice == "extend" else found.advice
-    return [*lines, "", f"advice: {advice}", *(f"  {reason}" for reason in found.reasons)]
-
-
-def table(samples: "tuple[SampleAudit, ...]") -> list[str]:
-    """One line per sample, under the measures' names."""
-    names = [
-        "",
-        "lines",
-        "words",
-        "pieces/word",
-        "pieces/char",
-        "bytes/piece",
-        "whole words",
-        "unknown words",
-        "not read back",
-    ]
-    rows = [names]
-    for one in samples:
-        per_word = "no spaces" if one.spaceless else f"{one.fertility:.2f}"
-        rows.append([
-            one.name, f"{one.lines:,}", f"{one.words:,}", per_word, f"{one.pieces_per_character:.2f}", f"{one.bytes_per_piece:.2f}",
-            f"{one.whole_words:.0%}", f"{one.unknown_words:.1%}", f"{one.lossy_lines:.1%}",
-        ])  # fmt: skip
-    widths = [max(len(row[column]) for row in rows) for column in range(len(names))]
-    return ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))])
-            for row in rows]  # fmt: skip
-
-
-def _characters(title: str, characters: "tuple[Character, ...]") -> list[str]:
-    if not characters:
-        return []
-    lines = ["", title]
-    for one in characters[:10]:
-        becomes = f" → {one.becomes}" if one.becomes else ""
-        case = "; its other case has a piece" if one.other_case_known else ""
-        lines.append(
-            f"  {one.character}{becomes}  {one.code} {one.name}, {one.count}×, first in {', '.join(one.places[:2])}{case}"
-        )
-    return [*lines, *([f"  and {len(characters) - 10} more"] if len(characters) > 10 else [])]

@@ -7,7 +7,7 @@ from lowres.data.columnar import read_parquet
 from lowres.data.delimited import read_csv, read_tsv
 from lowres.data.gettext import read_po
 from lowres.data.plain import read_jsonl, read_text
-from lowres.data.tables import Table
+from lowres.data.tables import PACKED, Table
 from lowres.errors import DataError, Problem
 
 Reader = Callable[[Path, str], Table]
@@ -22,12 +22,14 @@ READERS: Mapping[str, Reader] = {
 ENDINGS: Mapping[str, str] = {
     ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".txt": "text", ".po": "gettext",
 }  # fmt: skip
+UNPACKED_ONLY = (".po",)  # its reader opens the file itself
 
 
 def read_file(path: Path, name: str) -> Table:
-    """Read a file by the ending of its name; messages call it `name`. Raises DataError."""
-    if path.suffix not in ENDINGS:
-        raise DataError(
-            Problem(name, f"files ending on “{path.suffix}” cannot be read", f"possible: {' '.join(ENDINGS)}")
-        )
-    return READERS[ENDINGS[path.suffix]](path, name)
+    """Read a file by the ending of its name, .xz behind it or not; messages call it `name`. Raises DataError."""
+    packed = path.suffix == PACKED
+    ending = path.with_suffix("").suffix if packed else path.suffix
+    if ending not in ENDINGS or (packed and ending in UNPACKED_ONLY):
+        what = f"files ending on “{ending + PACKED * packed}” cannot be read"
+        raise DataError(Problem(name, what, f"possible: {' '.join(ENDINGS)}"))
+    return READERS[ENDINGS[ending]](path, name)

@@ -1,6 +1,7 @@
 """A file's rows as text, each with the place where it stands."""
 
 import hashlib
+import lzma
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +11,21 @@ from lowres.errors import DataError, Problem, nearest
 from lowres.languages import normalise
 
 MOST_PROBLEMS = 20  # more of a kind are only counted
+PACKED = ".xz"
+MOST_BYTES = 1 << 30  # unpacked; a small file can hold any number of equal bytes
 TELLING_BYTES = 20  # beyond ASCII, before an encoding is guessed
 
 
 @dataclass(frozen=True)
 class Record:
-    """One row: column → NFC text, and the place “name:line” where it begins."""
+    """One row: column → NFC text, and the place “name:line” where it begins.
+
+    `original` holds, as they were written, the texts that were not in NFC.
+    """
 
     where: str
     fields: Mapping[str, str]
+    original: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,7 @@ class Table:
     """The rows of a file, none lost: `read = len(records) + empty + outside`.
 
     `empty` counts blank rows; `outside` rows left out for the reasons in `notes` (reason → count). `converted` counts
-    texts that were not in NFC.
+    texts that were not in NFC; `sha256` is over what was read, unpacked.
     """
 
     name: str
@@ -56,7 +63,12 @@ def make_table(name: str, raw: bytes, columns: Sequence[str], rows: Iterable[tup
         texts = [normalise(value) for value in values]
         converted += sum(not unicodedata.is_normalized("NFC", value) for value in values)
         if any(texts):
-            records.append(Record(f"{name}:{line}", dict(zip(titles, texts, strict=True))))
+            original = {
+                title: value
+                for title, value in zip(titles, values, strict=True)
+                if not unicodedata.is_normalized("NFC", value)
+            }
+            records.append(Record(f"{name}:{line}", dict(zip(titles, texts, strict=True)), original))
         else:
             empty += 1
     return Table(name, hashlib.sha256(raw).hexdigest(), titles, tuple(records), empty, converted=converted)
@@ -87,11 +99,19 @@ def capped(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def read_bytes(path: Path, name: str) -> bytes:
-    """The bytes of a file; DataError if it cannot be read."""
+    """The bytes of a file, unpacked if its name ends on .xz; DataError if it cannot be read."""
     try:
-        return path.read_bytes()
+        if path.suffix != PACKED:
+            return path.read_bytes()
+        with lzma.open(path) as file:
+            raw = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise DataError(Problem(name, f"cannot be read: {error.strerror}")) from None
+    except (lzma.LZMAError, EOFError):
+        raise DataError(Problem(name, "is not a whole .xz file", "was it cut short?")) from None
+    if len(raw) > MOST_BYTES:
+        raise DataError(Problem(name, f"unpacks to more than {MOST_BYTES >> 20:,} MiB", "split it into smaller files"))
+    return raw
 
 
 def decode(raw: bytes, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,15 @@ from lowres.models.architectures import ARCHITECTURES, Architecture, architectur
 from lowres.models.starter import STARTERS, build_starter
 
 READ = ("*.json", "*.safetensors", "*.model", "*.txt")
+TOKENIZER = (
+    "tokenizer*.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "config.json",
+    "*.model",
+    "*.txt",
+    "vocab.json",
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,8 @@ def find_base(
     for folder in (near / name, Path(name)):
         if folder.is_dir():
             return describe(name, folder)
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
-        return describe(name, _from_hub(name, revision, offline), revision)
+    if _on_hub(name):
+        return describe(name, _from_hub(name, revision, offline, READ), revision)
     raise ModelError(
         Problem(
             "base.name",
@@ -66,6 +76,22 @@ def find_base(
             "name a folder, owner/name on the Hugging Face hub, or starter:encoder",
         )
     )
+
+
+def tokenizer_folder(name: str, revision: str | None, *, cache: Path, offline: bool) -> Path:
+    """A folder with the tokenizer of a base; from the hub nothing else is fetched. Raises ModelError, as find_base does."""
+    if Path(name).is_dir():
+        folder = Path(name)
+        if not any(any(folder.glob(pattern)) for pattern in ("tokenizer*", "*.model", "vocab*")):
+            raise ModelError(Problem(name, "holds no tokenizer", "save it with save_pretrained"))
+        return folder
+    if not name.startswith("starter:") and _on_hub(name):
+        return _from_hub(name, revision, offline, TOKENIZER)
+    return find_base(name, revision, cache=cache, near=Path(), offline=offline).folder
+
+
+def _on_hub(name: str) -> bool:
+    return name.count("/") == 1 and not name.startswith((".", "/", "~"))
 
 
 def _starter(name: str, cache: Path, *, build: bool) -> Checkpoint:
@@ -136,7 +162,7 @@ def _parameters(path: Path) -> int:
     return total
 
 
-def _from_hub(name: str, revision: str | None, offline: bool) -> Path:
+def _from_hub(name: str, revision: str | None, offline: bool, wanted: Sequence[str]) -> Path:
     if revision is None:
         raise ModelError(
             Problem(
@@ -149,7 +175,7 @@ def _from_hub(name: str, revision: str | None, offline: bool) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        folder = snapshot_download(name, revision=revision, allow_patterns=list(READ), local_files_only=offline)
+        folder = snapshot_download(name, revision=revision, allow_patterns=list(wanted), local_files_only=offline)
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         hint = "run once without --offline" if offline else "is the network up, the name right and the model public?"
         raise ModelError(

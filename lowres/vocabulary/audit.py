@@ -1,277 +1,186 @@
-"""How a base's tokenizer takes a language's text, and what to do about it."""
+"""audit(): how a base's tokenizer takes texts, and what to do about it."""
 
-import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from lowres.errors import Finding
-from lowres.languages.text import normalise
-from lowres.vocabulary.candidates import missing_characters
-from lowres.vocabulary.extending import LEAST_WORDS, NewPieces, extend
-from lowres.vocabulary.pieces import BYTES, WORD_START, Pieces, has_pieces
+from lowres.errors import DataError, Finding, LowresError, Problem
+from lowres.languages import language
+from lowres.languages.scripts import script_name, scripts, share_in
+from lowres.vocabulary.advising import Advice, advise
+from lowres.vocabulary.characters import Text, code, like_letters, shown
+from lowres.vocabulary.measuring import PER_WORD, AnyKind, Cutter, Measures, measure
+from lowres.vocabulary.spelling import differences
 
-MOST_EXAMPLES = 10
-PLACES = 3
-SPACELESS = 20  # mean characters between spaces from which on a text is taken to be written without them
-APOSTROPHES = "'’‘ʼʻꞌ`´"
-STRANGE = 0.02  # share of letters that another text lacks altogether: it is spelled differently
-WHOLE_WORDS, SINGLE_CHARACTERS, MANY_WORDS = 0.02, 0.9, 1_000_000
+OF_THE_SCRIPT = 0.5  # share of letters in the script of the language's tag below which the tag or the text is wrong
 
-Advice = Literal["leave", "characters", "extend", "replace", "check the spelling"]
+Texts = Sequence[str | Text]
 
 
 @dataclass(frozen=True)
-class Text:
-    """One text and the place where it stands, such as train.tsv:7."""
-
-    where: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Texts that belong together: a language, a split, a file."""
+class Reference:
+    """Text in a language that the base knows well. `parallel` if it says the same as the text that is audited."""
 
     name: str
-    texts: Sequence[Text]
+    texts: Texts
+    parallel: bool = False
 
 
 @dataclass(frozen=True)
-class Character:
-    """A character with a problem: how often, where first; `becomes` what the base makes of it ("" where it is unknown)."""
+class Parity:
+    """The audited text beside a reference: how many times as many pieces for a word or, in parallel text, for the same content."""
 
-    character: str
-    code: str
-    name: str
-    count: int
-    places: tuple[str, ...]
-    becomes: str = ""
-    other_case_known: bool = False
+    per_word: float | None
+    per_content: float | None
 
 
 @dataclass(frozen=True)
-class SampleAudit:
-    """What a tokenizer does to a sample. Shares are 0–1.
+class LanguageAudit:
+    """A language: its texts, of which the first is learned from, what is odd about them, and what to do."""
 
-    `fertility` is pieces per word between spaces; where `spaceless`, `pieces_per_character` is the number to look at.
-    `lossy_lines` cannot be read back from their pieces; `folded` are characters that the base's normalisation changes.
-    """
+    language: str
+    texts: tuple[Measures, ...]
+    advice: Advice
+    findings: tuple[Finding, ...] = ()
+    parity: Parity | None = None
 
-    name: str
-    lines: int
-    words: int
-    pieces: int
-    fertility: float
-    pieces_per_character: float
-    bytes_per_piece: float
-    spaceless: bool
-    whole_words: float
-    single_characters: float
-    unknown_pieces: float
-    unknown_words: float
-    lossy_lines: float
-    unknown: tuple[Character, ...]
-    folded: tuple[Character, ...]
-    apostrophes: dict[str, int] = field(default_factory=dict)
+    @property
+    def first(self) -> Measures:
+        """The text to learn from."""
+        return self.texts[0]
 
 
 @dataclass(frozen=True)
 class Audit:
-    """A tokenizer and some samples. `used` of its `pieces` occur in them; the advice is about the first sample."""
+    """A tokenizer of so many `rows` and the languages that were looked at, with the reference that they are compared to."""
 
-    kind: str
-    pieces: int
-    used: int
-    samples: tuple[SampleAudit, ...]
-    advice: Advice
-    reasons: tuple[str, ...]
-    add: int = 0
+    kind: AnyKind
+    rows: int
+    languages: tuple[LanguageAudit, ...]
+    reference: Measures | None = None
 
 
-def audit(tokenizer: PreTrainedTokenizerBase, samples: Sequence[Sample]) -> Audit:
-    """Look at samples, the first of which is the text to learn from; the others are compared with it."""
-    base = Pieces.of(tokenizer) if has_pieces(tokenizer) else None
-    audits, used = [], set[int]()
-    for sample in samples:
-        found, ids = _audited(tokenizer, base, sample)
-        audits.append(found)
-        used |= ids
-    if base is None:
-        return Audit(
-            "bytes", len(tokenizer), len(used), tuple(audits), "leave", (f"the base {BYTES}: nothing to extend",)
-        )
-    grown = extend(base, [text.text for text in samples[0].texts])
-    advice, reasons = advise(base, samples, audits, grown)
-    return Audit(base.kind, len(base), len(used), tuple(audits), advice, reasons, len(grown.added))
+def audit(
+    tokenizer: PreTrainedTokenizerBase,
+    texts_by_language: Mapping[str, Texts | Mapping[str, Texts]],
+    *,
+    reference: Reference | None = None,
+) -> Audit:
+    """Look at texts by language: texts, or several by name (splits, files), of which the first is learned from.
+
+    A language's key may be its tag, such as min-Latn; its script is then compared with the texts'. Where the texts of a
+    language are in several files or splits, their spelling is compared. Nothing is changed. Raises DataError for a language
+    without text.
+    """
+    cutter = Cutter.of(tokenizer)
+    beside = measure(cutter, reference.name, _placed(reference.texts, reference.name)) if reference else None
+    languages = tuple(
+        _language(cutter, name, _named(texts), reference, beside) for name, texts in texts_by_language.items()
+    )
+    return Audit(cutter.kind, len(tokenizer), languages, beside)
 
 
-def advise(
-    base: Pieces, samples: Sequence[Sample], audits: Sequence[SampleAudit], grown: NewPieces
-) -> tuple[Advice, tuple[str, ...]]:
-    """What to do, and why, in the words of a report."""
-    first = audits[0]
-    strange = [said for sample in samples[1:] if (said := _strange(samples[0], sample))]
-    if not first.pieces:
-        return "leave", (f"{first.name} holds no text",)
-    if strange:
-        return "check the spelling", tuple(strange)
-    reasons = [grown.why]
-    if first.words >= MANY_WORDS and first.whole_words < WHOLE_WORDS and first.single_characters > SINGLE_CHARACTERS:
-        return "replace", (
-            "almost every piece is a single character, and there is text enough to train a tokenizer",
-            *reasons,
-        )
-    if grown.added:
-        fit = (
-            f"{first.pieces_per_character:.2f} pieces per character"
-            if first.spaceless
-            else f"{first.fertility:.2f} pieces per word"
-        )
-        return "extend", (f"{fit}, {first.whole_words:.0%} of the words whole", *reasons)
-    if first.unknown:
-        listed = " ".join(character.character for character in first.unknown[:MOST_EXAMPLES])
-        return "characters", (
-            f"{first.unknown_words:.1%} of the words hold characters that the base cannot read: {listed}",
-            *reasons,
-        )
-    return "leave", tuple(reasons)
+def _language(
+    cutter: Cutter, name: str, texts: Mapping[str, Texts], reference: Reference | None, beside: Measures | None
+) -> LanguageAudit:
+    placed = {part: _placed(some, part) for part, some in texts.items()}
+    if not placed:
+        raise DataError(Problem(name, "holds no text"))
+    measured = tuple(measure(cutter, part or name, some) for part, some in placed.items())
+    plain = [[text.text for text in some] for some in placed.values()]
+    said = [
+        line
+        for found, some in zip(measured[1:], plain[1:], strict=True)
+        for line in differences(measured[0].name, plain[0], found.name, some)
+    ]
+    if said:
+        said.append("one spelling for all texts comes before any vocabulary")
+    wrong = _wrong_script(name, plain[0])
+    return LanguageAudit(
+        language=name,
+        texts=measured,
+        advice=advise(cutter, measured[0], plain[0], [*wrong, *said]),
+        findings=tuple(_odd(measured)),
+        parity=_parity(measured[0], beside, bool(reference and reference.parallel)),
+    )
 
 
-def findings(tokenizer: PreTrainedTokenizerBase, sample: Sample) -> list[Finding]:
-    """What a run should say of its training texts: characters that the base cannot read, or turns into others."""
-    if not has_pieces(tokenizer):
+def _named(texts: Texts | Mapping[str, Texts]) -> Mapping[str, Texts]:
+    return texts if isinstance(texts, Mapping) else {"": texts}
+
+
+def _placed(texts: Texts, name: str) -> list[Text]:
+    if isinstance(texts, str):
+        raise TypeError("texts are a list of texts, not one text")
+    where = f"{name}:" if name else "text "
+    return [text if isinstance(text, Text) else Text(f"{where}{at}", text) for at, text in enumerate(texts, start=1)]
+
+
+def _parity(found: Measures, beside: Measures | None, parallel: bool) -> Parity | None:
+    if beside is None:
+        return None
+    both = found.headline == beside.headline == PER_WORD
+    return Parity(
+        per_word=found.pieces_per_word / beside.pieces_per_word if both else None,
+        per_content=found.pieces / beside.pieces if parallel else None,
+    )
+
+
+def _wrong_script(name: str, texts: Sequence[str]) -> list[str]:
+    """That a text is not in the script of the tag that it goes by; nothing where the name is no tag."""
+    try:
+        tag = language(name)
+    except LowresError:
         return []
-    base, said = Pieces.of(tokenizer), []
-    unknown = () if base.byte_level else _unknown(base, sample)
-    if unknown:
-        said.append(
-            Finding("note", f"characters that the base has no piece for: {_listed(unknown)}", unknown[0].places[0])
-        )
-    letters = [one for one in _folded(base, sample) if unicodedata.category(one.character)[0] == "L"]
+    letters = Counter(character for text in texts for character in text)
+    share = share_in(tag.script, letters)
+    if share >= OF_THE_SCRIPT:
+        return []
+    found = next(iter(scripts(letters)))
+    wanted = f"{script_name(tag.script)} script, as {name} says"
+    said = f"{share:.0%} of the letters are in {wanted}; most are in {script_name(found)} script ({found})"
+    return [said, "either the tag or the text is wrong"]
+
+
+def _odd(texts: Sequence[Measures]) -> Iterator[Finding]:
+    """What a writer of the language should look at."""
+    for found in texts:
+        if len(found.apostrophes) > 1:
+            used = ", ".join(
+                f"{one.sign} {code(one.sign)} {one.count:,}× ({one.places[0]})" for one in found.apostrophes
+            )
+            yield Finding("warning", f"more than one sign serves as an apostrophe in {found.name}: {used}")
+        if found.spelled_out:
+            used = ", ".join(f"{one.sign} {one.count:,}×" for one in found.spelled_out)
+            what = f"{found.name} spells out special pieces, which the base takes for signals: {used}"
+            yield Finding("warning", what, found.spelled_out[0].places[0])
+        if found.not_nfc:
+            apart = f", {found.decomposed:,} with letters and accents apart" if found.decomposed else ""
+            first = found.not_nfc_places[0]
+            what = f"lines of {found.name} that are not in Unicode's NFC: {found.not_nfc:,}{apart} (first: {first})"
+            what += "; lowres reads them in NFC"
+            yield Finding("note", what, first)
+    raised = like_letters(texts[0].changed)
+    if raised:
+        listed = shown([one.character for one in raised])
+        what = f"if these are letters of the language, vocabulary.letters keeps them apart: {listed}"
+        yield Finding("warning", what, raised[0].places[0])
+
+
+def findings(tokenizer: PreTrainedTokenizerBase, texts: Sequence[Text]) -> list[Finding]:
+    """What a run should say of its training texts: characters that the base cannot read, letters that it turns into others."""
+    found = measure(Cutter.of(tokenizer), "train", list(texts))
+    said = []
+    if found.unknown:
+        listed = shown([one.character for one in found.unknown])
+        said.append(Finding("note", f"characters that the base has no piece for: {listed}", found.unknown[0].places[0]))
+    letters = like_letters(found.changed)
     if letters:
+        listed = shown([one.character for one in letters])
         hint = "vocabulary.letters keeps apart those that matter"
         said.append(
-            Finding(
-                "warning", f"letters that the base turns into others: {_listed(letters)}; {hint}", letters[0].places[0]
-            )
+            Finding("warning", f"letters that the base turns into others: {listed}; {hint}", letters[0].places[0])
         )
     return said
-
-
-def _listed(characters: Sequence[Character]) -> str:
-    shown = [
-        f"{one.character}{' → ' + one.becomes if one.becomes else ''} ({one.count}×)"
-        for one in characters[:MOST_EXAMPLES]
-    ]
-    return ", ".join(shown) + (
-        f" and {len(characters) - MOST_EXAMPLES} more" if len(characters) > MOST_EXAMPLES else ""
-    )
-
-
-def _audited(tokenizer: PreTrainedTokenizerBase, base: Pieces | None, sample: Sample) -> tuple[SampleAudit, set[int]]:
-    texts = [normalise(text.text) for text in sample.texts]
-    lines = [list(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]] if texts else []
-    words = Counter(word for text in texts for word in text.split())
-    characters = sum(len(word) * count for word, count in words.items())
-    unknown_id = tokenizer.unk_token_id
-    listed = list(words)
-    cut = [list(ids) for ids in tokenizer(listed, add_special_tokens=False)["input_ids"]] if listed else []
-    pieces = sum(map(len, lines))
-    running = max(1, words.total())
-    names = {i: _plain(tokenizer, i) for line in lines for i in line}
-    return SampleAudit(
-        name=sample.name,
-        lines=len(texts),
-        words=words.total(),
-        pieces=pieces,
-        fertility=pieces / running,
-        pieces_per_character=pieces / max(1, characters),
-        bytes_per_piece=sum(len(text.encode()) for text in texts) / max(1, pieces),
-        spaceless=characters / running > SPACELESS,
-        whole_words=sum(words[word] for word, ids in zip(listed, cut, strict=True) if len(ids) == 1) / running,
-        single_characters=sum(len(names[i]) <= 1 for line in lines for i in line) / max(1, pieces),
-        unknown_pieces=sum(i == unknown_id for line in lines for i in line) / max(1, pieces),
-        unknown_words=sum(words[word] for word, ids in zip(listed, cut, strict=True) if unknown_id in ids) / running,
-        lossy_lines=sum(not _read_back(tokenizer, text, ids) for text, ids in zip(texts, lines, strict=True))
-        / max(1, len(texts)),
-        unknown=_unknown(base, sample) if base and not base.byte_level else (),
-        folded=_folded(base, sample) if base else (),
-        apostrophes={sign: count for sign in APOSTROPHES if (count := sum(text.count(sign) for text in texts))},
-    ), set(names)
-
-
-def _plain(tokenizer: PreTrainedTokenizerBase, number: int) -> str:
-    name = str(tokenizer.convert_ids_to_tokens(number))
-    return name.removeprefix(WORD_START).removeprefix("Ġ").removeprefix("##")
-
-
-def _read_back(tokenizer: PreTrainedTokenizerBase, text: str, ids: Sequence[int]) -> bool:
-    found = str(tokenizer.decode(list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False))
-    return found.split() == text.split()
-
-
-def _unknown(base: Pieces, sample: Sample) -> tuple[Character, ...]:
-    """Characters without a piece, commonest first."""
-    known = base.ids
-    counts = missing_characters(base.words(text.text for text in sample.texts), known)
-    seen = {character: count for character, count in counts.items() if count}
-    return tuple(
-        _character(
-            character,
-            count,
-            sample,
-            other_case_known=any(twin in known for twin in (character.lower(), character.upper())),
-        )
-        for character, count in sorted(seen.items(), key=lambda item: (-item[1], item[0]))
-    )
-
-
-def _folded(base: Pieces, sample: Sample) -> tuple[Character, ...]:
-    """Characters that the base's normalisation turns into others, commonest first; plain white space is not counted.
-
-    Each is tried between two letters that compose with no mark.
-    """
-    counts = Counter(character for text in sample.texts for character in normalise(text.text))
-    found = []
-    for character, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        becomes = base.normalised(f"q{character}q")[1:-1]
-        if becomes != character and not (character.isspace() and becomes == " "):
-            found.append(_character(character, count, sample, becomes=becomes or "nothing"))
-    return tuple(found)
-
-
-def _character(
-    character: str, count: int, sample: Sample, *, becomes: str = "", other_case_known: bool = False
-) -> Character:
-    places = tuple(islice((text.where for text in sample.texts if character in normalise(text.text)), PLACES))
-    return Character(
-        character,
-        f"U+{ord(character):04X}",
-        unicodedata.name(character, "unnamed"),
-        count,
-        places,
-        becomes,
-        other_case_known,
-    )
-
-
-def _strange(first: Sample, other: Sample) -> str:
-    """That a sample is written in letters which the first one does not have; empty where it is not."""
-    known = {character for text in first.texts for character in normalise(text.text).lower()}
-    letters = Counter(
-        character
-        for text in other.texts
-        for character in normalise(text.text).lower()
-        if unicodedata.category(character)[0] in "LM"
-    )
-    strange = {character: count for character, count in letters.items() if character not in known}
-    share = sum(strange.values()) / max(1, letters.total())
-    if share < STRANGE or sum(len(text.text.split()) for text in first.texts) < LEAST_WORDS:
-        return ""
-    listed = " ".join(sorted(strange, key=lambda character: -strange[character])[:MOST_EXAMPLES])
-    return f"{share:.1%} of the letters of {other.name} never occur in {first.name}: {listed}"

@@ -37,7 +37,7 @@ def learn_merges(words: Mapping[str, int], base: Pieces, most: int, least: int) 
     """At most `most` further merges, each of a pair that stands together at least `least` times when it is learned."""
     characters = {} if base.byte_level else missing_characters(words, base.ids)
     counts = list(words.values())
-    rows = [_known(pieces, base) for pieces in base.cut(list(words))]
+    rows = base.extended(tuple(characters)).cut(list(words))  # so that merges run across new characters too
     pairs: Counter[tuple[str, str]] = Counter()
     places: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
     for number, row in enumerate(rows):
@@ -72,11 +72,6 @@ def learn_merges(words: Mapping[str, int], base: Pieces, most: int, least: int) 
         for new in touched:
             heapq.heappush(queue, (-pairs[new], new))
     return Merges(tuple(characters), tuple(learned))
-
-
-def _known(pieces: list[str], base: Pieces) -> list[str]:
-    """Unknown stretches by character: each will have a piece."""
-    return [part for piece in pieces for part in ([piece] if piece in base.ids else piece)]
 
 
 def _may_join(pair: tuple[str, str], base: Pieces) -> bool:

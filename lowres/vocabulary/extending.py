@@ -163,7 +163,7 @@ def _enough(sizes: Sequence[tuple[Pieces, int]], worth: float) -> tuple[Pieces, 
 def _split(texts: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
     order = list(texts)
     random.Random(seed).shuffle(order)
-    held = max(1, int(len(order) * HELD_OUT))
+    held = max(1, int(len(order) * HELD_OUT)) if len(order) > 1 else 0  # a single text is learned from
     return order[held:], order[:held]
 
 
