@@ -205,7 +205,7 @@ def test_text_that_lacks_pieces_is_extended_and_the_number_is_that_of_extend(xlm
     one = look(xlmr, *lines)
     grown = extend(Pieces.of(xlmr), lines)
     assert one.advice.what == "extend" and one.advice.add == len(grown.added) > 0 and one.advice.gain == grown.gain
-    assert one.advice.recipe == "vocabulary: {extend: auto}" and grown.why in one.advice.reasons
+    assert one.advice.recipe == "vocabulary: {extend: auto, lexicon: words.tsv}" and grown.why in one.advice.reasons
 
 
 def test_replacing_is_advised_only_where_there_is_much_text(xlmr: PreTrainedTokenizerBase) -> None:

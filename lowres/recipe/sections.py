@@ -34,7 +34,28 @@ class Classification(Section):
     )
 
 
-Task = Classification
+Languages = Literal["all"] | LanguageTag | Annotated[tuple[LanguageTag, ...], Field(min_length=1)]
+
+
+class Translation(Section):
+    """Put each text into another language."""
+
+    kind: Literal["translation"]
+    source: Languages = Field(description="language to translate from, several, or all of the data")
+    target: Languages = Field(description="language to translate into, several, or all of the data")
+    both: bool = Field(default=False, description="also the other way round")
+    temperature: float = Field(
+        default=1.0,
+        ge=1,
+        le=100,
+        description="how far directions with few pairs are shown more often: 1 not at all, 100 as often",
+    )
+    cap: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="at most so many training pairs of each direction in an epoch, others in the next"
+    )
+
+
+Task = Annotated[Classification | Translation, Field(discriminator="kind")]
 
 
 class Columns(Section):

@@ -12,7 +12,7 @@ from lowres.errors import Finding
 from lowres.recipe.sections import Vocabulary
 from lowres.vocabulary.alignment import Meanings, meanings
 from lowres.vocabulary.choosing import UNTOUCHED, Chosen, Trial, choose_rows
-from lowres.vocabulary.extending import NewPieces, extend
+from lowres.vocabulary.extending import UNREADABLE, NewPieces, extend
 from lowres.vocabulary.initialising import Evidence
 from lowres.vocabulary.letters import with_letters
 from lowres.vocabulary.material import Material
@@ -22,9 +22,6 @@ from lowres.vocabulary.replacing import replacement
 from lowres.vocabulary.rows import NewRows, place_rows
 from lowres.vocabulary.trimming import kept_ids
 
-# Rows that start from their old parts made NusaX classifiers worse (docs/vocabulary.md), so `auto` wants to know what new
-# pieces mean – or a text that the base cannot read as it is.
-UNREADABLE = 0.01
 UNTOLD = "no pieces added: nothing tells what they would mean (name vocabulary.pivot or vocabulary.lexicon, or force a number)"
 MARGIN = 2.0  # points on dev by which the base's own pieces must win before an extension is given up
 

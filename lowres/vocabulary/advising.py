@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lowres.vocabulary.characters import shown
-from lowres.vocabulary.extending import LEAST_USES, NewPieces, extend
+from lowres.vocabulary.extending import LEAST_USES, UNREADABLE, NewPieces, extend
 from lowres.vocabulary.measuring import PER_WORD, Cutter, Measures
 
 MUCH_TEXT = 1_000_000  # running words; below it a tokenizer of its own costs more than it gives (Downey et al. 2023)
@@ -57,7 +57,11 @@ def advise(cutter: Cutter, found: Measures, texts: Sequence[str], differences: S
     if hopeless:
         reasons.append(f"a new tokenizer would need about {MUCH_TEXT:,} words; there are {found.words:,}")
     if grown.added:
-        return Advice("extend", tuple(reasons), len(grown.added), grown.gain, "vocabulary: {extend: auto}")
+        recipe = "vocabulary: {extend: auto}"
+        if found.unknown_words < UNREADABLE:  # then a recipe extends only where it is told what the pieces mean
+            recipe = "vocabulary: {extend: auto, lexicon: words.tsv}"
+            reasons.append("worth it where a word list (lexicon) or translations (pivot) tell what the new pieces mean")
+        return Advice("extend", tuple(reasons), len(grown.added), grown.gain, recipe)
     return _few(found, grown, reasons)
 
 

@@ -38,14 +38,7 @@ def folded(name: str, base: Pieces) -> str:
     """A piece as the base itself would write it: private signs become what their letters are folded into."""
     for sign, letter in base.stands_for.items():
         if sign in name:
-            normalizer = base.backend.normalizer
-            steps = [
-                normalizer[number]
-                for number in range(1 + len(base.stands_for), len(base.layout["normalizer"]["normalizers"]))
-            ]
-            for step in steps:
-                letter = step.normalize_str(letter)
-            name = name.replace(sign, letter.strip())
+            name = name.replace(sign, _without_letters(base).normalised(letter).strip())
     return name
 
 
