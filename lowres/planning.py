@@ -81,19 +81,40 @@ class Plan:
     memory_gib: float
     findings: tuple[Finding, ...]
 
+    @property
+    def pooling(self) -> str:
+        """The recipe's way to make one vector of a text, or the base's own."""
+        asked = self.recipe.base.pooling
+        return self.checkpoint.pooling if asked == "auto" else asked
+
 
 Rule = Callable[[Recipe, Checkpoint, Machine], Problem | None]
 
 
+# Which shape of model a task needs, and which to try.
+SHAPES = {
+    "classification": ("encoder", "starter:encoder or FacebookAI/xlm-roberta-base"),
+    "translation": ("encoder-decoder", "starter:translation, facebook/nllb-200-distilled-600M or google/mt5-small"),
+}
+
+
 def task_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
-    """Classification reads sentence vectors, so it needs an encoder."""
-    architecture = checkpoint.architecture
-    if recipe.task.kind == "classification" and architecture.shape != "encoder":
+    """Classification reads sentence vectors, so it needs an encoder; translation writes, so it needs a decoder as well."""
+    architecture, task = checkpoint.architecture, recipe.task.kind
+    shape, rivals = SHAPES[task]
+    if architecture.shape != shape:
         return Problem(
             "base.name",
-            f"{checkpoint.name} is {architecture.family}, an encoder-decoder; classification needs an encoder",
-            "try starter:encoder or FacebookAI/xlm-roberta-base",
+            f"{checkpoint.name} is {architecture.family}, an {architecture.shape}; {task} needs an {shape}",
+            f"try {rivals}",
         )
+    return None
+
+
+def method_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Only what has a decoder can have its decoder trained."""
+    if recipe.method.kind == "decoder" and checkpoint.architecture.shape != "encoder-decoder":
+        return Problem("method.kind", f"{checkpoint.name} has no decoder", "choose lora or full")
     return None
 
 
@@ -120,7 +141,7 @@ def weights_fit_memory(recipe: Recipe, checkpoint: Checkpoint, machine: Machine)
     return None
 
 
-RULES: tuple[Rule, ...] = (task_fits_base, text_fits_positions, weights_fit_memory)
+RULES: tuple[Rule, ...] = (task_fits_base, method_fits_base, text_fits_positions, weights_fit_memory)
 
 
 def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Plan:
@@ -157,7 +178,14 @@ def prepare(file: RecipeFile, options: Options, *, build: bool = True) -> Plan:
     """
     base = file.recipe.base
     checkpoint = find_base(
-        base.name, base.revision, near=file.path.parent, cache=options.cache, offline=options.offline, build=build
+        base.name,
+        base.revision,
+        near=file.path.parent,
+        cache=options.cache,
+        offline=options.offline,
+        build=build,
+        layers=base.layers,
+        decoder=base.decoder,
     )
     return make_plan(file.recipe, checkpoint, Machine.detect(options.device, options.threads))
 

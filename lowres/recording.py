@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import SPLITS, Corpus, Row
@@ -25,7 +26,6 @@ from lowres.evaluation.record import (
     TrainingFacts,
     VocabularyFacts,
 )
-from lowres.models.classifier import Classifier
 from lowres.planning import Plan
 from lowres.recipe import RecipeFile
 from lowres.tasks.classification import Encoder, Prediction
@@ -79,7 +79,10 @@ def data_facts(corpus: Corpus) -> DataFacts:
         fingerprint=corpus.fingerprint,
         languages=list(corpus.languages),
         rows={split: dict(Counter(row.language for row in corpus.split(split))) for split in SPLITS},
-        labels={split: dict(Counter(row.fields["label"] for row in corpus.split(split))) for split in SPLITS},
+        labels={
+            split: dict(Counter(row.fields["label"] for row in corpus.split(split) if "label" in row.fields))
+            for split in SPLITS
+        },
         files=[FileFacts(**vars(count)) for count in corpus.files],
         findings=finding_facts(corpus.findings),
     )
@@ -134,7 +137,7 @@ def _fertility(encoder: Encoder, texts: Sequence[str], language: str, split: str
     )
 
 
-def training_facts(steps: Sequence[Step], model: Classifier) -> TrainingFacts:
+def training_facts(steps: Sequence[Step], model: nn.Module) -> TrainingFacts:
     """What training took, and its learning curve thinned to about 200 points with every scored one kept."""
     last = steps[-1]
     best = max((step for step in steps if step.dev is not None), key=lambda step: (step.dev or 0.0, -step.update))

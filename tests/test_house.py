@@ -23,7 +23,9 @@ FLOORS = (
     ("evaluation",),
     ("tasks", "report"),
     ("planning",),
-    ("recording", "runs"),
+    ("recording",),
+    ("jobs",),
+    ("runs",),
     ("running",),
     ("cli",),
 )

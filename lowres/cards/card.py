@@ -49,11 +49,34 @@ class Source(_Part):
         return self
 
 
-class Subset(_Part):
-    """A part of the data in one language."""
+Tag = Annotated[str, Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$")]
+Files = dict[Literal["train", "dev", "test", "all"], CardFile]
 
-    language: str = Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$")
-    files: dict[Literal["train", "dev", "test", "all"], CardFile]
+
+class Subset(_Part):
+    """A part of the data: texts of one language in `files`; or of several, that translate one another.
+
+    Several stand in columns of the same files (`texts`: language → column), or line by line in files of their own (`sides`:
+    language → files); the card's column `group` then is “line”.
+    """
+
+    language: Tag | None = None
+    files: Files = {}
+    texts: dict[Tag, str] = {}
+    sides: dict[Tag, Files] = {}
+
+    @model_validator(mode="after")
+    def _one(self) -> "Subset":
+        if [bool(self.language), bool(self.texts), bool(self.sides)].count(True) != 1:
+            raise ValueError("a subset has just one of language, texts, sides")
+        if bool(self.files) == bool(self.sides):
+            raise ValueError("a subset needs files, or sides with files of their own")
+        return self
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages of its texts."""
+        return (self.language,) if self.language else (*self.texts, *self.sides)
 
 
 class CardColumns(_Part):

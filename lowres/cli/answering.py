@@ -8,9 +8,9 @@ from pathlib import Path
 
 import rich_click as click
 
-from lowres.cli.making import cache_option, device_option, json_option, machine_options, offline_option
+from lowres.cli.making import cache_option, device_option, json_option, machine_options, offline_option, threads_option
 from lowres.cli.quiet import quiet_libraries
-from lowres.cli.text import echo, echo_json, one_line
+from lowres.cli.text import echo, one_line
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
@@ -18,23 +18,29 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 @click.command()
 @run_argument
 @click.argument("texts", nargs=-1)
-@click.option("--language", help="Language tag of the texts, such as min-Latn, for a model of several languages.")
+@click.option("--language", help="Language tag of the texts, such as min-Latn, for a classifier of several languages.")
+@click.option("--from", "source", help="Language tag to translate from; needed where the run knows several.")
+@click.option("--to", "target", help="Language tag to translate into; needed where the run knows several.")
 @cache_option
 @offline_option
 @device_option
+@threads_option
 @json_option
 def predict(
     run: Path,
     texts: tuple[str, ...],
     language: str | None,
+    source: str | None,
+    target: str | None,
     cache: Path | None,
     offline: bool,
     device: str,
+    threads: int | None,
     as_json: bool,
 ) -> None:
-    """Label TEXTS with the model of RUN; without TEXTS, every line of standard input.
+    """Label or translate TEXTS with the model of RUN; without TEXTS, every line of standard input.
 
-    One line out for one line in: label, probability, text, with tabs between.
+    One line out for one line in: the translation; or label, probability and text, with tabs between.
     """
     if not (run / "record.json").exists():
         from lowres.errors import ModelError, Problem
@@ -50,14 +56,22 @@ def predict(
 
     from lowres.runs import Run
 
-    for prediction in Run(run, options=machine_options(cache, (), offline, device, None)).predict(
-        lines, language=language
-    ):
-        if as_json:
-            echo_json(json_format.dumps(vars(prediction), ensure_ascii=False))
-        else:
-            probability = prediction.probabilities[prediction.label]
-            click.echo(f"{one_line(prediction.label)}\t{probability:.3f}\t{one_line(prediction.text)}")
+    found = Run(run, options=machine_options(cache, (), offline, device, threads))
+    answers = found.predict(lines, language=language, source=source, target=target)
+    for answer in answers:
+        click.echo(json_format.dumps(vars(answer), ensure_ascii=False) if as_json else shown(answer))
+    if cut := sum(getattr(answer, "parts", 1) > 1 for answer in answers):
+        click.echo(f"{cut} long text{'s were' if cut > 1 else ' was'} translated in parts", err=True)
+
+
+def shown(answer: object) -> str:
+    """An answer in one line."""
+    from lowres.tasks.classification import Prediction
+
+    if isinstance(answer, Prediction):
+        label = one_line(answer.label)
+        return f"{label}\t{answer.probabilities[answer.label]:.3f}\t{one_line(answer.text)}"
+    return one_line(str(vars(answer)["translation"]))
 
 
 def lines_of(data: bytes) -> list[str]:

@@ -15,14 +15,14 @@ ENOUGH_ROWS = 30  # below this, shares say nothing
 
 
 def audit(samples: Sequence[Sample], labels: Sequence[str]) -> tuple[Finding, ...]:
-    """Duplicates, leaks from train, imbalance, drift, very long texts and signs that break lines."""
+    """Duplicates, leaks from train, very long texts and signs that break lines; where there are labels, imbalance and drift."""
     texts = [comparable(sample.row.fields["text"]) for sample in samples]
     return (
         *_leaks(samples, texts),
         *_duplicates(samples, texts),
-        *_contradictions(samples, texts),
-        *_imbalance(samples, labels),
-        *_drift(samples, labels),
+        *(_contradictions(samples, texts) if labels else ()),
+        *(_imbalance(samples, labels) if labels else ()),
+        *(_drift(samples, labels) if labels else ()),
         *_long(samples),
         *_line_breaks(samples),
     )

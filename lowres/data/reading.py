@@ -1,24 +1,37 @@
 """read_corpus(): from what a recipe says about its data to rows in three splits."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from lowres.cards import Card, Subset, read_card
+from lowres.cards import Card, read_card
+from lowres.cards.card import CardColumns, CardFile
 from lowres.cards.licences import SPDX
+from lowres.data.alignment import misaligned
 from lowres.data.audit import audit
 from lowres.data.columnar import read_hub
-from lowres.data.corpus import SPLITS, Corpus
+from lowres.data.corpus import SPLITS, Corpus, Split
 from lowres.data.formats import READERS, read_file
 from lowres.data.gettext import read_catalogues
 from lowres.data.labels import checked_labels
-from lowres.data.rows import Cut, Part, Roles, Sample, count_files, crossing_groups, limited, take_rows, without_leaks
+from lowres.data.rows import (
+    LINE,
+    Cut,
+    Part,
+    Roles,
+    Sample,
+    count_files,
+    crossing_groups,
+    limited,
+    take_rows,
+    without_leaks,
+)
 from lowres.data.sources import PackageFile, card_file, fetch, matching
 from lowres.data.tables import Table, capped
 from lowres.errors import DataError, Finding, LowresError, Problem, nearest
 from lowres.languages import language
-from lowres.recipe.sections import CardData, Classification, Data, FileData, HubData
+from lowres.recipe.sections import CardData, Classification, Data, FileData, HubData, Source, Task, Translation
 
 CardSplit = Literal["train", "dev", "test", "all"]
 TENTH = 10  # hundredths that are cut from train for each split that the user has no file for
@@ -48,7 +61,7 @@ class Material:
 
 def read_corpus(
     data: Data,
-    task: Classification,
+    task: Task,
     *,
     near: Path,
     cache: Path,
@@ -56,51 +69,100 @@ def read_corpus(
     offline: bool = False,
     seed: int,
 ) -> Corpus:
-    """The rows that a recipe's `data` section means, checked; each has the fields `text` and `label`.
+    """The rows that a recipe's `data` section means, checked; each has the field `text`, for classification also `label`.
 
     Paths are relative to `near`, the recipe's folder. `seed` chooses the rows that `data.limit` keeps. Raises
     CardError or DataError with all problems found at that stage.
     """
     store = Store(cache, mirrors, offline)
-    if isinstance(data, CardData):
-        material = _from_card(data, near, store)
-    elif isinstance(data, FileData):
-        material = _from_files(data, near)
-    else:
-        material = _from_hub(data, store)
-    samples = take_rows(material.parts)
+    sources = data if isinstance(data, tuple) else (data,)
+    materials = [
+        _material(source, task, near, store, number if len(sources) > 1 else 0)
+        for number, source in enumerate(sources, 1)
+    ]
+    parts = [part for material in materials for part in material.parts]
+    samples = take_rows(parts)
     crossing = list(crossing_groups(samples))
     if crossing:
         raise DataError(*capped(crossing))
-    everything, samples = len(samples), without_leaks(samples, material.parts)
+    everything, samples = len(samples), without_leaks(samples, parts)
     repeated = everything - len(samples)
-    samples = limited(samples, data.limit, seed)
-    _refuse_empty_splits(samples, material)
-    samples, labels = checked_labels(samples, task.labels or material.labels)
+    samples = [
+        sample
+        for source, taken in zip(sources, _by_entry(samples, materials), strict=True)
+        for sample in limited(taken, source.limit, seed)
+    ]
+    whole = _joined(materials)
+    _refuse_empty_splits(samples, whole)
+    labels: tuple[str, ...] = ()
+    if isinstance(task, Classification):
+        samples, labels = checked_labels(samples, task.labels or whole.labels)
     rows = {split: tuple(sample.row for sample in samples if sample.split == split) for split in SPLITS}
-    _check_language(task, samples)
+    _check_languages(task, samples)
     findings = (
-        *material.findings,
-        *_left_out(material.parts, repeated),
-        *_thin_subsets(samples, material.parts),
+        *whole.findings,
+        *_left_out(parts, repeated),
+        *_thin_subsets(samples, parts),
         *audit(samples, labels),
     )
     return Corpus(
-        name=material.name,
+        name=whole.name,
         train=rows["train"],
         dev=rows["dev"],
         test=rows["test"],
         labels=labels,
-        licence=material.licence,
-        citation=material.citation,
-        homepage=material.homepage,
-        files=count_files(material.parts, samples),
+        licence=whole.licence,
+        citation=whole.citation,
+        homepage=whole.homepage,
+        files=count_files(parts, samples),
         findings=findings,
     )
 
 
-def _check_language(task: Classification, samples: Sequence[Sample]) -> None:
-    """Every tag must be a language's, and the task's language among them."""
+def _material(source: Source, task: Task, near: Path, store: Store, entry: int) -> Material:
+    """What one source gives; of a mixture, only the splits that the recipe uses, set apart by the number of its entry."""
+    if isinstance(source, CardData):
+        material = _from_card(source, task, near, store)
+    elif isinstance(source, FileData):
+        material = _from_files(source, task, near)
+    else:
+        material = _from_hub(source, task, store)
+    parts = [
+        replace(part, entry=f"{entry}:" if entry else "", use=source.use)
+        for part in material.parts
+        if isinstance(part.split, Cut) or part.split in source.use
+    ]
+    return replace(material, parts=tuple(parts))
+
+
+def _by_entry(samples: Sequence[Sample], materials: Sequence[Material]) -> Iterator[list[Sample]]:
+    """The samples of each source of a mixture."""
+    start = 0
+    for material in materials:
+        stop = start + len(material.parts)
+        yield [sample for sample in samples if start <= sample.part < stop]
+        start = stop
+
+
+def _joined(materials: Sequence[Material]) -> Material:
+    """A mixture as one; every licence and every citation counts."""
+
+    def all_of(values: Iterable[str], between: str) -> str:
+        return between.join(dict.fromkeys(value for value in values if value))
+
+    return Material(
+        name=all_of((material.name for material in materials), " + "),
+        parts=tuple(part for material in materials for part in material.parts),
+        licence=all_of((material.licence for material in materials), " + "),
+        labels=materials[0].labels,
+        citation=all_of((material.citation for material in materials), " "),
+        homepage=all_of((material.homepage for material in materials), " "),
+        findings=tuple(finding for material in materials for finding in material.findings),
+    )
+
+
+def _check_languages(task: Task, samples: Sequence[Sample]) -> None:
+    """Every tag must be a language's, and the task's languages among them."""
     tags = tuple(dict.fromkeys(sample.row.language for sample in samples))
     problems = []
     for tag in tags:
@@ -108,18 +170,40 @@ def _check_language(task: Classification, samples: Sequence[Sample]) -> None:
             language(tag)
         except LowresError as error:
             problems += [Problem("data", problem.what, problem.hint) for problem in error.problems]
-    if task.language is not None and task.language not in tags:
-        what = f"the recipe says {task.language}, but the data are in {', '.join(tags[:8])}"
-        problems.append(Problem("task.language", what, "leave it out, or choose other data"))
+    for key, wanted in _asked(task):
+        if wanted not in tags:
+            what = f"the recipe says {wanted}, but the data are in {', '.join(tags[:12])}"
+            remedy = (
+                "leave it out, or choose other data"
+                if key == "task.language"
+                else "choose other languages, or other data"
+            )
+            problems.append(Problem(key, what, remedy))
     if problems:
         raise DataError(*problems)
 
 
-def _from_card(data: CardData, near: Path, store: Store) -> Material:
+def _asked(task: Task) -> Iterator[tuple[str, str]]:
+    """The keys of a recipe's task that name languages, and the languages."""
+    if isinstance(task, Classification):
+        if task.language is not None:
+            yield "task.language", task.language
+        return
+    for key, tags in (("task.source", task.source), ("task.target", task.target)):
+        if tags != "all":
+            yield from ((key, tag) for tag in ((tags,) if isinstance(tags, str) else tags))
+
+
+def _from_card(data: CardData, task: Task, near: Path, store: Store) -> Material:
     card = read_card(data.card, near)
     facts, chosen = card.lowres, _chosen_subsets(data, card)
-    given = data.columns.model_dump(include=data.columns.model_fields_set) if data.columns else {}
-    roles = Roles(**(facts.columns.model_dump() | given))
+    given = (
+        data.columns.model_dump(include=data.columns.model_fields_set & set(CardColumns.model_fields))
+        if data.columns
+        else {}
+    )
+    columns = facts.columns.model_dump() | given
+    roles = Roles(**(columns if isinstance(task, Classification) else columns | {"label": None}))
     parts = tuple(part for name in chosen for part in _card_parts(card, name, roles, store))
     # the card's labels are those of its own label column
     labels = tuple(facts.labels) if facts.labels and roles.label == facts.columns.label else None
@@ -140,7 +224,7 @@ def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
                 (
                     f"did you mean “{key}”?"
                     for key, subset in subsets.items()
-                    if name in (subset.language, subset.language[:3])
+                    if any(name in (tag, tag[:3]) for tag in subset.languages)
                 ),
                 "",
             )
@@ -155,22 +239,24 @@ def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
 
 def _card_parts(card: Card, name: str, roles: Roles, store: Store) -> Iterator[Part]:
     subset, rule = card.lowres.subsets[name], card.lowres.split
-    for split, table in _card_tables(card, subset, store):
-        if split != "all":
-            yield Part(table, split, name, subset.language, roles)
-        elif rule is not None:
-            yield Part(table, Cut(rule.by, rule.train, rule.dev), name, subset.language, roles)
-        else:
-            raise DataError(
-                Problem(
-                    f"data_cards/{card.name}.md",
-                    f"the subset {name} has all rows in one file, but the card has no split",
+    sides = list(subset.sides.items()) or [(subset.language or "", subset.files)]
+    for tag, files in sides:
+        for split, table in _card_tables(card, files, store):
+            if split == "all" and rule is None:
+                raise DataError(
+                    Problem(
+                        f"data_cards/{card.name}.md",
+                        f"the subset {name} has all rows in one file, but the card has no split",
+                    )
                 )
-            )
+            place = Cut(rule.by, rule.train, rule.dev) if split == "all" and rule is not None else split
+            for language_tag, column in (subset.texts or {tag: roles.text}).items():
+                whole = name if len(sides) == 1 and not subset.texts else f"{name}/{language_tag}"
+                yield Part(table, place, whole, language_tag, replace(roles, text=column))  # type: ignore[arg-type]
 
 
-def _card_tables(card: Card, subset: Subset, store: Store) -> Iterator[tuple[CardSplit, Table]]:
-    for split, entry in subset.files.items():
+def _card_tables(card: Card, files: Mapping[CardSplit, CardFile], store: Store) -> Iterator[tuple[CardSplit, Table]]:
+    for split, entry in files.items():
         file = card_file(card, entry)
         path = fetch(file, store.cache, store.mirrors, store.offline)
         if isinstance(file.source, PackageFile) and file.source.is_pattern:
@@ -180,37 +266,100 @@ def _card_tables(card: Card, subset: Subset, store: Store) -> Iterator[tuple[Car
             yield split, READERS[card.lowres.format](path, file.name)
 
 
-def _from_files(data: FileData, near: Path) -> Material:
+def _from_files(data: FileData, task: Task, near: Path) -> Material:
     if "train" not in data.files:
         raise DataError(Problem("data.files", "there is no train file", f"given: {', '.join(data.files) or 'none'}"))
-    tables = {split: read_file(near / name, str(near / name)) for split, name in data.files.items()}
-    roles = Roles(data.columns.text, data.columns.label, data.columns.id)
-    missing = [split for split in SPLITS if split not in data.files]
-    rule: Cut | None = None
+    if data.language is None and isinstance(task, Classification):
+        raise DataError(Problem("data.language", "is missing", "the language of the texts, such as min-Latn"))
+    missing = [split for split in SPLITS if split not in data.files and split in data.use]
     findings: tuple[Finding, ...] = ()
     if missing:
-        rule = Cut(roles.text, 100 - TENTH * len(missing), TENTH * ("dev" in missing), "test" in missing)
         each = "each" if len(missing) > 1 else "it"
         what = f"no {' and no '.join(missing)} file: a tenth of train was set aside for {each}, by the hash of the text"
         findings = (Finding("note", what),)
-    parts = [
-        Part(table, rule if split == "train" and rule else split, "", data.language, roles)
-        for split, table in tables.items()
+    parts = []
+    for split, names in data.files.items():
+        sides = _aligned(names, near) if isinstance(names, dict) else _columns(names, data, task, near)
+        for subset, tag, table, roles in sides:
+            place: Split | Cut = split
+            if split == "train" and missing:
+                by = LINE if isinstance(names, dict) else _first_text(data, task)
+                place = Cut(by, 100 - TENTH * len(missing), TENTH * ("dev" in missing), "test" in missing)
+            parts.append(Part(table, place, subset, tag, roles))
+    first = data.files["train"]
+    name = first if isinstance(first, str) else ", ".join(first.values())
+    return Material(name, tuple(parts), data.licence, findings=findings)
+
+
+Side = tuple[str, str, Table, Roles]  # subset, language, table, columns
+
+
+def _columns(name: str, data: FileData, task: Task, near: Path) -> list[Side]:
+    """One table: a text and its label in each row, or a text and its translation."""
+    table, columns = read_file(near / name, str(near / name)), data.columns
+    if isinstance(task, Classification):
+        return [("", data.language or "", table, Roles(columns.text, columns.label, columns.id))]
+    if data.language is not None:  # text of one language, without translations
+        return [("", data.language, table, Roles(columns.text, None, columns.id))]
+    source, target = _only_pair(task)
+    return [
+        (tag, tag, table, Roles(column, None, columns.id, columns.id or LINE))
+        for tag, column in ((source, columns.source), (target, columns.target))
     ]
-    return Material(data.files["train"], tuple(parts), data.licence, findings=findings)
 
 
-def _from_hub(data: HubData, store: Store) -> Material:
-    roles = Roles(data.columns.text, data.columns.label, data.columns.id)
-    parts = tuple(
-        Part(
-            read_hub(data.hub, data.revision, data.config, there, store.cache, store.offline),
-            here,
-            "",
-            data.language,
-            roles,
+def _first_text(data: FileData, task: Task) -> str:
+    """The column whose hash decides on a row's split."""
+    return data.columns.source if isinstance(task, Translation) and data.language is None else data.columns.text
+
+
+def _only_pair(task: Translation) -> tuple[str, str]:
+    """The two languages of a table with two text columns."""
+    pair = [tags[0] if isinstance(tags, tuple) and len(tags) == 1 else tags for tags in (task.source, task.target)]
+    if not all(isinstance(tag, str) and tag != "all" for tag in pair):
+        what = "a table has one column to translate from and one to translate into, but the task names more languages"
+        raise DataError(
+            Problem("data.files", what, "name one task.source and one task.target, or give one text file per language")
         )
+    return str(pair[0]), str(pair[1])
+
+
+def _aligned(names: Mapping[str, str], near: Path) -> list[Side]:
+    """One text file per language; line n of each translates line n of the others."""
+    tables = {tag: read_file(near / name, str(near / name)) for tag, name in names.items()}
+    counts = {table.name: table.read for table in tables.values()}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{name} has {count:,}" for name, count in counts.items())
+        raise DataError(
+            Problem(
+                "data.files",
+                f"the files do not have equally many lines: {said}",
+                "line n of each must translate line n of the others",
+            )
+        )
+    problem = misaligned(tables)
+    if problem:
+        raise DataError(problem)
+    return [(tag, tag, table, Roles("text", None, None, LINE)) for tag, table in tables.items()]
+
+
+def _from_hub(data: HubData, task: Task, store: Store) -> Material:
+    tables = {
+        here: read_hub(data.hub, data.revision, data.config, there, store.cache, store.offline)
         for here, there in data.splits.items()
+        if here in data.use
+    }
+    columns = data.columns
+    if isinstance(task, Classification):
+        sides = [("", data.language or "", Roles(columns.text, columns.label, columns.id))]
+    else:
+        source, target = _only_pair(task)
+        sides = [
+            (tag, tag, Roles(column, None, columns.id, columns.id or LINE))
+            for tag, column in ((source, columns.source), (target, columns.target))
+        ]
+    parts = tuple(
+        Part(table, here, subset, tag, roles) for here, table in tables.items() for subset, tag, roles in sides
     )
     return Material(
         data.hub, parts, data.licence, homepage=f"https://huggingface.co/datasets/{data.hub}/tree/{data.revision}"
@@ -231,10 +380,13 @@ def _refuse_empty_splits(samples: Sequence[Sample], material: Material) -> None:
 
 
 def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[Finding]:
-    """Subsets without any row in one of the splits."""
+    """Subsets without any row in one of the splits that are used."""
     filled = {(sample.split, sample.subset) for sample in samples}
-    for subset in dict.fromkeys(part.subset for part in parts):
-        empty = [split for split in SPLITS if (split, subset) not in filled]
+    used: dict[str, tuple[Split, ...]] = {}
+    for part in parts:
+        used.setdefault(part.subset, part.use)
+    for subset, splits in used.items():
+        empty = [split for split in splits if (split, subset) not in filled]
         if empty:
             yield Finding("warning", f"the subset {subset} has no rows in {' and '.join(empty)}")
 

@@ -4,20 +4,20 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from lowres.data.corpus import FileCount, Row, Split
+from lowres.data.corpus import SPLITS, FileCount, Row, Split
 from lowres.data.tables import Table, capped, no_column
 from lowres.errors import DataError, Problem
 from lowres.languages import comparable
 
-SUBSET, LANGUAGE = "subset", "language"  # columns that every row has, unless the file has its own
+SUBSET, LANGUAGE, LINE = "subset", "language", "line"  # columns that every row has, unless the file has its own
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Which columns hold text and label, name a row, and tie it to its translations."""
+    """Which columns hold text and label (None where the task needs none), name a row, and tie it to its translations."""
 
     text: str
-    label: str
+    label: str | None = None
     id: str | None = None
     group: str | None = None
 
@@ -46,7 +46,8 @@ class Cut:
 class Part:
     """One table in its place in the corpus: a split or the rule that cuts it, a language, and its columns.
 
-    `subset` is empty where the data has none.
+    `subset` is empty where the data has none. `entry` sets the groups of one source of a mixture apart from the others';
+    of what is cut, only the splits in `use` are kept.
     """
 
     table: Table
@@ -54,6 +55,8 @@ class Part:
     subset: str
     language: str
     roles: Roles
+    entry: str = ""
+    use: tuple[Split, ...] = SPLITS
 
 
 @dataclass(frozen=True)
@@ -140,26 +143,38 @@ def _lot(sample: Sample, seed: int) -> bytes:
 
 def _missing_columns(part: Part) -> Iterator[Problem]:
     roles, columns = part.roles, part.table.columns
-    wanted = {roles.text, roles.label, roles.id or roles.text, roles.group or roles.text}
+    wanted = {roles.text, roles.label or roles.text, roles.id or roles.text, roles.group or roles.text}
     wanted |= {part.split.by} if isinstance(part.split, Cut) else set()
-    for column in sorted(wanted - {*columns, SUBSET, LANGUAGE}):
+    for column in sorted(wanted - {*columns, SUBSET, LANGUAGE, LINE}):
         yield no_column(f"{part.table.name}:1", column, (*columns, LANGUAGE, SUBSET))
 
 
 def _samples(part: Part, number: int) -> Iterator[Sample]:
     roles, virtual = part.roles, {SUBSET: part.subset, LANGUAGE: part.language}
     for record in part.table.records:
-        fields = {**virtual, **record.fields}
+        fields = {**virtual, LINE: record.where.rpartition(":")[2], **record.fields}
         text = fields[roles.text]
         if not text:
             continue
         split = part.split.split(fields[part.split.by]) if isinstance(part.split, Cut) else part.split
-        name = fields[roles.id] if roles.id else record.where.rpartition(":")[2]
-        unique = f"{part.subset}/{name}" if part.subset else name
+        if split not in part.use:
+            continue
+        name = fields[roles.id or LINE]
+        unique = part.entry + (f"{part.subset}/{name}" if part.subset else name)
         # without a column that says so, equal ids of two splits or subsets promise nothing
-        group = fields[roles.group] if roles.group else f"{split}/{unique}"
-        row = Row(unique, group, part.language, {"text": text, "label": fields[roles.label]})
+        group = f"{part.entry}{_bundle(part)}{fields[roles.group]}" if roles.group else f"{split}/{unique}"
+        row = Row(
+            unique, group, part.language, {"text": text} | ({"label": fields[roles.label]} if roles.label else {})
+        )
         yield Sample(row, split, part.subset, record.where, number)
+
+
+def _bundle(part: Part) -> str:
+    """Equal line numbers mean something only within one set of files."""
+    if part.roles.group != LINE:
+        return ""
+    file = part.split if isinstance(part.split, str) else "all"
+    return f"{part.subset.partition('/')[0]}/{file}/" if "/" in part.subset else f"{file}/"
 
 
 def _repeated_ids(samples: Iterable[Sample]) -> Iterator[Problem]:

@@ -83,7 +83,7 @@ def fetch(file: File, cache: Path, mirrors: Sequence[Path] = (), offline: bool =
     tried: list[str] = []
     if isinstance(file.source, PackageFile) and file.source.is_pattern:
         return _fetch_many(file, file.source, mirrors, tried)
-    if isinstance(file.source, Path):
+    if isinstance(file.source, Path) and (file.source.is_file() or not mirrors):
         return _local(file, file.source)
     kept = cache / "files" / file.sha256 / Path(_base_name(file)).name
     if kept.is_file() and sha256_of(kept) == file.sha256:
@@ -94,6 +94,8 @@ def fetch(file: File, cache: Path, mirrors: Sequence[Path] = (), offline: bool =
         return _keep(mirrored, kept)
     if isinstance(file.source, PackageFile):
         return _installed(file, file.source, tried)
+    if isinstance(file.source, Path):
+        raise _not_found(file, [*tried, str(file.source)], _REMEDY)
     if offline:
         tried.append("the net (not asked: offline)")
         raise _not_found(file, tried, _REMEDY)
@@ -134,7 +136,7 @@ def _base_name(file: File) -> str:
 
 def _local(file: File, path: Path) -> Path:
     if not path.is_file():
-        raise DataError(Problem(file.name, f"there is no file {path}"))
+        raise DataError(Problem(file.name, f"there is no file {path}", "if you have it elsewhere, say --mirror FOLDER"))
     found = sha256_of(path)
     if found != file.sha256:
         raise DataError(_altered(file, str(path), found))

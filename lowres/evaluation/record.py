@@ -180,6 +180,18 @@ class Example(Fact):
     confidence: float
 
 
+class Translation(Fact):
+    """One test pair and what the model made of it; `score` is the pair's chrF++ (0–100)."""
+
+    id: str
+    source_language: str
+    target_language: str
+    source: str
+    reference: str
+    translation: str
+    score: float
+
+
 class CostFacts(Fact):
     """Seconds by stage and the peak resident memory of the whole process."""
 
@@ -216,6 +228,8 @@ class Record(Fact):
     comparisons: list[Comparison] = []
     transfer: Transfer | None = None
     examples: list[Example] = []
+    translations: list[Translation] = []
+    tested: dict[str, int] = Field(default={}, description="test pairs by direction")
     cost: CostFacts | None = None
     environment: Environment | None = None
     error: str = ""

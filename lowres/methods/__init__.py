@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from lowres.methods import full, lora
+from lowres.methods import decoder, full, lora
 from lowres.models.architectures import Architecture
 from lowres.recipe.sections import Method
 
@@ -27,4 +27,5 @@ class Technique:
 TECHNIQUES: Mapping[str, Technique] = {
     "lora": Technique(lora.apply, lora.save, lora.restore),
     "full": Technique(full.apply, full.save, full.restore, trains_rows=True),
+    "decoder": Technique(decoder.apply, decoder.save, decoder.restore),
 }

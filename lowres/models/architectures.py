@@ -8,13 +8,30 @@ from lowres.errors import ModelError, Problem, nearest
 
 
 @dataclass(frozen=True)
+class Marks:
+    """How a family of encoder-decoders is told the languages.
+
+    `source` is what stands with the text to translate: the source's tag or the target's, a task in words (“translate Indonesian
+    to Minangkabau: ”), or nothing. `forced` says that the target's tag is the first piece of the translation.
+    """
+
+    source: Literal["nothing", "own tag", "target tag", "words"]
+    forced: bool
+
+    @property
+    def tags(self) -> bool:
+        """Whether languages have pieces of their own."""
+        return self.forced or self.source in ("own tag", "target tag")
+
+
+@dataclass(frozen=True)
 class Architecture:
     """What the rest of the house needs to know of a family.
 
     `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of
     a text; `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that
     set dropout; `position_offset` counts the rows of the position table that no piece uses; `layers` is the path of the
-    encoder's list of layers.
+    encoder's list of layers. `marks` tells how an encoder-decoder is told the languages.
     """
 
     family: str
@@ -26,13 +43,16 @@ class Architecture:
     dropouts: tuple[str, ...] = ()
     position_offset: int = 0
     layers: str = "encoder.layer"
+    marks: Marks | None = None
 
 
 _BERT_ATTENTION = ("query", "key", "value", "attention.output.dense")
 _BERT_FEED_FORWARD = ("intermediate.dense", "output.dense")
 _BERT_DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 _T5_ATTENTION = ("q", "k", "v", "o")
+_T5_MARKS = Marks("words", forced=False)
 _FAIRSEQ_ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
+_FAIRSEQ_DROPOUTS = ("dropout", "attention_dropout", "activation_dropout", "encoder_layerdrop", "decoder_layerdrop")
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "bert": Architecture(
@@ -58,13 +78,39 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         dropouts=_BERT_DROPOUTS,
         position_offset=2,
     ),
-    "mt5": Architecture("mT5", "encoder-decoder", _T5_ATTENTION, ("wi_0", "wi_1", "wo"), layers="block"),
-    "umt5": Architecture("umT5", "encoder-decoder", _T5_ATTENTION, ("wi_0", "wi_1", "wo"), layers="block"),
-    "t5": Architecture("T5", "encoder-decoder", _T5_ATTENTION, ("wi", "wi_0", "wi_1", "wo"), layers="block"),
-    "m2m_100": Architecture("M2M100 (NLLB)", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2"), layers="layers"),
-    "mbart": Architecture("mBART", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2"), layers="layers"),
-    "bart": Architecture("BART", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2"), layers="layers"),
-    "marian": Architecture("Marian", "encoder-decoder", _FAIRSEQ_ATTENTION, ("fc1", "fc2"), layers="layers"),
+    **{
+        kind: Architecture(
+            family,
+            "encoder-decoder",
+            _T5_ATTENTION,
+            feed_forward,
+            dropouts=("dropout_rate",),
+            layers="block",
+            marks=_T5_MARKS,
+        )
+        for kind, family, feed_forward in (
+            ("mt5", "mT5", ("wi_0", "wi_1", "wo")),
+            ("umt5", "umT5", ("wi_0", "wi_1", "wo")),
+            ("t5", "T5", ("wi", "wi_0", "wi_1", "wo")),
+        )
+    },
+    **{
+        kind: Architecture(
+            family,
+            "encoder-decoder",
+            _FAIRSEQ_ATTENTION,
+            ("fc1", "fc2"),
+            dropouts=_FAIRSEQ_DROPOUTS,
+            layers="layers",
+            marks=marks,
+        )
+        for kind, family, marks in (
+            ("m2m_100", "M2M100 (NLLB)", Marks("own tag", forced=True)),
+            ("mbart", "mBART", Marks("own tag", forced=True)),
+            ("bart", "BART", Marks("nothing", forced=True)),
+            ("marian", "Marian", Marks("target tag", forced=False)),
+        )
+    },
 }
 
 

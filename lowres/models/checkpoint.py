@@ -3,14 +3,15 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from lowres.errors import ModelError, Problem, nearest
 from lowres.models.architectures import ARCHITECTURES, Architecture, architecture
-from lowres.models.starter import STARTERS, build_starter
+from lowres.models.starter import STARTERS, build_starter, built
 
+TRANSLATOR_VERSION = 2  # of the way a decoder is begun
 READ = ("*.json", "*.safetensors", "*.model", "*.txt")
 TOKENIZER = (
     "tokenizer*.json",
@@ -50,13 +51,24 @@ class Checkpoint:
 
 
 def find_base(
-    name: str, revision: str | None, *, cache: Path, near: Path, offline: bool, build: bool = True
+    name: str,
+    revision: str | None,
+    *,
+    cache: Path,
+    near: Path,
+    offline: bool,
+    build: bool = True,
+    layers: int | None = None,
+    decoder: int | None = None,
 ) -> Checkpoint:
     """A starter, a folder (absolute, or beside the recipe, or in the current folder), or owner/name on the hub.
 
-    A starter is built on first use, unless `build` is False: then only its facts are given. Raises ModelError
-    saying what was looked for and what to do.
+    A starter is built on first use, unless `build` is False: then only its facts are given. With `decoder`, an encoder, or its
+    first `layers`, is given a new decoder of so many layers. Raises ModelError saying what was looked for and what to do.
     """
+    if decoder is not None:
+        encoder = find_base(name, revision, cache=cache, near=near, offline=offline, build=build)
+        return _with_decoder(encoder, layers, decoder, cache, build=build)
     if name.startswith("starter:"):
         if name not in STARTERS:
             possible = ", ".join(STARTERS)
@@ -92,6 +104,35 @@ def tokenizer_folder(name: str, revision: str | None, *, cache: Path, offline: b
 
 def _on_hub(name: str) -> bool:
     return name.count("/") == 1 and not name.startswith((".", "/", "~"))
+
+
+def _with_decoder(encoder: Checkpoint, kept: int | None, layers: int, cache: Path, *, build: bool) -> Checkpoint:
+    """The checkpoint of an encoder with a new decoder, built in the cache on first use."""
+    if encoder.architecture.shape != "encoder" or "layer" not in encoder.architecture.layers:
+        raise ModelError(
+            Problem(
+                "base.decoder", f"{encoder.name} is no encoder that could be given a decoder", "leave base.decoder out"
+            )
+        )
+    depth = min(kept or encoder.layers, encoder.layers)
+    square = encoder.hidden_size**2
+    facts = replace(
+        encoder,
+        architecture=ARCHITECTURES["bart"],
+        layers=depth + layers,
+        parameters=encoder.parameters + (layers * 16 - (encoder.layers - depth) * 12) * square,
+        prefix="",
+    )
+    if not build:
+        return facts
+    folder = cache / "translators" / f"{encoder.sha256()[:16]}-{depth}-{layers}-{TRANSLATOR_VERSION}"
+
+    def write(draft: Path) -> None:
+        from lowres.models.translator import write_translator  # torch is needed only to build
+
+        write_translator(encoder, depth, layers, draft)
+
+    return replace(facts, folder=built(folder, write))
 
 
 def _starter(name: str, cache: Path, *, build: bool) -> Checkpoint:

@@ -1,7 +1,9 @@
-"""From a checkpoint on disk to a tokenizer and an encoder."""
+"""From a checkpoint on disk to a tokenizer and a model."""
+
+from typing import Any
 
 from torch import nn
-from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from lowres.models.checkpoint import Checkpoint
 
@@ -12,13 +14,18 @@ def load_encoder(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, nn.Mo
     Dropout inside the base is set to 0: with so few rows the adapter is small enough not to need it, and every mask costs
     time (docs/speed.md).
     """
+    return _load(AutoModel, checkpoint, {"add_pooling_layer": False} if checkpoint.architecture.drops_pooler else {})
+
+
+def load_translator(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, Any]:
+    """Tokenizer and encoder-decoder with its head, as load_encoder does."""
+    return _load(AutoModelForSeq2SeqLM, checkpoint, {})
+
+
+def _load(kind: Any, checkpoint: Checkpoint, options: dict[str, object]) -> tuple[PreTrainedTokenizerBase, nn.Module]:
     tokenizer = AutoTokenizer.from_pretrained(str(checkpoint.folder), trust_remote_code=False, local_files_only=True)
-    family = checkpoint.architecture
-    options: dict[str, object] = dict.fromkeys(family.dropouts, 0.0)
-    if family.drops_pooler:
-        options["add_pooling_layer"] = False
-    model = AutoModel.from_pretrained(
+    model = kind.from_pretrained(
         str(checkpoint.folder), trust_remote_code=False, local_files_only=True, use_safetensors=True, dtype="float32",
-        attn_implementation="eager", **options,
+        attn_implementation="eager", **dict.fromkeys(checkpoint.architecture.dropouts, 0.0), **options,
     )  # fmt: skip
     return tokenizer, model

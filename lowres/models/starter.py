@@ -8,7 +8,7 @@ scores; docs/starter-encoder.md tells how the checkpoint is rebuilt and how well
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -64,23 +64,32 @@ STARTERS: Mapping[str, Starter] = {
 
 
 def build_starter(name: str, cache: Path) -> Path:
-    """The folder of a starter's checkpoint, built if it is not there. Raises ModelError where its package is missing.
-
-    Two processes may ask at once: one builds, the other waits; a half-built folder is never seen.
-    """
+    """The folder of a starter's checkpoint, built if it is not there. Raises ModelError where its package is missing."""
     starter = STARTERS[name]
     folder = starter.folder(name, cache)
     if (folder / "config.json").exists():
         return folder
     source = _source(name, starter)
+
+    def write(draft: Path) -> None:
+        from lowres.models.e5 import write_checkpoint  # torch is needed only to build
+
+        write_checkpoint(source, draft)
+
+    return built(folder, write)
+
+
+def built(folder: Path, write: Callable[[Path], None]) -> Path:
+    """The folder, written whole by `write` if it is not there yet.
+
+    Two processes may ask at once: one builds, the other waits; a half-built folder is never seen.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(str(folder) + ".lock"):
         if not (folder / "config.json").exists():
-            from lowres.models.e5 import write_checkpoint  # torch is needed only to build
-
             draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
             try:
-                write_checkpoint(source, draft)
+                write(draft)
                 draft.replace(folder)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -11,11 +11,15 @@ from lowres.errors import LowresError, Problem, RecipeError
 from lowres.languages import language
 from lowres.recipe.faults import locate, meant
 from lowres.recipe.sections import Recipe
-from lowres.recipe.strict import Document, Key, parse, read_exact, shown
+from lowres.recipe.strict import Document, Key, dotted, parse, read_exact, shown
 from lowres.recipe.wording import problem
 
 FORMAT = 1
-LANGUAGES: tuple[Key, ...] = (("task", "language"), ("data", "language"))  # every place of a tag in the format
+# Every place of a tag, or of a list of tags, in the format.
+LANGUAGES: tuple[tuple[str, str], ...] = (
+    ("task", "language"), ("task", "source"), ("task", "target"), ("task", "like"), ("data", "language"),
+    ("evaluation", "languages"),
+)  # fmt: skip
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -51,7 +55,7 @@ def parse_recipe(text: str, where: str) -> Recipe:
     if isinstance(version, int) and version > FORMAT:
         what = f"lowres: this recipe is of format {version}, and this lowres reads format {FORMAT}"
         raise RecipeError(Problem(document.spot(("lowres",)), what, "upgrade: pip install --upgrade lowres"))
-    known = {path: found for path in LANGUAGES for found in _untrue_tag(document, path)}
+    known = {path: found for path, tag in _tags(document.data) for found in _untrue_tag(document, path, tag)}
     if isinstance(version, bool | float):  # pydantic takes True and 1.0 for 1
         what = f"lowres: “{document.written[('lowres',)]}” is not possible"
         known["lowres",] = Problem(document.spot(("lowres",)), what, f"possible: {FORMAT}")
@@ -77,18 +81,35 @@ def validate(model: type[Model], document: Document, known: Mapping[Key, Problem
     return result
 
 
-def _untrue_tag(document: Document, path: Key) -> Iterator[Problem]:
+def _tags(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
+    """Every text of a document that should be a language tag, with its path; a list of sources is looked through, too."""
+    for name, key in LANGUAGES:
+        section = data.get(name)
+        several = list(enumerate(section)) if isinstance(section, list) else [(None, section)]
+        for number, one in several:
+            value = one.get(key) if isinstance(one, dict) else None
+            start: Key = (name, key) if number is None else (name, number, key)
+            items = (
+                list(enumerate(value))
+                if isinstance(value, list)
+                else list(value.items())
+                if isinstance(value, dict)
+                else []
+            )
+            found = [((*start, place), tag) for place, tag in items] or [(start, value)]
+            yield from ((path, tag) for path, tag in found if isinstance(tag, str) and tag != "all")
+
+
+def _untrue_tag(document: Document, path: Key, tag: str) -> Iterator[Problem]:
     """Why the text at `path` is no language tag."""
-    section = document.data.get(str(path[0]))
-    tag = section.get(str(path[1])) if isinstance(section, dict) else None
-    if not isinstance(tag, str) or path in document.faulty:
+    if path in document.faulty:
         return
     try:
         language(tag)
     except LowresError as error:
         for found in error.problems:
             what = found.what.replace(tag, shown(tag))
-            yield Problem(document.spot(path), f"{'.'.join(map(str, path))}: {what}", found.hint)
+            yield Problem(document.spot(path), f"{dotted(path)}: {what}", found.hint)
 
 
 def _frozen(value: object) -> object:

@@ -44,11 +44,19 @@ class Translation(Section):
     source: Languages = Field(description="language to translate from, several, or all of the data")
     target: Languages = Field(description="language to translate into, several, or all of the data")
     both: bool = Field(default=False, description="also the other way round")
+    like: dict[LanguageTag, LanguageTag] = Field(
+        default={},
+        description="a language that the base does not know, and a related one whose tag its own starts from",
+    )
     temperature: float = Field(
         default=1.0,
         ge=1,
         le=100,
         description="how far directions with few pairs are shown more often: 1 not at all, 100 as often",
+    )
+    hints: Literal["lexicon", "off"] = Field(
+        default="lexicon",
+        description="show the model each source with its translation word by word, by a dictionary of the training pairs",
     )
     cap: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="at most so many training pairs of each direction in an epoch, others in the next"
@@ -58,11 +66,18 @@ class Translation(Section):
 Task = Annotated[Classification | Translation, Field(discriminator="kind")]
 
 
+Use = Annotated[tuple[Literal["train", "dev", "test"], ...], Field(min_length=1)]
+EVERY_SPLIT: Use = ("train", "dev", "test")
+_USE = "which of its splits are used; a further source often gives training rows only"
+
+
 class Columns(Section):
     """Which columns of the data hold what the task needs."""
 
     text: str = Field(default="text", description="column with the text")
     label: str = Field(default="label", description="column with the label; “language” and “subset” are always there")
+    source: str = Field(default="source", description="for translation: column with the text to translate")
+    target: str = Field(default="target", description="for translation: column with its translation")
     id: str | None = Field(
         default=None, description="column with a stable id; by default what the card says, else the row number"
     )
@@ -77,21 +92,25 @@ class CardData(Section):
     limit: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="at most so many training rows per subset, chosen by the seed"
     )
+    use: Use = Field(default=EVERY_SPLIT, description=_USE)
 
 
 class FileData(Section):
     """The user's own files, with the few facts that a card would give."""
 
-    files: dict[Literal["train", "dev", "test"], str] = Field(
-        description="one file per split: .tsv .csv .jsonl .parquet"
+    files: dict[Literal["train", "dev", "test"], str | dict[LanguageTag, str]] = Field(
+        description="one file per split: .tsv .csv .jsonl .parquet; for translation also one text file per language, aligned by line"
     )
-    language: LanguageTag = Field(description="language of the texts")
+    language: LanguageTag | None = Field(
+        default=None, description="language of the texts; translation names two in the task"
+    )
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name, or “private”")
     source: str = Field(min_length=1, description="where the texts come from and who agreed to their use")
     columns: Columns = Columns()
     limit: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="at most so many training rows, chosen by the seed"
     )
+    use: Use = Field(default=EVERY_SPLIT, description=_USE)
 
 
 class HubData(Section):
@@ -103,23 +122,35 @@ class HubData(Section):
     splits: dict[Literal["train", "dev", "test"], str] = Field(
         default={"train": "train", "dev": "validation", "test": "test"}, description="what the hub calls each split"
     )
-    language: LanguageTag = Field(description="language of the texts")
+    language: LanguageTag | None = Field(
+        default=None, description="language of the texts; translation names two in the task"
+    )
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name")
     columns: Columns = Columns()
     limit: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="at most so many training rows, chosen by the seed"
     )
+    use: Use = Field(default=EVERY_SPLIT, description=_USE)
 
 
 def _data_form(value: object) -> str | None:
+    if isinstance(value, list | tuple):
+        return "a list"
     if isinstance(value, dict):
         return next((key for key in ("card", "files", "hub") if key in value), None)
     return {CardData: "card", FileData: "files", HubData: "hub"}.get(type(value))  # type: ignore[call-overload, no-any-return]
 
 
+_FORM = Discriminator(_data_form, custom_error_type="data_form", custom_error_message="needs one of card, files, hub")
+Source = Annotated[
+    Annotated[CardData, Tag("card")] | Annotated[FileData, Tag("files")] | Annotated[HubData, Tag("hub")], _FORM
+]
 Data = Annotated[
-    Annotated[CardData, Tag("card")] | Annotated[FileData, Tag("files")] | Annotated[HubData, Tag("hub")],
-    Discriminator(_data_form, custom_error_type="data_form", custom_error_message="needs one of card, files, hub"),
+    Annotated[CardData, Tag("card")]
+    | Annotated[FileData, Tag("files")]
+    | Annotated[HubData, Tag("hub")]
+    | Annotated[tuple[Source, ...], Tag("a list"), Field(min_length=1)],
+    _FORM,
 ]
 
 
@@ -129,6 +160,13 @@ class Base(Section):
     name: str = Field(min_length=1, description="starter:encoder, a folder, or owner/name on the Hugging Face hub")
     revision: str | None = Field(
         default=None, pattern=r"^[0-9a-f]{40}$", description="commit on the hub; required there"
+    )
+    layers: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None,
+        description="with `decoder`: keep only so many of the encoder's lower layers, which are nearer to its words",
+    )
+    decoder: Annotated[int, Field(ge=1, le=24)] | None = Field(
+        default=None, description="layers of a new decoder over an encoder that is to learn to translate"
     )
     pooling: Literal["auto", "mean", "first"] = Field(
         default="auto", description="how a sentence's vectors become one; auto is the family's own way"
@@ -153,7 +191,13 @@ class Full(Section):
     kind: Literal["full"]
 
 
-Method = Annotated[Lora | Full, Field(discriminator="kind")]
+class Decoder(Section):
+    """The decoder is trained over a frozen encoder (SixT, Chen et al. 2021, arXiv 2104.08757)."""
+
+    kind: Literal["decoder"]
+
+
+Method = Annotated[Lora | Full | Decoder, Field(discriminator="kind")]
 
 
 TrimPolicy = Literal["used", "lattice", "charset"]
@@ -206,6 +250,10 @@ class Ensemble(Section):
         default="auto",
         description="auto trains a classifier over word and character n-grams on the same rows and weighs both on dev",
     )
+    lexicon: Literal["auto", "off"] = Field(
+        default="auto",
+        description="for translation: auto lets a dictionary of the training pairs translate where it does better on dev",
+    )
 
 
 class Training(Section):
@@ -228,13 +276,26 @@ class Training(Section):
     seed: int = Field(default=13, ge=0, lt=2**32)
 
 
+class Decoding(Section):
+    """How a translation is searched for."""
+
+    beams: int = Field(default=4, ge=1, le=32, description="translations that are followed side by side")
+    length_penalty: float = Field(default=1.0, ge=-5, le=5, description="above 0 favours longer translations")
+    no_repeat: int = Field(default=8, ge=0, le=50, description="no run of so many pieces twice; 0 allows all")
+    longest: float = Field(default=2.0, gt=0, le=10, description="pieces written at most, times those of the source")
+
+
 class Evaluation(Section):
     """How the result is judged."""
 
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=1000, ge=100, le=100_000, description="bootstrap resamples")
     baselines: bool = Field(
-        default=True, description="score the majority class and a TF-IDF classifier on the same rows"
+        default=True,
+        description="score simple methods on the same rows: majority class and TF-IDF; copying and a dictionary of the training pairs",
+    )
+    languages: tuple[LanguageTag, ...] = Field(
+        default=(), description="translate only from or into these when testing; all directions by default"
     )
 
 
@@ -251,10 +312,22 @@ class Recipe(Section):
     method: Method = Lora(kind="lora")
     training: Training = Training()
     ensemble: Ensemble = Ensemble()
+    decoding: Decoding = Decoding()
     evaluation: Evaluation = Evaluation()
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Where the data come from: one source, or those of a mixture."""
+        return self.data if isinstance(self.data, tuple) else (self.data,)
 
     @property
     def languages(self) -> tuple[str, ...]:
         """The language tags that the recipe itself names; none where it leaves them to the data card."""
-        named = (self.task.language, None if isinstance(self.data, CardData) else self.data.language)
+        task = self.task
+        spoken = (task.language,) if isinstance(task, Classification) else (*_tags(task.source), *_tags(task.target))
+        named = (*spoken, *(source.language for source in self.sources if not isinstance(source, CardData)))
         return tuple(dict.fromkeys(tag for tag in named if tag))
+
+
+def _tags(languages: Languages) -> tuple[str, ...]:
+    return () if languages == "all" else (languages,) if isinstance(languages, str) else languages

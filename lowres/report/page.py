@@ -14,6 +14,13 @@ from lowres.report.text import speech
 from lowres.report.verdict import averaged, cautions, overall, test_rows, verdict
 
 LARGEST_CONFUSION = 24
+EXPLAINED = {
+    "macro-F1": "Macro-F1 is the mean over the labels of F1, which is high only when the texts of a label are both found and not "
+    "confused with others. Every label counts alike, however rare; 100 is perfect.",
+    "chrF++": "chrF++ compares each translation with the reference by runs of letters and of words; it is the fairest of these "
+    "measures to languages with many word forms. BLEU counts shared runs of words, TER the edits that would mend the "
+    "translation (lower is better). 100 is perfect for chrF++ and BLEU; good translations of short texts often score 50 to 70.",
+}
 STATUS = {
     "running": "This run has not ended: the page shows what is known so far.",
     "interrupted": "This run was interrupted: the page shows what was known then.",
@@ -39,6 +46,8 @@ def render(record: Record) -> str:
             verdict=verdict(record, _where(record)),
             cautions=cautions(record),
             averaged=averaged(record),
+            explained=EXPLAINED.get(record.headline, ""),
+            each="direction" if record.tested else "language",
             tested=test_rows(record),
             headline=overall(record.scores, record.headline),
             measures=tables.measures(record),
@@ -94,6 +103,9 @@ def _tags(record: Record) -> Sequence[str]:
 
 
 def _where(record: Record) -> str:
+    if record.tested:
+        ways = [speech(way).name for way in record.tested]
+        return f"from {ways[0].replace(' → ', ' into ')}" if len(ways) == 1 else f"in {len(ways)} directions"
     names = [speech(tag).name for tag in _tags(record)]
     if not names:
         return ""

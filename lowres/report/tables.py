@@ -159,7 +159,7 @@ def language_table(record: Record) -> Table[LanguageRow] | None:
         for tag, score in found.items()
     }
     across = _axis([point for row in points.values() for point in row])
-    tested = record.data.rows.get("test", {}) if record.data else {}
+    tested = record.tested or (record.data.rows.get("test", {}) if record.data else {})
     rows = []
     for tag, score in sorted(found.items(), key=lambda item: (-item[1].value, item[0] or "")):
         against = _against(record, best.name if best else "", tag)

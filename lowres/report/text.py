@@ -97,7 +97,13 @@ def listing(words: list[str], most: int = 3) -> str:
 
 
 def speech(tag: str) -> Language:
-    """The language of a tag; one that is not known names itself, and its script still gives the direction."""
+    """The language of a tag; one that is not known names itself, and its script still gives the direction.
+
+    A direction, such as ind-Latn→min-Latn, is spoken of by both names and set as its target is.
+    """
+    if "→" in tag:
+        source, target = map(speech, tag.split("→", 1))
+        return Language(tag, f"{source.name} → {target.name}", target.script, target.direction)
     try:
         return language(tag)
     except LowresError:

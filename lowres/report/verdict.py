@@ -17,6 +17,8 @@ def test_rows(record: Record) -> int:
     """How many texts were scored; 0 when it is not known."""
     if record.confusion:
         return sum(map(sum, record.confusion.counts))
+    if record.tested:
+        return sum(record.tested.values())
     return sum(record.data.rows.get("test", {}).values()) if record.data else 0
 
 

@@ -4,15 +4,17 @@ import random
 from collections.abc import Sequence
 
 
-def plan_batches(lengths: Sequence[int], budget: int, seed: int, epoch: int) -> list[list[int]]:
+def plan_batches(
+    lengths: Sequence[int], budget: int, seed: int, epoch: int, rows: Sequence[int] | None = None
+) -> list[list[int]]:
     """Row numbers in batches whose padded size, rows × longest row, stays within `budget` tokens.
 
     A pure function of its arguments, so that a run can be repeated and taken up again. Lengths are jittered before
-    sorting: neighbours differ from epoch to epoch while little padding is added. Every row is in just one batch; a row
-    longer than the budget is a batch by itself.
+    sorting: neighbours differ from epoch to epoch while little padding is added. Every row (of `rows`; all by default) is in just one batch; a
+    row longer than the budget is a batch by itself.
     """
     shuffle = random.Random(seed * 1_000_003 + epoch)
-    order = list(range(len(lengths)))
+    order = list(range(len(lengths)) if rows is None else rows)
     shuffle.shuffle(order)
     jittered = {row: lengths[row] * (1 + 0.2 * shuffle.random()) for row in order}
     order.sort(key=jittered.__getitem__)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,10 @@ class Objective(Protocol):
     @property
     def lengths(self) -> Sequence[int]:
         """Tokens of each training row."""
+
+    @property
+    def rows(self) -> Callable[[int], Sequence[int]]:
+        """The training rows of an epoch (0, 1, …), each of them once or more."""
 
     def loss(self, rows: Sequence[int]) -> Tensor:
         """Mean loss of these training rows, a scalar with a gradient."""
@@ -60,7 +64,8 @@ def train(
     is not finite.
     """
     schedule = [
-        plan_batches(objective.lengths, settings.batch_tokens, settings.seed, epoch) for epoch in range(settings.epochs)
+        plan_batches(objective.lengths, settings.batch_tokens, settings.seed, epoch, objective.rows(epoch))
+        for epoch in range(settings.epochs)
     ]
     updates = sum(len(batches) for batches in schedule)
     weights = [weight for weight in model.parameters() if weight.requires_grad]

@@ -55,9 +55,9 @@ class Adapted:
 
 def adapt(
     tokenizer: PreTrainedTokenizerBase, encoder: Any, layers: str, section: Vocabulary, material: Material, *,
-    prefix: str = "", pooling: str = "mean", seed: int = 13,
+    prefix: str = "", pooling: str = "mean", seed: int = 13, whole: Any = None,
 ) -> Adapted:  # fmt: skip
-    """Extend or replace, initialise, trim. The encoder is read and left as it was.
+    """Extend or replace, initialise, trim. The encoder, a part of the model `whole` if that is given, is read and left as it was.
 
     Raises ModelError where a recipe insists on changing a tokenizer that cannot be changed.
     """
@@ -72,7 +72,10 @@ def adapt(
     rows = len(encoder.get_input_embeddings().weight)
     chosen = Chosen(UNTOUCHED, NewRows(torch.zeros(0, width)))
     if new.added:
-        chosen = initialise(tokenizer, encoder, layers, section, material, base, new, prefix, pooling, seed)
+        chosen = initialise(
+            tokenizer, encoder, layers, section, material, base, new, prefix, pooling, seed,
+            encoder if whole is None else whole,
+        )  # fmt: skip
     findings = [] if new.added else [Finding("note", new.why)]
     if new.added and chosen.way == UNTOUCHED:
         findings.append(
@@ -122,7 +125,7 @@ def unknown_share(base: Pieces, texts: Sequence[str]) -> float:
 
 def initialise(
     tokenizer: PreTrainedTokenizerBase, encoder: Any, layers: str, section: Vocabulary, material: Material, base: Pieces,
-    new: NewPieces, prefix: str, pooling: str, seed: int,
+    new: NewPieces, prefix: str, pooling: str, seed: int, whole: Any,
 ) -> Chosen:  # fmt: skip
     """Rows for the new pieces."""
     table = encoder.get_input_embeddings().weight.detach().float().cpu()
@@ -139,7 +142,7 @@ def initialise(
     trial = Trial(material.dev, material.dev_pairs, before, after, pooling, seed)
     free = section.extend == "auto" and section.initialise == "auto" and section.replace is None
     margin = MARGIN if free else None
-    return choose_rows(encoder, layers, evidence, trial, material.train, section.initialise, margin)
+    return choose_rows(encoder, layers, evidence, trial, material.train, section.initialise, margin, whole)
 
 
 def known_meanings(base: Pieces, material: Material) -> Meanings:

@@ -77,8 +77,9 @@ def choose_rows(
     texts: Sequence[str],
     asked: Initialiser,
     margin: float | None,
+    whole: Any,
 ) -> Chosen:
-    """Make rows by the way asked for, or by each that the data allow, and measure them.
+    """Make rows by the way asked for, or by each that the data allow, and measure them. `whole` is the model with its head.
 
     With `margin`, the base's own pieces win where they are better by more points than that. The encoder is left as it was.
     """
@@ -103,7 +104,7 @@ def choose_rows(
     if margin is not None and trial.measure == RETRIEVAL and measured[UNTOUCHED] > measured[best] + margin:
         best = UNTOUCHED
     chosen = NewRows(rows.get(best, torch.zeros(0, evidence.rows.shape[1])))
-    return Chosen(best, _with_head(encoder, evidence, best, chosen), trial.measure, measured)
+    return Chosen(best, _with_head(whole, evidence, best, chosen), trial.measure, measured)
 
 
 def _start(way: str) -> str:
@@ -114,8 +115,8 @@ def _start(way: str) -> str:
 @contextmanager
 def _split(encoder: Any, start: Tensor) -> Iterator[Tensor]:
     """The encoder with new rows behind its own, which are handed out; afterwards as it was."""
-    old = len(encoder.get_input_embeddings().weight)
-    wanted = encoder.get_input_embeddings().weight.requires_grad
+    whole = encoder.get_input_embeddings().weight
+    old = len(whole)
     place_rows(encoder, range(old + len(start)), NewRows(start))
     (rows, *_) = split_rows(encoder, len(start))
     try:
@@ -123,12 +124,13 @@ def _split(encoder: Any, start: Tensor) -> Iterator[Tensor]:
     finally:
         join_rows(encoder)
         place_rows(encoder, range(old), NewRows(torch.zeros(0, start.shape[1])))
-        encoder.get_input_embeddings().weight.requires_grad_(wanted)
+        for module in Tables.of(encoder).inputs:
+            module.weight = whole  # the very table, which a decoder may share
 
 
-def _with_head(encoder: Any, evidence: Evidence, way: str, rows: NewRows) -> NewRows:
+def _with_head(whole: Any, evidence: Evidence, way: str, rows: NewRows) -> NewRows:
     """The same way over the rows of a head that is not tied; the bias of a piece is the mean of its parts'."""
-    tables = Tables.of(encoder)
+    tables = Tables.of(whole)
     if tables.head is None or way == UNTOUCHED:
         return rows
     bias = None

@@ -8,7 +8,7 @@ from pathlib import Path
 from lowres.data.corpus import Corpus, Row
 from lowres.data.reading import Store, read_corpus
 from lowres.errors import DataError, Problem, nearest
-from lowres.recipe.sections import CardData, Classification, Recipe
+from lowres.recipe.sections import CardData, Classification, Recipe, Task, Translation
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -75,7 +75,9 @@ def _is_subset(recipe: Recipe, name: str, near: Path) -> bool:
 def _subset(recipe: Recipe, name: str, near: Path, store: Store, seed: int) -> Corpus:
     assert isinstance(recipe.data, CardData)
     data = recipe.data.model_copy(update={"subset": (name,), "limit": None})
-    task = Classification(kind="classification", labels=recipe.task.labels)
+    task: Task = Translation(kind="translation", source="all", target="all")  # whatever languages the subset has
+    if isinstance(recipe.task, Classification):
+        task = Classification(kind="classification", labels=recipe.task.labels)
     return read_corpus(
         data, task, near=near, cache=store.cache, mirrors=store.mirrors, offline=store.offline, seed=seed
     )

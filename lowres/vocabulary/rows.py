@@ -204,8 +204,17 @@ def _renumber(settings: Any, moved: dict[int, int], count: int) -> None:
             setattr(settings, name, [moved[one] for one in value if one in moved])
 
 
-def new_rows(model: Any, added: int) -> Tensor:
-    """The last `added` rows as they are now, shape (added, width), whether they were split off or not."""
-    embedding = model.get_input_embeddings()
-    rows = embedding.new if isinstance(embedding, SplitEmbedding) else embedding.weight[len(embedding.weight) - added :]
-    return rows.detach().float().cpu().contiguous()
+def new_rows(model: Any, added: int) -> NewRows:
+    """The last `added` rows as they are now, whether they were split off or not; of a head that is not tied, too."""
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+    inputs = _last(embedding.new if isinstance(embedding, SplitEmbedding) else embedding.weight, added)
+    if head is None:
+        return NewRows(inputs)
+    split = isinstance(head, SplitHead)
+    table, bias = (head.new, head.new_bias) if split else (head.weight, head.bias)
+    tied = table is (embedding.new if split else embedding.weight)
+    return NewRows(inputs, None if tied else _last(table, added), None if bias is None else _last(bias, added))
+
+
+def _last(rows: Tensor, count: int) -> Tensor:
+    return rows[len(rows) - count :].detach().float().cpu().contiguous()

@@ -8,12 +8,14 @@ from torch import Tensor
 from lowres.vocabulary.rows import NewRows
 
 
-def save_rows(path: Path, places: Tensor, rows: Tensor) -> None:
-    """Write `places`, int32 of shape (pieces,), and `rows`, float32 of shape (new, width)."""
-    save_file({"places": places.int().contiguous(), "rows": rows.contiguous()}, path)
+def save_rows(path: Path, places: Tensor, rows: NewRows) -> None:
+    """Write `places`, int32 of shape (pieces,), and the new rows, float32 of shape (new, width); of a head of its own, too."""
+    found = {"rows": rows.inputs, "head": rows.head, "bias": rows.bias}
+    tensors = {name: tensor.contiguous() for name, tensor in found.items() if tensor is not None}
+    save_file({"places": places.int().contiguous(), **tensors}, path)
 
 
 def load_rows(path: Path) -> tuple[Tensor, NewRows]:
     """Read them back, as place_rows takes them."""
     found = load_file(path)
-    return found["places"].long(), NewRows(found["rows"])
+    return found["places"].long(), NewRows(found["rows"], found.get("head"), found.get("bias"))

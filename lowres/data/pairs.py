@@ -1,0 +1,101 @@
+"""Which text translates which: rows of one group, in the directions that a task asks for."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lowres.data.corpus import Row
+from lowres.recipe.sections import Languages, Translation
+
+Direction = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A text and its translation."""
+
+    id: str
+    source: Row
+    target: Row
+
+    @property
+    def direction(self) -> str:
+        """Both tags, such as ind-Latn→min-Latn."""
+        return f"{self.source.language}→{self.target.language}"
+
+
+def directions(task: Translation, languages: Sequence[str]) -> tuple[Direction, ...]:
+    """(source, target) of every direction of a task; “all” means all of these languages."""
+    ways = [
+        (source, target)
+        for source in _spoken(task.source, languages)
+        for target in _spoken(task.target, languages)
+        if source != target
+    ]
+    back = [(target, source) for source, target in ways] if task.both else []
+    return tuple(dict.fromkeys([*ways, *back]))
+
+
+def pairs(rows: Sequence[Row], directions: Sequence[Direction]) -> tuple[Pair, ...]:
+    """Every pair of rows of one group in one of the directions, direction after direction.
+
+    Where a group has several rows of a language, those whose ids are equal but for the subset go together, else the first ones.
+    """
+    groups: dict[str, dict[str, list[Row]]] = {}
+    for row in rows:
+        groups.setdefault(row.group, {}).setdefault(row.language, []).append(row)
+    found = []
+    for source, target in directions:
+        for texts in groups.values():
+            if source in texts and target in texts:
+                found += [
+                    Pair(f"{left.id}→{right.language}", left, right)
+                    for left, right in _partners(texts[source], texts[target])
+                ]
+    return tuple(found)
+
+
+def sampled(pairs: Sequence[Pair], temperature: float, cap: int | None, seed: int, epoch: int) -> list[int]:
+    """Numbers of the pairs that an epoch shows: a pure function of its arguments.
+
+    A direction with n pairs is shown in proportion to n^(1/temperature) (Arivazhagan et al. 2019, arXiv 1907.05019), the largest
+    direction just once; with `cap`, n counts as at most that. A pair comes again only when all of its direction have come.
+    """
+    numbers: dict[str, list[int]] = {}
+    for number, pair in enumerate(pairs):
+        numbers.setdefault(pair.direction, []).append(number)
+    most = max((min(len(found), cap or len(found)) for found in numbers.values()), default=0)
+    chosen: list[int] = []
+    for direction, found in numbers.items():
+        wanted = round(most * (min(len(found), cap or len(found)) / most) ** (1 / temperature))
+        chosen += _turn(found, wanted, f"{seed} {direction}", epoch)
+    return chosen
+
+
+def _turn(found: Sequence[int], wanted: int, seed: str, epoch: int) -> list[int]:
+    """The next `wanted` of an endless series of shuffled rounds through all of them."""
+    start = epoch * wanted
+    result: list[int] = []
+    while len(result) < wanted:
+        lap, at = divmod(start + len(result), len(found))
+        order = random.Random(f"{seed} {lap}").sample(found, len(found))
+        result += order[at : at + wanted - len(result)]
+    return result
+
+
+def _spoken(tags: Languages, languages: Sequence[str]) -> tuple[str, ...]:
+    if tags == "all":
+        return tuple(languages)
+    return (tags,) if isinstance(tags, str) else tags
+
+
+def _partners(sources: Sequence[Row], targets: Sequence[Row]) -> list[tuple[Row, Row]]:
+    if len(sources) == len(targets) == 1:
+        return [(sources[0], targets[0])]
+    named = {_name(row): row for row in targets}
+    same = [(row, named[_name(row)]) for row in sources if _name(row) in named]
+    return same or [(sources[0], targets[0])]
+
+
+def _name(row: Row) -> str:
+    return row.id.rpartition("/")[2]

@@ -1,0 +1,11 @@
+"""What to do for each kind of task, from base to judgement."""
+
+from collections.abc import Mapping
+
+from lowres.jobs.classification import CLASSIFICATION
+from lowres.jobs.job import Answerer, Job
+from lowres.jobs.translation import TRANSLATION
+
+JOBS: Mapping[str, Job] = {"classification": CLASSIFICATION, "translation": TRANSLATION}
+
+__all__ = ["JOBS", "Answerer", "Job"]

@@ -1,0 +1,55 @@
+"""What a task must know how to do, so that one story, lowres.running.run, serves all tasks."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from accelerate import Accelerator
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from lowres.data.corpus import Corpus
+from lowres.models.checkpoint import Checkpoint
+from lowres.planning import Machine, Options, Plan
+from lowres.training.loop import Objective
+from lowres.vocabulary.adapting import Adapted
+
+Facts = Mapping[str, Any]  # sections of the record by name
+Say = Callable[[str], None]  # tells that a new stage begins
+
+
+class Answerer(Protocol):
+    """A model ready to answer."""
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained and asked."""
+
+    def save(self, folder: Path) -> None:
+        """Write all that must be kept beside the base."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The verbs of a task.
+
+    `load` gives tokenizer and model, `encoder` the part of it that reads, `build` the model with its new rows and its method,
+    `objective` what training minimises, `complete` what joins it after training, `answer` its answers to the test rows, `lines`
+    those as predictions.jsonl has them, `judge` the sections of the record that judge them, `restore` a saved model.
+    """
+
+    load: Callable[[Checkpoint], tuple[PreTrainedTokenizerBase, Any]]
+    encoder: Callable[[Any], nn.Module]
+    build: Callable[[Adapted, Any, Plan, Corpus, Accelerator], Any]
+    objective: Callable[[Any, Plan, Corpus], Objective]
+    complete: Callable[[Any, Plan, Corpus, Say], Any]
+    answer: Callable[[Any, Plan, Corpus], Sequence[Any]]
+    lines: Callable[[Plan, Corpus, Sequence[Any]], Iterator[Mapping[str, object]]]
+    judge: Callable[[Any, Plan, Corpus, Sequence[Any], Say], Iterator[Facts]]
+    restore: Callable[[Path, Options], Any]
+
+
+def make_accelerator(machine: Machine, precision: str) -> Accelerator:
+    """Devices and mixed precision are accelerate's business."""
+    return Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")

@@ -1,0 +1,307 @@
+"""Translation: how texts become pieces on both sides, what is minimised, how a translation is found and read off."""
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers.modeling_outputs import BaseModelOutput
+
+from lowres.data.pairs import Pair, sampled
+from lowres.evaluation.translation import headline
+from lowres.languages import language, normalise
+from lowres.models.architectures import Marks
+from lowres.models.lexicon import Lexicon
+from lowres.recipe.sections import Decoding
+from lowres.training.batches import sorted_batches
+from lowres.training.loss import piece_loss
+from lowres.vocabulary.rows import SplitEmbedding, SplitHead
+
+SEARCH_TOKENS = 16_384  # padded source pieces of a batch, times beams
+DEV_PAIRS = 240
+CACHE_BYTES = 4 << 30
+WITHHELD = 20
+Pieces = list[int]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Texts as a model of one family reads and writes them.
+
+    `tags` gives the piece of each language, for families that have them; `start` is the first piece of the decoder, `end` the
+    last of both sides.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    marks: Marks
+    tags: Mapping[str, int]
+    start: int
+    end: int
+    pad: int
+    prefix: str
+    max_pieces: int
+
+    def sources(
+        self, texts: Sequence[str], source: str, target: str, hints: Sequence[str] | None = None
+    ) -> list[Pieces]:
+        """Piece ids of texts to be translated, cut at `max_pieces`; a hint stands before its text, the end piece between them."""
+        if not texts:
+            return []
+        plain = self._marked(texts, source, target)
+        if hints is None:
+            return plain
+        room = self.max_pieces // 2
+        return [
+            [*ids[: self.lead], *hint[:room], self.end, *ids[self.lead :]][: self.max_pieces] if hint else ids
+            for ids, hint in zip(plain, self._plain(hints), strict=True)
+        ]
+
+    @property
+    def lead(self) -> int:
+        """Pieces that stand before every source."""
+        return (
+            int(self.marks.source == "own tag" or bool(self.tags and self.marks.source == "target tag")) or self._opens
+        )
+
+    @property
+    def _opens(self) -> int:
+        ids = self.tokenizer("a", return_attention_mask=False)["input_ids"]
+        return int(ids[0] in (self.tokenizer.bos_token_id, self.tokenizer.cls_token_id))
+
+    def _marked(self, texts: Sequence[str], source: str, target: str) -> list[Pieces]:
+        if self.marks.source == "own tag":
+            room = self.max_pieces - 2
+            return [[self.tags[source], *ids[:room], self.end] for ids in self._plain(texts)]
+        words = (
+            f"translate {language(source).name} to {language(target).name}: " if self.marks.source == "words" else ""
+        )
+        inputs = [self.prefix + words + normalise(text) for text in texts]
+        room = self.max_pieces - (self.marks.source == "target tag" and target in self.tags)
+        encoded = self.tokenizer(inputs, truncation=True, max_length=room, return_attention_mask=False)["input_ids"]
+        if self.marks.source == "target tag" and target in self.tags:
+            return [[self.tags[target], *ids] for ids in encoded]
+        return [list(ids) for ids in encoded]
+
+    def targets(self, texts: Sequence[str], target: str) -> list[Pieces]:
+        """Piece ids that are to be written, the end among them, cut at `max_pieces`."""
+        opening = self.opening(target)[1:]
+        room = self.max_pieces - len(opening) - 1
+        return [[*opening, *ids[:room], self.end] for ids in self._plain(texts)] if texts else []
+
+    def opening(self, target: str) -> Pieces:
+        """What the decoder is given before it writes."""
+        return [self.start, self.tags[target]] if self.marks.forced else [self.start]
+
+    def length(self, text: str) -> int:
+        """Pieces of a text."""
+        return len(self._plain([text])[0])
+
+    def text(self, ids: Sequence[int]) -> str:
+        """What was written, in NFC."""
+        written = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return normalise(str(written))
+
+    def _plain(self, texts: Sequence[str]) -> list[Pieces]:
+        inputs = [normalise(text) for text in texts]
+        encoded = self.tokenizer(inputs, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+        return [list(ids) for ids in encoded]
+
+
+def padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids and mask, both int64 of shape (rows, longest)."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
+    return ids, mask
+
+
+def search(
+    model: Any, wording: Wording, sources: Sequence[Pieces], targets: Sequence[str], decoding: Decoding, accelerator: Accelerator
+) -> list[str]:  # fmt: skip
+    """The translation of each source into its target language, by beam search over batches of like length."""
+    model.eval()
+    found = [""] * len(sources)
+    budget = max(1, SEARCH_TOKENS // decoding.beams)
+    silenced = sorted({wording.pad, *wording.tags.values()})
+    with torch.inference_mode(), accelerator.autocast():
+        for rows in sorted_batches([len(ids) for ids in sources], budget):
+            ids, mask = padded([sources[row] for row in rows], wording.pad, accelerator.device)
+            opening = torch.tensor([wording.opening(targets[row]) for row in rows], device=accelerator.device)
+            settings = GenerationConfig(  # type: ignore[no-untyped-call]
+                num_beams=decoding.beams, do_sample=False, length_penalty=decoding.length_penalty, early_stopping=False,
+                no_repeat_ngram_size=decoding.no_repeat, max_new_tokens=int(decoding.longest * ids.shape[1]) + 10,
+                pad_token_id=wording.pad, eos_token_id=wording.end, decoder_start_token_id=wording.start,
+                suppress_tokens=silenced, bos_token_id=None, use_cache=True,
+            )  # fmt: skip
+            written = model.generate(
+                input_ids=ids, attention_mask=mask, decoder_input_ids=opening, generation_config=settings
+            )
+            for row, line in zip(rows, written[:, opening.shape[1] :].tolist(), strict=True):
+                found[row] = wording.text(line)
+    return found
+
+
+class TranslationObjective:
+    """Cross-entropy of the target's pieces on train; chrF++ of greedy translations, averaged over directions, on dev.
+
+    While the encoder is frozen it reads every source just once.
+    """
+
+    def __init__(
+        self, model: Any, wording: Wording, train: Sequence[Pair], dev: Sequence[Pair], accelerator: Accelerator, *,
+        label_smoothing: float, epoch_rows: Callable[[int], Sequence[int]], hints: "Hints | None" = None, epochs: int = 1,
+    ) -> None:  # fmt: skip
+        self.model, self.wording, self.accelerator = model, wording, accelerator
+        self.label_smoothing, self.rows = label_smoothing, epoch_rows
+        self.compute = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
+        self.sources, self.targets = worded(wording, train, hints.of_train(train) if hints else None)
+        self.lengths = [len(source) + len(target) for source, target in zip(self.sources, self.targets, strict=True)]
+        self.dev = _spread(dev, DEV_PAIRS)
+        self.dev_sources, _ = worded(wording, self.dev, hints.of(self.dev) if hints else None)
+        self.frozen = reads_frozen(model, max((max(ids) for ids in self.sources), default=0))
+        self.read: dict[tuple[int, ...], Tensor] = {}
+        self.read_bytes, self.epochs = 0, epochs
+
+    def loss(self, rows: Sequence[int]) -> Tensor:
+        """Mean cross-entropy of the pieces of these training pairs' targets."""
+        device, pad = self.accelerator.device, self.wording.pad
+        sources, mask = padded([self.sources[row] for row in rows], pad, device)
+        targets, written = padded([self.targets[row] for row in rows], pad, device)
+        given = torch.cat([torch.full_like(targets[:, :1], self.wording.start), targets[:, :-1]], dim=1)
+        here = written.bool()
+        head = self.model.get_output_embeddings()
+        with self.accelerator.autocast(), caught(head, here) as states:
+            self.model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=self._states(rows, sources, mask)), attention_mask=mask,
+                decoder_input_ids=given, use_cache=False,
+            )  # fmt: skip
+            (found,) = states
+        old, new = (head.old, head.new) if isinstance(head, SplitHead) else (head.weight, None)
+        bias = getattr(self.model, "final_logits_bias", None)
+        return piece_loss(
+            found.to(self.compute), old, new, None if bias is None else bias[0], targets[here], self.label_smoothing
+        )
+
+    def score(self) -> float:
+        """chrF++ on dev, 0–100."""
+        targets = [pair.target.language for pair in self.dev]
+        found = search(self.model, self.wording, self.dev_sources, targets, Decoding(beams=1), self.accelerator)
+        references = [pair.target.fields["text"] for pair in self.dev]
+        return headline(references, found, [pair.direction for pair in self.dev])
+
+    def _states(self, rows: Sequence[int], sources: Tensor, mask: Tensor) -> Tensor:
+        """What the encoder makes of the sources, shape (rows, longest, width)."""
+        encoder = self.model.get_encoder()
+        if not self.frozen:
+            return encoder(input_ids=sources, attention_mask=mask).last_hidden_state  # type: ignore[no-any-return]
+        keys = [tuple(self.sources[row]) for row in rows]
+        missing = [number for number, key in enumerate(keys) if key not in self.read]
+        fresh: dict[tuple[int, ...], Tensor] = {}
+        if missing:
+            with torch.no_grad():
+                states = encoder(input_ids=sources[missing], attention_mask=mask[missing]).last_hidden_state
+            for number, state in zip(missing, states, strict=True):
+                fresh[keys[number]] = state[: len(keys[number])].bfloat16()
+            if self.epochs > 1 and self.read_bytes < CACHE_BYTES:
+                self.read |= fresh
+                self.read_bytes += sum(state.nbytes for state in fresh.values())
+        found = [self.read[key] if key in self.read else fresh[key] for key in keys]
+        return torch.nn.utils.rnn.pad_sequence(found, batch_first=True).float()
+
+
+@contextmanager
+def caught(head: nn.Module, here: Tensor) -> Iterator[list[Tensor]]:
+    """Within it the states that reach the head at the places of this mask are put into the list, and the head makes next to
+    no logits: those of padding are never needed, and those of all pieces at all places at once would fill the memory.
+    """
+    states: list[Tensor] = []
+
+    def catch(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor]:
+        states.append(given[0][here])
+        return (states[0][:1].detach(),)
+
+    hook = head.register_forward_pre_hook(catch)
+    try:
+        yield states
+    finally:
+        hook.remove()
+
+
+def reads_frozen(model: Any, highest: int) -> bool:
+    """Whether nothing that trains is touched when sources with pieces up to this one are read; new rows may be written only."""
+    rows = model.get_input_embeddings()
+    old = rows.old if isinstance(rows, SplitEmbedding) else rows.weight
+    inside = {id(weight) for weight in rows.parameters()}
+    layers = [weight for weight in model.get_encoder().parameters() if id(weight) not in inside]
+    return highest < len(old) and not old.requires_grad and not any(weight.requires_grad for weight in layers)
+
+
+def worded(
+    wording: Wording, pairs: Sequence[Pair], hints: Sequence[str] | None = None
+) -> tuple[list[Pieces], list[Pieces]]:
+    """Pieces of every source, behind its hint if there are hints, and of every target."""
+    sources: list[Pieces] = [[] for _ in pairs]
+    targets: list[Pieces] = [[] for _ in pairs]
+    directions: dict[tuple[str, str], list[int]] = {}
+    for number, pair in enumerate(pairs):
+        directions.setdefault((pair.source.language, pair.target.language), []).append(number)
+    for (source, target), numbers in directions.items():
+        before = None if hints is None else [hints[number] for number in numbers]
+        read = wording.sources([pairs[number].source.fields["text"] for number in numbers], source, target, before)
+        written = wording.targets([pairs[number].target.fields["text"] for number in numbers], target)
+        for number, left, right in zip(numbers, read, written, strict=True):
+            sources[number], targets[number] = left, right
+    return sources, targets
+
+
+@dataclass(frozen=True)
+class Hints:
+    """Word-by-word translations that are shown to a model with each source; none where a direction has no lexicon."""
+
+    lexicons: Mapping[tuple[str, str], Lexicon]
+
+    def of(self, pairs: Sequence[Pair]) -> list[str]:
+        """A hint for each pair's source."""
+        return [self.hint(pair.source.fields["text"], pair.source.language, pair.target.language) for pair in pairs]
+
+    def hint(self, text: str, source: str, target: str) -> str:
+        """What the lexicon makes of a text, or nothing."""
+        found = self.lexicons.get((source, target))
+        return found.translate(text) if found else ""
+
+    def of_train(self, pairs: Sequence[Pair]) -> list[str]:
+        """Hints for the pairs that the lexicons were learned from, each without what it taught itself; one in twenty has none,
+        so that the model also learns to do without.
+        """
+        seen: dict[tuple[str, str], int] = {}
+        hints = []
+        for pair in pairs:
+            way = pair.source.language, pair.target.language
+            number = seen[way] = seen.get(way, -1) + 1
+            found = self.lexicons.get(way)
+            withheld = found is None or zlib.crc32(pair.id.encode()) % WITHHELD == 0
+            hints.append("" if withheld or found is None else found.translate(pair.source.fields["text"], leave=number))
+        return hints
+
+
+def epoch_rows(pairs: Sequence[Pair], temperature: float, cap: int | None, seed: int) -> Callable[[int], Sequence[int]]:
+    """The pairs of each epoch."""
+    return lambda epoch: sampled(pairs, temperature, cap, seed, epoch)
+
+
+def _spread(pairs: Sequence[Pair], most: int) -> list[Pair]:
+    """At most so many pairs, the same number of each direction, evenly from all of them."""
+    directions: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        directions.setdefault(pair.direction, []).append(pair)
+    share = max(1, most // max(1, len(directions)))
+    chosen = []
+    for found in directions.values():
+        stride = max(1.0, len(found) / share)
+        chosen += [found[int(stride * number)] for number in range(min(share, len(found)))]
+    return chosen

@@ -1,0 +1,77 @@
+"""Cross-entropy over a whole vocabulary without its logits: they exist for a few places at a time, and so does their gradient."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+CELLS = 1_500_000  # logits held at once
+
+
+def piece_loss(
+    states: Tensor, old: Tensor, new: Tensor | None, bias: Tensor | None, targets: Tensor, smoothing: float
+) -> Tensor:
+    """Mean label-smoothed cross-entropy (Szegedy et al. 2016), as torch.nn.functional.cross_entropy has it; a scalar.
+
+    `states`, of shape (places, width), meet a table of pieces: `old` rows with `new` ones behind, each of shape (rows, width).
+    `bias`, of shape (rows in all,), does not train. Matrices are multiplied in the states' precision, sums made in float32.
+    """
+    return _PieceLoss.apply(states, old, new, bias, targets, smoothing)  # type: ignore[no-untyped-call, no-any-return]
+
+
+class _PieceLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        states: Tensor,
+        old: Tensor,
+        new: Tensor | None,
+        bias: Tensor | None,
+        targets: Tensor,
+        smoothing: float,
+    ) -> Tensor:
+        kind = states.dtype
+        tables = [table.detach().to(kind) for table in (old, new) if table is not None]
+        wanted = [table for table in (old, new) if table is not None]
+        grown = [torch.zeros_like(table, dtype=torch.float32) if table.requires_grad else None for table in wanted]
+        starts = [0, len(tables[0])]
+        whole = sum(map(len, tables))
+        mean = sum(table.float().sum(0) for table in tables) / whole
+        step = max(1, CELLS // whole)
+        slopes, total = torch.empty_like(states), 0.0
+        for at in range(0, len(states), step):
+            here, answers = states[at : at + step], targets[at : at + step]
+            logits = (
+                torch.cat([here @ table.t() for table in tables], dim=1) if new is not None else here @ tables[0].t()
+            )
+            if bias is not None:
+                logits += bias.to(kind)
+            shares = torch.softmax(logits, dim=1)  # summed in float32 whatever they are kept in
+            right = logits.gather(1, answers[:, None]).squeeze(1).float()
+            scale = (
+                right - shares.gather(1, answers[:, None]).squeeze(1).float().clamp_min(1e-38).log()
+            )  # log of the sum of exp
+            level = here.float() @ mean + (0.0 if bias is None else float(bias.mean()))
+            total += float((scale - (1 - smoothing) * right - smoothing * level).sum())
+            slope = torch.zeros_like(here, dtype=torch.float32)
+            for start, table, growth in zip(starts, tables, grown, strict=False):
+                part = shares[:, start : start + len(table)]
+                inside = (answers >= start) & (answers < start + len(table))
+                slope += (part @ table).float()
+                slope[inside] -= (1 - smoothing) * table[answers[inside] - start].float()
+                if growth is not None:
+                    growth += (part.t() @ here).float()
+                    growth.index_add_(0, answers[inside] - start, here[inside].float(), alpha=-(1 - smoothing))
+                    growth -= smoothing / whole * here.float().sum(0)
+            slopes[at : at + step] = (slope - smoothing * mean).to(kind)
+        ctx.save_for_backward(slopes)
+        ctx.grown = grown
+        ctx.places = len(states)
+        return states.new_tensor(total / max(1, len(states)), dtype=torch.float32)
+
+    @staticmethod
+    def backward(ctx: Any, *slope: Tensor) -> tuple[Tensor | None, ...]:
+        (slopes,) = ctx.saved_tensors
+        scale = slope[0] / max(1, ctx.places)
+        grown = [None if growth is None else growth * scale for growth in ctx.grown]
+        return slopes * scale.to(slopes.dtype), *grown, *[None] * (5 - len(grown))

@@ -1,0 +1,282 @@
+"""Translation with every family of encoder-decoders: languages are marked as the family does, pairs are learned, nothing is lost."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import AddedToken
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    MarianConfig,
+    MarianMTModel,
+    MBartConfig,
+    MBartForConditionalGeneration,
+    MT5Config,
+    MT5ForConditionalGeneration,
+    PreTrainedTokenizerFast,
+)
+
+from lowres.data.corpus import Corpus, Row
+from lowres.errors import ModelError
+from lowres.jobs.job import make_accelerator
+from lowres.jobs.translation import Translator, build, objective, restore
+from lowres.languages.codes import FORMS, form_of, new_piece, piece_for
+from lowres.languages.sentences import parts, sentences
+from lowres.models.checkpoint import describe, find_base
+from lowres.models.loading import load_encoder, load_translator
+from lowres.planning import Machine, Options, Plan, make_plan
+from lowres.recipe import parse_recipe
+from lowres.training.loop import train
+from lowres.vocabulary.adapting import adapt
+from lowres.vocabulary.material import Material
+
+RECIPE = """\
+lowres: 1
+name: Small translator
+task: {{kind: translation, source: eng-Latn, target: {target}, both: true, hints: off{more}}}
+data: {{card: nusax-sentiment}}
+base: {{name: "{base}"}}
+method: {{kind: {method}}}
+training: {{epochs: 40, learning_rate: 0.005, batch_tokens: 512, max_pieces: 40, patience: 100, label_smoothing: 0.0}}
+decoding: {{beams: 2}}
+"""
+WORDS = {
+    "the": "lo",
+    "soup": "mira",
+    "was": "tas",
+    "warm": "keli",
+    "cold": "soro",
+    "room": "bado",
+    "clean": "nuvi",
+    "cook": "pelo",
+}
+SUBJECTS, STATES = ("soup", "room", "cook"), ("warm", "cold", "clean")
+ENGLISH = [f"the {subject} was {state}" for subject in SUBJECTS for state in STATES]
+OTHER = [" ".join(WORDS[word] for word in text.split()) for text in ENGLISH]
+SHAPE = {
+    f"{side}_{name}": value
+    for side in ("encoder", "decoder")
+    for name, value in (("layers", 1), ("attention_heads", 2), ("ffn_dim", 64))
+}
+Family = Callable[[int], Any]
+
+
+def fairseq(kind: Any, config: Any) -> Family:
+    return lambda size: kind(
+        config(
+            vocab_size=size, d_model=32, max_position_embeddings=64, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+            decoder_start_token_id=2, init_std=0.1, dropout=0.0, attention_dropout=0.0, **SHAPE,
+        )
+    )  # fmt: skip
+
+
+def mt5(size: int) -> Any:
+    """mT5 as published: a head of its own, which the config calls tied; padding rows behind the vocabulary."""
+    model = MT5ForConditionalGeneration(
+        MT5Config(
+            vocab_size=size + 5, d_model=32, d_kv=16, d_ff=64, num_layers=1, num_heads=2, pad_token_id=1, eos_token_id=2,
+            decoder_start_token_id=1,
+        )
+    )  # fmt: skip
+    model.lm_head.weight = torch.nn.Parameter(torch.randn(size + 5, 32) * 0.1)
+    return model
+
+
+# family → (model, language pieces of its tokenizer, what stands before and behind an English source)
+FAMILIES: dict[str, tuple[Family, list[str], list[str], list[str]]] = {
+    "mt5": (mt5, [], ["▁translate", "▁English"], ["</s>"]),
+    "nllb": (fairseq(M2M100ForConditionalGeneration, M2M100Config), ["eng_Latn", "ind_Latn"], ["eng_Latn"], ["</s>"]),
+    "m2m100": (fairseq(M2M100ForConditionalGeneration, M2M100Config), ["__en__", "__id__"], ["__en__"], ["</s>"]),
+    "mbart": (fairseq(MBartForConditionalGeneration, MBartConfig), ["en_XX", "id_ID"], ["en_XX"], ["</s>"]),
+    "bart": (fairseq(BartForConditionalGeneration, BartConfig), [], ["<s>"], ["</s>"]),
+    "marian": (fairseq(MarianMTModel, MarianConfig), [">>ind<<", ">>eng<<"], [">>min<<"], ["</s>"]),
+}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def checkpoint(family: str, tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> Path:
+    make, tags, _, _ = FAMILIES[family]
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=tiny_tokenizer.backend_tokenizer.__class__.from_str(tiny_tokenizer.backend_tokenizer.to_str()),
+        bos_token="<s>", eos_token="</s>", unk_token="<unk>", pad_token="<pad>",
+    )  # fmt: skip
+    tokenizer.add_tokens([AddedToken(tag, special=True, normalized=False) for tag in tags], special_tokens=True)
+    torch.manual_seed(0)
+    folder = tmp_path / family
+    make(len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(str(folder))
+    return folder
+
+
+def corpus(target: str = "min-Latn") -> Corpus:
+    def rows(times: int) -> tuple[Row, ...]:
+        return tuple(
+            Row(f"{tag}/{time}-{number}", f"{time}-{number}", tag, {"text": text})
+            for time in range(times)
+            for tag, texts in (("eng-Latn", ENGLISH), (target, OTHER))
+            for number, text in enumerate(texts)
+        )
+
+    return Corpus("toy", rows(8), rows(1), rows(1), (), "CC0-1.0")
+
+
+def plan(folder: Path, method: str = "full", target: str = "min-Latn", more: str = "") -> Plan:
+    recipe = parse_recipe(RECIPE.format(base=folder, target=target, method=method, more=more), "recipe.yaml")
+    return make_plan(recipe, describe(str(folder), folder), Machine.detect("cpu", 1))
+
+
+def translator(made: Plan, data: Corpus, section: str = "{extend: off, trim: off}") -> Translator:
+    tokenizer, model = load_translator(made.checkpoint)
+    vocabulary = made.recipe.vocabulary.model_validate({"extend": "off", "trim": "off"})
+    adapted = adapt(tokenizer, model.get_encoder(), "layers", vocabulary, Material([*ENGLISH, *OTHER]), whole=model)
+    return build(adapted, model, made, data, make_accelerator(made.machine, made.precision))
+
+
+def fitted(made: Plan, data: Corpus) -> Translator:
+    found = translator(made, data)
+    for _ in train(
+        found.model,
+        objective(found, made, data),
+        made.recipe.training,
+        accelerator=found.accelerator,
+        micro_batch_tokens=512,
+    ):
+        pass
+    return found
+
+
+def test_sources_are_marked_as_the_family_does(family: str, checkpoint: Path) -> None:
+    found = translator(plan(checkpoint), corpus())
+    _, _, before, behind = FAMILIES[family]
+    (ids,) = found.wording.sources(["the soup was warm"], "eng-Latn", "min-Latn")
+    names = found.wording.tokenizer.convert_ids_to_tokens(ids)
+    assert names[-len(behind) :] == behind
+    if family == "mt5":
+        written = found.wording.tokenizer.decode(ids, skip_special_tokens=True)
+        assert written.startswith("translate nglish to inangkabau the soup")  # it has no piece for capitals
+    else:
+        assert names[: len(before)] == before
+    (target,) = found.wording.targets(["lo mira"], "min-Latn")
+    assert target[-1] == found.wording.end
+    assert (target[0] in found.wording.tags.values()) is found.wording.marks.forced
+
+
+def test_every_family_learns_pairs_in_both_directions_and_answers_the_same_from_disk(
+    family: str, checkpoint: Path, tmp_path: Path, options: Options
+) -> None:
+    data = corpus()
+    found = fitted(plan(checkpoint), data)
+    there = [answer.translation for answer in found.predict(ENGLISH, source="eng-Latn", target="min-Latn")]
+    back = [answer.translation for answer in found.predict(OTHER, source="min-Latn", target="eng-Latn")]
+    assert sum(map(str.__eq__, there, OTHER)) >= 8, there
+    assert sum(map(str.__eq__, back, ENGLISH)) >= 8, back
+    facts = found.facts.model_copy(update={"base": str(checkpoint)})
+    replace(found, facts=facts).save(tmp_path / "model")
+    again = restore(tmp_path / "model", options)
+    assert [answer.translation for answer in again.predict(ENGLISH, source="eng-Latn", target="min-Latn")] == there
+
+
+@pytest.mark.parametrize("method", ["lora", "decoder"])
+@pytest.mark.parametrize("family", ["nllb", "bart", "mt5"], indirect=True)
+def test_adapters_and_new_tags_are_saved_and_found_again(
+    family: str, method: str, checkpoint: Path, tmp_path: Path, options: Options
+) -> None:
+    data = corpus()
+    found = fitted(plan(checkpoint, method), data)
+    answers = [answer.translation for answer in found.predict(ENGLISH, source="eng-Latn", target="min-Latn")]
+    found.save(tmp_path / "model")
+    again = restore(tmp_path / "model", options)
+    assert [answer.translation for answer in again.predict(ENGLISH, source="eng-Latn", target="min-Latn")] == answers
+
+
+def test_a_new_tag_starts_from_the_language_that_it_is_like(
+    tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    folder = tmp_path / "nllb"
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(_saved(tiny_tokenizer, tmp_path / "own"))
+    tokenizer.add_tokens(
+        [AddedToken(tag, special=True) for tag in ("eng_Latn", "ind_Latn", "jav_Latn")], special_tokens=True
+    )
+    FAMILIES["nllb"][0](len(tokenizer)).save_pretrained(folder)
+    tokenizer.save_pretrained(str(folder))
+    made = plan(folder, "lora", more=", like: {min-Latn: ind-Latn}")
+    found = translator(made, corpus())
+    rows = found.model.get_input_embeddings()
+    assert torch.equal(rows.new[0], rows.old[found.wording.tokenizer.convert_tokens_to_ids("ind_Latn")])
+    assert found.facts.tags == {"eng-Latn": "eng_Latn", "min-Latn": "min_Latn"}
+    wrong = plan(folder, "lora", more=", like: {min-Latn: sun-Latn}")
+    with pytest.raises(ModelError, match="no tag for sun-Latn"):
+        translator(wrong, corpus())
+
+
+def _saved(tokenizer: PreTrainedTokenizerFast, folder: Path) -> str:
+    tokenizer.save_pretrained(str(folder))
+    return str(folder)
+
+
+def test_an_encoder_with_a_new_decoder_reads_as_before(tiny_encoder: Path, cache: Path) -> None:
+    encoder = find_base(str(tiny_encoder), None, cache=cache, near=cache, offline=True)
+    made = find_base(str(tiny_encoder), None, cache=cache, near=cache, offline=True, decoder=2)
+    tokenizer, plain = load_encoder(encoder)
+    _, model = load_translator(made)
+    ids = torch.tensor([tokenizer("the soup was warm and good")["input_ids"]])
+    with torch.inference_mode():
+        before, after = plain(ids).last_hidden_state, model.get_encoder()(ids).last_hidden_state
+    assert torch.allclose(before, after, atol=1e-3)
+    assert len(model.get_decoder().layers) == 2 and made.architecture.family == "BART"
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+
+
+@pytest.fixture(scope="module")
+def answering(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: PreTrainedTokenizerFast) -> Translator:
+    folder = tmp_path_factory.mktemp("answering")
+    FAMILIES["bart"][0](len(tiny_tokenizer)).save_pretrained(folder)
+    tiny_tokenizer.save_pretrained(str(folder))
+    return translator(plan(folder), corpus())
+
+
+def test_nothing_is_dropped_of_empty_and_of_long_texts(answering: Translator) -> None:
+    texts = ["", "the soup was warm", "   ", " ".join(["the soup was warm."] * 1250)]
+    found = answering.predict(texts, source="eng-Latn", target="min-Latn")
+    assert [answer.text for answer in found] == texts
+    assert found[0].translation == found[2].translation == "" and found[0].parts == 0
+    assert found[3].parts > 100
+
+
+def test_directions_that_the_model_does_not_know_are_refused(answering: Translator) -> None:
+    with pytest.raises(ModelError, match="several directions"):
+        answering.predict(["the soup"])
+    assert answering.direction("eng-Latn", None) == ("eng-Latn", "min-Latn")
+    with pytest.raises(ModelError, match="translate into ind-Latn"):
+        answering.predict(["the soup"], source="eng-Latn", target="ind-Latn")
+
+
+def test_tags_are_found_in_the_way_of_each_model() -> None:
+    nllb = ["eng_Latn", "zsm_Latn", "ind_Latn", "arb_Arab"]
+    form = form_of(nllb)
+    assert form is not None
+    assert piece_for("ind-Latn", nllb, form) == "ind_Latn" and piece_for("msa-Latn", nllb, form) == "zsm_Latn"
+    assert piece_for("ara-Arab", nllb, form) == "arb_Arab" and piece_for("min-Latn", nllb, form) is None
+    assert new_piece("min-Latn", form) == "min_Latn"
+    mbart = ["en_XX", "id_ID"]
+    assert piece_for("ind-Latn", mbart, FORMS[3]) == "id_ID" and form_of(["</s>"]) is None
+
+
+def test_long_texts_are_cut_at_sentences_then_at_words() -> None:
+    text = "The soup was warm. Was the room clean? J. Cook said so! It cost 3.50 today."
+    assert sentences(text) == ["The soup was warm.", "Was the room clean?", "J. Cook said so!", "It cost 3.50 today."]
+    assert sentences("今天很热。我们喝汤！") == ["今天很热。", "我们喝汤！"]
+    cut = parts(text, 8, lambda part: len(part.split()))
+    assert cut == ["The soup was warm. Was the room clean?", "J. Cook said so! It cost 3.50 today."]
+    assert parts("a b c d e", 2, lambda part: len(part.split())) == ["a b", "c d", "e"]
