@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from lowres.errors import DataError, Problem
 from lowres.evaluation.record import CostFacts, Record
 from lowres.jobs import JOBS, Job
 from lowres.jobs.job import make_accelerator
+from lowres.methods import TECHNIQUES
 from lowres.planning import Options, Plan, prepare, read_data, read_material
 from lowres.recipe import Lock, RecipeFile, open_recipe, write_lock
 from lowres.recording import (
@@ -79,9 +81,11 @@ def run(
         book.stage("training")
         answerer = job.build(adapted, base, plan, corpus, accelerator)
         objective = job.objective(answerer, plan, corpus)
+        technique = TECHNIQUES[plan.recipe.method.kind]
         trained = train(
-            answerer.model, objective, settings, accelerator=accelerator, micro_batch_tokens=plan.micro_batch_tokens
-        )
+            answerer.model, objective, settings, accelerator=accelerator, micro_batch_tokens=plan.micro_batch_tokens,
+            rate=partial(technique.rate, plan.recipe.method),
+        )  # fmt: skip
         book.write(training=training_facts([book.step(step) for step in trained], answerer.model))
         answerer = job.complete(answerer, plan, corpus, book.stage)
         answerer.save(book.folder / MODEL)

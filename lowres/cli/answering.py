@@ -59,7 +59,10 @@ def predict(
     found = Run(run, options=machine_options(cache, (), offline, device, threads))
     answers = found.predict(lines, language=language, source=source, target=target)
     for answer in answers:
-        click.echo(json_format.dumps(vars(answer), ensure_ascii=False) if as_json else shown(answer))
+        if as_json:
+            echo_json(json_format.dumps(vars(answer), ensure_ascii=False))
+        else:
+            click.echo(shown(answer))
     if cut := sum(getattr(answer, "parts", 1) > 1 for answer in answers):
         click.echo(f"{cut} long text{'s were' if cut > 1 else ' was'} translated in parts", err=True)
 

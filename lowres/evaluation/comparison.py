@@ -112,7 +112,3 @@ def _headlines(counts: Floats) -> Floats:
     each = macro_f1(counts)
     overall = mean_over_languages(each, counts)[:, None]
     return overall if each.shape[1] == 1 else np.concatenate([overall, each], axis=1)
-
-
-def compare_translations(*a, **k):
-    return []

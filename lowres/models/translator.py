@@ -12,10 +12,13 @@ from typing import Any
 
 import torch
 from torch import nn
+from safetensors import safe_open
+from tokenizers import AddedToken
 from transformers import AutoModel, AutoTokenizer, BartConfig, BartForConditionalGeneration
 
 from lowres.models.checkpoint import Checkpoint
 
+TAG_ROWS = "tag_rows"  # of a shipped file: the embedding rows of its language tags
 SPARE_POSITIONS = 2  # rows that BART's position table has before the first
 PARTS = {
     "attention.self.query": "self_attn.q_proj",
@@ -29,24 +32,50 @@ PARTS = {
 }  # of a layer: BERT's name → BART's
 
 
-def write_translator(encoder: Checkpoint, kept: int | None, layers: int, folder: Path, seed: int = 13) -> None:
-    """Write the checkpoint of `encoder`, or of its first `kept` layers, with a decoder of so many layers."""
-    tokenizer = AutoTokenizer.from_pretrained(str(encoder.folder), trust_remote_code=False, local_files_only=True)
+def write_translator(encoder: Checkpoint, kept: int, layers: int, folder: Path, seed: int = 13) -> None:
+    """Write the checkpoint of the first `kept` layers of `encoder` with a new decoder of so many layers."""
+    tokenizer, model = begun(encoder.folder, encoder.positions, encoder.architecture.position_offset, kept, layers, seed)
+    model.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+
+
+def write_starter(encoder: Path, shipped: Path, folder: Path) -> None:
+    """Write the starter translator: the starter encoder's lower layers, and the decoder and language tags of the shipped file."""
+    with safe_open(str(shipped), "pt") as file:
+        facts = file.metadata()
+        weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 – no mapping
+    tags = facts["tags"].split()
+    tokenizer, model = begun(encoder, int(facts["positions"]), 0, int(facts["encoder_layers"]), int(facts["decoder_layers"]))
+    rows = weights.pop(TAG_ROWS)
+    decoder = model.get_decoder()
+    missing = decoder.load_state_dict(weights, strict=False).missing_keys
+    assert missing == ["embed_tokens.weight"], missing
+    tokenizer.add_tokens([AddedToken(tag, special=True, normalized=False) for tag in tags], special_tokens=True)
+    table = torch.cat([model.get_input_embeddings().weight.detach(), rows])
+    model.resize_token_embeddings(len(table), mean_resizing=False)  # tied by design, so nothing is lost here
+    model.get_input_embeddings().weight.data.copy_(table)
+    model.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+
+
+def begun(
+    folder: Path, positions: int, offset: int, kept: int, layers: int, seed: int = 13
+) -> tuple[Any, BartForConditionalGeneration]:
+    """Tokenizer and model: the encoder in `folder`, its first `kept` layers, with a new decoder."""
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     source = AutoModel.from_pretrained(
-        str(encoder.folder), trust_remote_code=False, local_files_only=True, use_safetensors=True, dtype="float32"
+        str(folder), trust_remote_code=False, local_files_only=True, use_safetensors=True, dtype="float32"
     )
-    if kept is not None:
-        source.encoder.layer = source.encoder.layer[:kept]
-        source.config.num_hidden_layers = len(source.encoder.layer)
+    source.encoder.layer = source.encoder.layer[:kept]
+    source.config.num_hidden_layers = len(source.encoder.layer)
     torch.manual_seed(seed)
-    model = BartForConditionalGeneration(_config(source.config, tokenizer, layers, encoder.positions))
+    model = BartForConditionalGeneration(_config(source.config, tokenizer, layers, positions))
     with torch.no_grad():
-        _copy_embeddings(source, model, encoder.architecture.position_offset)
+        _copy_embeddings(source, model, offset)
         for theirs, mine in zip(source.encoder.layer, model.model.encoder.layers, strict=True):
             _copy_layer(theirs, mine)
         _start_decoder(source, model.model.decoder)
-    model.save_pretrained(str(folder))
-    tokenizer.save_pretrained(str(folder))
+    return tokenizer, model
 
 
 def _config(bert: Any, tokenizer: Any, layers: int, positions: int) -> BartConfig:

@@ -189,6 +189,9 @@ class Full(Section):
     """Every weight of the base is trained."""
 
     kind: Literal["full"]
+    encoder_rate: float = Field(
+        default=1.0, gt=0, le=1, description="for translation: learning rate of encoder and embedding, times that of the decoder"
+    )
 
 
 class Decoder(Section):

@@ -10,8 +10,8 @@ def plan_batches(
     """Row numbers in batches whose padded size, rows × longest row, stays within `budget` tokens.
 
     A pure function of its arguments, so that a run can be repeated and taken up again. Lengths are jittered before
-    sorting: neighbours differ from epoch to epoch while little padding is added. Every row (of `rows`; all by default) is in just one batch; a
-    row longer than the budget is a batch by itself.
+    sorting: neighbours differ from epoch to epoch while little padding is added. Every row (of `rows`; all by default) is
+    in just one batch; a row longer than the budget is a batch by itself.
     """
     shuffle = random.Random(seed * 1_000_003 + epoch)
     order = list(range(len(lengths)) if rows is None else rows)

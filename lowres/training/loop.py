@@ -55,12 +55,14 @@ class Step:
 
 
 def train(
-    model: nn.Module, objective: Objective, settings: Training, *, accelerator: Accelerator, micro_batch_tokens: int
-) -> Iterator[Step]:
+    model: nn.Module, objective: Objective, settings: Training, *, accelerator: Accelerator, micro_batch_tokens: int,
+    rate: Callable[[str], float] = lambda name: 1.0,
+) -> Iterator[Step]:  # fmt: skip
     """Fit the trainable weights of `model`; when the generator ends, it holds the weights that scored best on dev.
 
     AdamW (Loshchilov and Hutter 2019) with linear warm-up and decay and clipped gradients. A batch larger than
-    `micro_batch_tokens` is passed through in parts whose gradients are added. Raises TrainingError as soon as a loss
+    `micro_batch_tokens` is passed through in parts whose gradients are added. `rate` gives the factor by which the learning rate
+    of a weight, by its name, is multiplied. Raises TrainingError as soon as a loss
     is not finite.
     """
     schedule = [
@@ -69,9 +71,9 @@ def train(
     ]
     updates = sum(len(batches) for batches in schedule)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(_groups(model, settings.weight_decay), lr=settings.learning_rate)
+    optimizer = torch.optim.AdamW(_groups(model, settings, rate), lr=settings.learning_rate)
     warmup = max(1, round(settings.warmup * updates))
-    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: _share(done, warmup, updates))
+    ramp = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: _share(done, warmup, updates))
     optimizer = accelerator.prepare(optimizer)
     best = Best(model)
     started, on_dev = time.monotonic(), 0.0
@@ -79,11 +81,11 @@ def train(
     for epoch, batches in enumerate(schedule):
         marks = _evaluation_marks(len(batches), settings.evaluations_per_epoch)
         for number, rows in enumerate(batches, start=1):
-            learning_rate = float(rate.get_last_lr()[0])
+            learning_rate = float(max(ramp.get_last_lr()))
             loss = _update(
                 model, objective, rows, optimizer, weights, settings.clip, accelerator, micro_batch_tokens, update
             )
-            rate.step()
+            ramp.step()
             update, examples = update + 1, examples + len(rows)
             tokens += sum(objective.lengths[row] for row in rows)
             dev = None
@@ -154,13 +156,14 @@ def _update(
     return total
 
 
-def _groups(model: nn.Module, decay: float) -> list[dict[str, object]]:
-    """Biases and norms are not decayed."""
-    trained = [weight for weight in model.parameters() if weight.requires_grad]
-    return [
-        {"params": [weight for weight in trained if weight.ndim > 1], "weight_decay": decay},
-        {"params": [weight for weight in trained if weight.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _groups(model: nn.Module, settings: Training, rate: Callable[[str], float]) -> list[dict[str, object]]:
+    """Biases and norms are not decayed; each group has one learning rate."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            key = settings.learning_rate * rate(name), settings.weight_decay if weight.ndim > 1 else 0.0
+            groups.setdefault(key, []).append(weight)
+    return [{"params": weights, "lr": peak, "weight_decay": decay} for (peak, decay), weights in groups.items()]
 
 
 def _share(done: int, warmup: int, updates: int) -> float:

@@ -1,0 +1,44 @@
+"""From a finished run of recipes/starter-translation.yaml to the file of weights that the package ships.
+
+    python benchmarks/pack_starter.py runs/starter-translation-…
+
+Half precision; the encoder and the pieces' rows are not in it, since the starter encoder brings them.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from lowres.jobs.saved import ADAPTER, ROWS, read_facts
+from lowres.jobs.translation import TranslatorFacts
+from lowres.models import starter
+from lowres.models.translator import TAG_ROWS
+
+SHIPPED = Path(starter.__file__).parent / "starter" / "translation.safetensors"
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) / "model"
+    facts = read_facts(folder, TranslatorFacts)
+    weights = {name: weight.half() for name, weight in load_file(folder / ADAPTER / "decoder.safetensors").items()}
+    rows = load_file(folder / ROWS)["rows"]
+    assert len(rows) == len(facts.tags), "all new rows are those of language tags"
+    assert all(torch.isfinite(weight).all() for weight in weights.values())
+    metadata = {
+        "tags": " ".join(facts.tags.values()),
+        "positions": "512",
+        "encoder_layers": str(facts.layers),
+        "decoder_layers": str(facts.decoder),
+        "licence": "CC-BY-SA-4.0",
+    }
+    SHIPPED.parent.mkdir(exist_ok=True)
+    save_file({**weights, TAG_ROWS: rows.half()}, SHIPPED, metadata=metadata)
+    data = SHIPPED.read_bytes()
+    print(f"{SHIPPED}: {len(data) / 2**20:.1f} MiB, sha256 {hashlib.sha256(data).hexdigest()}")
+
+
+if __name__ == "__main__":
+    main()
