@@ -1,17 +1,17 @@
 """Scores of a classifier, each with its bootstrap interval and signature."""
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from lowres.data.corpus import Row
-from lowres.evaluation.counts import CLASS_MEASURES, MEASURES, Counts, Floats, count, macro_f1, mean_over_languages
+from lowres.evaluation.counts import CLASS_MEASURES, MEASURES, Counts, count, rows_of
 from lowres.evaluation.record import Confusion
-from lowres.evaluation.resampling import bootstrap, interval_kind
+from lowres.evaluation.resampling import bootstrap, settings_of
 from lowres.evaluation.scores import Score
+from lowres.evaluation.sums import Floats, mean_over_languages
 
 # name, language or None for the overall score, label or None
 _Key = tuple[str, str | None, str | None]
@@ -53,8 +53,10 @@ def classification_scores(
         confidence=confidence,
         resamples=resamples,
         seed=seed,
+        width=counts.width,
     )
-    settings = _settings(counts, confidence, resamples, seed)
+    average = f"average:{'languages' if len(counts.languages) > 1 else 'rows'}"
+    settings = [f"labels:{len(labels)}", average, *settings_of(counts.groups, confidence, resamples, seed)]
     scores = []
     for (name, language, label), value, low, high in zip(keys, found.value, found.low, found.high, strict=True):
         signature = "|".join([name, *settings])
@@ -78,8 +80,8 @@ def classification_scores(
 def headline(rows: Sequence[Row], predictions: Sequence[str], labels: Sequence[str], *, label: str = "label") -> float:
     """Overall macro-F1 (0–100) of one prediction per row: the value of the first of `classification_scores`."""
     references = [row.fields[label] for row in rows]
-    totals = count(references, predictions, [row.language for row in rows], labels).total
-    return float(mean_over_languages(macro_f1(totals), totals))
+    counts = count(references, predictions, [row.language for row in rows], labels)
+    return float(counts.headlines(counts.total)[0])
 
 
 def confusion(references: Sequence[str], predictions: Sequence[str], labels: Sequence[str]) -> Confusion:
@@ -107,25 +109,5 @@ def _values(totals: Floats) -> Floats:
     samples, languages = totals.shape[:2]
     # (samples, languages, scores): the measures, then the three class measures label after label
     table = np.concatenate([np.stack(plain, axis=-1), by_label.reshape(samples, languages, -1)], axis=-1)
-    overall = mean_over_languages(np.moveaxis(table, -1, 0), totals).T
+    overall = mean_over_languages(np.moveaxis(table, -1, 0), rows_of(totals)).T
     return overall if languages == 1 else np.concatenate([overall, table.reshape(samples, -1)], axis=-1)
-
-
-def _settings(counts: Counts, confidence: float, resamples: int, seed: int) -> list[str]:
-    return [
-        f"labels:{len(counts.labels)}",
-        f"average:{'languages' if len(counts.languages) > 1 else 'rows'}",
-        f"bootstrap:{resamples}",
-        f"interval:{interval_kind(counts.groups)}",
-        f"groups:{counts.groups}",
-        f"ci:{100 * confidence:g}",
-        f"seed:{seed}",
-        f"lowres:{_version()}",
-    ]
-
-
-def _version() -> str:
-    try:
-        return version("lowres")
-    except PackageNotFoundError:
-        return "source"

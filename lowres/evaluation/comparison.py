@@ -1,16 +1,18 @@
 """Two systems on the same rows: is one better than the other, and by how much?"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from statsmodels.stats.multitest import multipletests
 
-from lowres.evaluation.counts import HEADLINE, Counts, Floats, count, macro_f1, mean_over_languages
+from lowres.evaluation.counts import count
+from lowres.evaluation.matches import CHRF, match
 from lowres.evaluation.record import Comparison, Transfer
-from lowres.evaluation.resampling import bootstrap
+from lowres.evaluation.resampling import batch_of, bootstrap
+from lowres.evaluation.sums import Floats, Sums
 
 RANDOMISATIONS = 10_000
-_BATCH_CELLS = 4_000_000
 
 
 def compare(
@@ -26,57 +28,95 @@ def compare(
     resamples: int,
     seed: int,
 ) -> list[Comparison]:
-    """Difference in macro-F1, ours minus theirs: overall first, then by language when there are several.
+    """Difference of two classifiers in macro-F1: see `compare_sums`. Other arguments: see `classification_scores`.
+
+    Raises DataError: no rows, or a label outside `labels`. ValueError: sequences of unlike length.
+    """
+    mine, other = (count(references, said, languages, labels, groups) for said in (ours, theirs))
+    return compare_sums(
+        mine, other, "languages", against=against, confidence=confidence, resamples=resamples, seed=seed
+    )
+
+
+def compare_translations(
+    references: Sequence[str],
+    ours: Sequence[str],
+    theirs: Sequence[str],
+    directions: Sequence[str],
+    groups: Sequence[str],
+    *,
+    against: str,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> list[Comparison]:
+    """Difference of two translators in chrF++: see `compare_sums`. Other arguments: see `translation_scores`.
+
+    The field `language` holds the direction. Raises DataError: no rows. ValueError: sequences of unlike length.
+    """
+    mine, other = (match(references, said, directions, groups, (CHRF,)) for said in (ours, theirs))
+    return compare_sums(
+        mine, other, "directions", against=against, confidence=confidence, resamples=resamples, seed=seed
+    )
+
+
+def compare_sums(
+    ours: Sums, theirs: Sums, parts: str, *, against: str, confidence: float, resamples: int, seed: int
+) -> list[Comparison]:
+    """Difference in the headline score, ours minus theirs: overall first, then by language when there are several.
+
+    Both systems must have been summed over the same rows. `parts` says what their languages are called.
 
     Intervals come from a paired cluster bootstrap, p values (two-sided) from paired approximate randomisation: the two
-    systems' predictions are exchanged group by group at random, and p = (1 + differences as large) / (1 + exchanges)
+    systems' outputs are exchanged group by group at random, and p = (1 + differences as large) / (1 + exchanges)
     (Noreen 1989; the +1 as in Davison & Hinkley 1997, § 4.2). P values by language are corrected together after Holm
-    (1979); the overall one is a single test. Arguments and errors are those of `classification_scores`.
+    (1979); the overall one is a single test.
     """
-    mine = count(references, ours, languages, labels, groups)
-    other = count(references, theirs, languages, labels, groups)
     found = bootstrap(
-        lambda weights: _headlines(mine.weighted(weights)) - _headlines(other.weighted(weights)),
-        mine.groups,
+        lambda weights: ours.headlines(ours.weighted(weights)) - theirs.headlines(theirs.weighted(weights)),
+        ours.groups,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
+        width=ours.width,
     )
-    p = randomisation_p(mine, other, seed=seed)
-    name = f"paired approximate randomisation over {mine.groups} groups, {RANDOMISATIONS} exchanges"
+    p = randomisation_p(ours, theirs, seed=seed)
+    name = f"paired approximate randomisation over {ours.groups} groups, {RANDOMISATIONS} exchanges"
     tests = [name]
     if len(p) > 1:
         p[1:] = multipletests(p[1:], method="holm")[1]
-        tests += [f"{name}, Holm correction over {len(p) - 1} languages"] * (len(p) - 1)
+        tests += [f"{name}, Holm correction over {len(p) - 1} {parts}"] * (len(p) - 1)
     return [
         Comparison(
             against=against,
-            score=HEADLINE,
+            score=ours.headline.name,
             difference=float(found.value[i]),
             low=max(float(found.low[i]), -100.0),
             high=min(float(found.high[i]), 100.0),
             confidence=confidence,
             p=float(p[i]),
             test=tests[i],
-            language=mine.languages[i - 1] if i else None,
+            language=ours.languages[i - 1] if i else None,
         )
         for i in range(len(p))
     ]
 
 
-def randomisation_p(ours: Counts, theirs: Counts, *, seed: int) -> Floats:
-    """Two-sided p values of the difference in macro-F1, uncorrected: overall, then by language when several."""
+def randomisation_p(ours: Sums, theirs: Sums, *, seed: int) -> Floats:
+    """Two-sided p values of the difference in the headline score, uncorrected: overall, then by language when several."""
     random = np.random.default_rng(seed)
-    gain = theirs.matrix - ours.matrix  # what exchanging a group adds to ours and takes from theirs
-    totals = ours.total, theirs.total
-    observed = np.abs(_headlines(totals[0][None]) - _headlines(totals[1][None]))
+    gain = replace(
+        ours, matrix=theirs.matrix - ours.matrix
+    )  # what exchanging a group adds to ours and takes from theirs
+    totals = ours.total[None], theirs.total[None]
+    observed = np.abs(ours.headlines(totals[0]) - theirs.headlines(totals[1]))
     as_large = np.zeros(observed.shape[1])
     left = RANDOMISATIONS
     while left:
-        batch = min(left, max(1, _BATCH_CELLS // ours.groups))
+        batch = min(left, batch_of(ours.groups, ours.width))
         exchanged = random.integers(0, 2, size=(ours.groups, batch)).astype(np.float64)
-        change = np.asarray((gain.T @ exchanged).T).reshape(batch, *totals[0].shape)
-        difference = np.abs(_headlines(totals[0] + change) - _headlines(totals[1] - change))
+        change = gain.weighted(exchanged.T)
+        difference = np.abs(ours.headlines(totals[0] + change) - theirs.headlines(totals[1] - change))
         as_large += (difference >= observed - 1e-9).sum(axis=0)
         left -= batch
     return (1 + as_large) / (1 + RANDOMISATIONS)
@@ -105,10 +145,3 @@ def _finding(best: Comparison) -> str:
         f"{best.score} is {abs(best.difference):.1f} {direction} than that of the best baseline, {best.against} "
         f"({100 * best.confidence:g} % interval of the difference {best.low:+.1f} to {best.high:+.1f}, {p})"
     )
-
-
-def _headlines(counts: Floats) -> Floats:
-    """Counts (samples, languages, 3, labels) → macro-F1 (samples, 1 + languages), or (samples, 1) for one language."""
-    each = macro_f1(counts)
-    overall = mean_over_languages(each, counts)[:, None]
-    return overall if each.shape[1] == 1 else np.concatenate([overall, each], axis=1)

@@ -1,0 +1,153 @@
+"""Translation word by word: what a translator must beat to be worth its cost.
+
+Between close languages, word order hardly differs, and these simple methods go far.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import regex
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from lowres.data.corpus import Row
+from lowres.evaluation.baselines import BaselineRun
+
+# A word begins with a letter or digit of any script and may hold apostrophes and hyphens; at the end, an apostrophe is a
+# letter of many languages (a glottal stop). Other punctuation stays where it stands.
+_SIGNS = "'’-"
+_WORD = regex.compile(rf"\w[\w{_SIGNS}]*")
+LEAST_TOGETHER = 2
+LEAST_DICE = 0.5
+# Words of the source whose companions are counted at a time.
+_BLOCK = 2_000
+
+
+class Aligned(Protocol):
+    """A text and its translation."""
+
+    @property
+    def source(self) -> Row: ...
+    @property
+    def target(self) -> Row: ...
+    @property
+    def direction(self) -> str: ...
+
+
+def copied(pairs: Sequence[Aligned]) -> BaselineRun:
+    """The source as it stands."""
+    return BaselineRun("copy", "the source as it stands", 0.0, tuple(pair.source.fields["text"] for pair in pairs))
+
+
+def dictionary(train: Sequence[Aligned], pairs: Sequence[Aligned]) -> BaselineRun:
+    """Each word by the word that goes with it in the training pairs of the same direction: see `companions`.
+
+    Words without a companion are copied, and so are all words of a direction that has no training pairs.
+    """
+    started = time.perf_counter()
+    texts: dict[str, list[tuple[str, str]]] = {}
+    for pair in train:
+        texts.setdefault(pair.direction, []).append((pair.source.fields["text"], pair.target.fields["text"]))
+    asked = dict.fromkeys(pair.direction for pair in pairs)
+    learned = {direction: companions(texts.get(direction, [])) for direction in asked}
+    found = _substituted(pairs, learned)
+    return BaselineRun(
+        "word dictionary",
+        "each word by the one most associated with it in the training pairs (Dice), others copied",
+        time.perf_counter() - started,
+        found,
+    )
+
+
+def lexicon(pairs: Sequence[Aligned], entries: Mapping[str, Iterable[tuple[str, str]]]) -> BaselineRun:
+    """Each word by the first translation that the lexicon of its direction gives for it.
+
+    Entries of several words on the source side are left out; words that the lexicon does not hold are copied.
+    """
+    started = time.perf_counter()
+    given: dict[str, dict[str, str]] = {}
+    for direction, words in entries.items():
+        known = given.setdefault(direction, {})
+        for word, translation in words:
+            known.setdefault(word.lower(), translation)
+    found = _substituted(pairs, given)
+    return BaselineRun(
+        "lexicon",
+        "each word by its first translation in the lexicon, others copied",
+        time.perf_counter() - started,
+        found,
+    )
+
+
+def companions(texts: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The target word most associated with each source word over (source, target) texts; all in small letters.
+
+    Association is Dice's coefficient, 2 · pairs with both / (pairs with the one + pairs with the other) (Dice 1945, doi
+    10.2307/1932409). Words that stand together in fewer than `LEAST_TOGETHER` pairs, or with a coefficient below
+    `LEAST_DICE`, are not. Of equals, the word itself comes first (names, loans), then the one met first.
+    """
+    sources, source_words = _occurrences([source for source, _ in texts])
+    targets, target_words = _occurrences([target for _, target in texts])
+    if not source_words or not target_words:
+        return {}
+    frequency = np.asarray(targets.sum(axis=0)).ravel()
+    place = {word: number for number, word in enumerate(target_words)}
+    itself = np.array([place.get(word, -1) for word in source_words])
+    found: dict[str, str] = {}
+    for start in range(0, len(source_words), _BLOCK):
+        block = sources[:, start : start + _BLOCK]
+        together = (block.T @ targets).tocoo()
+        word, other, count = together.row, together.col, together.data
+        dice = 2 * count / (np.asarray(block.sum(axis=0)).ravel()[word] + frequency[other])
+        kept = (count >= LEAST_TOGETHER) & (dice >= LEAST_DICE)
+        word, other, dice = word[kept], other[kept], dice[kept]
+        order = np.lexsort((other, other != itself[start + word], -dice, word))
+        first = order[np.unique(word[order], return_index=True)[1]]
+        found.update((source_words[start + word[at]], target_words[other[at]]) for at in first)
+    return found
+
+
+def substitute(text: str, words: Mapping[str, str]) -> str:
+    """The text with its words replaced by those that `words` gives for them in small letters.
+
+    Capitals are carried over, punctuation and unknown words stay as they are.
+    """
+
+    def replaced(match: Any) -> str:
+        whole: str = match.group()
+        # A sign at the end that no known word has is a closing quotation mark or a dash.
+        word = whole if whole.lower() in words else whole.rstrip(_SIGNS)
+        translation = words.get(word.lower(), word.lower())
+        return whole if translation == word.lower() else _capitals_of(word)(translation) + whole[len(word) :]
+
+    return str(_WORD.sub(replaced, text))
+
+
+def _substituted(pairs: Sequence[Aligned], words: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    return tuple(substitute(pair.source.fields["text"], words.get(pair.direction, {})) for pair in pairs)
+
+
+def _capitals_of(word: str) -> Callable[[str], str]:
+    """What gives another word the capitals of this one: all, the first, or none."""
+    if word.isupper() and len(word) > 1:
+        return str.upper
+    return _with_capital if word[0].isupper() else str
+
+
+def _with_capital(word: str) -> str:
+    return word[:1].upper() + word[1:]
+
+
+def _occurrences(texts: Sequence[str]) -> tuple[Any, list[str]]:
+    """Which words stand in which text, (texts, words) of 0 and 1, and the words in the order they are met."""
+    number_of: dict[str, int] = {}
+    rows: list[int] = []
+    columns: list[int] = []
+    for row, text in enumerate(texts):
+        present = dict.fromkeys(word.lower() for word in _WORD.findall(text))
+        columns += [number_of.setdefault(word, len(number_of)) for word in present]
+        rows += [row] * len(present)
+    ones: NDArray[np.float64] = np.ones(len(rows))
+    return csr_array((ones, (rows, columns)), shape=(len(texts), len(number_of))), list(number_of)
