@@ -9,7 +9,6 @@ import random
 import subprocess
 import sys
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from sacrebleu.metrics import CHRF as SacreCHRF
 from sacrebleu.metrics import TER as SacreTER
 
 from lowres.data.corpus import Row
+from lowres.data.pairs import Pair
 from lowres.errors import DataError
 from lowres.evaluation.comparison import compare_translations
 from lowres.evaluation.matches import BLEU, CHRF, TER, match
@@ -305,21 +305,9 @@ def test_p_of_equally_good_translators_is_spread_evenly() -> None:
     assert small <= 11  # 4 expected; more than 11 would happen once in a thousand times
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A text and its translation."""
-
-    source: Row
-    target: Row
-
-    @property
-    def direction(self) -> str:
-        return f"{self.source.language}→{self.target.language}"
-
-
 def pairs(texts: list[tuple[str, str]], source: str = "ind-Latn", target: str = "min-Latn") -> list[Pair]:
     return [
-        Pair(Row(f"{i}a", str(i), source, {"text": one}), Row(f"{i}b", str(i), target, {"text": other}))
+        Pair(str(i), Row(f"{i}a", str(i), source, {"text": one}), Row(f"{i}b", str(i), target, {"text": other}))
         for i, (one, other) in enumerate(texts)
     ]
 

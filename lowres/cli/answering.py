@@ -10,7 +10,7 @@ import rich_click as click
 
 from lowres.cli.making import cache_option, device_option, json_option, machine_options, offline_option, threads_option
 from lowres.cli.quiet import quiet_libraries
-from lowres.cli.text import echo, one_line
+from lowres.cli.text import echo, echo_json, one_line
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 

@@ -5,14 +5,14 @@ Between close languages, word order hardly differs, and these simple methods go 
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import regex
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from lowres.data.corpus import Row
+from lowres.data.pairs import Pair
 from lowres.evaluation.baselines import BaselineRun
 
 # A word begins with a letter or digit of any script and may hold apostrophes and hyphens; at the end, an apostrophe is a
@@ -25,23 +25,12 @@ LEAST_DICE = 0.5
 _BLOCK = 2_000
 
 
-class Aligned(Protocol):
-    """A text and its translation."""
-
-    @property
-    def source(self) -> Row: ...
-    @property
-    def target(self) -> Row: ...
-    @property
-    def direction(self) -> str: ...
-
-
-def copied(pairs: Sequence[Aligned]) -> BaselineRun:
+def copied(pairs: Sequence[Pair]) -> BaselineRun:
     """The source as it stands."""
     return BaselineRun("copy", "the source as it stands", 0.0, tuple(pair.source.fields["text"] for pair in pairs))
 
 
-def dictionary(train: Sequence[Aligned], pairs: Sequence[Aligned]) -> BaselineRun:
+def dictionary(train: Sequence[Pair], pairs: Sequence[Pair]) -> BaselineRun:
     """Each word by the word that goes with it in the training pairs of the same direction: see `companions`.
 
     Words without a companion are copied, and so are all words of a direction that has no training pairs.
@@ -61,7 +50,7 @@ def dictionary(train: Sequence[Aligned], pairs: Sequence[Aligned]) -> BaselineRu
     )
 
 
-def lexicon(pairs: Sequence[Aligned], entries: Mapping[str, Iterable[tuple[str, str]]]) -> BaselineRun:
+def lexicon(pairs: Sequence[Pair], entries: Mapping[str, Iterable[tuple[str, str]]]) -> BaselineRun:
     """Each word by the first translation that the lexicon of its direction gives for it.
 
     Entries of several words on the source side are left out; words that the lexicon does not hold are copied.
@@ -125,7 +114,7 @@ def substitute(text: str, words: Mapping[str, str]) -> str:
     return str(_WORD.sub(replaced, text))
 
 
-def _substituted(pairs: Sequence[Aligned], words: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+def _substituted(pairs: Sequence[Pair], words: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
     return tuple(substitute(pair.source.fields["text"], words.get(pair.direction, {})) for pair in pairs)
 
 

@@ -27,6 +27,7 @@ def translation_scores(
     confidence: float,
     resamples: int,
     seed: int,
+    edits: bool = True,
 ) -> list[Score]:
     """Score translations against one reference each with chrF++ (first), BLEU, TER and, where it can be had, spBLEU.
 
@@ -43,11 +44,12 @@ def translation_scores(
         groups: equal for rows that translate one another; they are resampled together.
         confidence: of the intervals, such as 0.95.
         resamples: number of bootstrap resamples.
+        edits: whether TER is wanted, which takes most of the time.
 
     Raises:
         DataError: no rows. ValueError: sequences of unlike length.
     """
-    measures = (CHRF, BLEU, TER, SPBLEU) if tokenizer_at_hand() else (CHRF, BLEU, TER)
+    measures = (CHRF, BLEU, *([TER] if edits else []), *([SPBLEU] if tokenizer_at_hand() else []))
     matches = match(references, hypotheses, directions, groups, measures)
 
     def values(weights: Floats) -> Floats:

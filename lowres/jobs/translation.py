@@ -336,11 +336,11 @@ class Jury:
     def groups(self) -> list[str]:
         return [pair.source.group for pair in self.pairs]
 
-    def scores(self, hypotheses: Sequence[str]) -> list[Score]:
+    def scores(self, hypotheses: Sequence[str], *, edits: bool = True) -> list[Score]:
         """Every score of one system."""
         return translation_scores(
             self.references, hypotheses, self.directions, self.groups, split="test", confidence=self.confidence,
-            resamples=self.resamples, seed=self.seed,
+            resamples=self.resamples, seed=self.seed, edits=edits,
         )  # fmt: skip
 
     def baseline(self, run: BaselineRun, *, part: bool) -> Baseline:
@@ -349,7 +349,7 @@ class Jury:
             name=run.name,
             description=run.description,
             seconds=run.seconds,
-            scores=self.scores(run.predictions),
+            scores=self.scores(run.predictions, edits=False),
             part=part,
         )
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,9 @@ from lowres.models.starter import STARTERS, build_starter, built
 
 TRANSLATOR_VERSION = 2  # of the way a decoder is begun
 READ = ("*.json", "*.safetensors", "*.model", "*.txt")
+PICKLED = (
+    "pytorch_model*.bin",
+)  # taken where a repository has no safetensors; torch then unpickles nothing but tensors
 TOKENIZER = (
     "tokenizer*.json",
     "special_tokens_map.json",
@@ -44,10 +47,32 @@ class Checkpoint:
         """Digest over the weight and tokenizer files, by name."""
         digest = hashlib.sha256()
         for path in sorted(
-            [*self.folder.glob("*.safetensors"), *self.folder.glob("tokenizer.json"), *self.folder.glob("*.model")]
+            [
+                path
+                for kind in ("*.safetensors", *PICKLED, "tokenizer.json", "*.model")
+                for path in self.folder.glob(kind)
+            ]
         ):
             digest.update(path.name.encode() + b"\0" + file_sha256(path).encode() + b"\n")
         return digest.hexdigest()
+
+
+# Facts of bases that the shipped recipes name, so that they can be checked before anything is fetched.
+KNOWN: Mapping[tuple[str, str | None], Checkpoint] = {
+    (facts.name, facts.revision): facts
+    for facts in (
+        Checkpoint(
+            name="facebook/nllb-200-distilled-600M", revision="f8d333a098d19b4fd9a8b18f94170487ad3f821d",
+            folder=Path(), architecture=ARCHITECTURES["m2m_100"], hidden_size=1024, layers=12, pieces=256_206, positions=1024,
+            parameters=615_073_792, pooling="mean",
+        ),
+        Checkpoint(
+            name="google/mt5-small", revision="73fb5dbe4756edadc8fbe8c769b0a109493acf7a", folder=Path(),
+            architecture=ARCHITECTURES["mt5"], hidden_size=512, layers=8, pieces=250_112, positions=10_000,
+            parameters=300_176_768, pooling="mean",
+        ),
+    )
+}  # fmt: skip
 
 
 def find_base(
@@ -79,8 +104,13 @@ def find_base(
     for folder in (near / name, Path(name)):
         if folder.is_dir():
             return describe(name, folder)
+    if not build and (name, revision) in KNOWN:
+        return KNOWN[name, revision]
     if _on_hub(name):
-        return describe(name, _from_hub(name, revision, offline, READ), revision)
+        folder = _from_hub(name, revision, offline, READ)
+        if not any(folder.glob("*.safetensors")):
+            folder = _from_hub(name, revision, offline, (*READ, *PICKLED))
+        return describe(name, folder, revision)
     raise ModelError(
         Problem(
             "base.name",
@@ -156,7 +186,7 @@ def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint
     config_file = folder / "config.json"
     if not config_file.exists():
         raise ModelError(Problem(str(folder), "has no config.json", "a base is a folder that save_pretrained wrote"))
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = sorted(folder.glob("*.safetensors")) or (sorted(folder.glob(PICKLED[0])) if revision else [])
     if not weights:
         found = ", ".join(path.name for path in sorted(folder.glob("*.bin"))) or "none"
         raise ModelError(
@@ -190,7 +220,9 @@ def file_sha256(path: Path) -> str:
 
 
 def _parameters(path: Path) -> int:
-    """Weights in a safetensors file, from its header (8 bytes of length, then JSON) alone."""
+    """Weights in a safetensors file, from its header (8 bytes of length, then JSON) alone; of a pickled one, by its size."""
+    if path.suffix == ".bin":
+        return path.stat().st_size // 4
     with path.open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     total = 0

@@ -24,8 +24,9 @@ def load_translator(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, An
 
 def _load(kind: Any, checkpoint: Checkpoint, options: dict[str, object]) -> tuple[PreTrainedTokenizerBase, nn.Module]:
     tokenizer = AutoTokenizer.from_pretrained(str(checkpoint.folder), trust_remote_code=False, local_files_only=True)
+    safe = any(checkpoint.folder.glob("*.safetensors"))  # else transformers unpickles with weights_only
     model = kind.from_pretrained(
-        str(checkpoint.folder), trust_remote_code=False, local_files_only=True, use_safetensors=True, dtype="float32",
+        str(checkpoint.folder), trust_remote_code=False, local_files_only=True, use_safetensors=safe, dtype="float32",
         attn_implementation="eager", **dict.fromkeys(checkpoint.architecture.dropouts, 0.0), **options,
     )  # fmt: skip
     return tokenizer, model

@@ -108,7 +108,9 @@ def shipped(name: str) -> Path:
     path = Path(__file__).parent / starter.decoder
     found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "none"
     if found != starter.decoder_sha256:
-        raise ModelError(Problem(str(path), f"has sha256 {found}, expected {starter.decoder_sha256}", "install lowres again"))
+        raise ModelError(
+            Problem(str(path), f"has sha256 {found}, expected {starter.decoder_sha256}", "install lowres again")
+        )
     return path
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from safetensors import safe_open
 from tokenizers import AddedToken
+from torch import nn
 from transformers import AutoModel, AutoTokenizer, BartConfig, BartForConditionalGeneration
 
 from lowres.models.checkpoint import Checkpoint
@@ -34,7 +34,9 @@ PARTS = {
 
 def write_translator(encoder: Checkpoint, kept: int, layers: int, folder: Path, seed: int = 13) -> None:
     """Write the checkpoint of the first `kept` layers of `encoder` with a new decoder of so many layers."""
-    tokenizer, model = begun(encoder.folder, encoder.positions, encoder.architecture.position_offset, kept, layers, seed)
+    tokenizer, model = begun(
+        encoder.folder, encoder.positions, encoder.architecture.position_offset, kept, layers, seed
+    )
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
 
@@ -45,7 +47,9 @@ def write_starter(encoder: Path, shipped: Path, folder: Path) -> None:
         facts = file.metadata()
         weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 – no mapping
     tags = facts["tags"].split()
-    tokenizer, model = begun(encoder, int(facts["positions"]), 0, int(facts["encoder_layers"]), int(facts["decoder_layers"]))
+    tokenizer, model = begun(
+        encoder, int(facts["positions"]), 0, int(facts["encoder_layers"]), int(facts["decoder_layers"])
+    )
     rows = weights.pop(TAG_ROWS)
     decoder = model.get_decoder()
     missing = decoder.load_state_dict(weights, strict=False).missing_keys
@@ -58,9 +62,7 @@ def write_starter(encoder: Path, shipped: Path, folder: Path) -> None:
     tokenizer.save_pretrained(str(folder))
 
 
-def begun(
-    folder: Path, positions: int, offset: int, kept: int, layers: int, seed: int = 13
-) -> tuple[Any, BartForConditionalGeneration]:
+def begun(folder: Path, positions: int, offset: int, kept: int, layers: int, seed: int = 13) -> tuple[Any, Any]:
     """Tokenizer and model: the encoder in `folder`, its first `kept` layers, with a new decoder."""
     tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     source = AutoModel.from_pretrained(
@@ -69,7 +71,7 @@ def begun(
     source.encoder.layer = source.encoder.layer[:kept]
     source.config.num_hidden_layers = len(source.encoder.layer)
     torch.manual_seed(seed)
-    model = BartForConditionalGeneration(_config(source.config, tokenizer, layers, positions))
+    model: Any = BartForConditionalGeneration(_config(source.config, tokenizer, layers, positions))
     with torch.no_grad():
         _copy_embeddings(source, model, offset)
         for theirs, mine in zip(source.encoder.layer, model.model.encoder.layers, strict=True):

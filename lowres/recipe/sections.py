@@ -190,7 +190,10 @@ class Full(Section):
 
     kind: Literal["full"]
     encoder_rate: float = Field(
-        default=1.0, gt=0, le=1, description="for translation: learning rate of encoder and embedding, times that of the decoder"
+        default=1.0,
+        gt=0,
+        le=1,
+        description="for translation: learning rate of encoder and embedding, times that of the decoder",
     )
 
 

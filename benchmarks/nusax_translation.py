@@ -1,0 +1,109 @@
+"""NusaX translation: what copying, word dictionaries and our lexicon reach on the test rows, and finished runs beside them.
+
+    python benchmarks/nusax_translation.py FOLDER [RUN …]
+
+FOLDER is a copy of the data as in corpora.py; RUN the folder of a run of recipes/nusax-translation-all.yaml. Dictionary (Dice) and
+lexicon are learned from the 500 training rows, scores are those of the 400 test rows; intervals (95 %) come from resampling test
+sentences, the same in all directions. Directions that a run did not translate are left out of its column.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+import click
+from corpora import nusax
+
+from lowres.data.corpus import Row
+from lowres.data.pairs import Pair
+from lowres.evaluation.scores import Score
+from lowres.evaluation.substitution import copied, dictionary
+from lowres.evaluation.translation import translation_scores
+from lowres.jobs.translation import lexicons_of
+from lowres.languages import normalise
+from lowres.runs import PREDICTIONS
+
+LOCAL = ("ace", "ban", "bbc", "bjn", "bug", "jav", "mad", "min", "nij", "sun")
+PIVOTS = ("ind", "eng")
+MEASURES = ("BLEU", "chrF++")
+
+
+def read(folder: Path, split: str, directions: Sequence[tuple[str, str]]) -> Iterator[Pair]:
+    """Every row of a split in every direction."""
+    for source, target in directions:
+        both = zip(nusax(source).read(folder, split), nusax(target).read(folder, split), strict=True)
+        for number, (text, translation) in enumerate(both):
+            yield Pair(f"{source}-{target}-{number}", row(source, number, text), row(target, number, translation))
+
+
+def row(language: str, number: int, text: str) -> Row:
+    return Row(f"{language}-{number}", str(number), f"{language}-Latn", {"text": text})
+
+
+def scored(pairs: Sequence[Pair], hypotheses: Sequence[str]) -> dict[tuple[str, str | None], Score]:
+    """Scores by name and direction, None for the mean over directions."""
+    scores = translation_scores(
+        [pair.target.fields["text"] for pair in pairs], hypotheses, [pair.direction for pair in pairs],
+        [pair.source.group for pair in pairs], split="test", confidence=0.95, resamples=1000, seed=13, edits=False,
+    )  # fmt: skip
+    return {(score.name, score.language): score for score in scores}
+
+
+def systems(train: Sequence[Pair], test: Sequence[Pair], runs: Sequence[Path]) -> dict[str, list[str] | None]:
+    """The translations of every system, None where it has none."""
+    lexicons = lexicons_of(train)
+    words = [lexicons[way(pair)].translate(pair.source.fields["text"]) for pair in test]
+    found: dict[str, list[str] | None] = {
+        "copy": list(copied(test).predictions), "dictionary": list(dictionary(train, test).predictions), "lexicon": words,
+    }  # fmt: skip
+    for run in runs:
+        told = {
+            (line["source_language"], line["target_language"], line["source"]): line["prediction"]
+            for line in map(json.loads, (run / PREDICTIONS).read_text(encoding="utf-8").splitlines())
+        }
+        keys = [(*way(pair), normalise(pair.source.fields["text"])) for pair in test]
+        found[run.name] = [told[key] for key in keys] if all(key in told for key in keys) else None
+    return found
+
+
+def way(pair: Pair) -> tuple[str, str]:
+    return pair.source.language, pair.target.language
+
+
+def lines(folder: Path, directions: Sequence[tuple[str, str]], title: str, runs: Sequence[Path]) -> Iterator[str]:
+    """A line per direction, and one for their mean where there are several."""
+    train, test = list(read(folder, "train", directions)), list(read(folder, "test", directions))
+    scores = [scored(test, texts) if texts else None for texts in systems(train, test, runs).values()]
+    names = dict.fromkeys(pair.direction for pair in test)
+    for name in (*names, None) if len(names) > 1 else (None,):
+        cells = [show(system[measure, name]) if system else "–" for system in scores for measure in MEASURES]
+        yield f"| {name or title} | " + " | ".join(cells) + " |"
+
+
+def show(score: Score) -> str:
+    return f"{score.value:.1f} ({score.low:.1f}–{score.high:.1f})"
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.argument("runs", nargs=-1, type=click.Path(exists=True, path_type=Path))
+def main(folder: Path, runs: tuple[Path, ...]) -> None:
+    """Print one Markdown table."""
+    names = ["copy", "dictionary", "lexicon", *(run.name for run in runs)]
+    click.echo("| direction | " + " | ".join(f"{name}, {measure}" for name in names for measure in MEASURES) + " |")
+    click.echo("|---" * (1 + 2 * len(names)) + "|")
+    ind, eng = PIVOTS
+    tables = [
+        lines(folder, [(ind, eng)], f"{ind}-Latn→{eng}-Latn", runs),
+        lines(folder, [(eng, ind)], f"{eng}-Latn→{ind}-Latn", runs),
+    ]
+    for pivot in PIVOTS:
+        tables.append(lines(folder, [(pivot, tag) for tag in LOCAL], f"**mean of {pivot}-Latn→10**", runs))
+        tables.append(lines(folder, [(tag, pivot) for tag in LOCAL], f"**mean of 10→{pivot}-Latn**", runs))
+    for line in chain.from_iterable(tables):
+        click.echo(line)
+
+
+if __name__ == "__main__":
+    main()
