@@ -134,7 +134,8 @@ def search(
             opening = torch.tensor([wording.opening(targets[row]) for row in rows], device=accelerator.device)
             settings = GenerationConfig(  # type: ignore[no-untyped-call]
                 num_beams=decoding.beams, do_sample=False, length_penalty=decoding.length_penalty, early_stopping=False,
-                no_repeat_ngram_size=decoding.no_repeat, max_new_tokens=int(decoding.longest * ids.shape[1]) + 10,
+                no_repeat_ngram_size=decoding.no_repeat,
+                max_new_tokens=min(int(decoding.longest * ids.shape[1]) + 10, wording.max_pieces - opening.shape[1]),
                 pad_token_id=wording.pad, eos_token_id=wording.end, decoder_start_token_id=wording.start,
                 suppress_tokens=silenced, bos_token_id=None, use_cache=True,
             )  # fmt: skip
