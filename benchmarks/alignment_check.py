@@ -1,0 +1,68 @@
+"""How often files that match are called slipped, and how well a slip is placed, over real parallel texts.
+
+    python benchmarks/alignment_check.py FOLDER
+
+FOLDER is a copy of the data as in corpora.py. Every set is checked as it is, and with one line lost on one side at a random place.
+"""
+
+import csv
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from lowres.data.alignment import slipped
+
+TRIALS = 5
+
+
+def sets(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Name, left texts and right texts of every table with two or more languages."""
+    for path in sorted(
+        [
+            *folder.glob("ship/*/**/*.tsv"),
+            *folder.glob("dev/n*/**/*.tsv"),
+            *folder.glob("dev/tico19/**/*.tsv"),
+            *folder.glob("dev/minangnlp/mt/**/*.tsv"),
+        ]
+    ):
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+        columns = [name for name in rows[0] if name not in ("id", "label", "text", "sentiment")] if rows else []
+        if len(columns) >= 2 and len(rows) >= 100 and "lexicon" not in str(path):
+            for other in columns[1:]:
+                yield (
+                    f"{path.relative_to(folder)} {columns[0]}–{other}",
+                    [row[columns[0]] or "" for row in rows],
+                    [row[other] or "" for row in rows],
+                )
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+def main(folder: Path) -> None:
+    """Print one line per set and the totals."""
+    dice = random.Random(13)
+    wrong = found = trials = near = checked = 0
+    for name, left, right in sets(folder):
+        checked += 1
+        alarm = slipped(left, right)
+        wrong += alarm is not None
+        hits = []
+        for _ in range(TRIALS):
+            lost = dice.randrange(len(left) // 10, len(left) * 8 // 10)
+            answer = slipped(left, [*right[:lost], *right[lost + 1 :]])
+            hits.append(None if answer is None else abs(answer[0] - lost - 1))
+        trials += TRIALS
+        found += sum(hit is not None for hit in hits)
+        near += sum(hit is not None and hit <= 5 for hit in hits)
+        if alarm or None in hits:
+            click.echo(f"{name}: {len(left)} lines, as it is: {alarm}, distances with a line lost: {hits}")
+    click.echo(
+        f"{checked} sets: {wrong} false alarms; of {trials} slips {found} were found, {near} placed within 5 lines"
+    )
+
+
+if __name__ == "__main__":
+    main()
