@@ -226,8 +226,16 @@ def objective(translator: Translator, plan: Plan, corpus: Corpus) -> Translation
     return TranslationObjective(
         translator.model, translator.wording, train, tested(plan, corpus.dev, translator), translator.accelerator,
         label_smoothing=settings.label_smoothing, epoch_rows=epoch_rows(train, task.temperature, task.cap, settings.seed),
-        hints=translator.hints, epochs=settings.epochs,
+        hints=translator.hints, epochs=settings.epochs, plain=unpaired(corpus.train, train, translator),
+        denoise=task.denoise, seed=settings.seed,
     )  # fmt: skip
+
+
+def unpaired(rows: Sequence[Row], known: Sequence[Pair], translator: Translator) -> list[Row]:
+    """Training texts without a translation, in languages that the model is to write."""
+    written = {target for _, target in translator.facts.directions}
+    paired = {row.id for pair in known for row in (pair.source, pair.target)}
+    return [row for row in rows if row.id not in paired and row.language in written]
 
 
 def tested(plan: Plan, rows: Sequence[Row], translator: Translator) -> tuple[Pair, ...]:

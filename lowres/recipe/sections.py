@@ -54,6 +54,12 @@ class Translation(Section):
         le=100,
         description="how far directions with few pairs are shown more often: 1 not at all, 100 as often",
     )
+    denoise: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of training in which texts that have no translation are mended from a copy with holes",
+    )
     hints: Literal["lexicon", "off"] = Field(
         default="lexicon",
         description="show the model each source with its translation word by word, by a dictionary of the training pairs",

@@ -1,6 +1,8 @@
 """Translation: how texts become pieces on both sides, what is minimised, how a translation is found and read off."""
 
+import random
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +14,14 @@ from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 from transformers.modeling_outputs import BaseModelOutput
 
+from lowres.data.corpus import Row
 from lowres.data.pairs import Pair, sampled
 from lowres.evaluation.translation import headline
 from lowres.languages import language, normalise
 from lowres.models.architectures import Marks
 from lowres.models.lexicon import Lexicon
 from lowres.recipe.sections import Decoding
+from lowres.tasks.denoising import noised, with_denoising
 from lowres.training.batches import sorted_batches
 from lowres.training.loss import piece_loss
 from lowres.vocabulary.rows import SplitEmbedding, SplitHead
@@ -156,11 +160,17 @@ class TranslationObjective:
     def __init__(
         self, model: Any, wording: Wording, train: Sequence[Pair], dev: Sequence[Pair], accelerator: Accelerator, *,
         label_smoothing: float, epoch_rows: Callable[[int], Sequence[int]], hints: "Hints | None" = None, epochs: int = 1,
+        plain: Sequence[Row] = (), denoise: float = 0.0, seed: int = 13,
     ) -> None:  # fmt: skip
         self.model, self.wording, self.accelerator = model, wording, accelerator
-        self.label_smoothing, self.rows = label_smoothing, epoch_rows
+        self.label_smoothing, self.seed = label_smoothing, seed
         self.compute = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         self.sources, self.targets = worded(wording, train, hints.of_train(train) if hints else None)
+        self.pairs, self.mended = len(train), Counter[int]()
+        self.rows = with_denoising(epoch_rows, self.pairs, len(plain), denoise, seed)
+        for row in plain if denoise else ():
+            self.sources += wording.sources([row.fields["text"]], row.language, row.language)
+            self.targets += wording.targets([row.fields["text"]], row.language)
         self.lengths = [len(source) + len(target) for source, target in zip(self.sources, self.targets, strict=True)]
         self.dev = _spread(dev, DEV_PAIRS)
         self.dev_sources, _ = worded(wording, self.dev, hints.of(self.dev) if hints else None)
@@ -171,14 +181,15 @@ class TranslationObjective:
     def loss(self, rows: Sequence[int]) -> Tensor:
         """Mean cross-entropy of the pieces of these training pairs' targets."""
         device, pad = self.accelerator.device, self.wording.pad
-        sources, mask = padded([self.sources[row] for row in rows], pad, device)
+        read = [self._source(row) for row in rows]
+        sources, mask = padded(read, pad, device)
         targets, written = padded([self.targets[row] for row in rows], pad, device)
         given = torch.cat([torch.full_like(targets[:, :1], self.wording.start), targets[:, :-1]], dim=1)
         here = written.bool()
         head = self.model.get_output_embeddings()
         with self.accelerator.autocast(), caught(head, here) as states:
             self.model(
-                encoder_outputs=BaseModelOutput(last_hidden_state=self._states(rows, sources, mask)), attention_mask=mask,
+                encoder_outputs=BaseModelOutput(last_hidden_state=self._states(read, sources, mask)), attention_mask=mask,
                 decoder_input_ids=given, use_cache=False,
             )  # fmt: skip
             (found,) = states
@@ -195,19 +206,29 @@ class TranslationObjective:
         references = [pair.target.fields["text"] for pair in self.dev]
         return headline(references, found, [pair.direction for pair in self.dev])
 
-    def _states(self, rows: Sequence[int], sources: Tensor, mask: Tensor) -> Tensor:
+    def _source(self, row: int) -> Pieces:
+        """What is read for a training row; of a text to be mended, another copy each time."""
+        if row < self.pairs:
+            return self.sources[row]
+        self.mended[row] += 1
+        dice = random.Random(f"{self.seed} {row} {self.mended[row]}")
+        ids, lead = self.sources[row], self.wording.lead
+        inner = noised(ids[lead:-1], self.wording.tokenizer.mask_token_id, dice)
+        return [*ids[:lead], *inner, ids[-1]]
+
+    def _states(self, read: Sequence[Pieces], sources: Tensor, mask: Tensor) -> Tensor:
         """What the encoder makes of the sources, shape (rows, longest, width)."""
         encoder = self.model.get_encoder()
         if not self.frozen:
             return encoder(input_ids=sources, attention_mask=mask).last_hidden_state  # type: ignore[no-any-return]
-        keys = [tuple(self.sources[row]) for row in rows]
+        keys = [tuple(ids) for ids in read]
         missing = [number for number, key in enumerate(keys) if key not in self.read]
         fresh: dict[tuple[int, ...], Tensor] = {}
         if missing:
             with torch.no_grad():
                 states = encoder(input_ids=sources[missing], attention_mask=mask[missing]).last_hidden_state
             for number, state in zip(missing, states, strict=True):
-                fresh[keys[number]] = state[: len(keys[number])].bfloat16()
+                fresh[keys[number]] = state[: len(keys[number])].to(self.compute)
             if self.epochs > 1 and self.read_bytes < CACHE_BYTES:
                 self.read |= fresh
                 self.read_bytes += sum(state.nbytes for state in fresh.values())
