@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lowres.jobs.saved import ADAPTER, ROWS, read_facts
-from lowres.jobs.translation import TranslatorFacts
+from lowres.jobs.translator import TranslatorFacts
 from lowres.models import starter
 from lowres.models.translator import TAG_ROWS
 

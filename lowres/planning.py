@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from lowres.data.corpus import Corpus
-from lowres.data.reading import Store, read_corpus
+from lowres.data.material import Store
+from lowres.data.reading import read_corpus
 from lowres.data.sources import cache_folder
 from lowres.errors import Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base

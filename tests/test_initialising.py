@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from lowres.data.reading import Store
+from lowres.data.material import Store
 from lowres.errors import DataError
 from lowres.models.checkpoint import Checkpoint
 from lowres.models.loading import load_encoder

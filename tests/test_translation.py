@@ -25,7 +25,8 @@ from transformers import (
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import ModelError
 from lowres.jobs.job import make_accelerator
-from lowres.jobs.translation import Translator, build, objective, restore
+from lowres.jobs.translation import build, objective
+from lowres.jobs.translator import Translator, restore
 from lowres.languages.codes import FORMS, form_of, new_piece, piece_for
 from lowres.languages.sentences import parts, sentences
 from lowres.models.checkpoint import describe, find_base

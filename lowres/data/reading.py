@@ -1,22 +1,20 @@
 """read_corpus(): from what a recipe says about its data to rows in three splits."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from lowres.cards import Card, read_card
 from lowres.cards.card import CardColumns, CardFile
 from lowres.cards.licences import SPDX
-from lowres.data.alignment import misaligned
 from lowres.data.audit import audit
-from lowres.data.columnar import read_hub
 from lowres.data.corpus import SPLITS, Corpus, Split
-from lowres.data.formats import READERS, read_file
+from lowres.data.formats import READERS
 from lowres.data.gettext import read_catalogues
 from lowres.data.labels import checked_labels
+from lowres.data.material import Material, Store
 from lowres.data.rows import (
-    LINE,
     Cut,
     Part,
     Roles,
@@ -29,34 +27,12 @@ from lowres.data.rows import (
 )
 from lowres.data.sources import PackageFile, card_file, fetch, matching
 from lowres.data.tables import Table, capped
+from lowres.data.uncarded import from_files, from_hub
 from lowres.errors import DataError, Finding, LowresError, Problem, nearest
 from lowres.languages import language
-from lowres.recipe.sections import CardData, Classification, Data, FileData, HubData, Source, Task, Translation
+from lowres.recipe.sections import CardData, Classification, Data, FileData, Source, Task
 
 CardSplit = Literal["train", "dev", "test", "all"]
-TENTH = 10  # hundredths that are cut from train for each split that the user has no file for
-
-
-@dataclass(frozen=True)
-class Store:
-    """Where files may be found: the cache, the user's mirrors, and whether the net may be asked."""
-
-    cache: Path
-    mirrors: Sequence[Path]
-    offline: bool
-
-
-@dataclass(frozen=True)
-class Material:
-    """The tables of a corpus and what is known of their origin. `labels` are those that a card declares."""
-
-    name: str
-    parts: tuple[Part, ...]
-    licence: str
-    labels: tuple[str, ...] | None = None
-    citation: str = ""
-    homepage: str = ""
-    findings: tuple[Finding, ...] = ()
 
 
 def read_corpus(
@@ -124,9 +100,9 @@ def _material(source: Source, task: Task, near: Path, store: Store, entry: int) 
     if isinstance(source, CardData):
         material = _from_card(source, task, near, store)
     elif isinstance(source, FileData):
-        material = _from_files(source, task, near)
+        material = from_files(source, task, near)
     else:
-        material = _from_hub(source, task, store)
+        material = from_hub(source, task, store)
     parts = [
         replace(part, entry=f"{entry}:" if entry else "", use=source.use)
         for part in material.parts
@@ -264,106 +240,6 @@ def _card_tables(card: Card, files: Mapping[CardSplit, CardFile], store: Store) 
             yield split, read_catalogues(catalogues, file.name)
         else:
             yield split, READERS[card.lowres.format](path, file.name)
-
-
-def _from_files(data: FileData, task: Task, near: Path) -> Material:
-    if "train" not in data.files:
-        raise DataError(Problem("data.files", "there is no train file", f"given: {', '.join(data.files) or 'none'}"))
-    if data.language is None and isinstance(task, Classification):
-        raise DataError(Problem("data.language", "is missing", "the language of the texts, such as min-Latn"))
-    missing = [split for split in SPLITS if split not in data.files and split in data.use]
-    findings: tuple[Finding, ...] = ()
-    if missing:
-        each = "each" if len(missing) > 1 else "it"
-        what = f"no {' and no '.join(missing)} file: a tenth of train was set aside for {each}, by the hash of the text"
-        findings = (Finding("note", what),)
-    parts = []
-    for split, names in data.files.items():
-        sides = _aligned(names, near) if isinstance(names, dict) else _columns(names, data, task, near)
-        for subset, tag, table, roles in sides:
-            place: Split | Cut = split
-            if split == "train" and missing:
-                by = LINE if isinstance(names, dict) else _first_text(data, task)
-                place = Cut(by, 100 - TENTH * len(missing), TENTH * ("dev" in missing), "test" in missing)
-            parts.append(Part(table, place, subset, tag, roles))
-    first = data.files["train"]
-    name = first if isinstance(first, str) else ", ".join(first.values())
-    return Material(name, tuple(parts), data.licence, findings=findings)
-
-
-Side = tuple[str, str, Table, Roles]  # subset, language, table, columns
-
-
-def _columns(name: str, data: FileData, task: Task, near: Path) -> list[Side]:
-    """One table: a text and its label in each row, or a text and its translation."""
-    table, columns = read_file(near / name, str(near / name)), data.columns
-    if isinstance(task, Classification):
-        return [("", data.language or "", table, Roles(columns.text, columns.label, columns.id))]
-    if data.language is not None:  # text of one language, without translations
-        return [("", data.language, table, Roles(columns.text, None, columns.id))]
-    source, target = _only_pair(task)
-    return [
-        (tag, tag, table, Roles(column, None, columns.id, columns.id or LINE))
-        for tag, column in ((source, columns.source), (target, columns.target))
-    ]
-
-
-def _first_text(data: FileData, task: Task) -> str:
-    """The column whose hash decides on a row's split."""
-    return data.columns.source if isinstance(task, Translation) and data.language is None else data.columns.text
-
-
-def _only_pair(task: Translation) -> tuple[str, str]:
-    """The two languages of a table with two text columns."""
-    pair = [tags[0] if isinstance(tags, tuple) and len(tags) == 1 else tags for tags in (task.source, task.target)]
-    if not all(isinstance(tag, str) and tag != "all" for tag in pair):
-        what = "a table has one column to translate from and one to translate into, but the task names more languages"
-        raise DataError(
-            Problem("data.files", what, "name one task.source and one task.target, or give one text file per language")
-        )
-    return str(pair[0]), str(pair[1])
-
-
-def _aligned(names: Mapping[str, str], near: Path) -> list[Side]:
-    """One text file per language; line n of each translates line n of the others."""
-    tables = {tag: read_file(near / name, str(near / name)) for tag, name in names.items()}
-    counts = {table.name: table.read for table in tables.values()}
-    if len(set(counts.values())) > 1:
-        said = ", ".join(f"{name} has {count:,}" for name, count in counts.items())
-        raise DataError(
-            Problem(
-                "data.files",
-                f"the files do not have equally many lines: {said}",
-                "line n of each must translate line n of the others",
-            )
-        )
-    problem = misaligned(tables)
-    if problem:
-        raise DataError(problem)
-    return [(tag, tag, table, Roles("text", None, None, LINE)) for tag, table in tables.items()]
-
-
-def _from_hub(data: HubData, task: Task, store: Store) -> Material:
-    tables = {
-        here: read_hub(data.hub, data.revision, data.config, there, store.cache, store.offline)
-        for here, there in data.splits.items()
-        if here in data.use
-    }
-    columns = data.columns
-    if isinstance(task, Classification):
-        sides = [("", data.language or "", Roles(columns.text, columns.label, columns.id))]
-    else:
-        source, target = _only_pair(task)
-        sides = [
-            (tag, tag, Roles(column, None, columns.id, columns.id or LINE))
-            for tag, column in ((source, columns.source), (target, columns.target))
-        ]
-    parts = tuple(
-        Part(table, here, subset, tag, roles) for here, table in tables.items() for subset, tag, roles in sides
-    )
-    return Material(
-        data.hub, parts, data.licence, homepage=f"https://huggingface.co/datasets/{data.hub}/tree/{data.revision}"
-    )
 
 
 def _refuse_empty_splits(samples: Sequence[Sample], material: Material) -> None:

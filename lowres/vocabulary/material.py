@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lowres.data.corpus import Corpus, Row
-from lowres.data.reading import Store, read_corpus
+from lowres.data.material import Store
+from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Problem, nearest
 from lowres.recipe.sections import CardData, Classification, Recipe, Task, Translation
 
