@@ -55,7 +55,7 @@ def test_the_shipped_cards() -> None:
 
 
 def test_shipped_cards_name_real_languages(card: Card) -> None:
-    codes = {language(subset.language).code for subset in card.lowres.subsets.values()}
+    codes = {language(tag).code for subset in card.lowres.subsets.values() for tag in subset.languages}
     assert set(card.language) == codes
 
 
