@@ -55,9 +55,9 @@ def write_starter(encoder: Path, shipped: Path, folder: Path) -> None:
     missing = decoder.load_state_dict(weights, strict=False).missing_keys
     assert missing == ["embed_tokens.weight"], missing
     tokenizer.add_tokens([AddedToken(tag, special=True, normalized=False) for tag in tags], special_tokens=True)
-    table = torch.cat([model.get_input_embeddings().weight.detach(), rows])
-    model.resize_token_embeddings(len(table), mean_resizing=False)  # tied by design, so nothing is lost here
-    model.get_input_embeddings().weight.data.copy_(table)
+    places = tokenizer.convert_tokens_to_ids(tags)  # the table has rows to spare behind the encoder's pieces
+    with torch.no_grad():
+        model.get_input_embeddings().weight[places] = rows
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
 
