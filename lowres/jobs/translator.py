@@ -25,7 +25,7 @@ from lowres.planning import Options
 from lowres.recipe.sections import Decoding
 from lowres.tasks.translation import Hints, Wording, search
 
-LEXICONS = "lexicons.json"
+LEXICONS = "lexicons.json.xz"
 
 
 class TranslatorFacts(ModelFacts):

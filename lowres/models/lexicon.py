@@ -1,91 +1,313 @@
-"""A word dictionary learned from sentence pairs, and translation word by word with it.
+"""A phrase dictionary learned from sentence pairs, and translation with it.
 
-Words are linked one to one, the strongest links first (competitive linking, Melamed 2000, Computational Linguistics 26:2), by how
-often they stand together at like places. Between close languages this comes near to a trained model; and a model that is
-shown its translation with each source learns sooner (Zhang et al. 2021 for such hints).
+Words are linked one to one, the strongest links first (competitive linking, Melamed 2000, Computational Linguistics
+26:2), by how often they stand together at like places and how alike they are spelled. Runs of words that are linked
+only among themselves become phrases (Och & Ney 2004, Computational Linguistics 30:4); a text is translated from left to
+right by the phrases that are likely both ways (Koehn et al. 2003, NAACL) and follow each other well in the target
+language. Words never seen are guessed from the spelling of linked words, letter by letter, and from their kin (a
+translated word of the same stem; analogy, Langlais & Patry 2007, EMNLP). Between close languages this comes near to a
+trained model; and a model that is shown its translation with each source learns sooner (Zhang et al. 2021 for such
+hints).
 """
 
 import json
+import lzma
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cached_property
+from heapq import nlargest
 from pathlib import Path
 
 import regex
 
-from lowres.languages import normalise
+from lowres.models.linking import SPAN, WORD, Linked, Words, linked
+from lowres.models.respelling import Spelling
 
-WORD = regex.compile(r"[\w\p{M}]+(?:['’ʼ\-][\w\p{M}]+)*['’ʼ]?|[^\w\s]")
-WIDTH = 0.15  # of a sentence: how far a word's translation usually strays from its place
-FARTHEST = 0.35
-LEAST = 0.02  # association below which words are not linked
-ALIKE = 0.3  # added where both words are the same: names, numbers, loans
-ROUNDS = 2
-OWN = 0.5  # what a word itself counts as a translation
-LONGEST = 80  # words of a sentence that are linked
+# The weights of the logarithms that make a score, and what is added to counts: chosen on held-out training rows of NusaX,
+# the same for all directions.
+BACKWARD = 0.5  # how likely the source is, given the target
+FOLLOWING = 0.25  # how well a word follows the last one
+PER_WORD = 0.5
+PER_PHRASE = 0.3
+FEW, FEW_BACK = 1.5, 2.0  # a count is believed the less, the nearer it is to these
+DROPPED = -3.0  # for leaving a word out
+COPIED = -2.0  # for a known word as it is
+DISCOUNT = 0.75  # of a count of two words, for those never seen together
+KEPT, NAME_KEPT = 0.3, 0.8  # share of unseen words that keep their spelling: of all, of those with a capital
 
-Counts = Mapping[str, Mapping[str, int]]
+OPTIONS = 6  # translations of a phrase that are tried
+COMMON = 24  # translations that are scored to find those
+BEAM = 4  # beginnings of a translation that are followed
+START, END = "<s>", "</s>"
+CLOSING = frozenset(",.;:!?)]}%”’…")
+OPENING = frozenset("([{“‘")
+STOPS = frozenset('.!?:"“')
+
+Counts = dict[str, dict[str, int]]
+
+
+class Following:
+    """How likely a word follows another: absolute discounting, lower order by how many words it follows (Kneser & Ney 1995).
+
+    With `own`, these counts are taken off.
+    """
+
+    def __init__(self, counts: Mapping[str, Mapping[str, int]]) -> None:
+        self.counts = counts
+        self.totals = {word: sum(others.values()) for word, others in counts.items()}
+        self.before = Counter(other for others in counts.values() for other in others)
+        self.kinds = sum(self.before.values())
+        self.known: dict[tuple[str, str], float] = {}
+
+    def after(self, last: str, word: str) -> float:
+        """The natural logarithm of the probability."""
+        found = self.known.get((last, word))
+        if found is None:
+            found = self.known[last, word] = self._after(last, word, {}, {}, frozenset())
+        return found
+
+    def without(self, own: Mapping[tuple[str, str], int]) -> "Without":
+        """The same, these counts taken off."""
+        return Without(self, own)
+
+    def _after(
+        self,
+        last: str,
+        word: str,
+        own: Mapping[tuple[str, str], int],
+        own_totals: Mapping[str, int],
+        gone: AbstractSet[tuple[str, str]],
+    ) -> float:
+        others = self.counts.get(last, {})
+        total = self.totals.get(last, 0) - own_totals.get(last, 0)
+        before = self.before[word] - sum(pair[1] == word for pair in gone)
+        any_time = max(before, DISCOUNT) / (self.kinds - len(gone) + len(self.before) + 1)
+        if not total:
+            return math.log(any_time)
+        kinds = len(others) - sum(pair[0] == last for pair in gone)
+        count = others.get(word, 0) - own.get((last, word), 0)
+        return math.log((max(count - DISCOUNT, 0) + DISCOUNT * kinds * any_time) / total)
+
+
+class Without:
+    """`Following` less the counts of one sentence."""
+
+    def __init__(self, whole: Following, own: Mapping[tuple[str, str], int]) -> None:
+        self.whole = whole
+        self.own = own
+        self.totals: Counter[str] = Counter()
+        for (last, _), count in own.items():
+            self.totals[last] += count
+        self.gone = {pair for pair, count in own.items() if whole.counts[pair[0]][pair[1]] == count}
+        self.rarer = {word for _, word in self.gone}
+        self.known: dict[tuple[str, str], float] = {}
+
+    def after(self, last: str, word: str) -> float:
+        """The natural logarithm of the probability."""
+        if last not in self.totals and word not in self.rarer:
+            return self.whole.after(last, word)
+        found = self.known.get((last, word))
+        if found is None:
+            found = self.whole._after(last, word, self.own, self.totals, self.gone)
+            self.known[last, word] = found
+        return found
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """How often each word was linked to which. `links` are those of each pair that it was learned from, to leave it out."""
+    """How often each phrase was linked to which ("" where a word was left out), and each target word followed another.
+
+    `pairs` are those that it was learned from, to leave them out; one that was read from a file has none.
+    """
 
     counts: Counts
-    links: tuple[tuple[tuple[str, str], ...], ...] = ()
+    following: Counts
+    pairs: tuple[Linked, ...] = ()
 
     @classmethod
     def learn(cls, pairs: Sequence[tuple[str, str]]) -> "Lexicon":
         """From (text, translation) pairs."""
-        sides = [(_words(left)[:LONGEST], _words(right)[:LONGEST]) for left, right in pairs]
-        association = _together(sides)
-        links: list[tuple[tuple[str, str], ...]] = []
-        counts: dict[str, dict[str, int]] = {}
-        for _ in range(ROUNDS):
-            links = [_linked(left, right, association) for left, right in sides]
-            counts = _counted(links)
-            association = _linked_often(counts)
-        return cls(counts, tuple(links))
+        return cls._of(linked(pairs))
+
+    @classmethod
+    def _of(cls, pairs: tuple[Linked, ...]) -> "Lexicon":
+        phrases = _counted(two for pair in pairs for two in pair.phrases())
+        return cls(phrases, _counted(two for pair in pairs for two in _neighbours(pair.right)), pairs)
 
     def reversed(self) -> "Lexicon":
-        """The other way round."""
-        links = tuple(tuple((right, left) for left, right in found) for found in self.links)
-        return Lexicon(_counted(links), links)
+        """The other way round, of a lexicon that was just learned; ValueError of one from a file, which lacks the pairs."""
+        if self.counts and not self.pairs:
+            raise ValueError("a lexicon from a file cannot be reversed: learn it again")
+        return self._of(tuple(pair.reversed() for pair in self.pairs))
 
     def translate(self, text: str, leave: int | None = None) -> str:
-        """The text word by word; what has no translation stays, and so do spaces, signs and capitals.
+        """The likeliest translation, with the spaces, signs and capitals of the text.
 
         With `leave`, what was learned from that pair alone is not known.
         """
-        own = Counter(self.links[leave]) if leave is not None else Counter[tuple[str, str]]()
+        found = list(WORD.finditer(text))
+        words = [match.group().lower() for match in found]
+        known = _Known(self) if leave is None else _Known(self, self.pairs[leave])
+        names = [i > 0 and match.group()[0].isupper() and words[i - 1] not in STOPS for i, match in enumerate(found)]
+        return _written(text, found, _best(words, names, known))
 
-        def replaced(match: "regex.Match[str]") -> str:
-            word = match.group()
-            key = word.lower()
-            best, most = key, OWN
-            for other, count in self.counts.get(key, {}).items():
-                weight = count - own[key, other] + (OWN if other == key else 0.0)
-                if weight > most:
-                    best, most = other, weight
-            return word if best == key else _dressed(best, word)
+    @cached_property
+    def _totals(self) -> dict[str, int]:
+        return {phrase: sum(others.values()) for phrase, others in self.counts.items()}
 
-        return str(WORD.sub(replaced, text))
+    @cached_property
+    def _common(self) -> dict[str, list[tuple[str, int]]]:
+        """The translations of each phrase worth trying."""
+        return {
+            phrase: nlargest(COMMON, others.items(), key=lambda item: item[1]) for phrase, others in self.counts.items()
+        }
+
+    @cached_property
+    def _back(self) -> Counter[str]:
+        back: Counter[str] = Counter()
+        for others in self.counts.values():
+            back.update(others)
+        return back
+
+    @cached_property
+    def _follow(self) -> Following:
+        return Following(self.following)
+
+    @cached_property
+    def _spelling(self) -> Spelling:
+        known = {}
+        for word, others in self.counts.items():
+            single = [(count, other) for other, count in others.items() if _plain(other)] if _plain(word) else []
+            if single and 3 * max(single)[0] >= self._totals[word]:
+                known[word] = max(single)[1]
+        return Spelling(known)
+
+    @cached_property
+    def _options(self) -> dict[tuple[str, bool], list[tuple[Words, float]]]:
+        return {}
+
+
+class _Known:
+    """What a lexicon knows, less what one pair taught it."""
+
+    def __init__(self, lexicon: Lexicon, own: Linked | None = None) -> None:
+        self.lexicon = lexicon
+        self.own = Counter(own.phrases() if own else ())
+        self.own_left: Counter[str] = Counter()
+        self.own_right: Counter[str] = Counter()
+        for (phrase, other), count in self.own.items():
+            self.own_left[phrase] += count
+            self.own_right[other] += count
+        follow = lexicon._follow
+        self.after = follow.without(Counter(_neighbours(own.right))).after if own else follow.after
+        best = lexicon._spelling.known
+        self.gone = {
+            word
+            for (word, other), count in self.own.items()
+            if best.get(word) == other and lexicon.counts[word][other] == count
+        }
+
+    def options(self, phrase: str, name: bool) -> list[tuple[Words, float]]:
+        """Translations of a phrase, the best first, with their scores."""
+        lexicon = self.lexicon
+        kept = lexicon._options.get((phrase, name)) if not self.own else None
+        if kept is not None:
+            return kept
+        total = lexicon._totals.get(phrase, 0) - self.own_left[phrase]
+        found: dict[str, float] = {}
+        for other, count in lexicon._common.get(phrase, []):
+            count -= self.own[phrase, other]
+            if count > 0:
+                score = math.log(count / (total + FEW))
+                back = count / (lexicon._back[other] - self.own_right[other] + FEW_BACK)
+                score += BACKWARD * (math.log(back) if other else score + DROPPED)
+                found[other] = score + PER_WORD * (other.count(" ") + 1 if other else 0) + PER_PHRASE
+        if not total and " " not in phrase and phrase[0].isalpha():
+            guesses = lexicon._spelling.guesses(phrase, NAME_KEPT if name else KEPT, not name, self.gone)
+            found = {other: math.log(share) + PER_WORD + PER_PHRASE for other, share in guesses.items()}
+        elif " " not in phrase:
+            found.setdefault(phrase, COPIED)
+        ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:OPTIONS]
+        options = [(tuple(other.split()), score) for other, score in ranked]
+        if not self.own:
+            lexicon._options[phrase, name] = options
+        return options
+
+
+Node = tuple[
+    float, "Node | None", int, int, Words
+]  # score, the node before, its source words from and to, target words
+
+
+def _best(words: Sequence[str], names: Sequence[bool], known: _Known) -> list[tuple[int, int, Words]]:
+    """The best translation phrase by phrase: (first source word, the one after the last, target words)."""
+    reached: list[dict[str, Node]] = [{} for _ in range(len(words) + 1)]
+    reached[0][START] = (0.0, None, 0, 0, ())
+    for i in range(len(words)):
+        beam = sorted(reached[i].items(), key=lambda item: (-item[1][0], item[0]))[:BEAM]
+        for end in range(i + 1, min(i + SPAN, len(words)) + 1):
+            phrase = " ".join(words[i:end])
+            if end > i + 1 and phrase not in known.lexicon.counts:
+                continue
+            for target, worth in known.options(phrase, names[i] and end == i + 1):
+                for last, node in beam:
+                    score = node[0] + worth
+                    for word in target:
+                        score += FOLLOWING * known.after(last, word)
+                        last = word
+                    if last not in reached[end] or score > reached[end][last][0]:
+                        reached[end][last] = (score, node, i, end, target)
+    at: Node | None = max(reached[-1].items(), key=lambda item: item[1][0] + FOLLOWING * known.after(item[0], END))[1]
+    steps = []
+    while at is not None and at[1] is not None:
+        steps.append(at[2:])
+        at = at[1]
+    return steps[::-1]
+
+
+def _written(text: str, found: Sequence["regex.Match[str]"], steps: Sequence[tuple[int, int, Words]]) -> str:
+    """The target words with the spaces and capitals of their source words."""
+    parts: list[str] = []
+    dropped = ""  # a first word that was left out hands its capital on
+    for i, end, target in steps:
+        source = [match.group() for match in found[i:end]]
+        gaps = [text[found[k - 1].end() if k else 0 : found[k].start()] for k in range(i, end)]
+        if not target and not parts:
+            dropped = dropped or source[0]
+        for k, word in enumerate(target):
+            like = source[k] if len(target) == len(source) else _model(word, k, source)
+            if len(target) == len(source) or not k:
+                space = gaps[k] if parts or not i else ""
+            else:
+                space = "" if word in CLOSING or target[k - 1] in OPENING else " "
+            if not parts and dropped[:1].isupper() and not like[:1].isupper():
+                like = dropped[0] + "x"
+            parts.append(space + _dressed(word, like))
+    return "".join(parts) + text[found[-1].end() if found else 0 :]
+
+
+def _model(word: str, k: int, source: Sequence[str]) -> str:
+    """The source word whose capitals a word takes, where they do not pair off."""
+    same = [other for other in source if other.lower() == word]
+    return (same or [source[0] if not k or all(other.isupper() for other in source) else ""])[0]
 
 
 def save_lexicons(path: Path, lexicons: Mapping[tuple[str, str], Lexicon]) -> None:
-    """Write the counts of each direction as JSON."""
-    whole = {f"{source}→{target}": found.counts for (source, target), found in lexicons.items()}
-    path.write_text(json.dumps(whole, ensure_ascii=False), encoding="utf-8")
+    """Write the counts of each direction as JSON, packed with xz."""
+    whole = {f"{source}→{target}": [found.counts, found.following] for (source, target), found in lexicons.items()}
+    path.write_bytes(lzma.compress(json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()))
 
 
 def load_lexicons(path: Path) -> dict[tuple[str, str], Lexicon]:
     """Read them back."""
-    whole = json.loads(path.read_text(encoding="utf-8"))
+    whole = json.loads(lzma.decompress(path.read_bytes()))
     found = {}
-    for way, counts in whole.items():
+    for way, (counts, following) in whole.items():
         source, target = way.split("→")
-        found[source, target] = Lexicon(counts)
+        found[source, target] = Lexicon(counts, following)
     return found
 
 
@@ -101,82 +323,20 @@ def learn_lexicons(texts: Mapping[tuple[str, str], Sequence[tuple[str, str]]]) -
     return found
 
 
-def _words(text: str) -> list[str]:
-    return [word.lower() for word in WORD.findall(normalise(text))]
+def _plain(phrase: str) -> bool:
+    """Whether it is one word of letters."""
+    return phrase[:1].isalpha() and " " not in phrase
 
 
-def _distance(i: int, left: int, j: int, right: int) -> float:
-    """How far apart two words stand, as a share of their sentences."""
-    return abs((i + 0.5) / left - (j + 0.5) / right)
+def _neighbours(words: Words) -> Iterable[tuple[str, str]]:
+    return zip((START, *words), (*words, END), strict=True)
 
 
-def _together(sides: Sequence[tuple[list[str], list[str]]]) -> dict[tuple[str, str], float]:
-    """Dice's coefficient of every two words, where standing together counts the less the farther apart they stand."""
-    seen: list[Counter[str]] = [Counter(), Counter()]
-    joint: dict[tuple[str, str], float] = {}
-    for left, right in sides:
-        seen[0].update(set(left))
-        seen[1].update(set(right))
-        best: dict[tuple[str, str], float] = {}
-        for i, word in enumerate(left):
-            for j, other in enumerate(right):
-                apart = _distance(i, len(left), j, len(right))
-                if apart < FARTHEST:
-                    near = math.exp(-((apart / WIDTH) ** 2))
-                    if near > best.get((word, other), 0.05):
-                        best[word, other] = near
-        for pair, near in best.items():
-            joint[pair] = joint.get(pair, 0.0) + near
-    return {
-        pair: 2 * near / (seen[0][pair[0]] + seen[1][pair[1]]) + ALIKE * (pair[0] == pair[1])
-        for pair, near in joint.items()
-    }
-
-
-def _linked_often(counts: Counts) -> dict[tuple[str, str], float]:
-    """Dice's coefficient over the links themselves."""
-    left = {word: sum(others.values()) for word, others in counts.items()}
-    right: Counter[str] = Counter()
-    for others in counts.values():
-        right.update(others)
-    return {
-        (word, other): 2 * count / (left[word] + right[other] + 1) + ALIKE * (word == other)
-        for word, others in counts.items()
-        for other, count in others.items()
-    }
-
-
-def _linked(
-    left: list[str], right: list[str], association: Mapping[tuple[str, str], float]
-) -> tuple[tuple[str, str], ...]:
-    """One-to-one links of a pair, the strongest first."""
-    rivals = []
-    for i, word in enumerate(left):
-        for j, other in enumerate(right):
-            strength = association.get((word, other), 0.0)
-            if strength >= LEAST:
-                apart = _distance(i, len(left), j, len(right))
-                if apart < FARTHEST:
-                    rivals.append((strength * math.exp(-((apart / WIDTH) ** 2) / 2), i, j))
-    rivals.sort(key=lambda rival: (-rival[0], rival[1], rival[2]))
-    used: tuple[set[int], set[int]] = (set(), set())
-    links = []
-    for strength, i, j in rivals:
-        if strength < LEAST:
-            break
-        if i not in used[0] and j not in used[1]:
-            used[0].add(i)
-            used[1].add(j)
-            links.append((left[i], right[j]))
-    return tuple(links)
-
-
-def _counted(links: Sequence[Sequence[tuple[str, str]]]) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = {}
-    for found in links:
-        for word, other in found:
-            others = counts.setdefault(word, {})
-            others[other] = others.get(other, 0) + 1
+def _counted(twos: Iterable[tuple[str, str]]) -> Counts:
+    counts: Counts = {}
+    for one, other in twos:
+        others = counts.setdefault(one, {})
+        others[other] = others.get(other, 0) + 1
     return counts
 
 

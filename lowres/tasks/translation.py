@@ -165,7 +165,14 @@ class TranslationObjective:
         self.model, self.wording, self.accelerator = model, wording, accelerator
         self.label_smoothing, self.seed = label_smoothing, seed
         self.compute = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
-        self.sources, self.targets = worded(wording, train, hints.of_train(train) if hints else None)
+        shown = sorted({number for epoch in range(epochs) for number in epoch_rows(epoch)})
+        sources, targets = worded(
+            wording, [train[number] for number in shown], hints.of_train(train, shown) if hints else None
+        )
+        self.sources: list[Pieces] = [[] for _ in train]  # empty where no epoch shows the pair
+        self.targets: list[Pieces] = [[] for _ in train]
+        for number, source, target in zip(shown, sources, targets, strict=True):
+            self.sources[number], self.targets[number] = source, target
         self.pairs, self.mended = len(train), Counter[int]()
         self.rows = with_denoising(epoch_rows, self.pairs, len(plain), denoise, seed)
         for row in plain if denoise else ():
@@ -174,7 +181,7 @@ class TranslationObjective:
         self.lengths = [len(source) + len(target) for source, target in zip(self.sources, self.targets, strict=True)]
         self.dev = _spread(dev, DEV_PAIRS)
         self.dev_sources, _ = worded(wording, self.dev, hints.of(self.dev) if hints else None)
-        self.frozen = reads_frozen(model, max((max(ids) for ids in self.sources), default=0))
+        self.frozen = reads_frozen(model, max((max(ids) for ids in self.sources if ids), default=0))
         self.read: dict[tuple[int, ...], Tensor] = {}
         self.read_bytes, self.epochs = 0, epochs
 
@@ -296,18 +303,23 @@ class Hints:
         found = self.lexicons.get((source, target))
         return found.translate(text) if found else ""
 
-    def of_train(self, pairs: Sequence[Pair]) -> list[str]:
-        """Hints for the pairs that the lexicons were learned from, each without what it taught itself; one in twenty has none,
+    def of_train(self, pairs: Sequence[Pair], shown: Sequence[int]) -> list[str]:
+        """Hints for those of the lexicons' own pairs that are shown, each without what it taught itself; one in twenty has none,
         so that the model also learns to do without.
         """
         seen: dict[tuple[str, str], int] = {}
-        hints = []
+        places = []
         for pair in pairs:
             way = pair.source.language, pair.target.language
-            number = seen[way] = seen.get(way, -1) + 1
-            found = self.lexicons.get(way)
+            seen[way] = seen.get(way, -1) + 1
+            places.append(seen[way])
+        hints = []
+        for number in shown:
+            pair = pairs[number]
+            found = self.lexicons.get((pair.source.language, pair.target.language))
             withheld = found is None or zlib.crc32(pair.id.encode()) % WITHHELD == 0
-            hints.append("" if withheld or found is None else found.translate(pair.source.fields["text"], leave=number))
+            text = pair.source.fields["text"]
+            hints.append("" if withheld or found is None else found.translate(text, leave=places[number]))
         return hints
 
 

@@ -1,0 +1,106 @@
+"""The learned lexicon on small sentences made here: links, phrases, respelling, leaving out, files, signs and capitals."""
+
+from pathlib import Path
+
+import pytest
+
+from lowres.models.lexicon import Lexicon, learn_lexicons, load_lexicons, save_lexicons
+from lowres.models.linking import Linked, linked
+
+# A made-up pair of tongues: "no" goes in front on the left and behind on the right; final -a becomes -o.
+NOUNS = {"bira": "biro", "mola": "molo", "tena": "teno", "kura": "kuro", "sola": "solo", "dima": "dimo", "pena": "peno"}
+VERBS = {"makat": "guleng", "lihat": "wasper", "bawat": "tindik"}
+PAIRS = [
+    (f"{noun} {verb} {other}, ya.", f"{NOUNS[noun]} {VERBS[verb]} {NOUNS[other]}, he.")
+    for k, (noun, verb) in enumerate((noun, verb) for noun in NOUNS for verb in VERBS)
+    for other in [list(NOUNS)[(k * 3 + 1) % len(NOUNS)]]
+]
+
+
+@pytest.fixture(scope="module")
+def lexicon() -> Lexicon:
+    return Lexicon.learn(PAIRS)
+
+
+def test_words_are_linked_to_their_translations() -> None:
+    pair = linked(PAIRS)[0]
+    assert pair.left == ("bira", "makat", "mola", ",", "ya", ".")
+    assert pair.links == tuple((i, i) for i in range(6))
+
+
+def test_phrases_hold_linked_runs_with_the_unlinked_words_beside_them() -> None:
+    phrases = set(Linked(("a", "b", "c"), ("x", "y", "z"), ((0, 1), (1, 0))).phrases())
+    assert {("a", "y"), ("b", "x"), ("a b", "x y"), ("a", "y z"), ("c", "")} <= phrases
+    assert ("a", "x y") not in phrases, "x is linked to b, which is outside"
+
+
+def test_phrases_never_join_a_sign_that_is_not_linked() -> None:
+    phrases = set(Linked(("a",), ("x", ","), ((0, 0),)).phrases())
+    assert phrases == {("a", "x")}
+
+
+def test_a_new_sentence_is_translated(lexicon: Lexicon) -> None:
+    assert lexicon.translate("kura bawat pena, ya.") == "kuro tindik peno, he."
+    assert lexicon.reversed().translate("kuro tindik peno, he.") == "kura bawat pena, ya."
+
+
+def test_phrases_swap_words() -> None:
+    pairs = [(f"tak {verb} {noun}", f"{VERBS[verb]} ora {NOUNS[noun]}") for verb in VERBS for noun in NOUNS] + PAIRS
+    assert Lexicon.learn(pairs).translate("tak lihat kura") == "wasper ora kuro"
+
+
+def test_an_unseen_word_is_respelled_as_linked_words_are(lexicon: Lexicon) -> None:
+    assert lexicon.translate("rola lihat bira, ya.") == "rolo wasper biro, he."
+
+
+def test_an_unseen_word_is_guessed_from_its_kin() -> None:
+    stems = {"kantor": "ziburu", "pasar": "gelema", "rumah": "hovedi", "warung": "setiko", "sungai": "bakelu"}
+    pairs = [(f"{word} makat", f"{other} guleng") for word, other in stems.items()] * 2
+    pairs += [(f"{word}nya makat", f"{other}qe guleng") for word, other in stems.items() if word != "sungai"] * 2
+    assert Lexicon.learn(pairs).translate("sungainya makat") == "bakeluqe guleng"
+
+
+def test_signs_spaces_and_capitals_stay(lexicon: Lexicon) -> None:
+    assert lexicon.translate("Bira  makat (MOLA), ya!") == "Biro  guleng (MOLO), he!"
+    assert lexicon.translate("  12% 😀 ") == "  12% 😀 "
+    assert lexicon.translate("") == ""
+
+
+def test_a_word_without_end_stays(lexicon: Lexicon) -> None:
+    """Its respelling is a product of thousands of shares, which sinks to 0."""
+    assert lexicon.translate("bre" * 3000) == "bre" * 3000
+
+
+def test_leaving_a_pair_out_forgets_only_what_it_alone_taught() -> None:
+    once = ("zuqib makat bira, ya.", "weflan guleng biro, he.")
+    lexicon = Lexicon.learn([*PAIRS, once])
+    assert lexicon.translate(once[0]) == once[1]
+    left = lexicon.translate(once[0], leave=len(PAIRS))
+    assert "weflan" not in left
+    assert left.endswith("guleng biro, he."), "what others taught is still known"
+    assert "weflan" in lexicon.translate(once[0], leave=0), "another pair taught it"
+
+
+def test_leaving_a_pair_out_is_as_never_having_learned_it() -> None:
+    once = ("zuqiba makat rola, ya.", "zuqibo guleng rolo, he.")
+    whole, without = Lexicon.learn([*PAIRS, once]), Lexicon.learn(PAIRS)
+    texts = [once[0], "zuqiba lihat rola.", "pena bawat zuqiba, ya."]
+    assert [whole.translate(text, leave=len(PAIRS)) for text in texts] == [without.translate(text) for text in texts]
+    assert whole.translate(once[0]) == once[1], "what was left out is back at the next call"
+
+
+def test_lexicons_come_back_from_their_file(tmp_path: Path) -> None:
+    made = learn_lexicons({("aaa", "bbb"): PAIRS, ("bbb", "aaa"): [pair[::-1] for pair in PAIRS]})
+    save_lexicons(tmp_path / "lexicons.json", made)
+    back = load_lexicons(tmp_path / "lexicons.json")
+    assert list(back) == list(made)
+    texts = ["Rola lihat bira, ya.", "Solo tindik dimo, he."]
+    for way, lexicon in made.items():
+        assert [back[way].translate(text) for text in texts] == [lexicon.translate(text) for text in texts]
+    with pytest.raises(ValueError, match="learn it again"):
+        back["aaa", "bbb"].reversed()
+
+
+def test_both_directions_are_linked_alike() -> None:
+    made = learn_lexicons({("aaa", "bbb"): PAIRS, ("bbb", "aaa"): [pair[::-1] for pair in PAIRS]})
+    assert made["bbb", "aaa"] == made["aaa", "bbb"].reversed()
