@@ -7,12 +7,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format schema wheel bench-nusax bench-vocabulary clean
+.PHONY: help quickstart test check format schema wheel bench-nusax bench-translation bench-vocabulary starter clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-quickstart: .venv/quickstart  ## install, then train and report a first small classifier
+quickstart: .venv/quickstart  ## install, then train and report a first small translator
 	$(BIN)/lowres run recipes/quickstart.yaml
 
 test: .venv/dev  ## run the tests; MIRROR=folder lets those on published data run too
@@ -32,6 +32,15 @@ schema: .venv/dev  ## write docs/recipe.schema.json anew
 
 bench-nusax: .venv/quickstart  ## NusaX sentiment, three seeds (about an hour on two cores)
 	$(BIN)/python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml $(MIRROR_OPTION)
+
+bench-translation: .venv/quickstart  ## NusaX translation and its floors; MIRROR=folder with the data (about an hour)
+	$(BIN)/lowres run recipes/nusax-translation-all.yaml $(MIRROR_OPTION) --out runs/nusax-translation
+	$(BIN)/python benchmarks/nusax_translation.py $(MIRROR) runs/nusax-translation
+	$(BIN)/python benchmarks/alignment_check.py $(MIRROR)
+
+starter: .venv/quickstart  ## train the starter translator and pack its weights; MIRROR=folder with the data
+	$(BIN)/lowres run recipes/starter-translation.yaml $(MIRROR_OPTION) --out runs/starter-translation
+	$(BIN)/python benchmarks/pack_starter.py runs/starter-translation
 
 bench-vocabulary: .venv/quickstart  ## the tables of docs/vocabulary.md; MIRROR=folder with the data (hours)
 	$(BIN)/python benchmarks/vocabulary_fertility.py $(MIRROR)
