@@ -59,7 +59,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     wording = wording_of(adapted.tokenizer, model, marks, tagged.tags, common["prefix"], common["max_pieces"])
     known = pairs(corpus.train, ways)
     wanted = task.hints == "lexicon" or recipe.ensemble.lexicon == "auto"
-    longest = max(wording.length(text) for text in {pair.source.fields["text"] for pair in known})
+    longest = max(map(len, wording.plain(sorted({pair.source.fields["text"] for pair in known}))))
     facts = TranslatorFacts(
         **common, directions=list(ways), tags=dict(tagged.tags), longest=longest, decoding=recipe.decoding,
         hints=task.hints == "lexicon",

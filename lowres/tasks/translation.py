@@ -62,7 +62,7 @@ class Wording:
         room = self.max_pieces // 2
         return [
             [*ids[: self.lead], *hint[:room], self.end, *ids[self.lead :]][: self.max_pieces] if hint else ids
-            for ids, hint in zip(plain, self._plain(hints), strict=True)
+            for ids, hint in zip(plain, self.plain(hints), strict=True)
         ]
 
     @property
@@ -80,7 +80,7 @@ class Wording:
     def _marked(self, texts: Sequence[str], source: str, target: str) -> list[Pieces]:
         if self.marks.source == "own tag":
             room = self.max_pieces - 2
-            return [[self.tags[source], *ids[:room], self.end] for ids in self._plain(texts)]
+            return [[self.tags[source], *ids[:room], self.end] for ids in self.plain(texts)]
         words = (
             f"translate {language(source).name} to {language(target).name}: " if self.marks.source == "words" else ""
         )
@@ -95,7 +95,7 @@ class Wording:
         """Piece ids that are to be written, the end among them, cut at `max_pieces`."""
         opening = self.opening(target)[1:]
         room = self.max_pieces - len(opening) - 1
-        return [[*opening, *ids[:room], self.end] for ids in self._plain(texts)] if texts else []
+        return [[*opening, *ids[:room], self.end] for ids in self.plain(texts)] if texts else []
 
     def opening(self, target: str) -> Pieces:
         """What the decoder is given before it writes."""
@@ -103,14 +103,15 @@ class Wording:
 
     def length(self, text: str) -> int:
         """Pieces of a text."""
-        return len(self._plain([text])[0])
+        return len(self.plain([text])[0])
 
     def text(self, ids: Sequence[int]) -> str:
         """What was written, in NFC."""
         written = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return normalise(str(written))
 
-    def _plain(self, texts: Sequence[str]) -> list[Pieces]:
+    def plain(self, texts: Sequence[str]) -> list[Pieces]:
+        """Piece ids of texts without anything around them."""
         inputs = [normalise(text) for text in texts]
         encoded = self.tokenizer(inputs, add_special_tokens=False, return_attention_mask=False)["input_ids"]
         return [list(ids) for ids in encoded]
