@@ -73,6 +73,9 @@ def test_the_record_tells_scores_floors_and_parts(finished: Run) -> None:
     assert [baseline.name for baseline in record.baselines if not baseline.part] == ["copy", "word dictionary"]
     assert record.tested == {"eng-Latn→qaa-Latn": 7, "qaa-Latn→eng-Latn": 7}
     assert record.translations and record.transfer is not None
+    assert record.transfer.verdict == "hurts" and "lexicon alone" in record.transfer.why, (
+        "the base itself is worse than its lexicon"
+    )
 
 
 def test_a_barely_trained_model_leaves_the_work_to_the_lexicon(finished: Run) -> None:

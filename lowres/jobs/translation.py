@@ -162,8 +162,8 @@ def judge(
         "headline": HEADLINE, "scores": jury.scores(chosen), "translations": examples(asked, chosen),
         "tested": dict(Counter(jury.directions)),
     }  # fmt: skip
-    rivals: list[BaselineRun] = []
     components: list[BaselineRun] = []
+    alone = chosen  # what came of the base, without the lexicon's share
     if translator.facts.by_lexicon:
         alone = [found.translation for found in answer(translator.by_model(), plan, corpus)]
         what = (
@@ -172,19 +172,18 @@ def judge(
         components.append(BaselineRun("model alone", what, 0.0, tuple(alone)))
     if translator.lexicons:
         words = [Hints(translator.lexicons).hint(pair.source.fields["text"], *_way(pair)) for pair in asked]
-        components.append(
-            BaselineRun(
-                "lexicon alone", "word by word, words linked one to one by place and frequency", 0.0, tuple(words)
-            )
-        )
+        what = "linked words, short phrases and respelled words, learned from the training pairs"
+        components.append(BaselineRun("lexicon alone", what, 0.0, tuple(words)))
+    rivals: list[BaselineRun] = []
     if settings.baselines:
         say("baselines")
         rivals = [copied(asked), dictionary(pairs(corpus.train, translator.facts.directions), asked)]
     comparisons = {run.name: jury.against(run, chosen) for run in (*components, *rivals)}
+    simpler = [run for run in (*components, *rivals) if run.name != "model alone"]
     yield {
         "baselines": [jury.baseline(run, part=run in components) for run in (*components, *rivals)],
         "comparisons": [comparison for found in comparisons.values() for comparison in found],
-        "transfer": transfer_verdict([comparison for run in rivals for comparison in comparisons[run.name]]),
+        "transfer": transfer_verdict([comparison for run in simpler for comparison in jury.against(run, alone)]),
     }
 
 
