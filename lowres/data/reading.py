@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from lowres.cards import Card, read_card
-from lowres.cards.card import CardColumns, CardFile
+from lowres.cards.card import CardColumns, CardFile, Subset
 from lowres.cards.licences import SPDX
 from lowres.data.audit import audit
+from lowres.data.bitext import Side, without_slips
 from lowres.data.corpus import SPLITS, Corpus, Split
 from lowres.data.formats import READERS
 from lowres.data.gettext import read_catalogues
@@ -180,11 +181,13 @@ def _from_card(data: CardData, task: Task, near: Path, store: Store) -> Material
     )
     columns = facts.columns.model_dump() | given
     roles = Roles(**(columns if isinstance(task, Classification) else columns | {"label": None}))
-    parts = tuple(part for name in chosen for part in _card_parts(card, name, roles, store))
+    findings: list[Finding] = []
+    parts = tuple(part for name in chosen for part in _card_parts(card, name, roles, store, data.use, findings))
     # the card's labels are those of its own label column
     labels = tuple(facts.labels) if facts.labels and roles.label == facts.columns.label else None
     name = card.name if set(chosen) == set(facts.subsets) else f"{card.name} ({', '.join(chosen)})"
-    return Material(name, parts, SPDX.get(card.license, card.license), labels, facts.citation, facts.homepage)
+    licence = SPDX.get(card.license, card.license)
+    return Material(name, parts, licence, labels, facts.citation, facts.homepage, tuple(findings))
 
 
 def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
@@ -213,22 +216,36 @@ def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chosen))
 
 
-def _card_parts(card: Card, name: str, roles: Roles, store: Store) -> Iterator[Part]:
+def _card_parts(
+    card: Card, name: str, roles: Roles, store: Store, use: Sequence[Split], findings: list[Finding]
+) -> Iterator[Part]:
     subset, rule = card.lowres.subsets[name], card.lowres.split
-    sides = list(subset.sides.items()) or [(subset.language or "", subset.files)]
-    for tag, files in sides:
-        for split, table in _card_tables(card, files, store):
-            if split == "all" and rule is None:
-                raise DataError(
-                    Problem(
-                        f"data_cards/{card.name}.md",
-                        f"the subset {name} has all rows in one file, but the card has no split",
-                    )
-                )
-            place = Cut(rule.by, rule.train, rule.dev) if split == "all" and rule is not None else split
-            for language_tag, column in (subset.texts or {tag: roles.text}).items():
-                whole = name if len(sides) == 1 and not subset.texts else f"{name}/{language_tag}"
-                yield Part(table, place, whole, language_tag, replace(roles, text=column))  # type: ignore[arg-type]
+    for split, sides in _card_sides(card, subset, roles, store, use).items():
+        if split == "all" and rule is None:
+            what = f"the subset {name} has all rows in one file, but the card has no split"
+            raise DataError(Problem(f"data_cards/{card.name}.md", what))
+        place = Cut(rule.by, rule.train, rule.dev) if split == "all" and rule is not None else split
+        tables = {tag: side.table for tag, side in sides.items()}
+        if len(sides) > 1 and all(side.column in side.table.columns for side in sides.values()):
+            tables, told = without_slips(sides, split)
+            findings += told
+        for tag, side in sides.items():
+            whole = name if subset.language else f"{name}/{tag}"
+            yield Part(tables[tag], place, whole, tag, replace(roles, text=side.column))  # type: ignore[arg-type]
+
+
+def _card_sides(
+    card: Card, subset: Subset, roles: Roles, store: Store, use: Sequence[Split]
+) -> dict[CardSplit, dict[str, Side]]:
+    """The texts of each language, split by split; only the files of splits that are used are read."""
+    found: dict[CardSplit, dict[str, Side]] = {}
+    for tag, files in (subset.sides or {subset.language or "": subset.files}).items():
+        wanted = {split: file for split, file in files.items() if split == "all" or split in use}
+        for split, table in _card_tables(card, wanted, store):
+            for spoken, column in (subset.texts or {tag: roles.text}).items():
+                name = table.name if subset.sides else column
+                found.setdefault(split, {})[spoken] = Side(name, table, column)
+    return found
 
 
 def _card_tables(card: Card, files: Mapping[CardSplit, CardFile], store: Store) -> Iterator[tuple[CardSplit, Table]]:
