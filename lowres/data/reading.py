@@ -14,7 +14,9 @@ from lowres.data.corpus import SPLITS, Corpus, Split
 from lowres.data.formats import READERS
 from lowres.data.gettext import read_catalogues
 from lowres.data.labels import checked_labels
+from lowres.data.leaks import Left, without_leaks
 from lowres.data.material import Material, Store
+from lowres.data.pairing import check_pairs
 from lowres.data.rows import (
     Cut,
     Part,
@@ -24,14 +26,13 @@ from lowres.data.rows import (
     crossing_groups,
     limited,
     take_rows,
-    without_leaks,
 )
 from lowres.data.sources import PackageFile, card_file, fetch, matching
 from lowres.data.tables import Table, capped
 from lowres.data.uncarded import from_files, from_hub
 from lowres.errors import DataError, Finding, LowresError, Problem, nearest
 from lowres.languages import language
-from lowres.recipe.sections import CardData, Classification, Data, FileData, Source, Task
+from lowres.recipe.sections import CardData, Classification, Data, FileData, Source, Task, Translation
 
 CardSplit = Literal["train", "dev", "test", "all"]
 
@@ -57,16 +58,17 @@ def read_corpus(
         _material(source, task, near, store, number if len(sources) > 1 else 0)
         for number, source in enumerate(sources, 1)
     ]
+    _check_languages(task, [part for material in materials for part in material.parts])
+    materials = [_spoken(task, material) for material in materials]
     parts = [part for material in materials for part in material.parts]
     samples = take_rows(parts)
     crossing = list(crossing_groups(samples))
     if crossing:
         raise DataError(*capped(crossing))
-    everything, samples = len(samples), without_leaks(samples, parts)
-    repeated = everything - len(samples)
+    left = without_leaks(samples, parts, whole_groups=isinstance(task, Translation))
     samples = [
         sample
-        for source, taken in zip(sources, _by_entry(samples, materials), strict=True)
+        for source, taken in zip(sources, _by_entry(left.samples, materials), strict=True)
         for sample in limited(taken, source.limit, seed)
     ]
     whole = _joined(materials)
@@ -75,12 +77,12 @@ def read_corpus(
     if isinstance(task, Classification):
         samples, labels = checked_labels(samples, task.labels or whole.labels)
     rows = {split: tuple(sample.row for sample in samples if sample.split == split) for split in SPLITS}
-    _check_languages(task, samples)
     findings = (
         *whole.findings,
-        *_left_out(parts, repeated),
+        *_left_out(parts, left),
         *_thin_subsets(samples, parts),
-        *audit(samples, labels),
+        *audit(samples, labels, repeats=not isinstance(task, Translation)),
+        *(check_pairs(task, samples) if isinstance(task, Translation) else ()),
     )
     return Corpus(
         name=whole.name,
@@ -138,9 +140,17 @@ def _joined(materials: Sequence[Material]) -> Material:
     )
 
 
-def _check_languages(task: Task, samples: Sequence[Sample]) -> None:
+def _spoken(task: Task, material: Material) -> Material:
+    """Without the languages that no direction of a translation is from or into."""
+    if not isinstance(task, Translation) or "all" in (task.source, task.target):
+        return material
+    named = {tag for _, tag in _asked(task)}
+    return replace(material, parts=tuple(part for part in material.parts if part.language in named))
+
+
+def _check_languages(task: Task, parts: Sequence[Part]) -> None:
     """Every tag must be a language's, and the task's languages among them."""
-    tags = tuple(dict.fromkeys(sample.row.language for sample in samples))
+    tags = tuple(dict.fromkeys(part.language for part in parts))
     problems = []
     for tag in tags:
         try:
@@ -284,18 +294,22 @@ def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[
             yield Finding("warning", f"the subset {subset} has no rows in {' and '.join(empty)}")
 
 
-def _left_out(parts: Sequence[Part], repeated: int) -> Iterator[Finding]:
+def _left_out(parts: Sequence[Part], left: Left) -> Iterator[Finding]:
     """What was left out or changed on the way."""
-    reasons = {"whose text is in a later split": repeated} if repeated else {}
-    for part in parts:
-        for reason, count in part.table.notes.items():
+    reasons = {
+        "whose text is in a later split": left.same_text,
+        "that share eight words in a row with a later split of other data": left.same_words,
+        "that translate one of these": left.with_group,
+    }
+    tables = {id(part.table): part.table for part in parts}.values()
+    for table in tables:
+        for reason, count in table.notes.items():
             reasons[reason] = reasons.get(reason, 0) + count
-    empty = sum(part.table.empty for part in parts)
-    if empty:
-        reasons["empty"] = empty
+    reasons["empty"] = sum(table.empty for table in tables)
+    reasons = {reason: count for reason, count in reasons.items() if count}
     if reasons:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
         yield Finding("note", f"rows left out: {counts}")
-    converted = sum(part.table.converted for part in parts)
+    converted = sum(table.converted for table in tables)
     if converted:
         yield Finding("note", f"{converted:,} texts were not in Unicode's NFC and were converted")
