@@ -99,6 +99,18 @@ def test_words_that_look_like_something_else_stay_words(here: Path, name: str) -
     assert texts(read_file(written(here, name, content), name)) == words
 
 
+def test_json_inside_json_becomes_columns_with_dots(here: Path) -> None:
+    table = read_file(written(here, "a.jsonl", '{"translation": {"en": "one", "min": "ciek"}, "id": 7}\n'), "a.jsonl")
+    assert table.records[0].fields == {"translation.en": "one", "translation.min": "ciek", "id": "7"}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_the_first_column_may_lack_a_name(here: Path, name: str) -> None:
+    content = ",text\n0,satu\n1,dua\n".replace(",", "\t" if name == "a.tsv" else ",")
+    table = read_file(written(here, name, content), name)
+    assert [record.fields["index"] for record in table.records] == ["0", "1"]
+
+
 def test_json_numbers_stay_as_they_are_written(here: Path) -> None:
     table = read_file(
         written(here, "a.jsonl", '{"text": 1.50}\n{"text": 12345678901234567890}\n{"text": false}\n'), "a.jsonl"
@@ -239,7 +251,7 @@ FAULTS: dict[str, tuple[str, str | bytes]] = {
     "semicolons": ("a.csv", "text;label\nbaik;p\n"),
     "header-twice": ("a.tsv", "text\ttext\t\nbaik\tp\t\n"),
     "empty-file": ("a.tsv", ""),
-    "jsonl": ("a.jsonl", '{"text": "a"}\n["b"]\n{"text": "c", "text": "d"}\n{"text": {"en": "e"}}\n{text: f}\n'),
+    "jsonl": ("a.jsonl", '{"text": "a"}\n["b"]\n{"text": "c", "text": "d"}\n{"text": ["e"]}\n{text: f}\n'),
     "parquet": ("a.parquet", "text\n"),
     "gettext": ("a.po", 'msgid "One"\nmsgstr "Ciek"\n\nso what\n'),
     "ending": ("a.xlsx", ""),
