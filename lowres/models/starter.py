@@ -72,11 +72,11 @@ STARTERS: Mapping[str, Starter] = {
         prefix="",
         version=1,
         model_type="bart",
-        layers=9,
-        pieces=250_053,
-        parameters=114_339_456,
+        layers=6,
+        pieces=250_037,
+        parameters=114_407_093,
         decoder="starter/translation.safetensors",
-        decoder_sha256="",
+        decoder_sha256="b22857ac63fcac9052e2416057aafe2544bf0f71b87aa4e79ad2ac057e9acfdc",
     ),
 }
 
