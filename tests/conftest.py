@@ -119,3 +119,10 @@ def options(cache: Path) -> Iterator[Options]:
 def starter(cache: Path) -> Checkpoint:
     """The real starter encoder, built once."""
     return find_base("starter:encoder", None, cache=cache, near=cache, offline=True)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, so that messages name files as the user does."""
+    monkeypatch.chdir(tmp_path)
+    return Path()

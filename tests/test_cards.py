@@ -1,11 +1,13 @@
 """The shipped cards, and what reading a card refuses."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from lowres.cards import Card, available_cards, read_card
+from lowres.cards import Card, CardFile, available_cards, read_card
 from lowres.cards.licences import SPDX
+from lowres.data.sources import card_file, fetch
 from lowres.errors import CardError
 from lowres.languages import language
 
@@ -65,9 +67,26 @@ def test_shipped_cards_have_a_licence_and_a_statement(card: Card) -> None:
     assert len(card.statement.split()) > 150
 
 
+def files_of(card: Card) -> list[CardFile]:
+    return [
+        file
+        for subset in card.lowres.subsets.values()
+        for files in (subset.files, *subset.sides.values())
+        for file in files.values()
+    ]
+
+
 def test_shipped_cards_name_no_file_twice(card: Card) -> None:
-    files = [file for subset in card.lowres.subsets.values() for file in subset.files.values()]
-    assert len({file.path for file in files}) == len({file.sha256 for file in files}) == len(files)
+    files = files_of(card)
+    assert len({file.path for file in files}) == len(files) > 0
+    # one English text may stand beside several translations
+    assert len({file.sha256 for file in files}) == len(files) or card.name == "nllb-seed"
+
+
+@pytest.mark.skipif("LOWRES_MIRROR" not in os.environ, reason="LOWRES_MIRROR names no folder that holds published data")
+def test_shipped_cards_mean_files_that_there_are(card: Card, tmp_path: Path) -> None:
+    for file in files_of(card):
+        assert fetch(card_file(card, file), tmp_path, [Path(os.environ["LOWRES_MIRROR"])], offline=True).exists()
 
 
 def test_a_card_beside_the_recipe(tmp_path: Path) -> None:

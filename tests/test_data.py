@@ -1,255 +1,22 @@
 """From files to rows: nothing is lost, nothing leaks, and every fault names its place."""
 
 import hashlib
-import importlib.metadata
-import json
-import lzma
-import os
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow
-import pyarrow.parquet
 import pytest
+from readings import corpus, files, golden, needs_mirror, said, written
 
 from lowres.cards import read_card
-from lowres.data.columnar import read_hub
-from lowres.data.corpus import SPLITS, Corpus
-from lowres.data.formats import read_file
-from lowres.data.gettext import read_po
-from lowres.data.plain import read_aligned
-from lowres.data.reading import read_corpus
+from lowres.data.corpus import SPLITS
 from lowres.data.rows import Cut
-from lowres.data.sources import File, PackageFile, card_file, fetch, manifest_sha256, matching, sha256_of
-from lowres.data.tables import Table
-from lowres.errors import CardError, DataError, LowresError
-from lowres.recipe.sections import CardData, Classification, Columns, Data, FileData
-
-GOLDEN = Path(__file__).parent / "golden" / "data"
-CLASSIFY = Classification(kind="classification")
-MIRROR = os.environ.get("LOWRES_MIRROR")
-needs_mirror = pytest.mark.skipif(not MIRROR, reason="LOWRES_MIRROR names no folder that holds NusaX")
+from lowres.data.sources import card_file, fetch, sha256_of
+from lowres.errors import CardError, DataError
+from lowres.recipe.sections import CardData, Classification, Columns
 
 TRAIN = "text\tlabel\nrancak bana\tpositive\nburuak bana\tnegative\nlamak\tpositive\nindak lamak\tnegative\n"
 DEV = "text\tlabel\nelok\tpositive\njaek\tnegative\n"
 TEST = "text\tlabel\nsanang\tpositive\nberang\tnegative\n"
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder, so that messages name files as the user does."""
-    monkeypatch.chdir(tmp_path)
-    return Path()
-
-
-def files(here: Path, columns: Columns | None = None, limit: int | None = None, **contents: str | bytes) -> FileData:
-    """Files train.tsv, dev.tsv, … with these contents, as a recipe's data section."""
-    for name, content in contents.items():
-        (here / f"{name}.tsv").write_bytes(content.encode() if isinstance(content, str) else content)
-    return FileData.model_validate(
-        {
-            "files": {name: f"{name}.tsv" for name in contents},
-            "language": "min-Latn",
-            "licence": "private",
-            "source": "written for this test",
-            "columns": columns or Columns(),
-            "limit": limit,
-        }
-    )
-
-
-def corpus(data: Data, near: Path, task: Classification = CLASSIFY, seed: int = 13) -> Corpus:
-    mirrors = [Path(MIRROR)] if MIRROR else []
-    return read_corpus(data, task, near=near, cache=near / "cache", mirrors=mirrors, offline=True, seed=seed)
-
-
-def said(reading: Callable[[], object]) -> str:
-    """What a reading that must fail says."""
-    with pytest.raises(LowresError) as error:
-        reading()
-    return f"{error.value}\n"
-
-
-def texts(table: Table) -> list[str]:
-    return [record.fields["text"] for record in table.records]
-
-
-def golden(name: str) -> str:
-    return (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
-
-
-# Formats
-
-
-def written(here: Path, name: str, content: str | bytes) -> Path:
-    path = here / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl"])
-def test_words_that_look_like_something_else_stay_words(here: Path, name: str) -> None:
-    words = ["NA", "null", "nan", "007", "1e5", "True", "1.0", "None"]
-    content = {
-        "a.tsv": "text\n" + "\n".join(words),
-        "a.csv": "text\n" + "\n".join(words),
-        "a.jsonl": "\n".join(json.dumps({"text": word}) for word in words),
-    }[name]
-    assert texts(read_file(written(here, name, content), name)) == words
-
-
-def test_json_numbers_stay_as_they_are_written(here: Path) -> None:
-    table = read_file(
-        written(here, "a.jsonl", '{"text": 1.50}\n{"text": 12345678901234567890}\n{"text": false}\n'), "a.jsonl"
-    )
-    assert texts(table) == ["1.50", "12345678901234567890", "false"]
-
-
-@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\r"])
-@pytest.mark.parametrize("name", ["a.txt", "a.tsv"])
-def test_only_newlines_end_a_line(here: Path, name: str, sign: str) -> None:
-    header = "" if name == "a.txt" else "text\n"
-    table = read_file(written(here, name, f"{header}one{sign}two\r\nthree\n"), name)
-    assert texts(table) == [f"one{sign}two", "three"]
-
-
-def test_tsv_has_no_quoting(here: Path) -> None:
-    table = read_file(written(here, "a.tsv", 'text\tlabel\n"open\tp\nsaid "hi"\tn\n"both"\tp\n'), "a.tsv")
-    assert texts(table) == ['"open', 'said "hi"', '"both"']
-
-
-def test_csv_rows_may_take_several_lines(here: Path) -> None:
-    content = 'id,text\n1,"one\n\ntwo, ""three"""\n\n2,four\n'
-    table = read_file(written(here, "a.csv", content), "a.csv")
-    assert texts(table) == ['one\n\ntwo, "three"', "four"]
-    assert [record.where for record in table.records] == ["a.csv:2", "a.csv:6"]
-    assert (table.read, table.empty) == (3, 1)
-
-
-@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.txt"])
-def test_a_byte_order_mark_is_no_text(here: Path, name: str) -> None:
-    table = read_file(written(here, name, b"\xef\xbb\xbftext\nbana\n"), name)
-    assert table.columns == ("text",)
-    assert texts(table)[-1] == "bana"
-
-
-def test_text_becomes_nfc_and_is_counted(here: Path) -> None:
-    table = read_file(written(here, "a.tsv", "text\ncafe\u0301\ncafé\n"), "a.tsv")
-    assert texts(table) == ["café", "café"]
-    assert table.converted == 1
-
-
-def test_parquet(here: Path) -> None:
-    pyarrow.parquet.write_table(
-        pyarrow.table({"text": ["satu", None, "NA"], "label": [1, 2, None], "tokens": [["satu"], [], ["NA"]]}),
-        "a.parquet",
-    )
-    table = read_file(here / "a.parquet", "a.parquet")
-    assert [dict(record.fields) for record in table.records] == [
-        {"text": "satu", "label": "1"},
-        {"text": "", "label": "2"},
-        {"text": "NA", "label": ""},
-    ]
-
-
-def test_a_hub_data_set_gives_class_labels_by_name(here: Path) -> None:
-    datasets = pytest.importorskip("datasets")
-    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
-    data = datasets.Dataset.from_dict({"text": ["iyo", "indak", ""], "label": [1, 0, -1]}, features=features)
-    (here / "set").mkdir()
-    data.to_parquet("set/train.parquet")
-    table = read_hub("./set", "0" * 40, None, "train", here / "cache", offline=True)
-    assert [tuple(record.fields.values()) for record in table.records] == [("iyo", "yes"), ("indak", "no")]
-    assert table.read == 3
-
-
-def test_aligned_files_drop_blank_lines_on_both_sides(here: Path) -> None:
-    pair = {
-        "source": (written(here, "a.en", "one\n\nthree\nfour\n"), "a.en"),
-        "target": (written(here, "a.min", "ciek\nduo\n \nampek\n"), "a.min"),
-    }
-    table = read_aligned(pair)
-    assert [tuple(record.fields.values()) for record in table.records] == [("one", "ciek"), ("four", "ampek")]
-    assert (table.read, table.empty) == (4, 2)
-
-
-def test_aligned_files_must_be_of_one_length(here: Path) -> None:
-    pair = {
-        "source": (written(here, "a.en", "one\ntwo\n"), "a.en"),
-        "target": (written(here, "a.min", "ciek\n"), "a.min"),
-    }
-    assert said(lambda: read_aligned(pair)) == golden("aligned")
-
-
-CATALOGUE = """\
-msgid ""
-msgstr ""
-"Content-Type: text/plain; charset=UTF-8\\n"
-
-msgctxt "noun"
-msgid "Post"
-msgstr "Pos"
-
-msgid "%(n)d day ago"
-msgid_plural "%(n)d days ago"
-msgstr[0] "%(n)d hari"
-msgstr[1] "%(n)d hari-hari"
-
-#, fuzzy
-msgid "Guess"
-msgstr "Tebak"
-
-msgid "Untranslated"
-msgstr ""
-
-msgid "PostgreSQL"
-msgstr "PostgreSQL"
-
-#~ msgid "Old"
-#~ msgstr "Lamo"
-"""
-
-
-def test_gettext(here: Path) -> None:
-    table = read_po(written(here, "a.po", CATALOGUE), "a.po")
-    rows = [(record.fields["source"], record.fields["target"], record.fields["context"]) for record in table.records]
-    assert rows == [("Post", "Pos", "noun"), ("%(n)d day ago", "%(n)d hari", "")]
-    assert table.records[1].fields["target_1"] == "%(n)d hari-hari"
-    assert table.records[1].where == "a.po:9"
-    assert (table.notes, table.empty, table.read) == ({"fuzzy": 1, "obsolete": 1, "same as the source": 1}, 1, 6)
-
-
-def test_a_catalogue_without_translations_is_the_source_language(here: Path) -> None:
-    table = read_po(written(here, "en.po", 'msgid "One"\nmsgstr ""\n\nmsgid "Two"\nmsgstr ""\n'), "en.po")
-    assert [record.fields["target"] for record in table.records] == ["One", "Two"]
-
-
-FAULTS: dict[str, tuple[str, str | bytes]] = {
-    "not-utf-8": (
-        "a.tsv",
-        b"text\tlabel\nbaik\tp\n" + ("Привет, как дела? Всё хорошо, спасибо.\tp\n" * 9).encode("cp1251"),
-    ),
-    "utf-16": ("a.csv", "text,label\nbaik,p\n".encode("utf-16")),
-    "nul": ("a.txt", "satu\ndu\0o\n"),
-    "width-tsv": ("a.tsv", "text\tlabel\nbaik\tp\nburuk\nsatu\tdua\ttiga\n"),
-    "width-csv": ("a.csv", 'text,label\n"a\nb",p\nburuk, sekali,n\n'),
-    "quote-csv": ("a.csv", 'text,label\n"dia "bilang" baik",p\n'),
-    "open-quote-csv": ("a.csv", 'text,label\nbaik,p\n"buruk,n\n'),
-    "semicolons": ("a.csv", "text;label\nbaik;p\n"),
-    "header-twice": ("a.tsv", "text\ttext\t\nbaik\tp\t\n"),
-    "empty-file": ("a.tsv", ""),
-    "jsonl": ("a.jsonl", '{"text": "a"}\n["b"]\n{"text": "c", "text": "d"}\n{"text": {"en": "e"}}\n{text: f}\n'),
-    "parquet": ("a.parquet", "text\n"),
-    "gettext": ("a.po", 'msgid "One"\nmsgstr "Ciek"\n\nso what\n'),
-    "ending": ("a.xlsx", ""),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_faulty_files(here: Path, fault: str) -> None:
-    name, content = FAULTS[fault]
-    assert said(lambda: read_file(written(here, name, content), name)) == golden(fault)
 
 
 # Rows, splits and labels
@@ -500,51 +267,6 @@ def test_an_altered_file_is_refused(here: Path) -> None:
     assert message.startswith("two:min/train.tsv  data/min/train.tsv is not the file that the card means: sha256 ")
 
 
-# Where files come from
-
-
-def test_a_mirror_is_searched_by_content(here: Path) -> None:
-    (here / "mirror/deep").mkdir(parents=True)
-    written(here, "mirror/train.csv", "something else")
-    other = written(here, "mirror/deep/renamed.bin", "text\nbana\n")
-    file = File("card:x/train.csv", hashlib.sha256(b"text\nbana\n").hexdigest(), "https://localhost/x/train.csv")
-    found = fetch(file, here / "cache", [here / "mirror"], offline=True)
-    assert found.read_bytes() == b"text\nbana\n"
-    assert found.name == "train.csv"
-    other.unlink()
-    assert fetch(file, here / "cache", offline=True) == found
-
-
-def test_a_damaged_cache_is_not_believed(here: Path) -> None:
-    (here / "mirror").mkdir()
-    written(here, "mirror/train.csv", "text\nbana\n")
-    file = File("card:train.csv", hashlib.sha256(b"text\nbana\n").hexdigest(), "https://localhost/train.csv")
-    found = fetch(file, here / "cache", [here / "mirror"], offline=True)
-    found.write_bytes(b"text\nbuna\n")
-    assert fetch(file, here / "cache", [here / "mirror"], offline=True).read_bytes() == b"text\nbana\n"
-
-
-def test_a_missing_file_says_what_was_tried(here: Path) -> None:
-    (here / "mirror").mkdir()
-    file = File("card:train.csv", "ab" * 32, "https://localhost/train.csv")
-    assert said(lambda: fetch(file, here / "cache", [here / "mirror"], offline=True)) == golden("not-found")
-
-
-@pytest.mark.parametrize("path", ["pytest/__init__.py", "pytest/*.py"])
-def test_installed_packages(here: Path, path: str) -> None:
-    package = importlib.metadata.distribution("pytest")
-    root = Path(str(package.locate_file("")))
-    sha256 = manifest_sha256(matching(root, path)) if "*" in path else sha256_of(root / path)
-    found = fetch(File("card:x", sha256, PackageFile("pytest", package.version, path)), here / "cache", offline=True)
-    assert found == (root if "*" in path else root / path)
-    for version, name in (("0.0.1", "pytest"), ("1", "no-such-package")):
-        message = said(lambda: fetch(File("card:x", sha256, PackageFile(name, version, path)), here / "cache"))  # noqa: B023
-        assert f'pip install "{name}=={version}"' in message
-    assert "not found; tried" in said(
-        lambda: fetch(File("card:x", "ab" * 32, PackageFile("pytest", package.version, "pytest/*.py")), here)
-    )
-
-
 # The shipped cards, for real
 
 
@@ -608,24 +330,3 @@ def test_errors_are_of_their_kind(here: Path) -> None:
         corpus(CardData(card="no-such-card"), here)
     with pytest.raises(DataError):
         corpus(files(here, train=TRAIN, dev=DEV, test="text\n"), here)
-
-
-def test_a_packed_file_is_read_as_if_it_were_not(here: Path) -> None:
-    plain = "text\tlabel\ncafe\u0301\tx\n".encode()
-    table = read_file(written(here, "a.tsv.xz", lzma.compress(plain)), "a.tsv.xz")
-    assert texts(table) == ["café"] and table.sha256 == hashlib.sha256(plain).hexdigest()
-    assert table.records[0].where == "a.tsv.xz:2"
-    assert table.records[0].original == {"text": "cafe\u0301"}
-
-
-def test_a_packed_file_that_is_cut_short_or_too_large_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = lzma.compress(b"a" * 100_000)
-    with pytest.raises(DataError, match=r"a.txt.xz  is not a whole .xz file"):
-        read_file(written(here, "a.txt.xz", whole[:-20]), "a.txt.xz")
-    with pytest.raises(DataError, match=r"b.txt.xz  is not a whole .xz file"):
-        read_file(written(here, "b.txt.xz", b"plain text"), "b.txt.xz")
-    monkeypatch.setattr("lowres.data.tables.MOST_BYTES", 1 << 16)
-    with pytest.raises(DataError, match="unpacks to more than"):
-        read_file(written(here, "c.txt.xz", whole), "c.txt.xz")
-    with pytest.raises(DataError, match=r"ending on “.po.xz”"):
-        read_file(written(here, "d.po.xz", whole), "d.po.xz")

@@ -1,11 +1,10 @@
-"""Which text translates which: directions, partners, sampling; lines that have slipped; mixtures of sources."""
+"""Which text translates which: directions, partners, sampling; mixtures of sources."""
 
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from lowres.data.alignment import slipped
 from lowres.data.corpus import Corpus, Row
 from lowres.data.pairs import directions, pairs, sampled
 from lowres.data.reading import read_corpus
@@ -125,18 +124,6 @@ def test_files_of_unlike_length_are_refused_with_both_counts(tmp_path: Path) -> 
     lines(tmp_path, "en.txt", ENGLISH)
     lines(tmp_path, "min.txt", OTHER[:-1])
     with pytest.raises(DataError, match=r"en.txt has 160, .*min.txt has 159"):
-        read(tmp_path, "{files: {train: {eng-Latn: en.txt, min-Latn: min.txt}}, licence: CC0-1.0, source: mine}")
-
-
-def test_a_lost_line_is_found_and_the_place_named(tmp_path: Path) -> None:
-    assert slipped(ENGLISH, OTHER) is None
-    found = slipped(ENGLISH, [*OTHER[:60], *OTHER[61:], "Fin."])
-    assert found is not None and abs(found[0] - 61) <= 3 and found[1] == -1
-    doubled = slipped(ENGLISH, [*OTHER[:90], "Nok un lina.", *OTHER[90:-1]])
-    assert doubled is not None and abs(doubled[0] - 92) <= 3 and doubled[1] == 1
-    lines(tmp_path, "en.txt", ENGLISH)
-    lines(tmp_path, "min.txt", [*OTHER[:60], *OTHER[61:], "Fin."])
-    with pytest.raises(DataError, match=r"min.txt:\d+  from about line \d+ on"):
         read(tmp_path, "{files: {train: {eng-Latn: en.txt, min-Latn: min.txt}}, licence: CC0-1.0, source: mine}")
 
 

@@ -14,12 +14,15 @@ DRIFT = 0.10  # share of labels that would have to change to make two splits ali
 ENOUGH_ROWS = 30  # below this, shares say nothing
 
 
-def audit(samples: Sequence[Sample], labels: Sequence[str]) -> tuple[Finding, ...]:
-    """Duplicates, leaks from train, very long texts and signs that break lines; where there are labels, imbalance and drift."""
+def audit(samples: Sequence[Sample], labels: Sequence[str], *, repeats: bool = True) -> tuple[Finding, ...]:
+    """Duplicates, leaks from train, very long texts and signs that break lines; where there are labels, imbalance and drift.
+
+    Without `repeats` a text may stand in a split several times, as a sentence with several translations does.
+    """
     texts = [comparable(sample.row.fields["text"]) for sample in samples]
     return (
         *_leaks(samples, texts),
-        *_duplicates(samples, texts),
+        *(_duplicates(samples, texts) if repeats else ()),
         *(_contradictions(samples, texts) if labels else ()),
         *(_imbalance(samples, labels) if labels else ()),
         *(_drift(samples, labels) if labels else ()),

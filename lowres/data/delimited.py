@@ -7,6 +7,8 @@ from pathlib import Path
 from lowres.data.tables import Table, capped, check_columns, decode, lines, make_table, read_bytes
 from lowres.errors import DataError, Problem
 
+INDEX = "index"  # what the first column is called that has no name: so programs write the numbers of their rows
+
 
 def read_tsv(path: Path, name: str) -> Table:
     """Tab-separated columns under a header row. A quotation mark is a quotation mark: nothing is quoted."""
@@ -54,6 +56,8 @@ def _table(name: str, raw: bytes, rows: list[tuple[int, list[str]]], separators:
     if not rows:
         raise DataError(Problem(name, "is empty", "the first row names the columns"))
     header = rows[0][1]
+    if len(header) > 1 and not header[0] and INDEX not in header:
+        header = [INDEX, *header[1:]]
     check_columns(name, header)
     if len(header) == 1:
         other = next((sign for sign in ("\t", ";", ",") if sign in header[0]), None)

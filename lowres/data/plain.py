@@ -37,7 +37,10 @@ def read_aligned(files: Mapping[str, tuple[Path, str]]) -> Table:
 
 
 def read_jsonl(path: Path, name: str) -> Table:
-    """One JSON object a line. Numbers stay as they are written, null is an empty text, true and false are words."""
+    """One JSON object a line. Numbers stay as they are written, null is an empty text, true and false are words.
+
+    The texts of an object inside another are columns with a dot in their names, such as `translation.en`.
+    """
     raw = read_bytes(path, name)
     objects: list[tuple[int, dict[str, str]]] = []
     problems: list[Problem] = []
@@ -47,7 +50,7 @@ def read_jsonl(path: Path, name: str) -> Table:
         except json.JSONDecodeError as error:
             problems.append(Problem(f"{name}:{number}", f"is not JSON: {error.msg} at column {error.colno}"))
         except ValueError as error:
-            problems.append(Problem(f"{name}:{number}", f"is not one flat JSON object: {error}"))
+            problems.append(Problem(f"{name}:{number}", f"is not a JSON object of texts: {error}"))
     if problems:
         raise DataError(*capped(problems))
     columns = list(dict.fromkeys(column for _, fields in objects for column in fields))
@@ -69,9 +72,12 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, str]:
     for key, value in pairs:
         if key in fields:
             raise ValueError(f"“{key}” stands twice")
-        if isinstance(value, list | dict):
-            raise ValueError(f"“{key}” holds a list or an object")
-        fields[key] = _WORDS[value] if value is None or isinstance(value, bool) else str(value)
+        if isinstance(value, list):
+            raise ValueError(f"“{key}” holds a list")
+        if isinstance(value, dict):
+            fields |= {f"{key}.{inner}": text for inner, text in value.items()}
+        else:
+            fields[key] = _WORDS[value] if value is None or isinstance(value, bool) else str(value)
     return fields
 
 

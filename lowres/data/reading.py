@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Literal
 
 from lowres.cards import Card, read_card
-from lowres.cards.card import CardColumns, CardFile
+from lowres.cards.card import CardColumns, CardFile, Subset
 from lowres.cards.licences import SPDX
 from lowres.data.audit import audit
+from lowres.data.bitext import Side, without_slips
 from lowres.data.corpus import SPLITS, Corpus, Split
 from lowres.data.formats import READERS
 from lowres.data.gettext import read_catalogues
 from lowres.data.labels import checked_labels
+from lowres.data.leaks import Left, without_leaks
 from lowres.data.material import Material, Store
+from lowres.data.pairing import check_pairs
 from lowres.data.rows import (
     Cut,
     Part,
@@ -23,14 +26,13 @@ from lowres.data.rows import (
     crossing_groups,
     limited,
     take_rows,
-    without_leaks,
 )
 from lowres.data.sources import PackageFile, card_file, fetch, matching
 from lowres.data.tables import Table, capped
 from lowres.data.uncarded import from_files, from_hub
 from lowres.errors import DataError, Finding, LowresError, Problem, nearest
 from lowres.languages import language
-from lowres.recipe.sections import CardData, Classification, Data, FileData, Source, Task
+from lowres.recipe.sections import CardData, Classification, Data, FileData, Source, Task, Translation
 
 CardSplit = Literal["train", "dev", "test", "all"]
 
@@ -56,16 +58,17 @@ def read_corpus(
         _material(source, task, near, store, number if len(sources) > 1 else 0)
         for number, source in enumerate(sources, 1)
     ]
+    _check_languages(task, [part for material in materials for part in material.parts])
+    materials = [_spoken(task, material) for material in materials]
     parts = [part for material in materials for part in material.parts]
     samples = take_rows(parts)
     crossing = list(crossing_groups(samples))
     if crossing:
         raise DataError(*capped(crossing))
-    everything, samples = len(samples), without_leaks(samples, parts)
-    repeated = everything - len(samples)
+    left = without_leaks(samples, parts, whole_groups=isinstance(task, Translation))
     samples = [
         sample
-        for source, taken in zip(sources, _by_entry(samples, materials), strict=True)
+        for source, taken in zip(sources, _by_entry(left.samples, materials), strict=True)
         for sample in limited(taken, source.limit, seed)
     ]
     whole = _joined(materials)
@@ -74,12 +77,12 @@ def read_corpus(
     if isinstance(task, Classification):
         samples, labels = checked_labels(samples, task.labels or whole.labels)
     rows = {split: tuple(sample.row for sample in samples if sample.split == split) for split in SPLITS}
-    _check_languages(task, samples)
     findings = (
         *whole.findings,
-        *_left_out(parts, repeated),
+        *_left_out(parts, left),
         *_thin_subsets(samples, parts),
-        *audit(samples, labels),
+        *audit(samples, labels, repeats=not isinstance(task, Translation)),
+        *(check_pairs(task, samples) if isinstance(task, Translation) else ()),
     )
     return Corpus(
         name=whole.name,
@@ -137,9 +140,17 @@ def _joined(materials: Sequence[Material]) -> Material:
     )
 
 
-def _check_languages(task: Task, samples: Sequence[Sample]) -> None:
+def _spoken(task: Task, material: Material) -> Material:
+    """Without the languages that no direction of a translation is from or into."""
+    if not isinstance(task, Translation) or "all" in (task.source, task.target):
+        return material
+    named = {tag for _, tag in _asked(task)}
+    return replace(material, parts=tuple(part for part in material.parts if part.language in named))
+
+
+def _check_languages(task: Task, parts: Sequence[Part]) -> None:
     """Every tag must be a language's, and the task's languages among them."""
-    tags = tuple(dict.fromkeys(sample.row.language for sample in samples))
+    tags = tuple(dict.fromkeys(part.language for part in parts))
     problems = []
     for tag in tags:
         try:
@@ -180,11 +191,13 @@ def _from_card(data: CardData, task: Task, near: Path, store: Store) -> Material
     )
     columns = facts.columns.model_dump() | given
     roles = Roles(**(columns if isinstance(task, Classification) else columns | {"label": None}))
-    parts = tuple(part for name in chosen for part in _card_parts(card, name, roles, store))
+    findings: list[Finding] = []
+    parts = tuple(part for name in chosen for part in _card_parts(card, name, roles, store, data.use, findings))
     # the card's labels are those of its own label column
     labels = tuple(facts.labels) if facts.labels and roles.label == facts.columns.label else None
     name = card.name if set(chosen) == set(facts.subsets) else f"{card.name} ({', '.join(chosen)})"
-    return Material(name, parts, SPDX.get(card.license, card.license), labels, facts.citation, facts.homepage)
+    licence = SPDX.get(card.license, card.license)
+    return Material(name, parts, licence, labels, facts.citation, facts.homepage, tuple(findings))
 
 
 def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
@@ -213,22 +226,36 @@ def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chosen))
 
 
-def _card_parts(card: Card, name: str, roles: Roles, store: Store) -> Iterator[Part]:
+def _card_parts(
+    card: Card, name: str, roles: Roles, store: Store, use: Sequence[Split], findings: list[Finding]
+) -> Iterator[Part]:
     subset, rule = card.lowres.subsets[name], card.lowres.split
-    sides = list(subset.sides.items()) or [(subset.language or "", subset.files)]
-    for tag, files in sides:
-        for split, table in _card_tables(card, files, store):
-            if split == "all" and rule is None:
-                raise DataError(
-                    Problem(
-                        f"data_cards/{card.name}.md",
-                        f"the subset {name} has all rows in one file, but the card has no split",
-                    )
-                )
-            place = Cut(rule.by, rule.train, rule.dev) if split == "all" and rule is not None else split
-            for language_tag, column in (subset.texts or {tag: roles.text}).items():
-                whole = name if len(sides) == 1 and not subset.texts else f"{name}/{language_tag}"
-                yield Part(table, place, whole, language_tag, replace(roles, text=column))  # type: ignore[arg-type]
+    for split, sides in _card_sides(card, subset, roles, store, use).items():
+        if split == "all" and rule is None:
+            what = f"the subset {name} has all rows in one file, but the card has no split"
+            raise DataError(Problem(f"data_cards/{card.name}.md", what))
+        place = Cut(rule.by, rule.train, rule.dev) if split == "all" and rule is not None else split
+        tables = {tag: side.table for tag, side in sides.items()}
+        if len(sides) > 1 and all(side.column in side.table.columns for side in sides.values()):
+            tables, told = without_slips(sides, split)
+            findings += told
+        for tag, side in sides.items():
+            whole = name if subset.language else f"{name}/{tag}"
+            yield Part(tables[tag], place, whole, tag, replace(roles, text=side.column))  # type: ignore[arg-type]
+
+
+def _card_sides(
+    card: Card, subset: Subset, roles: Roles, store: Store, use: Sequence[Split]
+) -> dict[CardSplit, dict[str, Side]]:
+    """The texts of each language, split by split; only the files of splits that are used are read."""
+    found: dict[CardSplit, dict[str, Side]] = {}
+    for tag, files in (subset.sides or {subset.language or "": subset.files}).items():
+        wanted = {split: file for split, file in files.items() if split == "all" or split in use}
+        for split, table in _card_tables(card, wanted, store):
+            for spoken, column in (subset.texts or {tag: roles.text}).items():
+                name = table.name if subset.sides else column
+                found.setdefault(split, {})[spoken] = Side(name, table, column)
+    return found
 
 
 def _card_tables(card: Card, files: Mapping[CardSplit, CardFile], store: Store) -> Iterator[tuple[CardSplit, Table]]:
@@ -267,18 +294,22 @@ def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[
             yield Finding("warning", f"the subset {subset} has no rows in {' and '.join(empty)}")
 
 
-def _left_out(parts: Sequence[Part], repeated: int) -> Iterator[Finding]:
+def _left_out(parts: Sequence[Part], left: Left) -> Iterator[Finding]:
     """What was left out or changed on the way."""
-    reasons = {"whose text is in a later split": repeated} if repeated else {}
-    for part in parts:
-        for reason, count in part.table.notes.items():
+    reasons = {
+        "whose text is in a later split": left.same_text,
+        "that share eight words in a row with a later split of other data": left.same_words,
+        "that translate one of these": left.with_group,
+    }
+    tables = {id(part.table): part.table for part in parts}.values()
+    for table in tables:
+        for reason, count in table.notes.items():
             reasons[reason] = reasons.get(reason, 0) + count
-    empty = sum(part.table.empty for part in parts)
-    if empty:
-        reasons["empty"] = empty
+    reasons["empty"] = sum(table.empty for table in tables)
+    reasons = {reason: count for reason, count in reasons.items() if count}
     if reasons:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
         yield Finding("note", f"rows left out: {counts}")
-    converted = sum(part.table.converted for part in parts)
+    converted = sum(table.converted for table in tables)
     if converted:
         yield Finding("note", f"{converted:,} texts were not in Unicode's NFC and were converted")

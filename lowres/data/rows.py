@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from lowres.data.corpus import SPLITS, FileCount, Row, Split
 from lowres.data.tables import Table, capped, no_column
 from lowres.errors import DataError, Problem
-from lowres.languages import comparable
 
 SUBSET, LANGUAGE, LINE = "subset", "language", "line"  # columns that every row has, unless the file has its own
 
@@ -80,23 +79,6 @@ def take_rows(parts: Sequence[Part]) -> list[Sample]:
     if problems:
         raise DataError(*capped(problems))
     return samples
-
-
-def without_leaks(samples: Sequence[Sample], parts: Sequence[Part]) -> list[Sample]:
-    """Where lowres cuts the splits itself, no text of test stands in dev or train, and none of dev in train.
-
-    Texts are compared as `comparable` does, in all languages; the row in the earlier split is left out. Splits that
-    others made stay as they are.
-    """
-    cut = [isinstance(part.split, Cut) for part in parts]
-    kept: list[Sample] = []
-    seen: set[str] = set()
-    for split in ("test", "dev", "train"):
-        texts = [(sample, comparable(sample.row.fields["text"])) for sample in samples if sample.split == split]
-        kept += [sample for sample, text in texts if not (cut[sample.part] and text in seen)]
-        seen.update(text for _, text in texts)
-    order = {id(sample): number for number, sample in enumerate(samples)}
-    return sorted(kept, key=lambda sample: order[id(sample)])
 
 
 def limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:

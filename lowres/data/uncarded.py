@@ -1,15 +1,16 @@
 """Data that no card describes: the user's own files, and data sets of the hub."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lowres.data.alignment import misaligned
+from lowres.data.bitext import Side as Texts
+from lowres.data.bitext import slips
 from lowres.data.columnar import read_hub
 from lowres.data.corpus import SPLITS, Split
 from lowres.data.formats import read_file
 from lowres.data.material import Material, Store
 from lowres.data.rows import LINE, Cut, Part, Roles
-from lowres.data.tables import Table
+from lowres.data.tables import Table, capped, no_column
 from lowres.errors import DataError, Finding, Problem
 from lowres.recipe.sections import Classification, FileData, HubData, Task, Translation
 
@@ -52,10 +53,24 @@ def _columns(name: str, data: FileData, task: Task, near: Path) -> list[Side]:
     if data.language is not None:  # text of one language, without translations
         return [("", data.language, table, Roles(columns.text, None, columns.id))]
     source, target = _only_pair(task)
+    _check_columns(table, (columns.source, columns.target))
+    _refuse_slips([Texts(column, table, column) for column in (columns.source, columns.target)])
     return [
         (tag, tag, table, Roles(column, None, columns.id, columns.id or LINE))
         for tag, column in ((source, columns.source), (target, columns.target))
     ]
+
+
+def _check_columns(table: Table, columns: Sequence[str]) -> None:
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise DataError(*(no_column(f"{table.name}:1", column, table.columns) for column in missing))
+
+
+def _refuse_slips(sides: Sequence[Texts]) -> None:
+    problems, _, _ = slips(sides)
+    if problems:
+        raise DataError(*capped(problems))
 
 
 def _first_text(data: FileData, task: Task) -> str:
@@ -87,9 +102,7 @@ def _aligned(names: Mapping[str, str], near: Path) -> list[Side]:
                 "line n of each must translate line n of the others",
             )
         )
-    problem = misaligned(tables)
-    if problem:
-        raise DataError(problem)
+    _refuse_slips([Texts(table.name, table, "text") for table in tables.values()])
     return [(tag, tag, table, Roles("text", None, None, LINE)) for tag, table in tables.items()]
 
 

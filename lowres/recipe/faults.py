@@ -71,9 +71,18 @@ def locate(details: ErrorDetails, model: type[BaseModel], document: Document) ->
 
 
 def meant(faults: Sequence[Fault]) -> list[Fault]:
-    """Without the errors of those members of “this or that” which the file does not mean."""
+    """Without the errors of those members of “this or that” which the file does not mean.
+
+    Nor is a list too short because its items are at fault: pydantic counts only the good ones.
+    """
     deeper = {fault.union for fault in faults if fault.union is not None and not _is_whole(fault)}
-    return [fault for fault in faults if not (_is_whole(fault) and fault.union in deeper)]
+    inside = {fault.path[:length] for fault in faults for length in range(len(fault.path))}
+    return [
+        fault
+        for fault in faults
+        if not (_is_whole(fault) and fault.union in deeper)
+        and not (fault.error == "too_short" and fault.path in inside)
+    ]
 
 
 def alternatives(fault: Fault, faults: Sequence[Fault]) -> list[Fault]:

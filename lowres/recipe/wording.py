@@ -28,6 +28,7 @@ _FORMS = {
     r"^[0-9a-f]{40}$": "a commit has 40 hexadecimal digits",
     r"^[0-9a-f]{64}$": "a sha256 has 64 hexadecimal digits",
     r"^[\w.-]+/[\w.-]+$": "owner/name",
+    r"^[a-z]{3}-[A-Z][a-z]{3}$": "a language tag: ISO 639-3 code and script, such as min-Latn",
 }
 _TRUTH = {"yes": "write true", "on": "write true", "no": "write false", "off": "write false"}
 _COMMAND_LINE = ("device", "threads", "cache", "out", "mirror", "offline")
@@ -141,7 +142,8 @@ def _how_to_write(fault: Fault, wanted: str) -> str:
     """An example of what is wanted."""
     name = str(fault.path[-1]) if fault.path else ""
     if wanted == "a section":
-        return f"write {name}: {{{_example(fault)}}}{_listed(choices(fault.format))}"
+        key = "-" if fault.path and isinstance(fault.path[-1], int) else f"{name}:"
+        return f"write {key} {{{_example(fault)}}}{_listed(choices(fault.format))}"
     if wanted == "a list" and isinstance(fault.found, str):
         return f"write [{shown(fault.written)}]"
     if wanted == "true or false":

@@ -1,0 +1,60 @@
+"""What the tests of reading share: files, corpora, and what a refusal says."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lowres.data.corpus import Corpus
+from lowres.data.reading import read_corpus
+from lowres.data.tables import Table
+from lowres.errors import LowresError
+from lowres.recipe.sections import Classification, Columns, Data, FileData
+
+GOLDEN = Path(__file__).parent / "golden" / "data"
+CLASSIFY = Classification(kind="classification")
+MIRROR = os.environ.get("LOWRES_MIRROR")
+needs_mirror = pytest.mark.skipif(not MIRROR, reason="LOWRES_MIRROR names no folder that holds NusaX")
+
+
+def files(here: Path, columns: Columns | None = None, limit: int | None = None, **contents: str | bytes) -> FileData:
+    """Files train.tsv, dev.tsv, … with these contents, as a recipe's data section."""
+    for name, content in contents.items():
+        (here / f"{name}.tsv").write_bytes(content.encode() if isinstance(content, str) else content)
+    return FileData.model_validate(
+        {
+            "files": {name: f"{name}.tsv" for name in contents},
+            "language": "min-Latn",
+            "licence": "private",
+            "source": "written for this test",
+            "columns": columns or Columns(),
+            "limit": limit,
+        }
+    )
+
+
+def corpus(data: Data, near: Path, task: Classification = CLASSIFY, seed: int = 13) -> Corpus:
+    mirrors = [Path(MIRROR)] if MIRROR else []
+    return read_corpus(data, task, near=near, cache=near / "cache", mirrors=mirrors, offline=True, seed=seed)
+
+
+def said(reading: Callable[[], object]) -> str:
+    """What a reading that must fail says."""
+    with pytest.raises(LowresError) as error:
+        reading()
+    return f"{error.value}\n"
+
+
+def texts(table: Table) -> list[str]:
+    return [record.fields["text"] for record in table.records]
+
+
+def golden(name: str) -> str:
+    return (GOLDEN / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def written(here: Path, name: str, content: str | bytes) -> Path:
+    path = here / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
