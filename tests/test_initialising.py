@@ -20,6 +20,7 @@ from lowres.vocabulary.alignment import meanings
 from lowres.vocabulary.initialising import WAYS, Evidence, with_meaning
 from lowres.vocabulary.material import Material, gather
 from lowres.vocabulary.pieces import Pieces
+from lowres.vocabulary.rows import NewRows
 from lowres.vocabulary.saving import load_rows, save_rows
 
 WORDS = {"dom": "house", "pes": "dog", "kocka": "cat", "velky": "big", "maly": "small", "vidi": "sees", "ma": "has"}
@@ -118,10 +119,11 @@ def test_pieces_are_added_only_where_their_meaning_is_told_or_the_base_cannot_re
 
 
 def test_rows_are_read_back_as_they_were_written(tmp_path: Path) -> None:
-    places, rows = torch.tensor([0, 3, 250_040]), torch.randn(1, 8)
-    save_rows(tmp_path / "rows.safetensors", places, rows)
+    places, rows, head = torch.tensor([0, 3, 250_040]), torch.randn(1, 8), torch.randn(1, 8)
+    save_rows(tmp_path / "rows.safetensors", places, NewRows(rows, head))
     again, new = load_rows(tmp_path / "rows.safetensors")
     assert torch.equal(again, places) and torch.equal(new.inputs, rows)
+    assert new.head is not None and torch.equal(new.head, head) and new.bias is None
 
 
 def recipe(folder: Path, vocabulary: str) -> Path:

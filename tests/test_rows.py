@@ -145,7 +145,10 @@ def test_only_split_rows_get_gradients_and_they_are_the_right_ones(make: Callabl
 
     join_rows(model)
     assert torch.equal(logits(model, ids.tolist()), logits(whole, ids.tolist()))
-    assert torch.equal(new_rows(model, NEW), fresh().inputs)
+    found = new_rows(model, NEW)
+    assert torch.equal(found.inputs, fresh().inputs)
+    apart = tables.head is not None and not tables.tied
+    assert (found.head is not None) == apart, "rows of a head of its own are kept, too"
 
 
 def test_an_untied_head_survives_what_transformers_ties(tmp_path: Path) -> None:

@@ -49,6 +49,9 @@ class Signs:
         self.lengths = [4] * rows
         self.poison, self.asked = poison, 0
 
+    def rows(self, epoch: int) -> Sequence[int]:
+        return range(len(self.inputs))
+
     def loss(self, rows: Sequence[int]) -> Tensor:
         self.asked += 1
         factor = math.nan if self.poison == self.asked else 1.0
