@@ -180,10 +180,13 @@ def judge(
         rivals = [copied(asked), dictionary(pairs(corpus.train, translator.facts.directions), asked)]
     comparisons = {run.name: jury.against(run, chosen) for run in (*components, *rivals)}
     simpler = [run for run in (*components, *rivals) if run.name != "model alone"]
+    verdict = transfer_verdict([comparison for run in simpler for comparison in jury.against(run, alone)])
+    if alone is not chosen:
+        verdict = verdict.model_copy(update={"why": f"of the adapted base by itself, {verdict.why}"})
     yield {
         "baselines": [jury.baseline(run, part=run in components) for run in (*components, *rivals)],
         "comparisons": [comparison for found in comparisons.values() for comparison in found],
-        "transfer": transfer_verdict([comparison for run in simpler for comparison in jury.against(run, alone)]),
+        "transfer": verdict,
     }
 
 
