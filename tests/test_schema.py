@@ -1,0 +1,60 @@
+"""The published schema: current, closed, and true of every shipped recipe."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
+
+from lowres.recipe import read_recipe, recipe_schema, schema_text
+from lowres.recipe.reader import LANGUAGES
+
+ROOT = Path(__file__).parent.parent
+SHIPPED = sorted((ROOT / "recipes").glob("*.yaml"))
+
+
+def test_published_schema_is_current() -> None:
+    published = (ROOT / "docs" / "recipe.schema.json").read_text(encoding="utf-8")
+    assert published == schema_text(), "run `make schema`"
+    assert json.loads(published) == recipe_schema()
+
+
+def test_schema_is_closed_and_described() -> None:
+    schema = recipe_schema()
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema["title"] == "lowres recipe"
+    assert "$id" not in schema
+    for section in (schema, *schema["$defs"].values()):
+        assert section["additionalProperties"] is False
+        assert section["description"]
+        assert not [key for key, field in section["properties"].items() if "title" in field]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_recipe_is_valid(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first == "# yaml-language-server: $schema=../docs/recipe.schema.json"
+    Draft202012Validator(recipe_schema()).validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
+    assert read_recipe(path).lowres == 1
+
+
+def test_every_place_of_a_language_tag_is_checked() -> None:
+    schema = recipe_schema()
+
+    def sections_of(key: str) -> list[dict[str, Any]]:
+        field = schema["properties"][key]
+        refs = [part["$ref"] for part in (field, *field.get("oneOf", [])) if "$ref" in part]
+        return [schema["$defs"][ref.rpartition("/")[2]] for ref in refs]
+
+    pattern = "^[a-z]{3}-[A-Z][a-z]{3}$"
+    tagged = {
+        (key, name)
+        for key in schema["properties"]
+        for section in sections_of(key)
+        for name, field in section["properties"].items()
+        if name != "files" and pattern in json.dumps(field)
+    }
+    assert tagged == set(LANGUAGES)
