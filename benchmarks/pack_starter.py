@@ -23,7 +23,7 @@ SHIPPED = Path(starter.__file__).parent / "starter" / "translation.safetensors"
 def main() -> None:
     folder = Path(sys.argv[1]) / "model"
     facts = read_facts(folder, TranslatorFacts)
-    weights = {name: weight.half() for name, weight in load_file(folder / ADAPTER / "decoder.safetensors").items()}
+    weights = {name: weight.half() for name, weight in load_file(folder / ADAPTER / "weights.safetensors").items()}
     rows = load_file(folder / ROWS)["rows"]
     assert len(rows) == len(facts.tags), "all new rows are those of language tags"
     assert all(torch.isfinite(weight).all() for weight in weights.values())

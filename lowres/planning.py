@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from lowres.data.sources import cache_folder
 from lowres.errors import Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.recipe import RecipeFile
+from lowres.recipe.methods import FACTS, Freeze, Lora
 from lowres.recipe.sections import Recipe
 from lowres.vocabulary.material import Material, gather
 
@@ -32,6 +34,7 @@ SPEED = {
     ("cuda", "bf16"): 1e13,
 }
 CHARACTERS_PER_PIECE = 3.0
+BYTES_OF_A_WEIGHT = {"off": None, "8bit": 1.01, "4bit": 0.52}  # scales included
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,63 @@ def task_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> 
 
 def method_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """Only what has a decoder can have its decoder trained."""
-    if recipe.method.kind == "decoder" and checkpoint.architecture.shape != "encoder-decoder":
+    if FACTS[recipe.method.kind].decoder and checkpoint.architecture.shape != "encoder-decoder":
         return Problem("method.kind", f"{checkpoint.name} has no decoder", "choose lora or full")
+    return None
+
+
+def method_fits_task(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """A head alone is too little to translate with."""
+    task, kind = recipe.task.kind, recipe.method.kind
+    if task in FACTS[kind].tasks:
+        return None
+    others = ", ".join(name for name, facts in FACTS.items() if task in facts.tasks)
+    return Problem("method.kind", f"{kind} is not for {task}", f"choose one of {others}")
+
+
+def method_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Weights in few bits do not train."""
+    held, kind = recipe.base.quantize, recipe.method.kind
+    if held == "off" or FACTS[kind].quantised:
+        return None
+    others = ", ".join(name for name, facts in FACTS.items() if facts.quantised and recipe.task.kind in facts.tasks)
+    return Problem(
+        "base.quantize",
+        f"{kind} trains weights of the base, and weights in {held.replace('bit', ' bits')} do not train",
+        f"leave base.quantize out, or choose a method that leaves the base as it is: {others}",
+    )
+
+
+def start_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """A start in the weights' largest parts needs the weights; one in what they lost needs that they lost something."""
+    method, held = recipe.method, recipe.base.quantize
+    if not isinstance(method, Lora) or method.start == "zero":
+        return None
+    if method.dora:
+        return Problem("method.start", f"{method.start} does not go with dora", "leave one of them out")
+    if method.start == "pissa" and held != "off":
+        return Problem(
+            "method.start", f"pissa changes the weights, and those in {held[0]} bits cannot be changed", "say loftq"
+        )
+    if method.start == "loftq" and held == "off":
+        return Problem(
+            "method.start",
+            "loftq begins with what weights in few bits lost; these lose nothing",
+            "say base.quantize: 4bit",
+        )
+    return None
+
+
+def bits_fit_machine(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """bitsandbytes must be there, and know the device."""
+    if recipe.base.quantize == "off":
+        return None
+    if find_spec("bitsandbytes") is None:
+        return Problem("base.quantize", "bitsandbytes is not installed", 'pip install "lowres[quantize]"')
+    if machine.device == "mps":
+        return Problem(
+            "base.quantize", "8 and 4 bits are not for Apple GPUs", "leave base.quantize out, or say --device cpu"
+        )
     return None
 
 
@@ -132,7 +190,10 @@ def text_fits_positions(recipe: Recipe, checkpoint: Checkpoint, machine: Machine
 
 def weights_fit_memory(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """The smallest batch must fit beside the weights."""
-    needed = weights_gib(recipe, checkpoint) + activation_bytes(recipe, checkpoint, recipe.training.max_pieces) / GIB
+    needed = (
+        weights_gib(recipe, checkpoint, machine)
+        + activation_bytes(recipe, checkpoint, recipe.training.max_pieces) / GIB
+    )
     if needed > machine.memory_gib:
         return Problem(
             "base.name",
@@ -142,7 +203,16 @@ def weights_fit_memory(recipe: Recipe, checkpoint: Checkpoint, machine: Machine)
     return None
 
 
-RULES: tuple[Rule, ...] = (task_fits_base, method_fits_base, text_fits_positions, weights_fit_memory)
+RULES: tuple[Rule, ...] = (
+    task_fits_base,
+    method_fits_base,
+    method_fits_task,
+    method_fits_bits,
+    start_fits_bits,
+    bits_fit_machine,
+    text_fits_positions,
+    weights_fit_memory,
+)
 
 
 def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Plan:
@@ -150,7 +220,7 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Plan:
     problems = [problem for rule in RULES if (problem := rule(recipe, checkpoint, machine))]
     if problems:
         raise PlanError(*problems)
-    weights = weights_gib(recipe, checkpoint)
+    weights = weights_gib(recipe, checkpoint, machine)
     room = max(0.0, 0.8 * machine.memory_gib - weights) * GIB
     per_token = activation_bytes(recipe, checkpoint, 1)
     micro = min(recipe.training.batch_tokens, max(recipe.training.max_pieces, int(room / per_token)))
@@ -218,15 +288,25 @@ def estimate_seconds(plan: Plan, corpus: Corpus) -> float:
     settings = plan.recipe.training
     pieces = sum(min(settings.max_pieces, len(row.fields["text"]) / CHARACTERS_PER_PIECE + 4) for row in corpus.train)
     body = plan.checkpoint.parameters - plan.checkpoint.pieces * plan.checkpoint.hidden_size
-    operations = (6 if plan.recipe.method.kind == "full" else 4) * body * pieces * settings.epochs
+    operations = (6 if FACTS[plan.recipe.method.kind].everything else 4) * body * pieces * settings.epochs
     cores = plan.machine.cores if plan.machine.device == "cpu" else 1
     return operations / (SPEED.get((plan.machine.device, plan.precision), 5e10) * cores)
 
 
-def weights_gib(recipe: Recipe, checkpoint: Checkpoint) -> float:
-    """Weights in float32; what is trained also needs a gradient and two moments, 16 bytes in all."""
-    bytes_each = 16 if recipe.method.kind == "full" else 4
-    return bytes_each * checkpoint.parameters / GIB
+def weights_gib(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> float:
+    """Memory of the weights: embeddings in float32, linear layers as they are held; what trains also needs a gradient and two
+    moments, 16 bytes in all.
+    """
+    method = recipe.method
+    rows = checkpoint.pieces * checkpoint.hidden_size
+    layers = checkpoint.parameters - rows
+    if FACTS[method.kind].everything:
+        return 16 * checkpoint.parameters / GIB
+    if not FACTS[method.kind].quantised:  # the upper layers, or the decoder, train
+        share = min(1.0, method.layers / checkpoint.layers) if isinstance(method, Freeze) else 0.5
+        return (4 * checkpoint.parameters + 12 * share * layers) / GIB
+    held = BYTES_OF_A_WEIGHT[recipe.base.quantize] or (2.0 if machine.bf16 else 4.0)
+    return (4 * rows + held * layers) / GIB
 
 
 def activation_bytes(recipe: Recipe, checkpoint: Checkpoint, tokens: int) -> float:

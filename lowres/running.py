@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,10 @@ from lowres.data.corpus import Corpus
 from lowres.errors import DataError, Problem
 from lowres.evaluation.record import CostFacts, Record
 from lowres.jobs import JOBS, Job
+from lowres.jobs.equipping import care_of
 from lowres.jobs.job import make_accelerator
-from lowres.methods import TECHNIQUES
 from lowres.planning import Options, Plan, prepare, read_data, read_material
+from lowres.proving import ASKED, Trial, prove
 from lowres.recipe import Lock, RecipeFile, open_recipe, write_lock
 from lowres.recording import (
     data_facts,
@@ -81,12 +81,12 @@ def run(
         book.stage("training")
         answerer = job.build(adapted, base, plan, corpus, accelerator)
         objective = job.objective(answerer, plan, corpus)
-        technique = TECHNIQUES[plan.recipe.method.kind]
         trained = train(
             answerer.model, objective, settings, accelerator=accelerator, micro_batch_tokens=plan.micro_batch_tokens,
-            rate=partial(technique.rate, plan.recipe.method),
+            care=care_of(answerer.model, plan),
         )  # fmt: skip
         book.write(training=training_facts([book.step(step) for step in trained], answerer.model))
+        answerer.save(book.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
         answerer = job.complete(answerer, plan, corpus, book.stage)
         answerer.save(book.folder / MODEL)
         write_lock(book.folder / LOCK, lock(file, plan, corpus))
@@ -96,6 +96,10 @@ def run(
         book.predictions(job.lines(plan, corpus, answers))
         for facts in job.judge(answerer, plan, corpus, answers, book.stage):
             book.write(**facts)
+
+        book.stage("proof")
+        asked = job.sample(answerer, plan, corpus, ASKED)
+        prove(book.folder / MODEL, Trial(asked, answerer.trial(asked)), options)
         book.finish(environment(plan))
     return Run(book.folder, options=options)
 

@@ -13,6 +13,7 @@ from lowres.errors import ModelError, Problem
 from lowres.evaluation.record import RECORD_VERSION, Record
 from lowres.evaluation.scores import Score
 from lowres.jobs import JOBS
+from lowres.jobs.job import Form
 from lowres.jobs.saved import FACTS
 from lowres.planning import Options
 from lowres.report import render
@@ -21,7 +22,7 @@ RECIPE, LOCK, RECORD, REPORT = "recipe.yaml", "recipe.lock", "record.json", "rep
 PREDICTIONS, LOG, MODEL = "predictions.jsonl", "log.jsonl", "model"
 
 
-def load_answerer(folder: Path, options: Options) -> Any:
+def load_answerer(folder: Path, options: Options, form: Form = "trained") -> Any:
     """The model of a run, put together again. Raises ModelError where a part is missing or the base is another."""
     try:
         task = json.loads((folder / FACTS).read_text(encoding="utf-8"))["task"]
@@ -29,7 +30,7 @@ def load_answerer(folder: Path, options: Options) -> Any:
         raise ModelError(
             Problem(str(folder / FACTS), f"cannot be read: {error}", "is this the folder of a finished run?")
         ) from error
-    return JOBS[task].restore(folder, options)
+    return JOBS[task].restore(folder, options, form)
 
 
 class Run:

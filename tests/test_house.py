@@ -26,6 +26,7 @@ FLOORS = (
     ("recording",),
     ("jobs",),
     ("runs",),
+    ("proving",),
     ("running",),
     ("cli",),
 )

@@ -24,7 +24,8 @@ from lowres.recipe import (
     recipe_schema,
 )
 from lowres.recipe.reader import validate
-from lowres.recipe.sections import CardData, Columns, FileData, Full, HubData, Lora, Section
+from lowres.recipe.methods import Full, Lora, Section
+from lowres.recipe.sections import CardData, Columns, FileData, HubData
 from lowres.recipe.strict import MAX_BYTES, parse
 
 ROOT = Path(__file__).parent.parent

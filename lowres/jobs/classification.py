@@ -10,6 +10,7 @@ from accelerate.utils import set_seed
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
+from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import ModelError, Problem
@@ -18,7 +19,8 @@ from lowres.evaluation.classification import classification_scores, confusion
 from lowres.evaluation.comparison import compare, transfer_verdict
 from lowres.evaluation.record import Baseline, Comparison
 from lowres.evaluation.scores import Score
-from lowres.jobs.job import Facts, Job, Say
+from lowres.jobs.equipping import equip
+from lowres.jobs.job import Facts, Form, Job, Say
 from lowres.jobs.saved import (
     ModelFacts,
     Rows,
@@ -30,7 +32,6 @@ from lowres.jobs.saved import (
     save_model,
 )
 from lowres.languages import normalise
-from lowres.methods import TECHNIQUES
 from lowres.models.classifier import Classifier
 from lowres.models.loading import load_encoder
 from lowres.models.ngrams import NgramClassifier, combine, pooling_weights
@@ -38,7 +39,6 @@ from lowres.planning import Options, Plan
 from lowres.recording import examples
 from lowres.tasks.classification import ClassificationObjective, Encoder, Prediction, probabilities
 from lowres.vocabulary.adapting import Adapted
-from lowres.vocabulary.rows import split_rows
 
 HEAD, NGRAMS = "head.safetensors", "ngrams"
 
@@ -62,6 +62,11 @@ class Labeller:
     accelerator: Accelerator
     rows: Rows
     ngrams: NgramClassifier | None = None
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """What cuts its texts."""
+        return self.encoder.tokenizer
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -88,6 +93,11 @@ class Labeller:
             table = combine(table, others, self.facts.weights)
         return [self._prediction(text, row) for text, row in zip(texts, np.exp(table), strict=True)]
 
+    def trial(self, asked: Sequence[Sequence[str]]) -> list[list[float]]:
+        """Probabilities of the labels for each text and its language."""
+        found = self.label([text for text, _ in asked], [language for _, language in asked])
+        return [[prediction.probabilities[label] for label in self.labels] for prediction in found]
+
     def alone(self) -> "Labeller":
         """The encoder without its partner."""
         return replace(self, ngrams=None)
@@ -107,14 +117,10 @@ class Labeller:
 def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, accelerator: Accelerator) -> Labeller:
     """Base + its new rows + method + a new head."""
     recipe, checkpoint = plan.recipe, plan.checkpoint
-    technique = TECHNIQUES[recipe.method.kind]
     set_seed(recipe.training.seed)
-    adapted.install(base)
-    fresh = [] if technique.trains_rows or not adapted.added else split_rows(base, adapted.added)
-    encoder = technique.apply(base, recipe.method, checkpoint.architecture)
-    for rows in fresh:  # methods freeze all that is not their own
-        rows.requires_grad_(True)
-    model = Classifier(encoder, checkpoint.hidden_size, len(corpus.labels), plan.pooling).to(accelerator.device)
+    model = Classifier(equip(base, adapted, plan), checkpoint.hidden_size, len(corpus.labels), plan.pooling).to(
+        accelerator.device
+    )
     facts = LabellerFacts(
         **common_facts(plan, corpus), labels=list(corpus.labels), pooling=plan.pooling,
         hidden_size=checkpoint.hidden_size, weights=None,
@@ -233,12 +239,18 @@ class Jury:
         )  # fmt: skip
 
 
-def restore(folder: Path, options: Options) -> Labeller:
+def sample(labeller: Labeller, plan: Plan, corpus: Corpus, count: int) -> list[list[str]]:
+    """Some texts of dev with their languages."""
+    return [[row.fields["text"], row.language] for row in corpus.dev[:: max(1, len(corpus.dev) // count)][:count]]
+
+
+def restore(folder: Path, options: Options, form: Form = "trained") -> Labeller:
     """Base + adapter + head from a run's model folder. Raises ModelError where one of them is missing or another base."""
     facts = read_facts(folder, LabellerFacts)
-    accelerator = restoring_accelerator(options)
-    _, base = load_encoder(find_saved_base(folder, facts, options))
-    tokenizer, encoder = restore_model(folder, facts, base)
+    accelerator = restoring_accelerator(options, form)
+    checkpoint = find_saved_base(folder, facts, options)
+    _, base = load_encoder(checkpoint)
+    tokenizer, encoder = restore_model(folder, facts, checkpoint, base, accelerator, form)
     model = Classifier(encoder, facts.hidden_size, len(facts.labels), facts.pooling)
     model.head.load_state_dict(load_file(folder / HEAD))
     model.to(accelerator.device).eval()
@@ -249,5 +261,5 @@ def restore(folder: Path, options: Options) -> Labeller:
 
 CLASSIFICATION = Job(
     load=load_encoder, encoder=lambda model: model, build=build, objective=objective, complete=complete, answer=answer,
-    lines=lines, judge=judge, restore=restore,
+    lines=lines, judge=judge, restore=restore, sample=sample,
 )  # fmt: skip

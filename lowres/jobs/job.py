@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from accelerate import Accelerator
 from torch import nn
@@ -16,6 +16,7 @@ from lowres.training.loop import Objective
 from lowres.vocabulary.adapting import Adapted
 
 Facts = Mapping[str, Any]  # sections of the record by name
+Form = Literal["trained", "precise", "merged"]  # as in training; in float32; in float32 with the adapter in the weights
 Say = Callable[[str], None]  # tells that a new stage begins
 
 
@@ -26,8 +27,15 @@ class Answerer(Protocol):
     def model(self) -> nn.Module:
         """What is trained and asked."""
 
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """What cuts its texts."""
+
     def save(self, folder: Path) -> None:
         """Write all that must be kept beside the base."""
+
+    def trial(self, asked: Sequence[Sequence[str]]) -> list[Any]:
+        """Answers to rows of a text and its languages, as JSON can hold them: a text or numbers for each."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,8 @@ class Job:
 
     `load` gives tokenizer and model, `encoder` the part of it that reads, `build` the model with its new rows and its method,
     `objective` what training minimises, `complete` what joins it after training, `answer` its answers to the test rows, `lines`
-    those as predictions.jsonl has them, `judge` the sections of the record that judge them, `restore` a saved model.
+    those as predictions.jsonl has them, `judge` the sections of the record that judge them, `restore` a saved model, and `sample`
+    the rows that a saved model is tried on.
     """
 
     load: Callable[[Checkpoint], tuple[PreTrainedTokenizerBase, Any]]
@@ -47,7 +56,8 @@ class Job:
     answer: Callable[[Any, Plan, Corpus], Sequence[Any]]
     lines: Callable[[Plan, Corpus, Sequence[Any]], Iterator[Mapping[str, object]]]
     judge: Callable[[Any, Plan, Corpus, Sequence[Any], Say], Iterator[Facts]]
-    restore: Callable[[Path, Options], Any]
+    restore: Callable[[Path, Options, Form], Any]
+    sample: Callable[[Any, Plan, Corpus, int], list[list[str]]]
 
 
 def make_accelerator(machine: Machine, precision: str) -> Accelerator:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
@@ -12,14 +13,17 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
 from lowres.errors import ModelError, Problem
-from lowres.jobs.job import make_accelerator
+from lowres.jobs.job import Form, make_accelerator
 from lowres.methods import TECHNIQUES
 from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.models.holding import hold, release
 from lowres.planning import Machine, Options, Plan
+from lowres.recipe.methods import FACTS as METHODS
 from lowres.vocabulary.rows import new_rows, place_rows
 from lowres.vocabulary.saving import load_rows, save_rows
 
 FACTS, ADAPTER, TOKENIZER, ROWS = "model.json", "adapter", "tokenizer", "rows.safetensors"
+PRECISIONS = {"bf16": torch.bfloat16, "no": torch.float32}  # as accelerate names them
 Found = TypeVar("Found", bound="ModelFacts")
 
 
@@ -34,6 +38,7 @@ class ModelFacts(BaseModel):
     layers: int | None
     decoder: int | None
     base_sha256: str
+    quantize: str
     method: str
     languages: list[str]
     prefix: str
@@ -57,6 +62,7 @@ def common_facts(plan: Plan, corpus: Corpus) -> dict[str, Any]:
         "layers": plan.recipe.base.layers,
         "decoder": plan.recipe.base.decoder,
         "base_sha256": plan.checkpoint.sha256(),
+        "quantize": plan.recipe.base.quantize,
         "method": plan.recipe.method.kind,
         "languages": list(corpus.languages),
         "prefix": plan.checkpoint.prefix,
@@ -106,15 +112,26 @@ def find_saved_base(folder: Path, facts: ModelFacts, options: Options) -> Checkp
     return checkpoint
 
 
-def restore_model(folder: Path, facts: ModelFacts, base: Any) -> tuple[PreTrainedTokenizerBase, Any]:
-    """The saved tokenizer, and the base with its rows and its adapter."""
+def restore_model(
+    folder: Path, facts: ModelFacts, checkpoint: Checkpoint, base: Any, accelerator: Accelerator, form: Form
+) -> tuple[PreTrainedTokenizerBase, Any]:
+    """The saved tokenizer, and the base with its rows, held as it was in training, with its adapter."""
     tokenizer = AutoTokenizer.from_pretrained(str(folder / TOKENIZER), trust_remote_code=False, local_files_only=True)
     if (folder / ROWS).exists():
         place_rows(base, *load_rows(folder / ROWS))
-    return tokenizer, TECHNIQUES[facts.method].restore(base, folder / ADAPTER)
+    base.to(accelerator.device)
+    technique, architecture = TECHNIQUES[facts.method], checkpoint.architecture
+    if METHODS[facts.method].quantised:
+        hold(base, architecture, facts.quantize, PRECISIONS[accelerator.mixed_precision])
+    if form != "merged":
+        return tokenizer, technique.restore(base, folder / ADAPTER)
+    release(
+        base, architecture
+    )  # what was lost in few bits stays lost: the adapter was trained beside just these weights
+    return tokenizer, technique.merge(technique.restore(base, folder / ADAPTER))
 
 
-def restoring_accelerator(options: Options) -> Accelerator:
-    """The device that this machine answers on."""
+def restoring_accelerator(options: Options, form: Form) -> Accelerator:
+    """The device that this machine answers on, and the precision."""
     machine = Machine.detect(options.device, options.threads)
-    return make_accelerator(machine, "bf16" if machine.bf16 else "fp32")
+    return make_accelerator(machine, "bf16" if machine.bf16 and form == "trained" else "fp32")

@@ -18,20 +18,20 @@ from lowres.evaluation.record import Translation as TranslationFact
 from lowres.evaluation.scores import Score
 from lowres.evaluation.substitution import copied, dictionary
 from lowres.evaluation.translation import HEADLINE, headline, sentence_scores, translation_scores
+from lowres.jobs.equipping import equip
 from lowres.jobs.job import Facts, Job, Say
 from lowres.jobs.saved import (
     Rows,
     common_facts,
 )
 from lowres.jobs.translator import Translated, Translator, TranslatorFacts, marks_of, restore, wording_of
-from lowres.methods import TECHNIQUES
 from lowres.models.lexicon import Lexicon, learn_lexicons
 from lowres.models.loading import load_translator
 from lowres.planning import Plan
 from lowres.recipe.sections import Translation
 from lowres.tasks.translation import Hints, TranslationObjective, epoch_rows
 from lowres.vocabulary.adapting import Adapted
-from lowres.vocabulary.rows import keep_head_apart, split_rows
+from lowres.vocabulary.rows import keep_head_apart
 from lowres.vocabulary.tagging import tag_languages
 
 EXAMPLES = 20
@@ -41,20 +41,15 @@ CLEAR = 0.5  # chrF++ on dev by which the lexicon must be better to be preferred
 
 def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: Accelerator) -> Translator:
     """Base + language tags + new rows + method."""
-    recipe, checkpoint = plan.recipe, plan.checkpoint
+    recipe = plan.recipe
     task, marks = _task(plan), marks_of(plan.checkpoint.architecture.marks)
-    technique = TECHNIQUES[recipe.method.kind]
     set_seed(recipe.training.seed)
     keep_head_apart(base)
     ways = directions(task, corpus.languages)
     spoken = list(dict.fromkeys(tag for way in ways for tag in way))
     tagged = tag_languages(adapted, base, marks, spoken, task.like)
     adapted = tagged.adapted
-    adapted.install(base)
-    fresh = [] if technique.trains_rows or not adapted.added else split_rows(base, adapted.added)
-    model = technique.apply(base, recipe.method, checkpoint.architecture)
-    for weights in fresh:  # methods freeze all that is not their own
-        weights.requires_grad_(True)
+    model = equip(base, adapted, plan)
     common = common_facts(plan, corpus)
     wording = wording_of(adapted.tokenizer, model, marks, tagged.tags, common["prefix"], common["max_pieces"])
     known = pairs(corpus.train, ways)
@@ -252,6 +247,12 @@ def examples(asked: Sequence[Pair], chosen: Sequence[str]) -> list[TranslationFa
     ]  # fmt: skip
 
 
+def sample(translator: Translator, plan: Plan, corpus: Corpus, count: int) -> list[list[str]]:
+    """Sources of some dev pairs with their directions."""
+    known = tested(plan, corpus.dev, translator)
+    return [[pair.source.fields["text"], *_way(pair)] for pair in known[:: max(1, len(known) // count)][:count]]
+
+
 def encoder(model: Any) -> nn.Module:
     """The part that reads."""
     return model.get_encoder()  # type: ignore[no-any-return]
@@ -259,5 +260,5 @@ def encoder(model: Any) -> nn.Module:
 
 TRANSLATION = Job(
     load=load_translator, encoder=encoder, build=build, objective=objective, complete=complete, answer=answer, lines=lines,
-    judge=judge, restore=restore,
+    judge=judge, restore=restore, sample=sample,
 )  # fmt: skip

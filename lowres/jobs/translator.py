@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+from transformers import PreTrainedTokenizerBase
 
 from lowres.errors import ModelError, Problem, nearest
+from lowres.jobs.job import Form
 from lowres.jobs.saved import (
     ModelFacts,
     Rows,
@@ -67,6 +69,11 @@ class Translator:
     lexicons: Mapping[tuple[str, str], Lexicon]
 
     @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """What cuts its texts."""
+        return self.wording.tokenizer
+
+    @property
     def hints(self) -> Hints | None:
         """What is shown with each source."""
         return Hints(self.lexicons) if self.facts.hints else None
@@ -104,6 +111,13 @@ class Translator:
     def _source(self, text: str, source: str, target: str) -> list[int]:
         hints = [self.hints.hint(text, source, target)] if self.hints else None
         return self.wording.sources([text], source, target, hints)[0]
+
+    def trial(self, asked: Sequence[Sequence[str]]) -> list[str]:
+        """What the model itself, without the lexicons' share, makes of each text in its direction."""
+        found = self.by_model().translate(
+            [text for text, *_ in asked], [(source, target) for _, source, target in asked]
+        )
+        return [one.translation for one in found]
 
     def by_model(self) -> "Translator":
         """The model in all directions, also where the lexicon did better."""
@@ -152,13 +166,13 @@ def wording_of(
     return Wording(tokenizer, marks, ids, config.decoder_start_token_id, end, config.pad_token_id, prefix, max_pieces)
 
 
-def restore(folder: Path, options: Options) -> Translator:
+def restore(folder: Path, options: Options, form: Form = "trained") -> Translator:
     """Base + rows + adapter from a run's model folder. Raises ModelError where one of them is missing or another base."""
     facts = read_facts(folder, TranslatorFacts)
-    accelerator = restoring_accelerator(options)
+    accelerator = restoring_accelerator(options, form)
     checkpoint = find_saved_base(folder, facts, options)
     _, base = load_translator(checkpoint)
-    tokenizer, model = restore_model(folder, facts, base)
+    tokenizer, model = restore_model(folder, facts, checkpoint, base, accelerator, form)
     marks = marks_of(checkpoint.architecture.marks)
     wording = wording_of(tokenizer, model, marks, facts.tags, facts.prefix, facts.max_pieces)
     lexicons = load_lexicons(folder / LEXICONS) if (folder / LEXICONS).exists() else {}

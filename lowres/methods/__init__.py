@@ -1,33 +1,61 @@
-"""What is trained: one file per method, one table of all of them."""
+"""What is trained: one table of all methods. What is true of each stands in lowres.recipe.methods."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
-from lowres.methods import decoder, full, lora
+from lowres.methods import adalora, adapters, ia3, lora, oft, whole
 from lowres.models.architectures import Architecture
-from lowres.recipe.sections import Method
+from lowres.recipe.methods import Method
+
+
+def _steady(method: Method, name: str) -> float:
+    return 1.0
+
+
+def _leave(model: nn.Module, method: Method, architecture: Architecture, done: int, updates: int) -> None:
+    pass
 
 
 @dataclass(frozen=True)
 class Technique:
-    """The verbs of a method: mark what trains in a model, save just that, put it back.
+    """The verbs of a method: mark what trains in a model, save just that, put it back, write it into the weights.
 
-    `trains_rows` says that it trains the embedding itself, so that new rows need no care of their own; `rate` gives by which
-    factor the learning rate of a weight, by its name, is multiplied.
+    `rows` says whether new embedding rows train beside it, train anyhow since the whole embedding does, or stay. `rate` is the
+    factor of the learning rate of a weight by its name; `tend` is called with the updates done, first with 0; `penalty` is added
+    to the loss.
     """
 
     apply: Callable[[nn.Module, Method, Architecture], nn.Module]
-    save: Callable[[nn.Module, Path, str], None]
-    restore: Callable[[nn.Module, Path], nn.Module]
-    trains_rows: bool = False
-    rate: Callable[[Method, str], float] = lambda method, name: 1.0
+    save: Callable[[nn.Module, Path, str], None] = adapters.save
+    restore: Callable[[nn.Module, Path], nn.Module] = adapters.restore
+    merge: Callable[[nn.Module], nn.Module] = adapters.merge
+    rows: Literal["beside", "anyhow", "never"] = "beside"
+    rate: Callable[[Method, str], float] = _steady
+    tend: Callable[[nn.Module, Method, Architecture, int, int], None] = _leave
+    penalty: Callable[[nn.Module], Tensor] | None = None
+
+
+def _whole(
+    apply: Callable[[nn.Module, Method, Architecture], nn.Module],
+    rows: Literal["beside", "anyhow", "never"] = "beside",
+    rate: Callable[[Method, str], float] = _steady,
+    tend: Callable[[nn.Module, Method, Architecture, int, int], None] = _leave,
+) -> Technique:
+    return Technique(apply, whole.save, whole.restore, whole.merge, rows, rate, tend)
 
 
 TECHNIQUES: Mapping[str, Technique] = {
-    "lora": Technique(lora.apply, lora.save, lora.restore),
-    "full": Technique(full.apply, full.save, full.restore, trains_rows=True, rate=full.rate),
-    "decoder": Technique(decoder.apply, decoder.save, decoder.restore),
+    "lora": Technique(lora.apply, lora.save),
+    "oft": Technique(oft.apply),
+    "ia3": Technique(ia3.apply),
+    "adalora": Technique(adalora.apply, adalora.save, tend=adalora.tend, penalty=adalora.penalty),
+    "full": _whole(whole.full, rows="anyhow", rate=whole.encoder_rate),
+    "freeze": _whole(whole.freeze, tend=whole.thaw),
+    "features": _whole(whole.nothing, rows="never"),
+    "head": _whole(whole.nothing),
+    "decoder": _whole(whole.decoder),
 }

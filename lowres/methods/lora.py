@@ -1,37 +1,111 @@
-"""Low-rank adapters through PEFT, on a frozen encoder."""
+"""Low-rank adapters through PEFT, on a frozen model."""
 
 import json
 from pathlib import Path
+from typing import Any
 
-from peft import LoraConfig, PeftModel, get_peft_model
-from torch import nn
+import torch
+from peft import LoraConfig
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
+from lowres.methods import adapters
 from lowres.models.architectures import Architecture
-from lowres.recipe.sections import Lora, Method
+from lowres.models.modules import linear_pattern
+from lowres.recipe.methods import Lora, Method
+
+BEFORE = "before_training"
 
 
-def apply(encoder: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
-    """Freeze the encoder and put a trainable low-rank pair beside its linear layers."""
+def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
+    """Freeze the model and put a trainable low-rank pair beside its linear layers."""
     assert isinstance(method, Lora)
-    everywhere = method.modules == "all"
-    targets = architecture.attention + (architecture.feed_forward if everywhere else ())
     config = LoraConfig(
-        r=method.rank, lora_alpha=method.alpha, lora_dropout=method.dropout, target_modules=sorted(set(targets))
-    )
-    return get_peft_model(encoder, config)
+        r=method.rank, lora_alpha=method.alpha, lora_dropout=method.dropout, use_dora=method.dora, use_rslora=method.rslora,
+        target_modules=linear_pattern(model, architecture, method.modules, method.layers),
+    )  # fmt: skip
+    adapted = adapters.attach(model, config)
+    STARTS[method.start](adapted)
+    return adapted
 
 
-def save(encoder: nn.Module, folder: Path, base: str) -> None:
-    """Write adapter_model.safetensors and adapter_config.json, naming the base as the recipe does."""
-    assert isinstance(encoder, PeftModel)
-    encoder.save_pretrained(str(folder), save_embedding_layers=False)
-    config_file = folder / "adapter_config.json"
+def pairs(model: nn.Module) -> list[Any]:
+    """The modules that carry a low-rank pair."""
+    modules: list[Any] = list(model.modules())
+    return [module for module in modules if hasattr(module, "lora_A") and adapters.NAME in module.lora_A]
+
+
+def _leave(model: nn.Module) -> None:
+    """PEFT starts from zero: one half random, the other 0."""
+
+
+@torch.no_grad()
+def _principal(model: nn.Module) -> None:
+    """Move the largest singular parts of each weight into its pair; what the pair began with is kept, so that the adapter
+    can be saved as an ordinary one over the untouched base.
+    """
+    for module in pairs(model):
+        weight = module.get_base_layer().weight
+        left, right = low_rank(weight, module.r[adapters.NAME])
+        _begin(module, left, right)
+        weight.sub_((left @ right).to(weight.dtype))
+        setattr(module, BEFORE, (_down(module).clone(), _up(module).clone()))
+
+
+@torch.no_grad()
+def _lost(model: nn.Module) -> None:
+    """Begin each pair with the best low-rank likeness of what its weight lost when it was held in few bits."""
+    for module in pairs(model):
+        layer = module.get_base_layer()
+        if hasattr(layer, "lost"):
+            _begin(module, *low_rank(layer.lost, module.r[adapters.NAME]))
+            del layer.lost
+
+
+STARTS = {"zero": _leave, "pissa": _principal, "loftq": _lost}
+
+
+def low_rank(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """The two factors, (out, rank) and (rank, in), whose product is nearest to a weight (Eckart and Young 1936)."""
+    left, values, right = torch.linalg.svd(weight.float(), full_matrices=False)
+    root = values[:rank].sqrt()
+    return left[:, :rank] * root, root.unsqueeze(1) * right[:rank]
+
+
+def _begin(module: Any, left: Tensor, right: Tensor) -> None:
+    scale = module.scaling[adapters.NAME] ** 0.5
+    _up(module).copy_(left / scale)
+    _down(module).copy_(right / scale)
+
+
+def _down(module: Any) -> Tensor:
+    return module.lora_A[adapters.NAME].weight.data  # type: ignore[no-any-return]
+
+
+def _up(module: Any) -> Tensor:
+    return module.lora_B[adapters.NAME].weight.data  # type: ignore[no-any-return]
+
+
+def save(model: nn.Module, folder: Path, base: str) -> None:
+    """Write the adapter as one over the untouched base."""
+    adapters.save(model, folder, base)
+    if any(hasattr(module, BEFORE) for module in pairs(model)):
+        _as_difference(model, folder)
+
+
+def _as_difference(model: nn.Module, folder: Path) -> None:
+    """What began as a part of the weights is written as what training changed: rank 2r, the end less the beginning."""
+    file = folder / "adapter_model.safetensors"
+    saved = load_file(file)
+    for name, module in model.named_modules():
+        if hasattr(module, BEFORE):
+            down, up = getattr(module, BEFORE)
+            for half, begun, axis in (("lora_A", down, 0), ("lora_B", -up, 1)):
+                key = f"{name}.{half}.weight"
+                saved[key] = torch.cat([saved[key], begun.cpu()], dim=axis).contiguous()
+    save_file(saved, file)
+    config_file = folder / adapters.CONFIG
     config = json.loads(config_file.read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = base
+    growth = 2**0.5 if config["use_rslora"] else 2  # the scale, alpha / r or alpha / √r, stays
+    config |= {"r": 2 * config["r"], "lora_alpha": growth * config["lora_alpha"]}
     config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    (folder / "README.md").unlink(missing_ok=True)  # PEFT's template names the local path of the base
-
-
-def restore(encoder: nn.Module, folder: Path) -> nn.Module:
-    """The encoder with the saved adapter, ready for use."""
-    return PeftModel.from_pretrained(encoder, str(folder))

@@ -31,7 +31,8 @@ class Architecture:
     `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of
     a text; `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that
     set dropout; `position_offset` counts the rows of the position table that no piece uses; `layers` is the path of the
-    encoder's list of layers. `marks` tells how an encoder-decoder is told the languages.
+    encoder's list of layers. `marks` tells how an encoder-decoder is told the languages. `precise` ends the names of linear modules
+    that are never held in 8 or 4 bits; heads, norms and embeddings never are.
     """
 
     family: str
@@ -44,6 +45,7 @@ class Architecture:
     position_offset: int = 0
     layers: str = "encoder.layer"
     marks: Marks | None = None
+    precise: tuple[str, ...] = ()
 
 
 _BERT_ATTENTION = ("query", "key", "value", "attention.output.dense")
@@ -86,6 +88,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             feed_forward,
             dropouts=("dropout_rate",),
             layers="block",
+            precise=("wo",),
             marks=_T5_MARKS,
         )
         for kind, family, feed_forward in (

@@ -1,19 +1,14 @@
 """The recipe format: reading this file is reading the format.
 
-A recipe states the experiment, never the machine. Every default stands here, once; those of `Training` and
-`Lora` won the comparison in docs/nusax-sentiment.md.
+A recipe states the experiment, never the machine. Every default stands here, once; those of the methods in `methods`.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
-
-class Section(BaseModel):
-    """What all sections share: frozen, and no key that is not named here."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
+from lowres.recipe.methods import FACTS, Lora, Method, Section
 
 LanguageTag = Annotated[
     str, Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$", description="ISO 639-3 code and script, such as min-Latn")
@@ -174,42 +169,14 @@ class Base(Section):
     decoder: Annotated[int, Field(ge=1, le=24)] | None = Field(
         default=None, description="layers of a new decoder over an encoder that is to learn to translate"
     )
+    quantize: Literal["off", "8bit", "4bit"] = Field(
+        default="off",
+        description="hold the linear layers in 8 bits (Dettmers et al. 2022, arXiv 2208.07339) or 4 (nf4 with double quantisation, "
+        "Dettmers et al. 2023, arXiv 2305.14314)",
+    )
     pooling: Literal["auto", "mean", "first"] = Field(
         default="auto", description="how a sentence's vectors become one; auto is the family's own way"
     )
-
-
-class Lora(Section):
-    """Low-rank adapters beside the frozen linear layers (Hu et al. 2022, arXiv 2106.09685)."""
-
-    kind: Literal["lora"]
-    rank: int = Field(default=16, ge=1, le=512)
-    alpha: int = Field(default=32, ge=1, description="the adapter's output is scaled by alpha / rank")
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    modules: Literal["all", "attention"] = Field(
-        default="all", description="attach to every linear layer, or to attention only"
-    )
-
-
-class Full(Section):
-    """Every weight of the base is trained."""
-
-    kind: Literal["full"]
-    encoder_rate: float = Field(
-        default=1.0,
-        gt=0,
-        le=1,
-        description="for translation: learning rate of encoder and embedding, times that of the decoder",
-    )
-
-
-class Decoder(Section):
-    """The decoder is trained over a frozen encoder (SixT, Chen et al. 2021, arXiv 2104.08757)."""
-
-    kind: Literal["decoder"]
-
-
-Method = Annotated[Lora | Full | Decoder, Field(discriminator="kind")]
 
 
 TrimPolicy = Literal["used", "lattice", "charset"]
@@ -271,8 +238,13 @@ class Ensemble(Section):
 class Training(Section):
     """How the method's weights are fitted."""
 
-    epochs: int = Field(default=10, ge=1, le=1000)
-    learning_rate: float = Field(default=5e-4, gt=0, lt=1, description="peak, after warm-up and before linear decay")
+    epochs: int = Field(default=10, ge=1, le=1000, description="by default as many as suit the method")
+    learning_rate: float = Field(
+        default=5e-4,
+        gt=0,
+        lt=1,
+        description="peak, after warm-up and before linear decay; by default what suits the method",
+    )
     batch_tokens: int = Field(
         default=1536, ge=64, description="padded tokens per update; texts of like length go together"
     )
@@ -326,6 +298,19 @@ class Recipe(Section):
     ensemble: Ensemble = Ensemble()
     decoding: Decoding = Decoding()
     evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_suits_the_method(cls, found: object) -> object:
+        """What the recipe leaves open about training is the method's own."""
+        if not isinstance(found, Mapping):
+            return found
+        method, training = found.get("method", {}), found.get("training", {})
+        kind = method.get("kind") if isinstance(method, Mapping) else getattr(method, "kind", None)
+        if not isinstance(training, Mapping) or not isinstance(kind, str) or kind not in FACTS:
+            return found
+        own = {"epochs": FACTS[kind].epochs, "learning_rate": FACTS[kind].learning_rate}
+        return {**found, "training": {**own, **training}}
 
     @property
     def sources(self) -> tuple[Source, ...]:

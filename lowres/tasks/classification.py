@@ -57,13 +57,25 @@ def probabilities(
     model: Classifier, encoder: Encoder, pieces: Sequence[Sequence[int]], accelerator: Accelerator
 ) -> NDArray[np.float32]:
     """Probability of each label for each text, float32 of shape (texts, labels)."""
+    return _said(model, features(model, encoder, pieces, accelerator))
+
+
+def features(model: Classifier, encoder: Encoder, pieces: Sequence[Sequence[int]], accelerator: Accelerator) -> Tensor:
+    """What the encoder makes of each text, float32 of shape (texts, width), without a gradient."""
     model.eval()
-    result = np.zeros((len(pieces), model.head.out_features), dtype=np.float32)
+    result = torch.zeros(len(pieces), model.head.in_features, device=accelerator.device)
     with torch.inference_mode(), accelerator.autocast():
         for rows in sorted_batches([len(ids) for ids in pieces], SCORING_TOKENS):
             ids, mask = encoder.batch([pieces[row] for row in rows], accelerator.device)
-            result[rows] = model(ids, mask).float().softmax(-1).cpu().numpy()
+            result[rows] = model.pooled(ids, mask)
     return result
+
+
+def _said(model: Classifier, states: Tensor) -> NDArray[np.float32]:
+    model.eval()
+    with torch.inference_mode():
+        found: NDArray[np.float32] = model.head(states).float().softmax(-1).cpu().numpy()
+    return found
 
 
 class ClassificationObjective:
@@ -80,6 +92,10 @@ class ClassificationObjective:
         self.dev_pieces = encoder.pieces([row.fields["text"] for row in dev])
         self.lengths = [len(ids) for ids in self.pieces]
         self.answers = [self.labels.index(row.fields["label"]) for row in train]
+        # An encoder of which nothing trains says the same in every epoch: it is asked once.
+        still = not any(weight.requires_grad for weight in model.encoder.parameters())
+        self.states = features(model, encoder, self.pieces, accelerator).clone() if still else None
+        self.dev_states = features(model, encoder, self.dev_pieces, accelerator) if still else None
         self.cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=label_smoothing)
 
     def rows(self, epoch: int) -> Sequence[int]:
@@ -88,14 +104,21 @@ class ClassificationObjective:
 
     def loss(self, rows: Sequence[int]) -> Tensor:
         """Mean cross-entropy of these training rows."""
-        ids, mask = self.encoder.batch([self.pieces[row] for row in rows], self.accelerator.device)
         answers = torch.tensor([self.answers[row] for row in rows], device=self.accelerator.device)
+        return self.cross_entropy(self.logits(rows).float(), answers)  # type: ignore[no-any-return]
+
+    def logits(self, rows: Sequence[int]) -> Tensor:
+        """Of shape (rows, labels), with a gradient."""
+        if self.states is not None:
+            return self.model.head(self.model.dropout(self.states[list(rows)]))  # type: ignore[no-any-return]
+        ids, mask = self.encoder.batch([self.pieces[row] for row in rows], self.accelerator.device)
         with self.accelerator.autocast():
-            logits = self.model(ids, mask)
-        return self.cross_entropy(logits.float(), answers)  # type: ignore[no-any-return]
+            return self.model(ids, mask)  # type: ignore[no-any-return]
 
     def score(self) -> float:
         """Macro-F1 on dev, 0–100."""
-        chosen = probabilities(self.model, self.encoder, self.dev_pieces, self.accelerator).argmax(1)
-        predicted = [self.labels[index] for index in chosen]
+        states = self.dev_states
+        if states is None:
+            states = features(self.model, self.encoder, self.dev_pieces, self.accelerator)
+        predicted = [self.labels[index] for index in _said(self.model, states).argmax(1)]
         return headline(self.dev, predicted, self.labels)

@@ -33,6 +33,27 @@ class Objective(Protocol):
         """Headline score on dev, 0–100, higher is better."""
 
 
+def _steady(name: str) -> float:
+    return 1.0
+
+
+def _leave(done: int, updates: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Care:
+    """What a method asks of training.
+
+    `rate` is the factor of the learning rate of a weight, by its name; `tend` is told how many updates of how many are done, 0
+    before the first; `penalty`, a scalar with a gradient, is added to the loss of each update.
+    """
+
+    rate: Callable[[str], float] = _steady
+    tend: Callable[[int, int], None] = _leave
+    penalty: Callable[[], Tensor] | None = None
+
+
 @dataclass(frozen=True)
 class Step:
     """One update. `dev` is set where dev was scored; `best` says that no earlier score was higher.
@@ -56,14 +77,12 @@ class Step:
 
 def train(
     model: nn.Module, objective: Objective, settings: Training, *, accelerator: Accelerator, micro_batch_tokens: int,
-    rate: Callable[[str], float] = lambda name: 1.0,
+    care: Care = Care(),
 ) -> Iterator[Step]:  # fmt: skip
     """Fit the trainable weights of `model`; when the generator ends, it holds the weights that scored best on dev.
 
     AdamW (Loshchilov and Hutter 2019) with linear warm-up and decay and clipped gradients. A batch larger than
-    `micro_batch_tokens` is passed through in parts whose gradients are added. `rate` gives the factor by which the learning rate
-    of a weight, by its name, is multiplied. Raises TrainingError as soon as a loss
-    is not finite.
+    `micro_batch_tokens` is passed through in parts whose gradients are added. Raises TrainingError as soon as a loss is not finite.
     """
     schedule = [
         plan_batches(objective.lengths, settings.batch_tokens, settings.seed, epoch, objective.rows(epoch))
@@ -71,11 +90,12 @@ def train(
     ]
     updates = sum(len(batches) for batches in schedule)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(_groups(model, settings, rate), lr=settings.learning_rate)
+    optimizer = torch.optim.AdamW(_groups(model, settings, care.rate), lr=settings.learning_rate)
     warmup = max(1, round(settings.warmup * updates))
     ramp = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: _share(done, warmup, updates))
     optimizer = accelerator.prepare(optimizer)
     best = Best(model)
+    care.tend(0, updates)
     started, on_dev = time.monotonic(), 0.0
     update = examples = tokens = 0
     for epoch, batches in enumerate(schedule):
@@ -83,8 +103,9 @@ def train(
         for number, rows in enumerate(batches, start=1):
             learning_rate = float(max(ramp.get_last_lr()))
             loss = _update(
-                model, objective, rows, optimizer, weights, settings.clip, accelerator, micro_batch_tokens, update
+                model, objective, rows, optimizer, weights, settings.clip, accelerator, micro_batch_tokens, update, care
             )
+            care.tend(update + 1, updates)
             ramp.step()
             update, examples = update + 1, examples + len(rows)
             tokens += sum(objective.lengths[row] for row in rows)
@@ -110,7 +131,8 @@ class Best:
     """The trainable weights that scored highest on dev so far."""
 
     def __init__(self, model: nn.Module) -> None:
-        self.model, self.score, self.update, self.since = model, -math.inf, 0, 0
+        self.score, self.update, self.since = -math.inf, 0, 0
+        self.trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         self.weights: dict[str, Tensor] = {}
 
     def consider(self, score: float, update: int) -> None:
@@ -118,25 +140,21 @@ class Best:
         self.since += 1
         if score > self.score:
             self.score, self.update, self.since = score, update, 0
-            self.weights = {
-                name: weight.detach().to("cpu", copy=True)
-                for name, weight in self.model.named_parameters()
-                if weight.requires_grad
-            }
+            self.weights = {name: weight.detach().to("cpu", copy=True) for name, weight in self.trained.items()}
 
     def restore(self) -> None:
         """Put the kept weights back into the model."""
         with torch.no_grad():
-            for name, weight in self.model.named_parameters():
-                if name in self.weights:
-                    weight.copy_(self.weights[name])
+            for name, weight in self.weights.items():
+                self.trained[name].copy_(weight)
 
 
 def _update(
     model: nn.Module, objective: Objective, rows: Sequence[int], optimizer: torch.optim.Optimizer, weights: list[nn.Parameter],
-    clip: float, accelerator: Accelerator, micro_batch_tokens: int, update: int,
+    clip: float, accelerator: Accelerator, micro_batch_tokens: int, update: int, care: Care,
 ) -> float:  # fmt: skip
     model.train()
+    optimizer.zero_grad()
     total = 0.0
     for part in _parts(rows, objective.lengths, micro_batch_tokens):
         loss = objective.loss(part) * (len(part) / len(rows))
@@ -150,9 +168,10 @@ def _update(
                 )
             )
         accelerator.backward(loss)
+    if care.penalty:
+        accelerator.backward(care.penalty())
     accelerator.clip_grad_norm_(weights, clip)
     optimizer.step()
-    optimizer.zero_grad()
     return total
 
 

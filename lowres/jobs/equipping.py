@@ -1,0 +1,49 @@
+"""From an untouched base to the model of a recipe: its rows, how it is held, and its method."""
+
+from functools import partial
+from typing import Any
+
+import torch
+
+from lowres.methods import TECHNIQUES
+from lowres.models.holding import hold
+from lowres.planning import Plan
+from lowres.recipe.methods import FACTS, Lora
+from lowres.training.loop import Care
+from lowres.vocabulary.adapting import Adapted
+from lowres.vocabulary.rows import split_rows
+
+PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32}  # as a plan names them
+
+
+def equip(base: Any, adapted: Adapted, plan: Plan) -> Any:
+    """The base with the vocabulary's rows, held in the recipe's bits, and only what the method trains trainable."""
+    method = plan.recipe.method
+    technique = TECHNIQUES[method.kind]
+    adapted.install(base)
+    fresh = split_rows(base, adapted.added) if technique.rows == "beside" and adapted.added else []
+    hold_base(base, plan)
+    model = technique.apply(base, method, plan.checkpoint.architecture)
+    for rows in fresh:  # methods freeze all that is not their own
+        rows.requires_grad_(True)
+    return model
+
+
+def hold_base(base: Any, plan: Plan) -> None:
+    """Hold what does not train in as few bits as the recipe and the machine say."""
+    method = plan.recipe.method
+    if FACTS[method.kind].quantised:
+        lossless = isinstance(method, Lora) and method.start == "loftq"
+        quantize, dtype = plan.recipe.base.quantize, PRECISIONS[plan.precision]
+        hold(base, plan.checkpoint.architecture, quantize, dtype, remember=lossless)
+
+
+def care_of(model: Any, plan: Plan) -> Care:
+    """What the method asks of training."""
+    method = plan.recipe.method
+    technique = TECHNIQUES[method.kind]
+    return Care(
+        rate=partial(technique.rate, method),
+        tend=partial(technique.tend, model, method, plan.checkpoint.architecture),
+        penalty=partial(technique.penalty, model) if technique.penalty else None,
+    )

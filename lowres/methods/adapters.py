@@ -1,0 +1,41 @@
+"""What all adapters of PEFT share: how they are put on, saved and found again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from peft import PeftConfig, PeftModel, get_peft_model
+from torch import nn
+
+CONFIG, NAME = "adapter_config.json", "default"
+
+
+def attach(model: nn.Module, config: PeftConfig) -> PeftModel:
+    """Freeze the model and put an adapter on it."""
+    return get_peft_model(model, config)
+
+
+def save(model: nn.Module, folder: Path, base: str) -> None:
+    """Write adapter_model.safetensors and adapter_config.json, naming the base as the recipe does."""
+    assert isinstance(model, PeftModel)
+    model.save_pretrained(str(folder), save_embedding_layers=False)
+    name_base(folder, base)
+
+
+def name_base(folder: Path, base: str) -> None:
+    """The base by its name in place of a path on this machine; PEFT's template of a model card goes for the same reason."""
+    file = folder / CONFIG
+    config = json.loads(file.read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = base
+    file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (folder / "README.md").unlink(missing_ok=True)
+
+
+def restore(model: nn.Module, folder: Path) -> nn.Module:
+    """The model with the saved adapter, ready for use."""
+    return PeftModel.from_pretrained(model, str(folder))
+
+
+def merge(model: Any) -> nn.Module:
+    """The model with the adapter written into its weights."""
+    return model.merge_and_unload()  # type: ignore[no-any-return]

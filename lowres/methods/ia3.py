@@ -1,0 +1,17 @@
+"""Trained factors on keys, values and inner feed-forward states, through PEFT."""
+
+from peft import IA3Config
+from torch import nn
+
+from lowres.methods import adapters
+from lowres.models.architectures import Architecture
+from lowres.models.modules import linear_pattern
+from lowres.recipe.methods import Ia3, Method
+
+
+def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
+    """Freeze the model; keys and values are scaled as they leave their layers, inner states as they enter the last one."""
+    assert isinstance(method, Ia3)
+    inner = linear_pattern(model, architecture, "last", method.layers)
+    keys = linear_pattern(model, architecture, "keys and values", method.layers)
+    return adapters.attach(model, IA3Config(target_modules=f"(?:{keys}|{inner})", feedforward_modules=inner))

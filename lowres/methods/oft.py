@@ -1,0 +1,20 @@
+"""Orthogonal fine-tuning through PEFT: the inputs of frozen layers are rotated block by block."""
+
+from peft import OFTConfig
+from torch import nn
+
+from lowres.methods import adapters
+from lowres.models.architectures import Architecture
+from lowres.models.modules import linear_pattern
+from lowres.recipe.methods import Method, Oft
+
+
+def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
+    """Freeze the model and put trainable rotations before its linear layers."""
+    assert isinstance(method, Oft)
+    config = OFTConfig(
+        oft_block_size=method.block,
+        r=0,
+        target_modules=linear_pattern(model, architecture, method.modules, method.layers),
+    )
+    return adapters.attach(model, config)

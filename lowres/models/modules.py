@@ -1,0 +1,53 @@
+"""Which modules of a model are which: stacks of layers, and the linear modules in them by their names."""
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+from torch import nn
+
+from lowres.models.architectures import Architecture
+
+Kind = Literal["all", "attention", "feed-forward", "keys and values", "last"]  # last: of the feed-forward part
+
+
+def stacks(model: nn.Module, architecture: Architecture) -> dict[str, nn.ModuleList]:
+    """The lists of layers by name: one in an encoder, two in an encoder-decoder."""
+    name = architecture.layers.rpartition(".")[2]
+    return {
+        path: module
+        for path, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and path.rpartition(".")[2] == name
+    }
+
+
+def linear_pattern(model: nn.Module, architecture: Architecture, kind: Kind, upper: int | None = None) -> str:
+    """A regular expression for the full names of linear modules in the `upper` last layers of each stack (all by default)."""
+    places = [
+        rf"{re.escape(path)}\.{_either(map(str, range(max(0, len(layers) - (upper or len(layers))), len(layers))))}"
+        for path, layers in stacks(model, architecture).items()
+    ]
+    return rf"{_either(places)}\.(?:.*\.)?{_names(architecture, kind)}"
+
+
+def linear_modules(model: nn.Module, architecture: Architecture) -> dict[str, nn.Module]:
+    """The linear modules of all layers by name."""
+    pattern = re.compile(linear_pattern(model, architecture, "all"))
+    return {name: module for name, module in model.named_modules() if pattern.fullmatch(name)}
+
+
+def _names(architecture: Architecture, kind: Kind) -> str:
+    attention, forward = architecture.attention, architecture.feed_forward
+    own = r"(?<!attention\.)"  # BERT's attention.output.dense ends as its output.dense does
+    patterns = {
+        "all": (*map(re.escape, attention), *map(re.escape, forward)),
+        "attention": tuple(map(re.escape, attention)),
+        "feed-forward": tuple(own + re.escape(name) for name in forward),
+        "keys and values": tuple(map(re.escape, attention[1:3])),
+        "last": (own + re.escape(forward[-1]),),
+    }
+    return _either(patterns[kind])
+
+
+def _either(patterns: Iterable[str]) -> str:
+    return f"(?:{'|'.join(patterns)})"

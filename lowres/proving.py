@@ -1,0 +1,79 @@
+"""Does what was saved answer as what was trained? Asked of a fresh process, which knows no more than the files.
+
+Saving can fail silently – an adapter without its rows, a head that was tied again –, and then a run's scores are those of
+a model that nobody will ever load.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lowres.errors import ModelError, Problem
+from lowres.planning import Options
+from lowres.runs import load_answerer
+
+CLOSE = 2e-3  # probabilities may differ by so much: sums are made in another order on a GPU
+ASKED = 8
+Asked = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Texts with their languages, and what the trained model answers."""
+
+    asked: Asked
+    answers: Sequence[Any]
+
+
+def prove(folder: Path, trial: Trial, options: Options) -> None:
+    """Ask the saved model the same in a fresh process. Raises ModelError where it cannot be loaded or answers otherwise."""
+    question = {
+        "folder": str(folder.resolve()), "cache": str(options.cache.resolve()), "offline": options.offline,
+        "device": options.device, "threads": options.threads, "asked": trial.asked,
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "lowres.proving"],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise ModelError(Problem(str(folder), f"cannot be loaded again: {last[0]}", REPORT))
+    answers = json.loads(done.stdout.strip().splitlines()[-1])
+    for text, expected, found in zip(trial.asked, trial.answers, answers, strict=True):
+        if not same(expected, found):
+            raise ModelError(
+                Problem(str(folder), f"answers “{text[0]}” with {found}; the trained model said {expected}", REPORT)
+            )
+
+
+REPORT = "the model was not saved as it was trained: a fault of lowres; please report it with this folder"
+
+
+def same(expected: Any, found: Any) -> bool:
+    """Equal texts, or numbers that differ by no more than CLOSE."""
+    if isinstance(expected, str):
+        return bool(expected == found)
+    return len(expected) == len(found) and all(abs(a - b) <= CLOSE for a, b in zip(expected, found, strict=True))
+
+
+def answer(question: dict[str, Any]) -> list[Any]:
+    """What the saved model says."""
+    options = Options(
+        cache=Path(question["cache"]),
+        offline=question["offline"],
+        device=question["device"],
+        threads=question["threads"],
+    )
+    answers: list[Any] = load_answerer(Path(question["folder"]), options).trial(question["asked"])
+    return answers
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n" + json.dumps(answer(json.load(sys.stdin)), ensure_ascii=False))

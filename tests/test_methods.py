@@ -1,0 +1,255 @@
+"""Every method over every family in every precision: it learns, answers the same when loaded again, and merges exactly."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import AddedToken
+from transformers import (
+    BartConfig,
+    BartForConditionalGeneration,
+    BertConfig,
+    BertModel,
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    MT5Config,
+    MT5ForConditionalGeneration,
+    PreTrainedTokenizerFast,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)
+
+from lowres.data.corpus import Corpus, Row
+from lowres.errors import PlanError
+from lowres.jobs import JOBS
+from lowres.jobs.equipping import care_of
+from lowres.jobs.job import make_accelerator
+from lowres.models.checkpoint import describe
+from lowres.models.holding import hold, linear_modules, precise_weight, release
+from lowres.planning import Machine, Options, Plan, make_plan
+from lowres.recipe import parse_recipe
+from lowres.recipe.methods import FACTS
+from lowres.runs import load_answerer
+from lowres.training.loop import Step, train
+from lowres.vocabulary.adapting import adapt
+from lowres.vocabulary.material import Material
+
+TASKS = {
+    "classification": "{kind: classification, language: eng-Latn}",
+    "translation": "{kind: translation, source: eng-Latn, target: min-Latn, hints: off}",
+}
+RECIPE = """\
+lowres: 1
+name: Small
+task: {task}
+data: {{card: nusax-sentiment}}
+base: {{name: "{base}", quantize: {quantize}}}
+vocabulary: {{extend: off, trim: off}}
+method: {method}
+training: {{epochs: {epochs}, learning_rate: {rate}, batch_tokens: 64, max_pieces: 60, patience: 200, label_smoothing: 0.0}}
+ensemble: {{ngrams: off, lexicon: off}}
+decoding: {{beams: 1}}
+"""
+# name → (method, epochs, learning rate): rates for models of width 64, far above those for real ones
+METHODS: dict[str, tuple[str, int, float]] = {
+    "lora": ("{kind: lora}", 7, 0.01),
+    "dora": ("{kind: lora, dora: true}", 7, 0.01),
+    "rslora": ("{kind: lora, rslora: true}", 7, 0.01),
+    "pissa": ("{kind: lora, start: pissa}", 7, 0.01),
+    "loftq": ("{kind: lora, start: loftq}", 7, 0.01),
+    "oft": ("{kind: oft, block: 16}", 7, 0.01),
+    "ia3": ("{kind: ia3}", 10, 0.1),
+    "adalora": ("{kind: adalora}", 10, 0.02),
+    "full": ("{kind: full}", 7, 0.003),
+    "freeze": ("{kind: freeze, layers: 1}", 7, 0.003),
+    "gradual": ("{kind: freeze, layers: 2, gradual: true}", 7, 0.003),
+    "features": ("{kind: features}", 40, 0.05),
+    "head": ("{kind: head}", 20, 0.05),
+    "decoder": ("{kind: decoder}", 7, 0.005),
+}
+WORDS = {"the": "lo", "soup": "mira", "was": "tas", "warm": "keli", "cold": "soro", "room": "bado", "cook": "pelo"}
+TEXTS = [f"the {subject} was {state}" for subject in ("soup", "room", "cook") for state in ("warm", "cold")]
+
+
+def bert(kind: Any, config: Any) -> Any:
+    return lambda size: kind(
+        config(
+            vocab_size=size, hidden_size=64, num_hidden_layers=2, num_attention_heads=2, intermediate_size=128,
+            max_position_embeddings=66, pad_token_id=1, type_vocab_size=1, initializer_range=0.1,
+        ),
+        add_pooling_layer=False,
+    )  # fmt: skip
+
+
+def fairseq(kind: Any, config: Any) -> Any:
+    shape = {
+        f"{side}_{name}": value
+        for side in ("encoder", "decoder")
+        for name, value in (("layers", 2), ("attention_heads", 2), ("ffn_dim", 128))
+    }
+    return lambda size: kind(
+        config(
+            vocab_size=size, d_model=64, max_position_embeddings=64, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+            decoder_start_token_id=2, init_std=0.1, **shape,
+        )
+    )  # fmt: skip
+
+
+def mt5(size: int) -> Any:
+    """mT5 as published: a head of its own, which the config calls tied."""
+    model = MT5ForConditionalGeneration(
+        MT5Config(
+            vocab_size=size, d_model=64, d_kv=32, d_ff=128, num_layers=2, num_heads=2, pad_token_id=1, eos_token_id=2,
+            decoder_start_token_id=1,
+        )
+    )  # fmt: skip
+    model.lm_head.weight = torch.nn.Parameter(torch.randn(size, 64) * 0.5)
+    return model
+
+
+FAMILIES: dict[str, tuple[str, Any, list[str]]] = {
+    "xlm-roberta": ("classification", bert(XLMRobertaModel, XLMRobertaConfig), []),
+    "bert": ("classification", bert(BertModel, BertConfig), []),
+    "mt5": ("translation", mt5, []),
+    "m2m_100": ("translation", fairseq(M2M100ForConditionalGeneration, M2M100Config), ["eng_Latn", "min_Latn"]),
+    "bart": ("translation", fairseq(BartForConditionalGeneration, BartConfig), []),
+}
+BITS = ("off", "8bit", "4bit")
+
+
+def possible(family: str, method: str, bits: str) -> bool:
+    kind = METHODS[method][0].removeprefix("{kind: ").partition("}")[0].partition(",")[0]
+    facts = FACTS[kind]
+    starts = {"pissa": bits == "off", "loftq": bits != "off"}
+    return FAMILIES[family][0] in facts.tasks and (bits == "off" or facts.quantised) and starts.get(method, True)
+
+
+CELLS = [(f, m, b) for f in FAMILIES for m in METHODS for b in BITS if possible(f, m, b)]
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: PreTrainedTokenizerFast) -> dict[str, Path]:
+    """A tiny checkpoint of each family, random weights."""
+    folders = {}
+    for family, (_, make, tags) in FAMILIES.items():
+        backend = tiny_tokenizer.backend_tokenizer
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_object=backend.__class__.from_str(backend.to_str()), bos_token="<s>", eos_token="</s>",
+            cls_token="<s>", sep_token="</s>", unk_token="<unk>", pad_token="<pad>",
+        )  # fmt: skip
+        tokenizer.add_tokens([AddedToken(tag, special=True, normalized=False) for tag in tags], special_tokens=True)
+        torch.manual_seed(0)
+        folders[family] = tmp_path_factory.mktemp("bases") / family
+        make(len(tokenizer)).save_pretrained(folders[family])
+        tokenizer.save_pretrained(str(folders[family]))
+    return folders
+
+
+def corpus(task: str) -> Corpus:
+    """A handful of rows: labelled by a word, or translated word by word."""
+    if task == "classification":
+        rows = [Row(str(n), str(n), "eng-Latn", {"text": t, "label": t.split()[-1]}) for n, t in enumerate(TEXTS)]
+    else:
+        rows = [
+            Row(f"{tag}/{n}", str(n), tag, {"text": text})
+            for n, t in enumerate(TEXTS)
+            for tag, text in (("eng-Latn", t), ("min-Latn", " ".join(WORDS[word] for word in t.split())))
+        ]
+    labels = ("cold", "warm") if task == "classification" else ()
+    often = tuple(replace(row, id=f"{time}-{row.id}", group=f"{time}-{row.group}") for time in range(8) for row in rows)
+    return Corpus("toy", often, tuple(rows), tuple(rows), labels, "CC0-1.0")
+
+
+def planned(family: str, method: str, bits: str, base: Path) -> Plan:
+    text, epochs, rate = METHODS[method]
+    recipe = RECIPE.format(
+        task=TASKS[FAMILIES[family][0]], base=base, quantize=bits, method=text, epochs=epochs, rate=rate
+    )
+    return make_plan(parse_recipe(recipe, "recipe.yaml"), describe(str(base), base), Machine("cpu", "here", 1, 16.0, False))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained and saved model, and what it answers."""
+
+    cell: tuple[str, str, str]
+    folder: Path
+    steps: list[Step]
+    asked: list[list[str]]
+    answers: list[Any]
+
+
+def trained(cell: tuple[str, str, str], base: Path, folder: Path) -> Trained:
+    plan, data = planned(*cell, base), corpus(FAMILIES[cell[0]][0])
+    job = JOBS[plan.recipe.task.kind]
+    tokenizer, model = job.load(plan.checkpoint)
+    adapted = adapt(
+        tokenizer, job.encoder(model), "", plan.recipe.vocabulary, Material([row.fields["text"] for row in data.train]), whole=model
+    )  # fmt: skip
+    answerer = job.build(adapted, model, plan, data, make_accelerator(plan.machine, plan.precision))
+    steps = list(
+        train(
+            answerer.model, job.objective(answerer, plan, data), plan.recipe.training,
+            accelerator=answerer.accelerator, micro_batch_tokens=512, care=care_of(answerer.model, plan),
+        )
+    )  # fmt: skip
+    answerer.save(folder)
+    asked = job.sample(answerer, plan, data, len(TEXTS))
+    return Trained(cell, folder, steps, asked, answerer.trial(asked))
+
+
+ASKING = """
+import json, sys
+from pathlib import Path
+from lowres.planning import Options
+from lowres.runs import load_answerer
+options = Options(cache=Path(sys.argv[1]), offline=True, device="cpu", threads=1)
+for line in sys.stdin:
+    folder, asked = json.loads(line)
+    print("answer", json.dumps(load_answerer(Path(folder), options, "precise").trial(asked)), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def fresh_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A process that never saw the training, asked about one folder after the other."""
+    command = [sys.executable, "-c", ASKING, str(tmp_path_factory.mktemp("cache"))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        assert process.stdin
+        process.stdin.close()
+
+
+def elsewhere(process: subprocess.Popen[str], model: Trained) -> list[Any]:
+    assert process.stdin and process.stdout
+    process.stdin.write(json.dumps([str(model.folder), model.asked]) + "\n")
+    process.stdin.flush()
+    for line in process.stdout:
+        if line.startswith("answer "):
+            found: list[Any] = json.loads(line.removeprefix("answer "))
+            return found
+    raise AssertionError("the process ended")
+
+
+def close(left: list[Any], right: list[Any]) -> bool:
+    return all(a == b if isinstance(a, str) else a == pytest.approx(b, abs=1e-3) for a, b in zip(left, right, strict=True))
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=" ".join)
+def test_it_learns_and_answers_the_same_elsewhere(
+    cell: tuple[str, str, str], bases: dict[str, Path], tmp_path: Path, fresh_process: subprocess.Popen[str], options: Options
+) -> None:
+    model = trained(cell, bases[cell[0]], tmp_path / "model")
+    losses = [step.loss for step in model.steps]
+    assert min(losses[-5:]) < 0.35 * losses[0]
+    assert close(model.answers, elsewhere(fresh_process, model))
+    if cell[2] != "8bit":  # which rounds what goes through its layers as well, so that no merged weights answer the same
+        merged = load_answerer(model.folder, options, "merged")
+        assert not any("lora_" in name or "oft_" in name or "ia3_" in name for name, _ in merged.model.named_parameters())
+        assert close(model.answers, merged.trial(model.asked))
