@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from lowres.methods import decoder, full, lora
+from lowres.methods import bottleneck, decoder, full, lora
 from lowres.models.architectures import Architecture
 from lowres.recipe.sections import Method
 
@@ -28,6 +28,7 @@ class Technique:
 
 TECHNIQUES: Mapping[str, Technique] = {
     "lora": Technique(lora.apply, lora.save, lora.restore),
+    "bottleneck": Technique(bottleneck.apply, bottleneck.save, bottleneck.restore),
     "full": Technique(full.apply, full.save, full.restore, trains_rows=True, rate=full.rate),
     "decoder": Technique(decoder.apply, decoder.save, decoder.restore),
 }

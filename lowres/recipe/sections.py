@@ -191,6 +191,31 @@ class Lora(Section):
     )
 
 
+class Bottleneck(Section):
+    """Bottleneck adapters beside the blocks of a frozen base.
+
+    houlsby: after attention and feed-forward (Houlsby et al. 2019, arXiv 1902.00751); pfeiffer: after feed-forward (Pfeiffer et al.
+    2020, arXiv 2005.00247); parallel: beside feed-forward (He et al. 2022, arXiv 2110.04366).
+    """
+
+    kind: Literal["bottleneck"]
+    style: Literal["houlsby", "pfeiffer", "parallel"] = Field(
+        default="pfeiffer",
+        description="houlsby: after attention and after feed-forward; pfeiffer: after feed-forward; parallel: beside feed-forward",
+    )
+    reduction: int = Field(
+        default=16, ge=1, le=1024, description="how many times narrower than the base the bottleneck is"
+    )
+    activation: Literal["relu", "gelu", "silu"] = "relu"
+    invertible: bool = Field(
+        default=False,
+        description="also an invertible change of the embeddings, as in language adapters (MAD-X, Pfeiffer et al. 2020, "
+        "arXiv 2005.00052)",
+    )
+    scale: float = Field(default=1.0, gt=0, le=100, description="factor of what the adapter adds")
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+
 class Full(Section):
     """Every weight of the base is trained."""
 
@@ -209,7 +234,7 @@ class Decoder(Section):
     kind: Literal["decoder"]
 
 
-Method = Annotated[Lora | Full | Decoder, Field(discriminator="kind")]
+Method = Annotated[Lora | Bottleneck | Full | Decoder, Field(discriminator="kind")]
 
 
 TrimPolicy = Literal["used", "lattice", "charset"]

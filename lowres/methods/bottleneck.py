@@ -1,0 +1,27 @@
+"""Bottleneck adapters through PEFT, on a frozen base."""
+
+from typing import Any
+
+from peft import get_peft_model
+from torch import nn
+
+from lowres.methods.lora import restore, save
+from lowres.methods.tuner import BottleneckConfig
+from lowres.models.architectures import Architecture
+from lowres.recipe.sections import Bottleneck, Method
+
+__all__ = ["apply", "restore", "save"]
+
+
+def apply(model: Any, method: Method, architecture: Architecture) -> nn.Module:
+    """Freeze the model and put a trainable bottleneck beside its blocks."""
+    assert isinstance(method, Bottleneck)
+    config = BottleneckConfig(
+        style=method.style,
+        size=max(1, model.config.hidden_size // method.reduction),
+        activation=method.activation,
+        scaling=method.scale,
+        dropout=method.dropout,
+        invertible=method.invertible,
+    )
+    return get_peft_model(model, config)
