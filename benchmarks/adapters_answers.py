@@ -1,4 +1,4 @@
-"""What the library `adapters` computes with bottleneck adapters: writes tests/golden/adapters.safetensors for tests/test_bottleneck.py.
+"""What the library `adapters` computes with bottleneck adapters: writes tests/golden/adapters.safetensors for the tests.
 
 It needs an environment of its own, since `adapters` is held to an older transformers:
 
