@@ -1,6 +1,7 @@
 """Bottleneck adapters on every family: nothing changes at first, rows are learned, the base stays, other libraries agree."""
 
 import json
+import pickle
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -218,8 +219,24 @@ def test_merging_is_refused() -> None:
 def test_what_does_not_exist_is_named() -> None:
     with pytest.raises(ModelError, match=r"“sideways”.*houlsby, pfeiffer, parallel"):
         BottleneckConfig(style="sideways")
-    with pytest.raises(ModelError, match="no module at which a bottleneck adapter can stand"):
-        get_peft_model(base("bert"), BottleneckConfig(target_modules=["query"]))
+    with pytest.raises(ModelError, match="no module at which a pfeiffer adapter can stand"):
+        get_peft_model(base("bert"), BottleneckConfig(target_modules=["attention.output.dense"]))
+
+
+@pytest.mark.parametrize("family", ["xlm-roberta", "mt5", "m2m_100"])
+def test_nothing_of_a_text_is_kept_and_copies_stand_alone(family: str, tmp_path: Path) -> None:
+    model = get_peft_model(base(family), BottleneckConfig(style="houlsby", size=4, invertible=True))
+    shake(model)
+    given = logits(model).detach()
+    assert not [module for module in model.modules() if getattr(module, "_entered", None) is not None]
+    other = pickle.loads(pickle.dumps(model))
+    model.add_adapter("second", BottleneckConfig(style="parallel", size=4))
+    shake(model, "second")
+    model.base_model.set_adapter(["default", "second"])
+    assert same(logits(other), given) and not same(logits(model), given)
+    model.save_pretrained(str(tmp_path), selected_adapters=["default"], save_embedding_layers=False)
+    light = PeftModel.from_pretrained(base(family), str(tmp_path), low_cpu_mem_usage=True)
+    assert same(logits(light), given)
 
 
 def test_registering_again_changes_nothing() -> None:

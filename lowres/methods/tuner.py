@@ -9,7 +9,7 @@ module gives and never reads a weight. Dropout of the base therefore also falls 
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from re import escape, fullmatch
 from typing import Any, Literal
 
@@ -33,17 +33,18 @@ Activation = Literal["relu", "gelu", "silu"]
 class _Way:
     """How a style is wired: whether it also stands after attention, and what it reads.
 
-    `reads` gets what the block gives, of shape (…, width), and calls for the block's input and for the norm behind the block.
+    `reads` gets what the block gives and what entered it, both of shape (…, width), and the norm behind the block; what enters
+    attention is not known.
     """
 
     attention: bool
-    reads: Callable[[Tensor, Callable[[], Tensor], Callable[[Tensor], Tensor]], Tensor]
+    reads: Callable[[Tensor, Any, Callable[[Tensor], Tensor]], Tensor]
 
 
 WAYS: Mapping[str, _Way] = {
     "houlsby": _Way(True, lambda given, entered, norm: given),
-    "pfeiffer": _Way(False, lambda given, entered, norm: norm(given + entered())),
-    "parallel": _Way(False, lambda given, entered, norm: entered()),
+    "pfeiffer": _Way(False, lambda given, entered, norm: norm(given + entered)),
+    "parallel": _Way(False, lambda given, entered, norm: entered),
 }
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
@@ -87,13 +88,13 @@ class Narrow(nn.Module):
     def __init__(self, inward: int, size: int, outward: int, activation: Activation) -> None:
         super().__init__()
         self.down, self.up = nn.Linear(inward, size), nn.Linear(size, outward)
-        self.activation = ACTIVATIONS[activation]
+        self.activation = activation
         for start in (self.down.bias, self.up.weight, self.up.bias):
             nn.init.zeros_(start)
 
     def forward(self, states: Tensor) -> Tensor:
         """(…, inward) to (…, outward), in the precision of its own weights."""
-        out: Tensor = self.up(self.activation(self.down(states.to(self.down.weight.dtype))))
+        out: Tensor = self.up(ACTIVATIONS[self.activation](self.down(states.to(self.down.weight.dtype))))
         return out
 
 
@@ -102,7 +103,7 @@ class Bottleneck(Narrow):
 
     def __init__(self, width: int, config: BottleneckConfig) -> None:
         super().__init__(width, config.size, width, config.activation)
-        self.way, self.scaling, self.dropout = WAYS[config.style], config.scaling, config.dropout
+        self.style, self.scaling, self.dropout = config.style, config.scaling, config.dropout
 
     def forward(self, states: Tensor) -> Tensor:
         """What is added, of the shape of the states, (…, width)."""
@@ -171,16 +172,16 @@ class AdaptedEmbedding(Adapted):
 class AdaptedBlock(Adapted):
     """The linear module that ends a residual block of `layer`.
 
-    What enters the block passes by at another module of the layer. It is taken there, and kept only until the block ends.
+    What enters a feed-forward block passes by at another module, `reads`. It is taken there, and kept only until the block ends.
     """
 
     kind = Bottleneck
 
-    def __init__(self, base_layer: nn.Module, layer: nn.Module, blocks: Blocks) -> None:
+    def __init__(self, base_layer: nn.Module, layer: nn.Module, norm: str, reads: str | None) -> None:
         super().__init__(base_layer)
-        self._layer, self._norm = (layer,), blocks.norm  # in a tuple: not a part of this module
+        self._layer, self._norm = (layer,), norm  # in a tuple: not a part of this module
         self._entered: Tensor | None = None
-        self._hook = layer.get_submodule(blocks.reads).register_forward_pre_hook(self._take)
+        self._hook = layer.get_submodule(reads).register_forward_pre_hook(self._take) if reads else None
 
     def _take(self, module: nn.Module, args: tuple[Tensor, ...]) -> None:
         self._entered = args[0]
@@ -190,7 +191,7 @@ class AdaptedBlock(Adapted):
         given: Tensor = self.base_layer(states)
         entered, self._entered = self._entered, None
         for bottleneck in self.active():
-            given = given + bottleneck(bottleneck.way.reads(given, lambda: _known(entered), self._normed))
+            given = given + bottleneck(WAYS[bottleneck.style].reads(given, entered, self._normed))
         return given
 
     def _normed(self, states: Tensor) -> Tensor:
@@ -201,13 +202,9 @@ class AdaptedBlock(Adapted):
         self, merge: bool, safe_merge: bool, adapter_names: list[str] | None
     ) -> nn.Module:
         """The base's own module, with nothing left behind; PEFT asks for this."""
-        self._hook.remove()
+        if self._hook:
+            self._hook.remove()
         return self.get_base_layer()
-
-
-def _known(entered: Tensor | None) -> Tensor:
-    assert entered is not None, "a block ended that was not entered"
-    return entered
 
 
 class BottleneckModel(BaseTuner):
@@ -247,21 +244,21 @@ class BottleneckModel(BaseTuner):
         parameter_name: str | None = None,
     ) -> None:
         assert isinstance(peft_config, BottleneckConfig)
+        blocks = _blocks(self.get_model_config(self.model))
+        if not fullmatch(targets(blocks, replace(peft_config, invertible=True)), current_key):
+            what = f"is no module at which a {peft_config.style} adapter can stand"
+            raise ModelError(Problem(current_key, what, "leave target_modules out"))
         if not isinstance(target, Adapted):
-            target = self._adapted(target, current_key)
+            target = self._adapted(target, current_key, blocks)
             setattr(parent, target_name, target)
         target.add(adapter_name, self.model.config.hidden_size, peft_config)
 
-    def _adapted(self, module: nn.Module, key: str) -> Adapted:
-        blocks = _blocks(self.get_model_config(self.model))
+    def _adapted(self, module: nn.Module, key: str, blocks: Blocks) -> Adapted:
         if fullmatch(_anywhere(escape(blocks.embedding)), key):
             return AdaptedEmbedding(module)
-        for end in (blocks.attention, blocks.feed_forward):
-            if fullmatch(_anywhere(rf"{blocks.layer}\.{escape(end)}"), key):
-                return AdaptedBlock(module, self.model.get_submodule(key.removesuffix(f".{end}")), blocks)
-        raise ModelError(
-            Problem(key, "is no module at which a bottleneck adapter can stand", "leave target_modules out")
-        )
+        last = bool(fullmatch(_anywhere(rf"{blocks.layer}\.{escape(blocks.feed_forward)}"), key))
+        end, reads = (blocks.feed_forward, blocks.reads) if last else (blocks.attention, None)
+        return AdaptedBlock(module, self.model.get_submodule(key.removesuffix(f".{end}")), blocks.norm, reads)
 
     def _check_tied_modules(self, model: nn.Module, peft_config: PeftConfig) -> None:
         """A coupling behind an embedding leaves its weight, and a head tied to it, as they are: nothing to warn of."""
