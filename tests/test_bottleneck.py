@@ -353,13 +353,19 @@ ANSWERED = [
 ]
 # Where `adapters` keeps a weight → where it is here.
 PLACES = (
-    (r"(.*\.output)\.adapters\.(\w+)\.adapter_(down|up)(?:\.0)?", r"\1.dense.bottleneck_adapters.\2.\3"),
-    (r"(.*\.layer\.0)\.adapters\.(\w+)\.adapter_(down|up)(?:\.0)?", r"\1.SelfAttention.o.bottleneck_adapters.\2.\3"),
-    (r"(.*\.layer\.\d)\.adapters\.(\w+)\.adapter_(down|up)(?:\.0)?", r"\1.DenseReluDense.wo.bottleneck_adapters.\2.\3"),
-    (r"invertible_adapters\.(\w+)\.F\.0", r"embeddings.LayerNorm.bottleneck_adapters.\1.first.down"),
-    (r"invertible_adapters\.(\w+)\.F\.2", r"embeddings.LayerNorm.bottleneck_adapters.\1.first.up"),
-    (r"invertible_adapters\.(\w+)\.G\.0", r"embeddings.LayerNorm.bottleneck_adapters.\1.second.down"),
-    (r"invertible_adapters\.(\w+)\.G\.2", r"embeddings.LayerNorm.bottleneck_adapters.\1.second.up"),
+    (r"(.*\.output)\.adapters\.(\w+)\.adapter_(down|up)(?:\.0)?", r"\1.dense.bottleneck_adapters.\2.\3_projection"),
+    (
+        r"(.*\.layer\.0)\.adapters\.(\w+)\.adapter_(down|up)(?:\.0)?",
+        r"\1.SelfAttention.o.bottleneck_adapters.\2.\3_projection",
+    ),
+    (
+        r"(.*\.layer\.\d)\.adapters\.(\w+)\.adapter_(down|up)(?:\.0)?",
+        r"\1.DenseReluDense.wo.bottleneck_adapters.\2.\3_projection",
+    ),
+    (r"invertible_adapters\.(\w+)\.F\.0", r"embeddings.LayerNorm.bottleneck_adapters.\1.first_half.down_projection"),
+    (r"invertible_adapters\.(\w+)\.F\.2", r"embeddings.LayerNorm.bottleneck_adapters.\1.first_half.up_projection"),
+    (r"invertible_adapters\.(\w+)\.G\.0", r"embeddings.LayerNorm.bottleneck_adapters.\1.second_half.down_projection"),
+    (r"invertible_adapters\.(\w+)\.G\.2", r"embeddings.LayerNorm.bottleneck_adapters.\1.second_half.up_projection"),
 )
 
 

@@ -83,18 +83,23 @@ class BottleneckConfig(PeftConfig):
 
 
 class Narrow(nn.Module):
-    """Down, through an activation, and up; gives 0 at first."""
+    """Down, through an activation, and up; gives 0 at first.
+
+    Its parts have long names, since PEFT mistakes a part for an adapter that is called the same.
+    """
 
     def __init__(self, inward: int, size: int, outward: int, activation: Activation) -> None:
         super().__init__()
-        self.down, self.up = nn.Linear(inward, size), nn.Linear(size, outward)
+        self.down_projection, self.up_projection = nn.Linear(inward, size), nn.Linear(size, outward)
         self.activation = activation
-        for start in (self.down.bias, self.up.weight, self.up.bias):
+        for start in (self.down_projection.bias, self.up_projection.weight, self.up_projection.bias):
             nn.init.zeros_(start)
 
     def forward(self, states: Tensor) -> Tensor:
         """(…, inward) to (…, outward), in the precision of its own weights."""
-        out: Tensor = self.up(ACTIVATIONS[self.activation](self.down(states.to(self.down.weight.dtype))))
+        out: Tensor = self.up_projection(
+            ACTIVATIONS[self.activation](self.down_projection(states.to(self.down_projection.weight.dtype)))
+        )
         return out
 
 
@@ -116,20 +121,20 @@ class Coupling(nn.Module):
     def __init__(self, width: int, config: BottleneckConfig) -> None:
         super().__init__()
         first, second = self.halves = [width // 2, width - width // 2]
-        self.first = Narrow(second, second // 2, first, config.activation)
-        self.second = Narrow(first, first // 2, second, config.activation)
+        self.first_half = Narrow(second, second // 2, first, config.activation)
+        self.second_half = Narrow(first, first // 2, second, config.activation)
 
     def forward(self, states: Tensor) -> Tensor:
         """The states changed, (…, width)."""
         first, second = torch.split(states, self.halves, dim=-1)
-        first = first + self.first(second)
-        return torch.cat([first, second + self.second(first)], dim=-1).to(states.dtype)
+        first = first + self.first_half(second)
+        return torch.cat([first, second + self.second_half(first)], dim=-1).to(states.dtype)
 
     def inverse(self, states: Tensor) -> Tensor:
         """The states that forward() changed into these."""
         first, second = torch.split(states, self.halves, dim=-1)
-        second = second - self.second(first)
-        return torch.cat([first - self.first(second), second], dim=-1).to(states.dtype)
+        second = second - self.second_half(first)
+        return torch.cat([first - self.first_half(second), second], dim=-1).to(states.dtype)
 
 
 class Adapted(nn.Module, BaseTunerLayer):
