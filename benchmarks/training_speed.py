@@ -20,7 +20,7 @@ from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.models.classifier import Classifier
 from lowres.models.loading import load_encoder
 from lowres.planning import Machine
-from lowres.recipe.sections import Lora
+from lowres.recipe.methods import Lora
 
 LABELS = 3
 

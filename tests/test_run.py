@@ -36,7 +36,7 @@ method: {method}
 training: {{epochs: 30, learning_rate: 0.003, batch_tokens: 256, max_pieces: 64, patience: 30}}
 evaluation: {{resamples: 100}}
 """
-METHODS = {"lora": "{kind: lora, rank: 8}", "full": "{kind: full}"}
+METHODS = {"lora": "{kind: lora, rank: 8}", "bottleneck": "{kind: bottleneck, reduction: 4}", "full": "{kind: full}"}
 
 
 def write_recipe(folder: Path, base: Path, method: str = "lora", **changes: str) -> Path:

@@ -1,7 +1,7 @@
 """Facts about model families, by transformers' `model_type`. Imports nothing heavy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lowres.errors import ModelError, Problem, nearest
@@ -25,20 +25,39 @@ class Marks:
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """Where the residual blocks of a family begin and end, for what is put beside them.
+
+    `layer` is a regular expression for what holds the blocks; `attention` and `feed_forward` are the linear modules in it that end
+    self-attention and feed-forward; the input of `reads` is what enters feed-forward; `norm` follows the sum of feed-forward and its
+    input in a family that normalises afterwards. `embedding` ends the name of the module that ends an embedding.
+    """
+
+    layer: str
+    attention: str
+    feed_forward: str
+    reads: str
+    norm: str
+    embedding: str
+
+
+@dataclass(frozen=True)
 class Architecture:
     """What the rest of the house needs to know of a family.
 
     `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of
     a text; `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that
     set dropout; `position_offset` counts the rows of the position table that no piece uses; `layers` is the path of the
-    encoder's list of layers. `marks` tells how an encoder-decoder is told the languages. `precise` ends the names of linear modules
-    that are never held in 8 or 4 bits; heads, norms and embeddings never are.
+    encoder's list of layers; `blocks` says where something can be put beside them. `marks` tells how an encoder-decoder is
+    told the languages. `precise` ends the names of linear modules that are never held in 8 or 4 bits; heads, norms and embeddings
+    never are.
     """
 
     family: str
     shape: Literal["encoder", "encoder-decoder"]
     attention: tuple[str, ...]
     feed_forward: tuple[str, ...]
+    blocks: Blocks
     pooling: Literal["mean", "first"] = "mean"
     drops_pooler: bool = False
     dropouts: tuple[str, ...] = ()
@@ -56,15 +75,51 @@ _T5_MARKS = Marks("words", forced=False)
 _FAIRSEQ_ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
 _FAIRSEQ_DROPOUTS = ("dropout", "attention_dropout", "activation_dropout", "encoder_layerdrop", "decoder_layerdrop")
 
+_BERT_BLOCKS = Blocks(
+    layer=r"layer\.\d+",
+    attention="attention.output.dense",
+    feed_forward="output.dense",
+    reads="intermediate.dense",
+    norm="output.LayerNorm",
+    embedding="embeddings.LayerNorm",
+)
+_T5_BLOCKS = Blocks(
+    layer=r"block\.\d+\.layer\.\d+",
+    attention="SelfAttention.o",
+    feed_forward="DenseReluDense.wo",
+    reads="layer_norm",
+    norm="",
+    embedding="embed_tokens",
+)
+_FAIRSEQ_BLOCKS = Blocks(  # M2M100: the norm before the block
+    layer=r"layers\.\d+",
+    attention="self_attn.out_proj",
+    feed_forward="fc2",
+    reads="final_layer_norm",
+    norm="",
+    embedding="embed_tokens",
+)
+_MBART_BLOCKS = replace(_FAIRSEQ_BLOCKS, embedding="layernorm_embedding")
+_MARIAN_BLOCKS = replace(_FAIRSEQ_BLOCKS, reads="fc1", norm="final_layer_norm")
+_BART_BLOCKS = replace(_MARIAN_BLOCKS, embedding="layernorm_embedding")
+
 ARCHITECTURES: Mapping[str, Architecture] = {
     "bert": Architecture(
-        "BERT", "encoder", _BERT_ATTENTION, _BERT_FEED_FORWARD, "first", drops_pooler=True, dropouts=_BERT_DROPOUTS
+        "BERT",
+        "encoder",
+        _BERT_ATTENTION,
+        _BERT_FEED_FORWARD,
+        _BERT_BLOCKS,
+        "first",
+        drops_pooler=True,
+        dropouts=_BERT_DROPOUTS,
     ),
     "xlm-roberta": Architecture(
         "XLM-RoBERTa",
         "encoder",
         _BERT_ATTENTION,
         _BERT_FEED_FORWARD,
+        _BERT_BLOCKS,
         "first",
         drops_pooler=True,
         dropouts=_BERT_DROPOUTS,
@@ -75,6 +130,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "encoder",
         _BERT_ATTENTION,
         _BERT_FEED_FORWARD,
+        _BERT_BLOCKS,
         "first",
         drops_pooler=True,
         dropouts=_BERT_DROPOUTS,
@@ -86,6 +142,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "encoder-decoder",
             _T5_ATTENTION,
             feed_forward,
+            _T5_BLOCKS,
             dropouts=("dropout_rate",),
             layers="block",
             precise=("wo",),
@@ -103,15 +160,16 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "encoder-decoder",
             _FAIRSEQ_ATTENTION,
             ("fc1", "fc2"),
+            blocks,
             dropouts=_FAIRSEQ_DROPOUTS,
             layers="layers",
             marks=marks,
         )
-        for kind, family, marks in (
-            ("m2m_100", "M2M100 (NLLB)", Marks("own tag", forced=True)),
-            ("mbart", "mBART", Marks("own tag", forced=True)),
-            ("bart", "BART", Marks("nothing", forced=True)),
-            ("marian", "Marian", Marks("target tag", forced=False)),
+        for kind, family, blocks, marks in (
+            ("m2m_100", "M2M100 (NLLB)", _FAIRSEQ_BLOCKS, Marks("own tag", forced=True)),
+            ("mbart", "mBART", _MBART_BLOCKS, Marks("own tag", forced=True)),
+            ("bart", "BART", _BART_BLOCKS, Marks("nothing", forced=True)),
+            ("marian", "Marian", _MARIAN_BLOCKS, Marks("target tag", forced=False)),
         )
     },
 }

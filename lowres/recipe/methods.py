@@ -8,14 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Section(BaseModel):
-    """What all sections share: frozen, and no key that is not named here."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
+from lowres.recipe.section import LanguageTag, Section
 
 Modules = Literal["all", "attention", "feed-forward"]
 Upper = Annotated[int, Field(ge=1, le=100)] | None
@@ -72,6 +67,36 @@ class AdaLora(Section):
     layers: Upper = Field(default=None, description=_UPPER)
 
 
+class Bottleneck(Section):
+    """Bottleneck adapters beside the blocks of a frozen base.
+
+    houlsby: after attention and feed-forward (Houlsby et al. 2019, arXiv 1902.00751); pfeiffer: after feed-forward (Pfeiffer et al.
+    2020, arXiv 2005.00247); parallel: beside feed-forward (He et al. 2022, arXiv 2110.04366).
+    """
+
+    kind: Literal["bottleneck"]
+    style: Literal["houlsby", "pfeiffer", "parallel"] = Field(
+        default="pfeiffer",
+        description="houlsby: after attention and after feed-forward; pfeiffer: after feed-forward; parallel: beside feed-forward",
+    )
+    reduction: int = Field(
+        default=16, ge=1, le=1024, description="how many times narrower than the base the bottleneck is"
+    )
+    activation: Literal["relu", "gelu", "silu"] = "relu"
+    invertible: bool = Field(
+        default=False,
+        description="also an invertible change of the embeddings, as in language adapters (MAD-X, Pfeiffer et al. 2020, "
+        "arXiv 2005.00052)",
+    )
+    scale: float = Field(default=1.0, gt=0, le=100, description="factor of what the adapter adds")
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    over: dict[LanguageTag, Annotated[str, Field(min_length=1)]] = Field(
+        default={},
+        description="MAD-X: for each language the folder of a pre-training run, whose adapter stands under this one while texts in "
+        "that language are read",
+    )
+
+
 class Full(Section):
     """Every weight of the base is trained."""
 
@@ -114,7 +139,9 @@ class Decoder(Section):
     kind: Literal["decoder"]
 
 
-Method = Annotated[Lora | Oft | Ia3 | AdaLora | Full | Freeze | Features | Head | Decoder, Field(discriminator="kind")]
+Method = Annotated[
+    Lora | Oft | Ia3 | AdaLora | Bottleneck | Full | Freeze | Features | Head | Decoder, Field(discriminator="kind")
+]
 
 
 @dataclass(frozen=True)
@@ -139,6 +166,7 @@ FACTS: Mapping[str, MethodFacts] = {
     "oft": MethodFacts(1e-3, 10),
     "ia3": MethodFacts(3e-3, 10),
     "adalora": MethodFacts(1e-3, 10),
+    "bottleneck": MethodFacts(1e-3, 10, mergeable=False),
     "full": MethodFacts(1e-4, 10, quantised=False, everything=True),
     "freeze": MethodFacts(1e-4, 10, quantised=False),
     "features": MethodFacts(5e-3, 100, tasks=("classification",)),

@@ -8,11 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from lowres.recipe.methods import FACTS, Lora, Method, Section
+from lowres.recipe.methods import FACTS, Lora, Method
+from lowres.recipe.section import LanguageTag, Section
 
-LanguageTag = Annotated[
-    str, Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$", description="ISO 639-3 code and script, such as min-Latn")
-]
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
 

@@ -1,0 +1,99 @@
+"""What the library `adapters` computes with bottleneck adapters: writes tests/golden/adapters.safetensors for the tests.
+
+It needs an environment of its own, since `adapters` is held to an older transformers:
+
+    python -m venv answers && answers/bin/pip install adapters==1.3.0 torch
+    answers/bin/python benchmarks/adapters_answers.py
+
+Of each tiny model it writes the weights (`<model>/base/…`), the pieces that it reads, and for each case the weights of its adapters
+under their names in that library (`<model>/<case>/adapters/…`) and what the model then gives (`<model>/<case>/output`, of shape
+(rows, pieces, width)). The adapters' settings are the metadata.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import adapters
+import torch
+from adapters import DoubleSeqBnConfig, ParBnConfig, SeqBnConfig, SeqBnInvConfig
+from adapters.composition import Stack
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import MT5Config, MT5Model, XLMRobertaConfig, XLMRobertaModel
+
+FILE = Path(__file__).parents[1] / "tests" / "golden" / "adapters.safetensors"
+SETTINGS = ("non_linearity", "reduction_factor", "scaling", "inv_adapter")
+CASES: dict[str, dict[str, Any]] = {
+    "houlsby": {"task": DoubleSeqBnConfig(reduction_factor=4)},
+    "pfeiffer": {"task": SeqBnConfig(reduction_factor=4)},
+    "parallel": {"task": ParBnConfig(reduction_factor=4)},
+    "stack": {"language": SeqBnInvConfig(reduction_factor=2), "task": SeqBnConfig(reduction_factor=4)},
+}
+PIECES = torch.tensor([[5, 17, 9, 30, 12, 2], [8, 21, 2, 1, 1, 1]])
+MASK = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0]])
+
+
+def xlm_roberta() -> nn.Module:
+    """Two layers of width 16."""
+    config = XLMRobertaConfig(
+        vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=16, type_vocab_size=1, pad_token_id=1, initializer_range=0.3,
+    )  # fmt: skip
+    return XLMRobertaModel(config, add_pooling_layer=False)
+
+
+def mt5() -> nn.Module:
+    """Two layers of width 16 on each side."""
+    return MT5Model(MT5Config(vocab_size=40, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2, pad_token_id=1))
+
+
+# model → (how it is made, the cases; in mT5 that library has an invertible adapter in the encoder only, so none there)
+MODELS = {"xlm-roberta": (xlm_roberta, tuple(CASES)), "mt5": (mt5, ("houlsby", "pfeiffer", "parallel"))}
+
+
+def read(model: Any) -> Tensor:
+    """Its last states, (rows, pieces, width); a decoder reads the same pieces."""
+    more = {"decoder_input_ids": PIECES} if model.config.is_encoder_decoder else {}
+    with torch.no_grad():
+        return model.eval()(input_ids=PIECES, attention_mask=MASK, **more).last_hidden_state  # type: ignore[no-any-return]
+
+
+def answers(name: str) -> Iterator[tuple[str, Tensor]]:
+    """The base, and for each case its adapters and its output."""
+    make, cases = MODELS[name]
+    base = make()
+    for key, weight in base.state_dict().items():
+        yield f"{name}/base/{key}", weight
+    for case in cases:
+        model: Any = make()
+        model.load_state_dict(base.state_dict())
+        adapters.init(model)
+        for adapter, config in CASES[case].items():
+            model.add_adapter(adapter, config=config)
+        model.set_active_adapters(Stack(*CASES[case]))
+        own = {key: weight for key, weight in model.named_parameters() if "adapters." in key}
+        for key, weight in own.items():
+            nn.init.normal_(weight, std=0.3)
+            yield f"{name}/{case}/adapters/{key}", weight.detach()
+        yield f"{name}/{case}/output", read(model)
+
+
+def main() -> None:
+    """Write the file."""
+    torch.manual_seed(0)
+    tensors = {"pieces": PIECES, "mask": MASK}
+    for name in MODELS:
+        tensors.update(answers(name))
+    settings = {
+        case: {name: {key: config.to_dict()[key] for key in SETTINGS} for name, config in parts.items()}
+        for case, parts in CASES.items()
+    }
+    versions = {"adapters": adapters.__version__, "settings": json.dumps(settings)}
+    save_file({key: tensor.clone().contiguous() for key, tensor in tensors.items()}, str(FILE), metadata=versions)
+    print(f"{FILE.name}: {len(tensors)} tensors, {FILE.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Bottleneck adapters through PEFT, on a frozen base."""
+
+from typing import Any
+
+from torch import nn
+
+from lowres.methods import adapters
+from lowres.methods.tuner import BottleneckConfig
+from lowres.models.architectures import Architecture
+from lowres.recipe.methods import Bottleneck, Method
+
+
+def apply(model: Any, method: Method, architecture: Architecture) -> nn.Module:
+    """Freeze the model and put a trainable bottleneck beside its blocks."""
+    assert isinstance(method, Bottleneck)
+    config = BottleneckConfig(
+        style=method.style,
+        size=max(1, model.config.hidden_size // method.reduction),
+        activation=method.activation,
+        scaling=method.scale,
+        dropout=method.dropout,
+        invertible=method.invertible,
+    )
+    return adapters.attach(model, config)

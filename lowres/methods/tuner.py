@@ -1,0 +1,308 @@
+"""Bottleneck adapters as a method of PEFT, which has none: small networks beside the blocks of a frozen model.
+
+Houlsby et al. 2019 (arXiv 1902.00751), Pfeiffer et al. 2020 (arXiv 2005.00247), He et al. 2022 (arXiv 2110.04366); the invertible
+part of a language adapter is MAD-X's (Pfeiffer et al. 2020, arXiv 2005.00052). Importing this file registers the method.
+
+An adapter stands at the linear module that ends a block, whatever holds its weights (32, 16, 8 or 4 bits): it adds to what the
+module gives and never reads a weight. Dropout of the base therefore also falls on what the adapter adds.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import dataclass, replace
+from re import escape, fullmatch
+from typing import Any, Literal
+
+import torch
+from peft import PeftConfig, PeftType
+from peft.mapping import PEFT_TYPE_TO_TUNER_MAPPING
+from peft.tuners.tuners_utils import BaseTuner, BaseTunerLayer
+from peft.utils import register_peft_method
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lowres.errors import ModelError, Problem
+from lowres.models.architectures import Blocks, architecture
+
+NAME = "BOTTLENECK"
+Style = Literal["houlsby", "pfeiffer", "parallel"]
+Activation = Literal["relu", "gelu", "silu"]
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How a style is wired: whether it also stands after attention, and what it reads.
+
+    `reads` gets what the block gives and what entered it, both of shape (…, width), and the norm behind the block; what enters
+    attention is not known.
+    """
+
+    attention: bool
+    reads: Callable[[Tensor, Any, Callable[[Tensor], Tensor]], Tensor]
+
+
+WAYS: Mapping[str, _Way] = {
+    "houlsby": _Way(True, lambda given, entered, norm: given),
+    "pfeiffer": _Way(False, lambda given, entered, norm: norm(given + entered)),
+    "parallel": _Way(False, lambda given, entered, norm: entered),
+}
+ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "relu": functional.relu,
+    "gelu": functional.gelu,
+    "silu": functional.silu,
+}
+
+
+@dataclass
+class BottleneckConfig(PeftConfig):
+    """What adapter_config.json holds.
+
+    `size` is the width of the bottleneck, `scaling` the factor of what is added, `invertible` adds a coupling behind the embedding.
+    By default the modules are those of the model's family; `target_modules` may name fewer of them. Raises ModelError for a
+    style or an activation that does not exist.
+    """
+
+    style: Style = "pfeiffer"
+    size: int = 48
+    activation: Activation = "relu"
+    scaling: float = 1.0
+    dropout: float = 0.0
+    invertible: bool = False
+    target_modules: list[str] | str | None = None
+    exclude_modules: list[str] | str | None = None
+    modules_to_save: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # type: ignore[no-untyped-call]
+        self.peft_type = PeftType(NAME)
+        for value, table in ((self.style, WAYS), (self.activation, ACTIVATIONS)):
+            if value not in table:
+                raise ModelError(
+                    Problem("bottleneck adapter", f"does not know “{value}”", f"known: {', '.join(table)}")
+                )
+
+
+class Narrow(nn.Module):
+    """Down, through an activation, and up; gives 0 at first.
+
+    Its parts have long names, since PEFT mistakes a part for an adapter that is called the same.
+    """
+
+    def __init__(self, inward: int, size: int, outward: int, activation: Activation) -> None:
+        super().__init__()
+        self.down_projection, self.up_projection = nn.Linear(inward, size), nn.Linear(size, outward)
+        self.activation = activation
+        for start in (self.down_projection.bias, self.up_projection.weight, self.up_projection.bias):
+            nn.init.zeros_(start)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """(…, inward) to (…, outward), in the precision of its own weights."""
+        out: Tensor = self.up_projection(
+            ACTIVATIONS[self.activation](self.down_projection(states.to(self.down_projection.weight.dtype)))
+        )
+        return out
+
+
+class Bottleneck(Narrow):
+    """What stands beside a block."""
+
+    def __init__(self, width: int, config: BottleneckConfig) -> None:
+        super().__init__(width, config.size, width, config.activation)
+        self.style, self.scaling, self.dropout = config.style, config.scaling, config.dropout
+
+    def forward(self, states: Tensor) -> Tensor:
+        """What is added, of the shape of the states, (…, width)."""
+        return functional.dropout(super().forward(states) * self.scaling, self.dropout, self.training).to(states.dtype)
+
+
+class Coupling(nn.Module):
+    """An invertible change of vectors in two halves, each moved by what the other says (NICE, Dinh et al. 2015, arXiv 1410.8516)."""
+
+    def __init__(self, width: int, config: BottleneckConfig) -> None:
+        super().__init__()
+        first, second = self.halves = [width // 2, width - width // 2]
+        self.first_half = Narrow(second, second // 2, first, config.activation)
+        self.second_half = Narrow(first, first // 2, second, config.activation)
+
+    def forward(self, states: Tensor) -> Tensor:
+        """The states changed, (…, width)."""
+        first, second = torch.split(states, self.halves, dim=-1)
+        first = first + self.first_half(second)
+        return torch.cat([first, second + self.second_half(first)], dim=-1).to(states.dtype)
+
+    def inverse(self, states: Tensor) -> Tensor:
+        """The states that forward() changed into these."""
+        first, second = torch.split(states, self.halves, dim=-1)
+        second = second - self.second_half(first)
+        return torch.cat([first - self.first_half(second), second], dim=-1).to(states.dtype)
+
+
+class Adapted(nn.Module, BaseTunerLayer):
+    """A module of the base with its adapters, by name; several active ones are passed through in the order of their activation."""
+
+    adapter_layer_names = ("bottleneck_adapters",)
+    kind: type[Bottleneck] | type[Coupling]
+
+    def __init__(self, base_layer: nn.Module) -> None:
+        super().__init__()
+        self.base_layer = base_layer
+        self.bottleneck_adapters = nn.ModuleDict()
+
+    def add(self, name: str, width: int, config: BottleneckConfig) -> None:
+        """Give it one more adapter, on the device of the base."""
+        self.bottleneck_adapters[name] = self.kind(width, config)
+        self._move_adapter_to_device_of_base_layer(name)
+
+    def active(self) -> Iterator[Any]:
+        """The adapters that count now."""
+        if not self.disable_adapters:
+            yield from (
+                self.bottleneck_adapters[name] for name in self.active_adapters if name in self.bottleneck_adapters
+            )
+
+
+class AdaptedEmbedding(Adapted):
+    """The end of an embedding, with the invertible part of language adapters."""
+
+    kind = Coupling
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """What the base gives, of shape (…, width), changed by each active adapter."""
+        states: Tensor = self.base_layer(*args, **kwargs)
+        for coupling in self.active():
+            states = coupling(states)
+        return states
+
+
+class AdaptedBlock(Adapted):
+    """The linear module that ends a residual block of `layer`.
+
+    What enters a feed-forward block passes by at another module, `reads`. It is taken there, and kept only until the block ends.
+    """
+
+    kind = Bottleneck
+
+    def __init__(self, base_layer: nn.Module, layer: nn.Module, norm: str, reads: str | None) -> None:
+        super().__init__(base_layer)
+        self._layer, self._norm = (layer,), norm  # in a tuple: not a part of this module
+        self._entered: Tensor | None = None
+        self._hook = layer.get_submodule(reads).register_forward_pre_hook(self._take) if reads else None
+
+    def _take(self, module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        self._entered = args[0]
+
+    def forward(self, states: Tensor) -> Tensor:
+        """What the base gives and what its adapters add, of shape (…, width)."""
+        given: Tensor = self.base_layer(states)
+        entered, self._entered = self._entered, None
+        for bottleneck in self.active():
+            given = given + bottleneck(WAYS[bottleneck.style].reads(given, entered, self._normed))
+        return given
+
+    def _normed(self, states: Tensor) -> Tensor:
+        normed: Tensor = self._layer[0].get_submodule(self._norm)(states) if self._norm else states
+        return normed
+
+    def unload_and_optionally_merge_module(
+        self, merge: bool, safe_merge: bool, adapter_names: list[str] | None
+    ) -> nn.Module:
+        """The base's own module, with nothing left behind; PEFT asks for this."""
+        if self._hook:
+            self._hook.remove()
+        return self.get_base_layer()
+
+
+class BottleneckModel(BaseTuner):
+    """Puts bottleneck adapters where the model's family has them.
+
+    Raises ModelError for a family without an entry, for a module at which no block ends, and when asked to merge.
+    """
+
+    prefix = "bottleneck_"
+    tuner_layer_cls = Adapted
+    target_module_mapping: dict[str, list[str]] = {}
+
+    @staticmethod
+    def _prepare_adapter_config(peft_config: PeftConfig, model_config: dict[str, Any]) -> PeftConfig:
+        assert isinstance(peft_config, BottleneckConfig)
+        if peft_config.target_modules is None:
+            peft_config.target_modules = targets(_blocks(model_config), peft_config)
+        return peft_config
+
+    def _prepare_model(self, peft_config: PeftConfig, model: Any) -> None:
+        """Stacks that share the very module of the embedding get one each; its weight stays one."""
+        assert isinstance(peft_config, BottleneckConfig)
+        if peft_config.invertible:
+            shared, name = model.get_input_embeddings(), _blocks(self.get_model_config(model)).embedding
+            for stack in list(model.modules()):
+                if stack._modules.get(name) is shared:
+                    setattr(stack, name, copy(shared))
+
+    def _create_and_replace(
+        self,
+        peft_config: PeftConfig,
+        adapter_name: str,
+        target: nn.Module,
+        target_name: str,
+        parent: nn.Module,
+        current_key: str,
+        parameter_name: str | None = None,
+    ) -> None:
+        assert isinstance(peft_config, BottleneckConfig)
+        blocks = _blocks(self.get_model_config(self.model))
+        if not fullmatch(targets(blocks, replace(peft_config, invertible=True)), current_key):
+            what = f"is no module at which a {peft_config.style} adapter can stand"
+            raise ModelError(Problem(current_key, what, "leave target_modules out"))
+        if not isinstance(target, Adapted):
+            target = self._adapted(target, current_key, blocks)
+            setattr(parent, target_name, target)
+        target.add(adapter_name, self.model.config.hidden_size, peft_config)
+
+    def _adapted(self, module: nn.Module, key: str, blocks: Blocks) -> Adapted:
+        if fullmatch(_anywhere(escape(blocks.embedding)), key):
+            return AdaptedEmbedding(module)
+        last = bool(fullmatch(_anywhere(rf"{blocks.layer}\.{escape(blocks.feed_forward)}"), key))
+        end, reads = (blocks.feed_forward, blocks.reads) if last else (blocks.attention, None)
+        return AdaptedBlock(module, self.model.get_submodule(key.removesuffix(f".{end}")), blocks.norm, reads)
+
+    def _check_tied_modules(self, model: nn.Module, peft_config: PeftConfig) -> None:
+        """A coupling behind an embedding leaves its weight, and a head tied to it, as they are: nothing to warn of."""
+
+    def _check_merge_allowed(self) -> None:
+        raise ModelError(
+            Problem(
+                "bottleneck adapter",
+                "cannot be merged into the base: it is no linear map",
+                "save it with save_pretrained and load it beside the base",
+            )
+        )
+
+
+def targets(blocks: Blocks, config: BottleneckConfig) -> str:
+    """A regular expression for the full names of the modules that a style stands at."""
+    ends = (blocks.attention, blocks.feed_forward) if WAYS[config.style].attention else (blocks.feed_forward,)
+    places = [rf"{blocks.layer}\.{escape(end)}" for end in ends]
+    return _anywhere("|".join(places + ([escape(blocks.embedding)] if config.invertible else [])))
+
+
+def _anywhere(pattern: str) -> str:
+    return rf"(?:.*\.)?(?:{pattern})"
+
+
+def _blocks(model_config: Mapping[str, Any]) -> Blocks:
+    return architecture(str(model_config["model_type"]), "bottleneck adapter").blocks
+
+
+def _register() -> None:
+    """Make the method known to PEFT. It takes only names of its enumeration, which has no public way to grow."""
+    if NAME not in PeftType.__members__:
+        member: Any = str.__new__(PeftType, NAME)
+        member._name_, member._value_, member._sort_order_ = NAME, NAME, len(PeftType)
+        PeftType._member_names_.append(NAME)
+        PeftType._member_map_[NAME] = PeftType._value2member_map_[NAME] = member
+        type.__setattr__(PeftType, NAME, member)
+    if NAME not in PEFT_TYPE_TO_TUNER_MAPPING:
+        register_peft_method(name=NAME.lower(), config_cls=BottleneckConfig, model_cls=BottleneckModel)
+
+
+_register()
