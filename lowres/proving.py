@@ -14,10 +14,11 @@ from typing import Any
 
 from lowres.errors import ModelError, Problem
 from lowres.planning import Options
-from lowres.runs import load_answerer
+from lowres.runs import MODEL, load_answerer
 
 CLOSE = 2e-3  # probabilities may differ by so much: sums are made in another order on a GPU
 ASKED = 8
+TRIAL = "trial.json"
 Asked = Sequence[Sequence[str]]
 
 
@@ -29,8 +30,25 @@ class Trial:
     answers: Sequence[Any]
 
 
-def prove(folder: Path, trial: Trial, options: Options) -> None:
-    """Ask the saved model the same in a fresh process. Raises ModelError where it cannot be loaded or answers otherwise."""
+def write_trial(run: Path, trial: Trial) -> None:
+    """Keep it in the folder of the run, for whoever wants to ask again."""
+    text = json.dumps({"asked": trial.asked, "answers": trial.answers}, ensure_ascii=False, indent=1)
+    (run / TRIAL).write_text(text + "\n", encoding="utf-8")
+
+
+def read_trial(run: Path) -> Trial:
+    """What a run's model was asked and answered. Raises ModelError where the run has none."""
+    try:
+        found = json.loads((run / TRIAL).read_text(encoding="utf-8"))
+        return Trial(found["asked"], found["answers"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(Problem(str(run / TRIAL), f"cannot be read: {error}", "did the run end well?")) from error
+
+
+def prove(run: Path, trial: Trial, options: Options) -> None:
+    """Ask the saved model of a run the same in a fresh process. Raises ModelError where it cannot be loaded or answers otherwise."""
+    write_trial(run, trial)
+    folder = run / MODEL
     question = {
         "folder": str(folder.resolve()), "cache": str(options.cache.resolve()), "offline": options.offline,
         "device": options.device, "threads": options.threads, "asked": trial.asked,

@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.corpus import Corpus
 from lowres.errors import DataError, Problem
 from lowres.evaluation.record import CostFacts, Record
+from lowres.export import adapter_usage
 from lowres.jobs import JOBS, Job
 from lowres.jobs.equipping import care_of
 from lowres.jobs.job import make_accelerator
@@ -99,7 +100,8 @@ def run(
 
         book.stage("proof")
         asked = job.sample(answerer, plan, corpus, ASKED)
-        prove(book.folder / MODEL, Trial(asked, answerer.trial(asked)), options)
+        prove(book.folder, Trial(asked, answerer.trial(asked)), options)
+        (book.folder / MODEL / "README.md").write_text(adapter_usage(answerer, book.record), encoding="utf-8")
         book.finish(environment(plan))
     return Run(book.folder, options=options)
 

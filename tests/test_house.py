@@ -27,6 +27,7 @@ FLOORS = (
     ("jobs",),
     ("runs",),
     ("proving",),
+    ("export",),
     ("running",),
     ("cli",),
 )

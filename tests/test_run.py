@@ -145,7 +145,18 @@ def test_events_tell_the_story_in_order(small_data: Path, tiny_encoder: Path, op
     seen: list[object] = []
     run_recipe(write_recipe(small_data, tiny_encoder), small_data / "out", options=options, notify=seen.append)
     stages = [event.name for event in seen if isinstance(event, Stage)]
-    assert stages == ["plan", "data", "base", "vocabulary", "training", "n-grams", "evaluation", "baselines", "report"]
+    assert stages == [
+        "plan",
+        "data",
+        "base",
+        "vocabulary",
+        "training",
+        "n-grams",
+        "evaluation",
+        "baselines",
+        "proof",
+        "report",
+    ]
     assert next(event.update for event in seen if isinstance(event, Step)) == 1
     assert isinstance(seen[-1], Record)
 

@@ -7,11 +7,11 @@ import sys
 
 import rich_click as click
 
-from lowres.cli.answering import predict, report
+from lowres.cli.answering import export, predict, report
 from lowres.cli.auditing import audit
 from lowres.cli.making import check, run, schema
 
-COMMANDS = (run, check, audit, predict, report, schema)
+COMMANDS = (run, check, audit, predict, export, report, schema)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,4 +1,4 @@
-"""predict, report: from a finished run."""
+"""predict, report, export: from a finished run."""
 
 import json as json_format
 import os
@@ -107,3 +107,26 @@ def report(run: Path) -> None:
     path = run / REPORT
     path.write_text(render(read_record(run / RECORD)), encoding="utf-8")
     echo(str(path))
+
+
+@click.command()
+@run_argument
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write; by default RUN/merged.")
+@cache_option
+@offline_option
+@json_option
+def export(run: Path, out: Path | None, cache: Path | None, offline: bool, as_json: bool) -> None:
+    """Write one ordinary checkpoint of RUN: for transformers alone, or as the base of a next recipe (base.name: RUN).
+
+    Merged and adapted model must answer the same, else nothing is written.
+    """
+    quiet_libraries()
+
+    from lowres.export import export_merged
+    from lowres.runs import Run
+
+    folder = export_merged(Run(run, options=machine_options(cache, (), offline, "cpu", None)), out)
+    if as_json:
+        echo_json(json_format.dumps({"folder": str(folder)}))
+        return
+    echo(f"{folder}: weights, tokenizer and README.md, which says how to use them without lowres")

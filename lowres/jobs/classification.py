@@ -64,6 +64,11 @@ class Labeller:
     ngrams: NgramClassifier | None = None
 
     @property
+    def transformer(self) -> nn.Module:
+        """The encoder."""
+        return self.model.encoder
+
+    @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """What cuts its texts."""
         return self.encoder.tokenizer
@@ -108,10 +113,14 @@ class Labeller:
     def save(self, folder: Path) -> None:
         """Write adapter, head, tokenizer and facts: all that must be kept beside the base."""
         save_model(folder, self.facts, self.model.encoder, self.rows, self.encoder.tokenizer)
-        head = self.model.head.state_dict()
-        save_file({name: weight.detach().cpu().contiguous() for name, weight in head.items()}, folder / HEAD)
+        self.save_head(folder)
         if self.ngrams:
             self.ngrams.save(folder / NGRAMS)
+
+    def save_head(self, folder: Path) -> None:
+        """Write the weights that make labels of vectors."""
+        head = self.model.head.state_dict()
+        save_file({name: weight.detach().cpu().contiguous() for name, weight in head.items()}, folder / HEAD)
 
 
 def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, accelerator: Accelerator) -> Labeller:

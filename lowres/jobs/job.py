@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
@@ -30,6 +31,17 @@ class Answerer(Protocol):
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """What cuts its texts."""
+
+    @property
+    def transformer(self) -> Any:
+        """The model of transformers, in its adapter."""
+
+    @property
+    def facts(self) -> Any:
+        """What model.json says of it."""
+
+    def save_head(self, folder: Path) -> None:
+        """Write what stands on the transformer, if anything does."""
 
     def save(self, folder: Path) -> None:
         """Write all that must be kept beside the base."""
@@ -61,5 +73,9 @@ class Job:
 
 
 def make_accelerator(machine: Machine, precision: str) -> Accelerator:
-    """Devices and mixed precision are accelerate's business."""
+    """Devices and mixed precision are accelerate's business.
+
+    It keeps one precision for a process; a run that was trained in one may be asked in another.
+    """
+    AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")

@@ -69,6 +69,14 @@ class Translator:
     lexicons: Mapping[tuple[str, str], Lexicon]
 
     @property
+    def transformer(self) -> Any:
+        """The encoder-decoder."""
+        return self.model
+
+    def save_head(self, folder: Path) -> None:
+        """The head is the transformer's own."""
+
+    @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """What cuts its texts."""
         return self.wording.tokenizer

@@ -11,6 +11,7 @@ from lowres.errors import ModelError, Problem, nearest
 from lowres.models.architectures import ARCHITECTURES, Architecture, architecture
 from lowres.models.starter import STARTERS, build_starter, built
 
+MERGED, OWN_FACTS = "merged", "lowres.json"  # of a run: its one checkpoint, and what that says beside its config
 TRANSLATOR_VERSION = 2  # of the way a decoder is begun
 READ = ("*.json", "*.safetensors", "*.model", "*.txt")
 PICKLED = (
@@ -102,6 +103,8 @@ def find_base(
             )
         return _starter(name, cache, build=build)
     for folder in (near / name, Path(name)):
+        if (folder / "record.json").exists():
+            return describe(name, _merged(folder))
         if folder.is_dir():
             return describe(name, folder)
     if not build and (name, revision) in KNOWN:
@@ -118,6 +121,15 @@ def find_base(
             "name a folder, owner/name on the Hugging Face hub, or starter:encoder",
         )
     )
+
+
+def _merged(run: Path) -> Path:
+    """The checkpoint of a run."""
+    if not (run / MERGED / "config.json").exists():
+        raise ModelError(
+            Problem(str(run), "is a run whose weights are not in one checkpoint yet", f"write it: lowres export {run}")
+        )
+    return run / MERGED
 
 
 def tokenizer_folder(name: str, revision: str | None, *, cache: Path, offline: bool) -> Path:
@@ -198,6 +210,8 @@ def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint
         )
     config = json.loads(config_file.read_text(encoding="utf-8"))
     family = architecture(str(config.get("model_type")), str(config_file))
+    own_file = folder / OWN_FACTS
+    own = json.loads(own_file.read_text(encoding="utf-8")) if own_file.exists() else {}
     width = int(config.get("hidden_size") or config.get("d_model") or 0)
     return Checkpoint(
         name=name,
@@ -208,7 +222,8 @@ def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint
         pieces=int(config["vocab_size"]),
         positions=int(config.get("max_position_embeddings", 10_000)) - family.position_offset,
         parameters=sum(_parameters(path) for path in weights),
-        pooling=family.pooling,
+        pooling=own.get("pooling") or family.pooling,
+        prefix=own.get("prefix", ""),
         revision=revision,
     )
 

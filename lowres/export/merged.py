@@ -1,0 +1,75 @@
+"""One ordinary checkpoint of a run: base, rows and adapter in one, for transformers alone or as the base of a next run."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lowres.errors import ModelError, Problem
+from lowres.export.usage import merged_usage
+from lowres.jobs.job import Answerer
+from lowres.jobs.saved import ModelFacts
+from lowres.models.checkpoint import MERGED, OWN_FACTS
+from lowres.proving import read_trial, same
+from lowres.recipe.methods import FACTS
+from lowres.runs import MODEL, Run, load_answerer
+
+DIFFERENT = "a fault of lowres; please report it with the run's folder"
+
+
+def export_merged(run: Run, out: Path | None = None) -> Path:
+    """Write the merged checkpoint of a run to `out`, by default the folder `merged` of the run, and say where it is.
+
+    Before anything is written, the merged model must answer as the adapted one; what was written is read back and compared bit
+    for bit. Raises ModelError where a run cannot be merged exactly, or the folder is there already.
+    """
+    out = out or run.folder / MERGED
+    apart = load_answerer(run.folder / MODEL, run.options, "precise")
+    refuse(run, apart.facts, out)
+    merged = load_answerer(run.folder / MODEL, run.options, "merged")
+    trial = read_trial(run.folder)
+    for text, expected, found in zip(trial.asked, apart.trial(trial.asked), merged.trial(trial.asked), strict=True):
+        if not same(expected, found):
+            raise ModelError(Problem(str(run.folder), f"“{text[0]}”: {expected} apart, {found} merged", DIFFERENT))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=out.parent, prefix="merging-"))
+    try:
+        write(merged, merged.facts, draft)
+        (draft / "README.md").write_text(merged_usage(merged, run.record), encoding="utf-8")
+        draft.replace(out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return out
+
+
+def refuse(run: Run, facts: ModelFacts, out: Path) -> None:
+    """Raises ModelError where merged weights cannot give the same answers, or would replace something."""
+    if out.exists():
+        raise ModelError(Problem(str(out), "is there already", "remove it, or name another folder with --out"))
+    if not FACTS[facts.method].mergeable:
+        what = f"a {facts.method} adapter cannot be merged into the base: it is no linear map"
+        raise ModelError(Problem(str(run.folder), what, "share the run's folder as it is"))
+    if facts.quantize == "8bit":
+        what = "the base was held in 8 bits, where what passes through is rounded as well: merged weights would answer otherwise"
+        raise ModelError(Problem(str(run.folder), what, "train over 4 bits, or with base.quantize: off"))
+
+
+def write(answerer: Answerer, facts: ModelFacts, folder: Path) -> None:
+    """Weights, tokenizer, and what a recipe must know that names the folder as its base."""
+    answerer.transformer.save_pretrained(str(folder))
+    answerer.save_head(folder)
+    answerer.tokenizer.save_pretrained(str(folder))
+    own = {"pooling": getattr(facts, "pooling", None), "prefix": facts.prefix}
+    (folder / OWN_FACTS).write_text(json.dumps(own, indent=2) + "\n", encoding="utf-8")
+    read_back(answerer.transformer, folder)
+
+
+def read_back(model: Any, folder: Path) -> None:
+    """Raises ModelError where the files hold other weights than the model."""
+    written = type(model).from_pretrained(str(folder), local_files_only=True, use_safetensors=True).state_dict()
+    lost = [name for name, weight in model.state_dict().items() if not torch.equal(weight.cpu(), written[name].cpu())]
+    if lost:
+        raise ModelError(Problem(str(folder), f"{lost[0]} is not as it was when it is read back", DIFFERENT))

@@ -1,0 +1,126 @@
+"""How to use a model without lowres: the README of a run's model and of a merged checkpoint, with code that runs as it stands."""
+
+from typing import Any
+
+from lowres.evaluation.record import Record
+from lowres.languages import language
+from lowres.models.starter import STARTERS
+
+CLASSES = {"classification": "AutoModel", "translation": "AutoModelForSeq2SeqLM", "pre-training": "AutoModel"}
+IMPORTS = """\
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from transformers import {auto}, AutoTokenizer
+
+folder = "."  # this folder
+tokenizer = AutoTokenizer.from_pretrained({tokenizer})
+model = {auto}.from_pretrained({base}).eval()
+"""
+ROWS = """\
+rows = load_file(f"{folder}/rows.safetensors")
+old, head = model.get_input_embeddings().weight, model.get_output_embeddings()
+table = torch.nn.Parameter(torch.cat([old, rows["rows"]])[rows["places"].long()])
+if head is not None:
+    tied = head.weight is old
+    own = table if tied else torch.nn.Parameter(torch.cat([head.weight, rows["head"]])[rows["places"].long()])
+    head.weight, head.out_features = own, len(table)
+    if hasattr(model, "final_logits_bias"):
+        model.final_logits_bias = torch.zeros(1, len(table))
+for module in model.modules():
+    if isinstance(module, torch.nn.Embedding) and module.weight is old:
+        module.weight, module.num_embeddings, module.padding_idx = table, len(table), None
+"""
+ADAPTER = 'model = PeftModel.from_pretrained(model, f"{folder}/adapter").eval()\n'
+WEIGHTS = """\
+own = dict(model.named_parameters())
+with torch.no_grad():
+    for name, weight in load_file(f"{folder}/adapter/weights.safetensors").items():
+        own[name].copy_(weight)
+"""
+LABELS = """
+labels, texts = {labels}, ["…"]
+inputs = tokenizer([{prefix!r} + text for text in texts], padding=True, truncation=True, max_length={longest}, return_tensors="pt")
+with torch.no_grad():
+    states = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
+mask = inputs["attention_mask"].unsqueeze(-1)
+vectors = {vectors}
+head = load_file(f"{{folder}}/head.safetensors")
+print([labels[best] for best in (vectors @ head["weight"].T + head["bias"]).argmax(1)])
+"""
+POOLED = {"mean": "(states * mask).sum(1) / mask.sum(1)", "first": "states[:, 0]"}
+TRANSLATION = """
+text = "…"  # {source} to {target}
+ids = {ids}
+with torch.no_grad():
+    written = model.generate(
+        input_ids=torch.tensor([ids]), decoder_input_ids=torch.tensor([{opening}]), num_beams={beams}, max_new_tokens=int({longest} * len(ids)) + 10,
+        eos_token_id={end}, pad_token_id={pad}, forced_bos_token_id=None,
+    )
+print(tokenizer.decode(written[0], skip_special_tokens=True))
+"""
+HINTED = "It was trained to see each text with a lexicon's version of it, which only lowres makes; without, it does less well.\n\n"
+BITS = "It was trained over the base in {bits} bits; over precise weights, as here, it answers a little otherwise.\n\n"
+BUILT = "Its base is built by lowres, so that it cannot be fetched elsewhere: `lowres export RUN` writes one ordinary checkpoint.\n"
+
+
+def merged_usage(answerer: Any, record: Record) -> str:
+    """The README of a merged checkpoint."""
+    about = "One ordinary checkpoint: base, embedding rows and adapter together."
+    return _page(answerer, record, about, tokenizer="folder", base="folder", rest="")
+
+
+def adapter_usage(answerer: Any, record: Record) -> str:
+    """The README of a run's model folder, in which base and adapter are apart."""
+    facts = answerer.facts
+    about = f"{facts.method} over {facts.base}, with the embedding rows and the tokenizer that belong to it."
+    if facts.base in STARTERS or facts.decoder is not None:
+        return f"{_heading(record, about)}{BUILT}"
+    rest = ROWS if answerer.rows.places is not None else ""
+    rest += ADAPTER if hasattr(answerer.transformer, "peft_config") else WEIGHTS
+    base = f'"{facts.base}", dtype="float32"' + (f', revision="{facts.revision}"' if facts.revision else "")
+    return _page(answerer, record, about, tokenizer='f"{folder}/tokenizer"', base=base, rest=rest)
+
+
+def _page(answerer: Any, record: Record, about: str, *, tokenizer: str, base: str, rest: str) -> str:
+    facts = answerer.facts
+    notes = BITS.format(bits=facts.quantize[0]) if facts.quantize != "off" and base != "folder" else ""
+    notes += HINTED if getattr(facts, "hints", False) else ""
+    opening = IMPORTS.format(auto=CLASSES[facts.task], tokenizer=tokenizer, base=base)
+    asking = {"classification": _labels, "translation": _translation}.get(facts.task, _nothing)(answerer)
+    return f"{_heading(record, about)}{notes}```python\n{opening}{rest}{asking}```\n"
+
+
+def _heading(record: Record, about: str) -> str:
+    data = f" Data: {record.data.name} ({record.data.licence})." if record.data else ""
+    return f"# {record.recipe.name}\n\n{about}{data}\n\n"
+
+
+def _nothing(answerer: Any) -> str:
+    return ""
+
+
+def _labels(answerer: Any) -> str:
+    facts = answerer.facts
+    return LABELS.format(
+        labels=facts.labels, prefix=facts.prefix, longest=facts.max_pieces, vectors=POOLED[facts.pooling]
+    )
+
+
+def _translation(answerer: Any) -> str:
+    """With the first direction that the model knows."""
+    facts, wording = answerer.facts, answerer.wording
+    source, target = facts.directions[0]
+    plain = 'tokenizer(text, add_special_tokens=False)["input_ids"]'
+    whole = f'tokenizer({facts.prefix!r} + text)["input_ids"]'
+    words = f"translate {language(source).name} to {language(target).name}: "
+    ids = {
+        "own tag": f"[{wording.tags.get(source)}, *{plain}, {wording.end}]",
+        "target tag": f"[{wording.tags.get(target)}, *{whole}]" if target in wording.tags else whole,
+        "words": f'tokenizer({facts.prefix + words!r} + text)["input_ids"]',
+        "nothing": whole,
+    }[wording.marks.source]
+    return TRANSLATION.format(
+        source=source, target=target, ids=ids, opening=wording.opening(target), beams=facts.decoding.beams, longest=facts.decoding.longest,
+        end=wording.end, pad=wording.pad,
+    )  # fmt: skip
