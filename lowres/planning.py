@@ -147,7 +147,12 @@ def method_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -
 def start_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """A start in the weights' largest parts needs the weights; one in what they lost needs that they lost something."""
     method, held = recipe.method, recipe.base.quantize
-    if not isinstance(method, Lora) or method.start == "zero":
+    if not isinstance(method, Lora):
+        return None
+    if method.dora and held == "8bit":
+        what = "dora reads the weights, and those in 8 bits lose their scales when they are read"
+        return Problem("method.dora", what, "say base.quantize: 4bit, or leave dora out")
+    if method.start == "zero":
         return None
     if method.dora:
         return Problem("method.start", f"{method.start} does not go with dora", "leave one of them out")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
+from test_run import write_recipe
+from test_translate_run import TEXTS, prepared
 
 from lowres.errors import ModelError
 from lowres.export import export_merged
@@ -14,8 +16,6 @@ from lowres.planning import Options
 from lowres.proving import prove, read_trial
 from lowres.running import run as run_recipe
 from lowres.runs import Run
-from test_run import write_recipe
-from test_translate_run import TEXTS, prepared
 
 TEXTS_TO_LABEL = ["the soup was warm and good by the river", "bad rice and angry people on the hill", "rude"]
 QUIET = {"evaluation:": "ensemble: {ngrams: off, lexicon: off}\nevaluation:", "epochs: 30": "epochs: 4"}

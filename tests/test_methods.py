@@ -58,7 +58,7 @@ decoding: {{beams: 1}}
 METHODS: dict[str, tuple[str, int, float]] = {
     "lora": ("{kind: lora}", 7, 0.01),
     "dora": ("{kind: lora, dora: true}", 7, 0.01),
-    "rslora": ("{kind: lora, rslora: true}", 7, 0.01),
+    "rslora": ("{kind: lora, rslora: true}", 7, 0.003),
     "pissa": ("{kind: lora, start: pissa}", 7, 0.01),
     "loftq": ("{kind: lora, start: loftq}", 7, 0.01),
     "oft": ("{kind: oft, block: 16}", 7, 0.01),
@@ -125,7 +125,7 @@ BITS = ("off", "8bit", "4bit")
 def possible(family: str, method: str, bits: str) -> bool:
     kind = METHODS[method][0].removeprefix("{kind: ").partition("}")[0].partition(",")[0]
     facts = FACTS[kind]
-    starts = {"pissa": bits == "off", "loftq": bits != "off"}
+    starts = {"pissa": bits == "off", "loftq": bits != "off", "dora": bits != "8bit"}
     return FAMILIES[family][0] in facts.tasks and (bits == "off" or facts.quantised) and starts.get(method, True)
 
 

@@ -54,7 +54,8 @@ text = "…"  # {source} to {target}
 ids = {ids}
 with torch.no_grad():
     written = model.generate(
-        input_ids=torch.tensor([ids]), decoder_input_ids=torch.tensor([{opening}]), num_beams={beams}, max_new_tokens=int({longest} * len(ids)) + 10,
+        input_ids=torch.tensor([ids]), decoder_input_ids=torch.tensor([{opening}]), num_beams={beams},
+        max_new_tokens=int({longest} * len(ids)) + 10,
         eos_token_id={end}, pad_token_id={pad}, forced_bos_token_id=None,
     )
 print(tokenizer.decode(written[0], skip_special_tokens=True))
@@ -121,6 +122,6 @@ def _translation(answerer: Any) -> str:
         "nothing": whole,
     }[wording.marks.source]
     return TRANSLATION.format(
-        source=source, target=target, ids=ids, opening=wording.opening(target), beams=facts.decoding.beams, longest=facts.decoding.longest,
-        end=wording.end, pad=wording.pad,
+        source=source, target=target, ids=ids, opening=wording.opening(target), beams=facts.decoding.beams,
+        longest=facts.decoding.longest, end=wording.end, pad=wording.pad,
     )  # fmt: skip

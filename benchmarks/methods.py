@@ -1,0 +1,215 @@
+"""Every method over a base in 16, 8 and 4 bits: what it scores, what it trains, what it costs. One table per task.
+
+    python benchmarks/methods.py --mirror ../shared/data --out runs/methods
+
+Each run is a process of its own, so that its memory is its own; finished runs are kept and not repeated, and the table is made of
+those that are there. Scores are means over the seeds with the 95 % interval from resampling the texts; the difference to the same
+method in 16 bits is paired by text over all seeds.
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import f1_score
+
+from lowres.evaluation.translation import headline
+from lowres.recipe.methods import FACTS
+from lowres.runs import MODEL, PREDICTIONS, RECORD, read_record
+
+METHODS = {
+    "lora": "{kind: lora}",
+    "lora, dora": "{kind: lora, dora: true}",
+    "lora, rslora": "{kind: lora, rslora: true}",
+    "lora, pissa": "{kind: lora, start: pissa}",
+    "lora, loftq": "{kind: lora, start: loftq}",
+    "oft": "{kind: oft}",
+    "ia3": "{kind: ia3}",
+    "adalora": "{kind: adalora}",
+    "bottleneck, pfeiffer": "{kind: bottleneck}",
+    "bottleneck, houlsby": "{kind: bottleneck, style: houlsby}",
+    "bottleneck, parallel": "{kind: bottleneck, style: parallel}",
+    "full": "{kind: full}",
+    "freeze": "{kind: freeze}",
+    "features": "{kind: features}",
+    "head": "{kind: head}",
+    "decoder": "{kind: decoder}",
+}
+BITS = {"16": "off", "8": "8bit", "4": "4bit"}
+SENTIMENT = """\
+lowres: 1
+name: {name}
+task: {{kind: classification}}
+data: {{card: nusax-sentiment, subset: min}}
+base: {{name: starter:encoder, quantize: {bits}}}
+vocabulary: {{extend: off, trim: lattice}}
+method: {method}
+training: {{batch_tokens: 512, patience: 100, seed: {seed}{epochs}}}
+ensemble: {{ngrams: off}}
+evaluation: {{baselines: false}}
+"""
+TRANSLATION = """\
+lowres: 1
+name: {name}
+task: {{kind: translation, source: ind-Latn, target: min-Latn}}
+data: {{card: nusax-sentiment, subset: [ind, min]}}
+base: {{name: starter:translation, quantize: {bits}}}
+vocabulary: {{extend: off, trim: used}}
+method: {method}
+training: {{batch_tokens: 2048, patience: 100, seed: {seed}{epochs}}}
+ensemble: {{lexicon: off}}
+decoding: {{beams: 1}}
+evaluation: {{baselines: false}}
+"""
+RESAMPLES = 1000
+
+
+def macro_f1(lines: Sequence[Mapping[str, str]]) -> float:
+    true, chosen = ([line[key] for line in lines] for key in ("reference", "prediction"))
+    return 100 * float(f1_score(true, chosen, average="macro"))
+
+
+def chrf(lines: Sequence[Mapping[str, str]]) -> float:
+    return headline([line["reference"] for line in lines], [line["prediction"] for line in lines], ["all"] * len(lines))
+
+
+@dataclass(frozen=True)
+class Task:
+    """A recipe with gaps, and how its predictions are scored."""
+
+    recipe: str
+    kind: str
+    score: Callable[[Sequence[Mapping[str, str]]], float]
+
+
+TASKS = {
+    "sentiment": Task(SENTIMENT, "classification", macro_f1),
+    "translation": Task(TRANSLATION, "translation", chrf),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A method over a base in so many bits, and the folders of its runs by seed."""
+
+    method: str
+    bits: str
+    folders: Mapping[int, Path]
+
+    @property
+    def done(self) -> dict[int, Path]:
+        """Those of finished runs."""
+        return {
+            seed: folder
+            for seed, folder in self.folders.items()
+            if (folder / RECORD).exists() and read_record(folder / RECORD).status == "done"
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mirror", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("runs/methods"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[13, 14, 15])
+    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--bits", nargs="+", choices=list(BITS), default=list(BITS))
+    parser.add_argument("--epochs", type=int, help="instead of the methods' own")
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    asked = parser.parse_args()
+    for task in asked.tasks:
+        cells = cells_of(task, asked.methods, asked.bits, asked.seeds, asked.out)
+        for seed in asked.seeds:
+            for cell in () if asked.table else cells:
+                if seed not in cell.done:
+                    carry_out(TASKS[task], cell, seed, asked)
+        print(f"\n{task}\n\n{table(TASKS[task], cells)}", flush=True)
+
+
+def cells_of(task: str, methods: list[str], bits: list[str], seeds: list[int], out: Path) -> list[Cell]:
+    """Those that are possible, the unquantised ones first."""
+    return [
+        Cell(method, held, {seed: out / f"{task}-{method.replace(', ', '-')}-{held}-{seed}" for seed in seeds})
+        for held in bits
+        for method in methods
+        if possible(TASKS[task].kind, method, held)
+    ]
+
+
+def possible(kind: str, method: str, bits: str) -> bool:
+    facts = FACTS[METHODS[method].removeprefix("{kind: ").split(",")[0].rstrip("}")]
+    starts = {"lora, pissa": bits == "16", "lora, loftq": bits != "16", "lora, dora": bits != "8"}
+    return kind in facts.tasks and (bits == "16" or facts.quantised) and starts.get(method, True)
+
+
+def carry_out(task: Task, cell: Cell, seed: int, asked: argparse.Namespace) -> None:
+    """One run, in a process of its own."""
+    folder = cell.folders[seed]
+    shutil.rmtree(folder, ignore_errors=True)  # begun and not ended
+    epochs = f", epochs: {asked.epochs}" if asked.epochs else ""
+    recipe = folder.with_suffix(".yaml")
+    recipe.parent.mkdir(parents=True, exist_ok=True)
+    text = task.recipe.format(
+        name=folder.name, bits=BITS[cell.bits], method=METHODS[cell.method], seed=seed, epochs=epochs
+    )
+    recipe.write_text(text, encoding="utf-8")
+    command = ["run", str(recipe), "--mirror", str(asked.mirror), "--out", str(folder), "--threads", "1"]
+    done = subprocess.run([sys.executable, "-m", "lowres", *command], capture_output=True, text=True, check=False)
+    print(folder.name, "done" if not done.returncode else done.stderr.strip().splitlines()[-1:], flush=True)
+
+
+def table(task: Task, cells: Sequence[Cell]) -> str:
+    """One line per cell."""
+    lines = [
+        "| method | bits | seeds | dev | test [95 %] | less 16 bits [95 %], p | trained | seconds | GiB | MB on disk |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    whole = {cell.method: cell for cell in cells if cell.bits == "16"}
+    for cell in cells:
+        if cell.done:
+            lines.append(line(task, cell, whole.get(cell.method)))
+    return "\n".join(lines)
+
+
+def line(task: Task, cell: Cell, whole: Cell | None) -> str:
+    records = [read_record(folder / RECORD) for folder in cell.done.values()]
+    scores = resampled(task, list(cell.done.values()))
+    low, high = np.quantile(scores[1:], [0.025, 0.975])
+    shared = sorted(set(cell.done) & set(whole.done)) if whole and whole is not cell else []
+    gap = difference(task, [cell.done[s] for s in shared], [whole.done[s] for s in shared]) if whole and shared else ""
+    dev = np.mean([record.training.best_dev for record in records if record.training])
+    trained = np.mean([record.training.trained_parameters for record in records if record.training])
+    seconds = np.mean([record.training.seconds for record in records if record.training])
+    memory = max(record.cost.peak_memory_gib for record in records if record.cost)
+    size = sum(file.stat().st_size for file in (cell.done[min(cell.done)] / MODEL / "adapter").rglob("*")) / 1e6
+    return (
+        f"| {cell.method} | {cell.bits} | {len(records)} | {dev:.1f} | {scores[0]:.1f} [{low:.1f}, {high:.1f}] | {gap} | "
+        f"{trained:,.0f} | {seconds:.0f} | {memory:.1f} | {size:.1f} |"
+    )
+
+
+def resampled(task: Task, folders: Sequence[Path], seed: int = 13) -> NDArray[np.float64]:
+    """The score of all test texts, then those of resamples, each the mean over the runs."""
+    runs = [[json.loads(text) for text in (folder / PREDICTIONS).read_text("utf-8").splitlines()] for folder in folders]
+    dice, count = np.random.default_rng(seed), len(runs[0])
+    draws = [np.arange(count), *(dice.integers(count, size=count) for _ in range(RESAMPLES))]
+    return np.array([np.mean([task.score([run[row] for row in rows]) for run in runs]) for rows in draws])
+
+
+def difference(task: Task, mine: Sequence[Path], theirs: Sequence[Path]) -> str:
+    """Of two sets of runs on the same texts, resampled together."""
+    gaps = resampled(task, mine) - resampled(task, theirs)
+    low, high = np.quantile(gaps[1:], [0.025, 0.975])
+    p = min(1.0, 2 * min(np.mean(gaps[1:] <= 0), np.mean(gaps[1:] >= 0)))
+    return f"{gaps[0]:+.1f} [{low:+.1f}, {high:+.1f}], {p:.2f}"
+
+
+if __name__ == "__main__":
+    main()
