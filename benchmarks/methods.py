@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import f1_score
 
-from lowres.evaluation.translation import headline
+from lowres.evaluation.counts import count
+from lowres.evaluation.matches import CHRF, match
+from lowres.evaluation.sums import Sums
 from lowres.recipe.methods import FACTS
 from lowres.runs import MODEL, PREDICTIONS, RECORD, read_record
 
@@ -71,13 +72,14 @@ evaluation: {{baselines: false}}
 RESAMPLES = 1000
 
 
-def macro_f1(lines: Sequence[Mapping[str, str]]) -> float:
+def labels(lines: Sequence[Mapping[str, str]]) -> Sums:
     true, chosen = ([line[key] for line in lines] for key in ("reference", "prediction"))
-    return 100 * float(f1_score(true, chosen, average="macro"))
+    return count(true, chosen, ["all"] * len(lines), sorted({*true, *chosen}), None)
 
 
-def chrf(lines: Sequence[Mapping[str, str]]) -> float:
-    return headline([line["reference"] for line in lines], [line["prediction"] for line in lines], ["all"] * len(lines))
+def translations(lines: Sequence[Mapping[str, str]]) -> Sums:
+    true, written = ([line[key] for line in lines] for key in ("reference", "prediction"))
+    return match(true, written, ["all"] * len(lines), None, (CHRF,))
 
 
 @dataclass(frozen=True)
@@ -86,12 +88,12 @@ class Task:
 
     recipe: str
     kind: str
-    score: Callable[[Sequence[Mapping[str, str]]], float]
+    sums: Callable[[Sequence[Mapping[str, str]]], Sums]
 
 
 TASKS = {
-    "sentiment": Task(SENTIMENT, "classification", macro_f1),
-    "translation": Task(TRANSLATION, "translation", chrf),
+    "sentiment": Task(SENTIMENT, "classification", labels),
+    "translation": Task(TRANSLATION, "translation", translations),
 }
 
 
@@ -197,10 +199,14 @@ def line(task: Task, cell: Cell, whole: Cell | None) -> str:
 
 def resampled(task: Task, folders: Sequence[Path], seed: int = 13) -> NDArray[np.float64]:
     """The score of all test texts, then those of resamples, each the mean over the runs."""
-    runs = [[json.loads(text) for text in (folder / PREDICTIONS).read_text("utf-8").splitlines()] for folder in folders]
-    dice, count = np.random.default_rng(seed), len(runs[0])
-    draws = [np.arange(count), *(dice.integers(count, size=count) for _ in range(RESAMPLES))]
-    return np.array([np.mean([task.score([run[row] for row in rows]) for run in runs]) for rows in draws])
+    runs = [
+        task.sums([json.loads(text) for text in (folder / PREDICTIONS).read_text("utf-8").splitlines()])
+        for folder in folders
+    ]
+    texts = runs[0].groups
+    drawn = np.random.default_rng(seed).multinomial(texts, np.full(texts, 1 / texts), size=RESAMPLES)
+    weights = np.vstack([np.ones(texts), drawn])
+    return np.mean([run.headlines(run.weighted(weights))[:, 0] for run in runs], axis=0)
 
 
 def difference(task: Task, mine: Sequence[Path], theirs: Sequence[Path]) -> str:
