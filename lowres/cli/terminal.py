@@ -21,6 +21,7 @@ STAGES = {
     "training": "training",
     "n-grams": "fitting the n-gram classifier",
     "evaluation": "scoring the test split",
+    "before": "scoring the base as it was",
     "baselines": "baselines on the same rows",
     "report": "writing the report",
 }
