@@ -170,9 +170,9 @@ def way_of(
         special = {*tokenizer.all_special_ids}
         ordinary = [one for one in range(len(tokenizer)) if one not in special]
         reader = Reader(tokenizer, dict.fromkeys(languages, before), after, max_pieces)
-        mask = int(str(tokenizer.mask_token_id))  # type: ignore[arg-type]
+        mask = int(str(tokenizer.mask_token_id))
         return Masking(reader, mask, ordinary, share)
-    ids = {tag: int(tokenizer.convert_tokens_to_ids(piece)) for tag, piece in tags.items()}
+    ids = {tag: int(str(tokenizer.convert_tokens_to_ids(piece))) for tag, piece in tags.items()}
     alone = architecture.marks.source == "own tag"
     tagged = alone or architecture.marks.source == "target tag"
     stands = {tag: [ids[tag], *([] if alone else before)] if tagged and tag in ids else before for tag in languages}
