@@ -10,6 +10,7 @@ from lowres.tasks.denoising import noised
 from lowres.tasks.reading import Pieces, Reader, Stretch
 
 SPAN = 3  # pieces of a hole, on average (Raffel et al. 2020, arXiv 1910.10683, § 3.3.4)
+WHOLE = 0.5  # of the words hidden from an encoder; the others keep their first pieces, any number of them
 MASKED, SWAPPED = 0.8, 0.1  # of the hidden words; the rest is left to be seen (Devlin et al. 2019, arXiv 1810.04805)
 
 
@@ -47,7 +48,10 @@ class Way(Protocol):
 
 @dataclass(frozen=True)
 class Masking:
-    """For encoders: hidden pieces are replaced by the mask, whole words at a time.
+    """For encoders: hidden pieces are replaced by the mask, whole words at a time, or a word from some piece on to its end.
+
+    The latter is how words are scored; a model that had only ever seen whole words hidden would take the visible start of one for
+    the whole of it, and be surprised by what follows.
 
     A word's cost is that of its pieces from left to right, each seen without itself and the rest of its word, all else in view
     (PLL-word-l2r: Salazar et al. 2020, arXiv 1910.14659; Kauf and Ivanova 2023, arXiv 2305.10588).
@@ -62,14 +66,18 @@ class Masking:
 
     def practise(self, stretch: Stretch, dice: random.Random) -> Exercise:
         hidden = _some_words(stretch, self.share, dice)
-        fate = {word: dice.random() for word in sorted(hidden)}
-        read = list(stretch.ids)
-        for place, word in enumerate(stretch.words):
-            if word in hidden and fate[word] < MASKED:
-                read[place] = self.mask
-            elif word in hidden and fate[word] < MASKED + SWAPPED:
-                read[place] = dice.choice(self.ordinary)
-        return self._exercise(stretch, read, _places(stretch, hidden))
+        read, asked = list(stretch.ids), list[int]()
+        for word in sorted(hidden):
+            places = _places(stretch, {word})
+            start = 0 if dice.random() < WHOLE else dice.randrange(len(places))
+            fate = dice.random()
+            for place in places[start:]:
+                asked.append(place)
+                if fate < MASKED:
+                    read[place] = self.mask
+                elif fate < MASKED + SWAPPED:
+                    read[place] = dice.choice(self.ordinary)
+        return self._exercise(stretch, read, asked)
 
     def hide(self, stretch: Stretch, hidden: AbstractSet[int]) -> Exercise:
         places = _places(stretch, hidden)
