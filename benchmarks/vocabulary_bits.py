@@ -28,7 +28,7 @@ data: {{card: nusax-sentiment, subset: {language}}}
 base: {{name: starter:encoder}}
 vocabulary: {vocabulary}
 method: {{kind: lora, rank: 16}}
-training: {{epochs: {epochs}, learning_rate: 0.001, batch_tokens: 1024, patience: 100, seed: {seed}}}
+training: {{epochs: {epochs}, batch_tokens: 1024, patience: 100, seed: {seed}}}
 evaluation: {{resamples: 200}}
 """
 PIVOT = "pivot: [ind, eng]"

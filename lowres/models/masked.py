@@ -39,7 +39,9 @@ def untrained(model: Any) -> bool:
 def begin_head(model: Any, counts: Tensor) -> None:
     """Start a fresh head where it predicts every piece as often as it occurs: `counts` of shape (pieces,), of the training texts.
 
-    The norm starts small, so that the states, which were never meant for the table, say little at first.
+    Dense starts as the identity, so that what the encoder knows reaches the table from the first update on: from random weights
+    training often stays where every piece is as likely as it is frequent. The norm starts small, since the states were never
+    meant for the table.
     """
     shares = (counts.float() + SMOOTHING) / (counts.sum() + SMOOTHING * len(counts))
     table = model.get_input_embeddings().weight.detach().float()
@@ -50,7 +52,9 @@ def begin_head(model: Any, counts: Tensor) -> None:
             bias.copy_(shares[at : at + len(bias)].log())
             at += len(bias)
         for name, weight in transform(model).items():
-            if weight.ndim == 1 and name.endswith("weight"):
+            if weight.ndim == 2:
+                weight.copy_(torch.eye(len(weight)))
+            elif name.endswith("weight"):
                 weight.fill_(level)
 
 
