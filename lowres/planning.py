@@ -95,7 +95,7 @@ class Plan:
 Rule = Callable[[Recipe, Checkpoint, Machine], Problem | None]
 
 
-# Which shape of model a task needs, and which to try.
+# Which shape of model a task needs, and which to try; pre-training takes any.
 SHAPES = {
     "classification": ("encoder", "starter:encoder or FacebookAI/xlm-roberta-base"),
     "translation": ("encoder-decoder", "starter:translation, facebook/nllb-200-distilled-600M or google/mt5-small"),
@@ -105,7 +105,7 @@ SHAPES = {
 def task_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """Classification reads sentence vectors, so it needs an encoder; translation writes, so it needs a decoder as well."""
     architecture, task = checkpoint.architecture, recipe.task.kind
-    shape, rivals = SHAPES[task]
+    shape, rivals = SHAPES.get(task, (architecture.shape, ""))
     if architecture.shape != shape:
         return Problem(
             "base.name",

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.corpus import Corpus
 from lowres.errors import DataError, Problem
 from lowres.evaluation.record import CostFacts, Record
-from lowres.export import adapter_usage
+from lowres.export import adapter_usage, export_merged, mergeable
 from lowres.jobs import JOBS, Job
 from lowres.jobs.equipping import care_of
 from lowres.jobs.job import make_accelerator
@@ -103,7 +103,10 @@ def run(
         prove(book.folder, Trial(asked, answerer.trial(asked)), options)
         (book.folder / MODEL / "README.md").write_text(adapter_usage(answerer, book.record), encoding="utf-8")
         book.finish(environment(plan))
-    return Run(book.folder, options=options)
+    finished = Run(book.folder, options=options)
+    if job.leads_on and mergeable(answerer.facts):
+        export_merged(finished)
+    return finished
 
 
 def prepare_device(plan: Plan) -> Accelerator:

@@ -42,7 +42,7 @@ class Run:
 
     @cached_property
     def answerer(self) -> Any:
-        """The model, loaded once: a Labeller or a Translator."""
+        """The model, loaded once: a Labeller, a Translator or a Filler."""
         return load_answerer(self.folder / MODEL, self.options)
 
     @property
@@ -86,8 +86,12 @@ class Run:
         first = next(
             (score for score in self.scores if score.name == self.record.headline and score.language is None), None
         )
-        result = f"{first.name} {first.value:.1f} [{first.low:.1f}, {first.high:.1f}]" if first else self.record.status
+        result = _shown(first) if first else self.record.status
         return f"Run({self.record.recipe.name!r}, {result}, {str(self.folder)!r})"
+
+
+def _shown(score: Score) -> str:
+    return f"{score.name} {score.value:.{score.digits}f} [{score.low:.{score.digits}f}, {score.high:.{score.digits}f}]"
 
 
 def read_record(path: Path) -> Record:

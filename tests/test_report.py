@@ -287,7 +287,7 @@ def poisoned(value: object) -> object:
         return [poisoned(item) for item in value]
     if isinstance(value, dict):
         return {
-            key: item if key in ("status", "level", "split", "verdict") else poisoned(item)
+            key: item if key in ("status", "level", "split", "verdict", "better", "unit") else poisoned(item)
             for key, item in value.items()
         }
     return value

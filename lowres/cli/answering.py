@@ -38,9 +38,10 @@ def predict(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Label or translate TEXTS with the model of RUN; without TEXTS, every line of standard input.
+    """Label, translate or fill in TEXTS with the model of RUN; without TEXTS, every line of standard input.
 
-    One line out for one line in: the translation; or label, probability and text, with tabs between.
+    One line out for one line in: the translation; the text with its <mask> filled in; or label, probability and text, with tabs
+    between.
     """
     if not (run / "record.json").exists():
         from lowres.errors import ModelError, Problem
@@ -74,7 +75,8 @@ def shown(answer: object) -> str:
     if isinstance(answer, Prediction):
         label = one_line(answer.label)
         return f"{label}\t{answer.probabilities[answer.label]:.3f}\t{one_line(answer.text)}"
-    return one_line(str(vars(answer)["translation"]))
+    said = vars(answer)
+    return one_line(str(said["filled"] if "filled" in said else said["translation"]))
 
 
 def lines_of(data: bytes) -> list[str]:

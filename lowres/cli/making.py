@@ -87,11 +87,12 @@ def summary(record: "Record") -> list[str]:
     lines = [""]
     for name, scores in rows:
         for score in scores:
-            if score.name == record.headline and score.language is None and score.label is None:
-                interval = f"[{score.low:.1f}, {score.high:.1f}]"
-                lines.append(
-                    f"  {name:<{width}}  {score.name} {score.value:5.1f}  {score.confidence:.0%} interval {interval}"
-                )
+            overall = score.language is None and score.label is None and score.split == "test"
+            if score.name == record.headline and overall:
+                digits = score.digits
+                interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]"
+                value = f"{score.name} {score.value:5.{digits}f}"
+                lines.append(f"  {name:<{width}}  {value}  {score.confidence:.0%} interval {interval}")
     if record.transfer:
         lines.append(f"  {record.transfer.verdict}: {record.transfer.why}")
     if record.cost:

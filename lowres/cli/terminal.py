@@ -22,6 +22,7 @@ STAGES = {
     "proof": "asking the saved model in a fresh process",
     "n-grams": "fitting the n-gram classifier",
     "evaluation": "scoring the test split",
+    "before": "scoring the base as it was",
     "baselines": "baselines on the same rows",
     "report": "writing the report",
 }

@@ -172,7 +172,7 @@ def _check_languages(task: Task, parts: Sequence[Part]) -> None:
 
 def _asked(task: Task) -> Iterator[tuple[str, str]]:
     """The keys of a recipe's task that name languages, and the languages."""
-    if isinstance(task, Classification):
+    if not isinstance(task, Translation):
         if task.language is not None:
             yield "task.language", task.language
         return

@@ -12,7 +12,7 @@ from lowres.data.material import Material, Store
 from lowres.data.rows import LINE, Cut, Part, Roles
 from lowres.data.tables import Table, capped, no_column
 from lowres.errors import DataError, Finding, Problem
-from lowres.recipe.sections import Classification, FileData, HubData, Task, Translation
+from lowres.recipe.sections import Classification, FileData, HubData, PreTraining, Task, Translation
 
 TENTH = 10  # hundredths that are cut from train for each split that the user has no file for
 
@@ -20,7 +20,7 @@ TENTH = 10  # hundredths that are cut from train for each split that the user ha
 def from_files(data: FileData, task: Task, near: Path) -> Material:
     if "train" not in data.files:
         raise DataError(Problem("data.files", "there is no train file", f"given: {', '.join(data.files) or 'none'}"))
-    if data.language is None and isinstance(task, Classification):
+    if not isinstance(task, Translation) and _spoken(data, task) == "":
         raise DataError(Problem("data.language", "is missing", "the language of the texts, such as min-Latn"))
     missing = [split for split in SPLITS if split not in data.files and split in data.use]
     findings: tuple[Finding, ...] = ()
@@ -50,6 +50,8 @@ def _columns(name: str, data: FileData, task: Task, near: Path) -> list[Side]:
     table, columns = read_file(near / name, str(near / name)), data.columns
     if isinstance(task, Classification):
         return [("", data.language or "", table, Roles(columns.text, columns.label, columns.id))]
+    if isinstance(task, PreTraining):
+        return [("", _spoken(data, task), table, Roles(columns.text, None, columns.id))]
     if data.language is not None:  # text of one language, without translations
         return [("", data.language, table, Roles(columns.text, None, columns.id))]
     source, target = _only_pair(task)
@@ -59,6 +61,11 @@ def _columns(name: str, data: FileData, task: Task, near: Path) -> list[Side]:
         (tag, tag, table, Roles(column, None, columns.id, columns.id or LINE))
         for tag, column in ((source, columns.source), (target, columns.target))
     ]
+
+
+def _spoken(data: FileData | HubData, task: Classification | PreTraining) -> str:
+    """The one language of the texts; empty where nothing names it. Plain text needs to name it only once."""
+    return data.language or (isinstance(task, PreTraining) and task.language) or ""
 
 
 def _check_columns(table: Table, columns: Sequence[str]) -> None:
@@ -113,8 +120,9 @@ def from_hub(data: HubData, task: Task, store: Store) -> Material:
         if here in data.use
     }
     columns = data.columns
-    if isinstance(task, Classification):
-        sides = [("", data.language or "", Roles(columns.text, columns.label, columns.id))]
+    if not isinstance(task, Translation):
+        label = columns.label if isinstance(task, Classification) else None
+        sides = [("", _spoken(data, task), Roles(columns.text, label, columns.id))]
     else:
         source, target = _only_pair(task)
         sides = [

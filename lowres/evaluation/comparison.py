@@ -97,6 +97,8 @@ def compare_sums(
             p=float(p[i]),
             test=tests[i],
             language=ours.languages[i - 1] if i else None,
+            better=ours.headline.better,
+            unit=ours.headline.unit,
         )
         for i in range(len(p))
     ]
@@ -130,18 +132,18 @@ def transfer_verdict(comparisons: Sequence[Comparison]) -> Transfer:
     overall = [comparison for comparison in comparisons if comparison.language is None]
     if not overall:
         return Transfer(verdict="not tested", why="no baseline was scored on the same rows")
-    best = min(overall, key=lambda comparison: comparison.difference)
+    best = min(overall, key=lambda comparison: comparison.gain[0])
     found = _finding(best)
     clear = best.p < 1 - best.confidence and not best.low <= 0 <= best.high
     if not clear:
         return Transfer(verdict="no clear difference", why=found)
-    return Transfer(verdict="helps" if best.difference > 0 else "hurts", why=found)
+    return Transfer(verdict="helps" if best.gain[0] > 0 else "hurts", why=found)
 
 
 def _finding(best: Comparison) -> str:
-    direction = "higher" if best.difference >= 0 else "lower"
+    direction, digits = "higher" if best.difference >= 0 else "lower", best.digits
     p = "p < 0.001" if best.p < 0.001 else f"p = {best.p:.2g}"
     return (
-        f"{best.score} is {abs(best.difference):.1f} {direction} than that of the best baseline, {best.against} "
-        f"({100 * best.confidence:g} % interval of the difference {best.low:+.1f} to {best.high:+.1f}, {p})"
+        f"{best.score} is {abs(best.difference):.{digits}f} {direction} than that of the best baseline, {best.against} "
+        f"({100 * best.confidence:g} % interval of the difference {best.low:+.{digits}f} to {best.high:+.{digits}f}, {p})"
     )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lowres.evaluation.scores import Fact, Score
+from lowres.evaluation.scores import DIGITS, Better, Fact, Score, Unit
 
 RECORD_VERSION = 1
 Status = Literal["running", "done", "interrupted", "failed"]
@@ -149,7 +149,10 @@ class Baseline(Fact):
 
 
 class Comparison(Fact):
-    """The run against something else on the same rows: difference in the headline score, paired."""
+    """The run against something else on the same rows: difference in the headline score, paired.
+
+    The difference is the run's score minus the other's; `gain` is the same with its sign turned where lower is better.
+    """
 
     against: str
     score: str
@@ -160,6 +163,19 @@ class Comparison(Fact):
     p: float
     test: str
     language: str | None = None
+    better: Better = "higher"
+    unit: Unit = "points"
+
+    @property
+    def gain(self) -> tuple[float, float, float]:
+        """By how much the run is better, with the bounds: value, low, high."""
+        found = self.difference, self.low, self.high
+        return found if self.better == "higher" else (-self.difference, -self.high, -self.low)
+
+    @property
+    def digits(self) -> int:
+        """Digits behind the point that mean something."""
+        return DIGITS[self.unit]
 
 
 class Transfer(Fact):

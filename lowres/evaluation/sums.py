@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from lowres.evaluation.scores import Better, Unit
+
 Floats = NDArray[np.float64]
 # A matrix product with zeros costs less than the bookkeeping of a sparse one when this share of the cells is filled.
 _DENSE = 0.1
@@ -22,12 +24,14 @@ _DENSE = 0.1
 class Headline:
     """The score by which systems are compared: functions of sums (..., languages, *shape) → (..., languages).
 
-    `score` is 0–100; `rows` counts the rows behind each language.
+    `score` is 0–100 unless `unit` says otherwise; `rows` counts the rows behind each language.
     """
 
     name: str
     score: Callable[[Floats], Floats]
     rows: Callable[[Floats], Floats]
+    better: Better = "higher"
+    unit: Unit = "points"
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ def translation_scores(
                 split=split,
                 signature=f"{matches.signatures[number]}|{settings}",
                 language=part,
+                better="higher" if measures[number].best else "lower",
             )
         )
     return scores

@@ -45,6 +45,11 @@ def export_merged(run: Run, out: Path | None = None) -> Path:
     return out
 
 
+def mergeable(facts: ModelFacts) -> bool:
+    """Whether merged weights can give the same answers."""
+    return FACTS[facts.method].mergeable and facts.quantize != "8bit"
+
+
 def refuse(run: Run, facts: ModelFacts, out: Path) -> None:
     """Raises ModelError where merged weights cannot give the same answers, or would replace something."""
     if out.exists():
@@ -52,7 +57,7 @@ def refuse(run: Run, facts: ModelFacts, out: Path) -> None:
     if not FACTS[facts.method].mergeable:
         what = f"a {facts.method} adapter cannot be merged into the base: it is no linear map"
         raise ModelError(Problem(str(run.folder), what, "share the run's folder as it is"))
-    if facts.quantize == "8bit":
+    if not mergeable(facts):
         what = "the base was held in 8 bits, where what passes through is rounded as well: merged weights would answer otherwise"
         raise ModelError(Problem(str(run.folder), what, "train over 4 bits, or with base.quantize: off"))
 
@@ -62,7 +67,7 @@ def write(answerer: Answerer, facts: ModelFacts, folder: Path) -> None:
     answerer.transformer.save_pretrained(str(folder))
     answerer.save_head(folder)
     answerer.tokenizer.save_pretrained(str(folder))
-    own = {"pooling": getattr(facts, "pooling", None), "prefix": facts.prefix}
+    own = {"pooling": facts.pooling, "prefix": facts.prefix}
     (folder / OWN_FACTS).write_text(json.dumps(own, indent=2) + "\n", encoding="utf-8")
     read_back(answerer.transformer, folder)
 

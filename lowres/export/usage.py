@@ -6,7 +6,6 @@ from lowres.evaluation.record import Record
 from lowres.languages import language
 from lowres.models.starter import STARTERS
 
-CLASSES = {"classification": "AutoModel", "translation": "AutoModelForSeq2SeqLM", "pre-training": "AutoModel"}
 IMPORTS = """\
 import torch
 from peft import PeftModel
@@ -87,9 +86,16 @@ def _page(answerer: Any, record: Record, about: str, *, tokenizer: str, base: st
     facts = answerer.facts
     notes = BITS.format(bits=facts.quantize[0]) if facts.quantize != "off" and base != "folder" else ""
     notes += HINTED if getattr(facts, "hints", False) else ""
-    opening = IMPORTS.format(auto=CLASSES[facts.task], tokenizer=tokenizer, base=base)
+    opening = IMPORTS.format(auto=_auto(answerer), tokenizer=tokenizer, base=base)
     asking = {"classification": _labels, "translation": _translation}.get(facts.task, _nothing)(answerer)
     return f"{_heading(record, about)}{notes}```python\n{opening}{rest}{asking}```\n"
+
+
+def _auto(answerer: Any) -> str:
+    """The class of transformers that loads such a model."""
+    if answerer.transformer.config.is_encoder_decoder:
+        return "AutoModelForSeq2SeqLM"
+    return "AutoModel" if answerer.facts.task == "classification" else "AutoModelForMaskedLM"
 
 
 def _heading(record: Record, about: str) -> str:

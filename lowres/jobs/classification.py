@@ -47,7 +47,6 @@ class LabellerFacts(ModelFacts):
     """How to put base, adapter and head together again."""
 
     labels: list[str]
-    pooling: str
     hidden_size: int
     weights: tuple[float, float] | None
 
@@ -131,7 +130,7 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
         accelerator.device
     )
     facts = LabellerFacts(
-        **common_facts(plan, corpus), labels=list(corpus.labels), pooling=plan.pooling,
+        **common_facts(plan, corpus), labels=list(corpus.labels),
         hidden_size=checkpoint.hidden_size, weights=None,
     )  # fmt: skip
     places = adapted.places if len(adapted.places) else None

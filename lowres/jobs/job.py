@@ -56,8 +56,8 @@ class Job:
 
     `load` gives tokenizer and model, `encoder` the part of it that reads, `build` the model with its new rows and its method,
     `objective` what training minimises, `complete` what joins it after training, `answer` its answers to the test rows, `lines`
-    those as predictions.jsonl has them, `judge` the sections of the record that judge them, `restore` a saved model, and `sample`
-    the rows that a saved model is tried on.
+    those as predictions.jsonl has them, `judge` the sections of the record that judge them, `restore` a saved model, `sample`
+    the rows that a saved model is tried on. `leads_on` says that the result is meant as the base of a next recipe.
     """
 
     load: Callable[[Checkpoint], tuple[PreTrainedTokenizerBase, Any]]
@@ -70,6 +70,7 @@ class Job:
     judge: Callable[[Any, Plan, Corpus, Sequence[Any], Say], Iterator[Facts]]
     restore: Callable[[Path, Options, Form], Any]
     sample: Callable[[Any, Plan, Corpus, int], list[list[str]]]
+    leads_on: bool = False
 
 
 def make_accelerator(machine: Machine, precision: str) -> Accelerator:

@@ -42,6 +42,7 @@ class ModelFacts(BaseModel):
     method: str
     languages: list[str]
     prefix: str
+    pooling: str
     max_pieces: int
 
 
@@ -66,6 +67,7 @@ def common_facts(plan: Plan, corpus: Corpus) -> dict[str, Any]:
         "method": plan.recipe.method.kind,
         "languages": list(corpus.languages),
         "prefix": plan.checkpoint.prefix,
+        "pooling": plan.pooling,
         "max_pieces": plan.recipe.training.max_pieces,
     }
 

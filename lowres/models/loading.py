@@ -3,8 +3,15 @@
 from typing import Any
 
 from torch import nn
-from transformers import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedTokenizerBase,
+)
 
+from lowres.errors import ModelError, Problem
 from lowres.models.checkpoint import Checkpoint
 
 
@@ -20,6 +27,20 @@ def load_encoder(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, nn.Mo
 def load_translator(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, Any]:
     """Tokenizer and encoder-decoder with its head, as load_encoder does."""
     return _load(AutoModelForSeq2SeqLM, checkpoint, {})
+
+
+def load_masked(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, Any]:
+    """Tokenizer and encoder with a head that fills in masks, as load_encoder does; a checkpoint without one gets a fresh one.
+
+    Raises ModelError where the tokenizer has no piece to hide words with.
+    """
+    tokenizer, model = _load(AutoModelForMaskedLM, checkpoint, {})
+    if tokenizer.mask_token_id is None:
+        what = f"{checkpoint.name} has no mask piece, so no word can be hidden from it"
+        raise ModelError(
+            Problem("base.name", what, "choose a base that has one: starter:encoder or FacebookAI/xlm-roberta-base")
+        )
+    return tokenizer, model
 
 
 def _load(kind: Any, checkpoint: Checkpoint, options: dict[str, object]) -> tuple[PreTrainedTokenizerBase, nn.Module]:

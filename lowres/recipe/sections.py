@@ -62,7 +62,27 @@ class Translation(Section):
     )
 
 
-Task = Annotated[Classification | Translation, Field(discriminator="kind")]
+class PreTraining(Section):
+    """Fit the base to a language by plain text, before any task: hidden words are to be found again.
+
+    The likelihood itself is wanted, so labels are smoothed only where training.label_smoothing is named.
+    """
+
+    kind: Literal["pre-training"]
+    language: LanguageTag | None = Field(
+        default=None, description="language of the texts; by default what the data card says"
+    )
+    hidden: float = Field(
+        default=0.15, gt=0, lt=0.9, description="share of the pieces that are hidden in training, as whole words"
+    )
+    scored_words: int = Field(
+        default=1500,
+        ge=10,
+        description="words of a split that are scored, spread evenly over its texts and chosen by the seed; one of each text at least",
+    )
+
+
+Task = Annotated[Classification | Translation | PreTraining, Field(discriminator="kind")]
 
 
 Use = Annotated[tuple[Literal["train", "dev", "test"], ...], Field(min_length=1)]
@@ -98,7 +118,8 @@ class FileData(Section):
     """The user's own files, with the few facts that a card would give."""
 
     files: dict[Literal["train", "dev", "test"], str | dict[LanguageTag, str]] = Field(
-        description="one file per split: .tsv .csv .jsonl .parquet; for translation also one text file per language, aligned by line"
+        description="one file per split: .tsv .csv .jsonl .parquet, for pre-training .txt with a text a line; for translation "
+        "also one text file per language, aligned by line"
     )
     language: LanguageTag | None = Field(
         default=None, description="language of the texts; translation names two in the task"
@@ -319,7 +340,7 @@ class Recipe(Section):
     def languages(self) -> tuple[str, ...]:
         """The language tags that the recipe itself names; none where it leaves them to the data card."""
         task = self.task
-        spoken = (task.language,) if isinstance(task, Classification) else (*_tags(task.source), *_tags(task.target))
+        spoken = (*_tags(task.source), *_tags(task.target)) if isinstance(task, Translation) else (task.language,)
         named = (*spoken, *(source.language for source in self.sources if not isinstance(source, CardData)))
         return tuple(dict.fromkeys(tag for tag in named if tag))
 

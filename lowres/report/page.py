@@ -17,10 +17,15 @@ LARGEST_CONFUSION = 24
 EXPLAINED = {
     "macro-F1": "Macro-F1 is the mean over the labels of F1, which is high only when the texts of a label are both found and not "
     "confused with others. Every label counts alike, however rare; 100 is perfect.",
+    "bits per character": "Bits per character say how much the model has to be told to write the hidden words of a text: nought if it "
+    "foresees all of them, and less is better. They do not depend on how text is cut into pieces, so bases and vocabularies can be "
+    "compared. The baselines were scored on the same words.",
     "chrF++": "chrF++ compares each translation with the reference by runs of letters and of words; it is the fairest of these "
     "measures to languages with many word forms. BLEU counts shared runs of words, TER the edits that would mend the "
     "translation (lower is better). 100 is perfect for chrF++ and BLEU; good translations of short texts often score 50 to 70.",
 }
+# What training went by on dev, where that is not the headline itself.
+ON_DEV = {"bits per character": "Probability of a hidden character, %,"}
 STATUS = {
     "running": "This run has not ended: the page shows what is known so far.",
     "interrupted": "This run was interrupted: the page shows what was known then.",
@@ -131,4 +136,6 @@ def _widest(record: Record) -> float:
 def _curve(record: Record) -> Markup:
     if record.training is None or len(record.training.steps) < 2:
         return Markup()
-    return learning_curve(record.training.steps, record.training.best_update, record.headline)
+    return learning_curve(
+        record.training.steps, record.training.best_update, ON_DEV.get(record.headline, record.headline)
+    )

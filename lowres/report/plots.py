@@ -45,6 +45,7 @@ class Point:
     low: float
     high: float
     mark: Mark
+    digits: int = 1
 
 
 def axis(values: Sequence[float], *, steps: int = 5, floor: float = -math.inf, ceiling: float = math.inf) -> Axis:
@@ -75,7 +76,9 @@ def whiskers(points: Sequence[Point], axis: Axis) -> Markup:
 
     It fills the cell it stands in, so that the grid lines of all rows join.
     """
-    words = "; ".join(f"{visible(p.system)} {number(p.value)}, interval {interval(p.low, p.high)}" for p in points)
+    words = "; ".join(
+        f"{visible(p.system)} {number(p.value, p.digits)}, interval {interval(p.low, p.high, p.digits)}" for p in points
+    )
     grid = [
         Markup('<line class="grid" x1="{x}" x2="{x}" y1="0" y2="100%"/>').format(x=axis.percent(tick))
         for tick in axis.ticks

@@ -1,5 +1,6 @@
 """The rows of the report's tables, made from the record."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,15 +95,17 @@ class Confused:
 
 def cell(score: Score | None) -> Cell:
     """A score with its interval."""
-    return Cell(number(score.value), interval(score.low, score.high)) if score else Cell()
+    if score is None:
+        return Cell()
+    return Cell(number(score.value, score.digits), interval(score.low, score.high, score.digits))
 
 
 def gain(comparison: Comparison | None) -> Cell:
-    """A difference with its interval."""
+    """By how much the model is better, with its interval."""
     if comparison is None:
         return Cell()
-    bounds = interval(comparison.low, comparison.high, sign=True)
-    return Cell(number(comparison.difference, sign=True), bounds)
+    value, low, high = comparison.gain
+    return Cell(number(value, comparison.digits, sign=True), interval(low, high, comparison.digits, sign=True))
 
 
 def finding(comparison: Comparison | None) -> str:
@@ -111,7 +114,7 @@ def finding(comparison: Comparison | None) -> str:
         return ""
     if comparison.p >= 1 - comparison.confidence or comparison.low <= 0 <= comparison.high:
         return "unclear"
-    return "better" if comparison.difference > 0 else "worse"
+    return "better" if comparison.gain[0] > 0 else "worse"
 
 
 def measures(record: Record) -> tuple[str, ...]:
@@ -130,10 +133,12 @@ def system_table(record: Record) -> Table[SystemRow] | None:
     marks = [MARK, *(BASELINE_MARKS[min(place, len(BASELINE_MARKS) - 1)] for place in range(len(others)))]
     systems = [(MODEL, "", record.scores), *((other.name, other.description, other.scores) for other in others)]
     points = [
-        [Point(name, found.value, found.low, found.high, mark)] if (found := overall(scores, record.headline)) else []
+        [Point(name, found.value, found.low, found.high, mark, found.digits)]
+        if (found := overall(scores, record.headline))
+        else []
         for (name, _, scores), mark in zip(systems, marks, strict=True)
     ]
-    across = _axis([point for drawn in points for point in drawn])
+    across = _axis([point for drawn in points for point in drawn], score)
     rows = []
     for (name, description, scores), mark, drawn in zip(systems, marks, points, strict=True):
         cells = tuple(cell(overall(scores, measure)) for measure in names)
@@ -145,23 +150,29 @@ def system_table(record: Record) -> Table[SystemRow] | None:
 
 def language_table(record: Record) -> Table[LanguageRow] | None:
     """One row per language, best first; None unless there are several."""
-    found = {s.language: s for s in record.scores if s.language and s.label is None and s.name == record.headline}
+    own = [s for s in record.scores if s.split == "test" and s.label is None and s.name == record.headline]
+    found = {s.language: s for s in own if s.language}
     if len(found) < 2:
         return None
     best = best_rival(record)
-    theirs = {s.language: s for s in best.scores if s.label is None and s.name == record.headline} if best else {}
+    theirs = {
+        s.language: s
+        for s in (best.scores if best else ())
+        if s.split == "test" and s.label is None and s.name == record.headline
+    }
     points = {
         tag: [
-            Point(name, s.value, s.low, s.high, mark)
+            Point(name, s.value, s.low, s.high, mark, s.digits)
             for name, s, mark in ((MODEL, score, MARK), (best.name if best else "", theirs.get(tag), BASELINE_MARKS[0]))
             if s
         ]
         for tag, score in found.items()
     }
-    across = _axis([point for row in points.values() for point in row])
+    first = next(iter(found.values()))
+    across = _axis([point for row in points.values() for point in row], first)
     tested = record.tested or (record.data.rows.get("test", {}) if record.data else {})
     rows = []
-    for tag, score in sorted(found.items(), key=lambda item: (-item[1].value, item[0] or "")):
+    for tag, score in sorted(found.items(), key=lambda item: (-_merit(item[1]), item[0] or "")):
         against = _against(record, best.name if best else "", tag)
         rows.append(
             LanguageRow(
@@ -242,7 +253,7 @@ def ranked_baselines(record: Record) -> list[Baseline]:
 
     def value(baseline: Baseline) -> float:
         score = overall(baseline.scores, record.headline)
-        return score.value if score else -1.0
+        return _merit(score) if score else -math.inf
 
     return sorted(record.baselines, key=value, reverse=True)
 
@@ -256,5 +267,11 @@ def _against(record: Record, baseline: str, language: str | None) -> Comparison 
     return next((c for c in record.comparisons if (c.against, c.language) == (baseline, language)), None)
 
 
-def _axis(points: Sequence[Point]) -> Axis:
-    return axis([bound for point in points for bound in (point.low, point.high)], floor=0, ceiling=100)
+def _merit(score: Score) -> float:
+    """Higher is better."""
+    return score.value if score.better == "higher" else -score.value
+
+
+def _axis(points: Sequence[Point], score: Score | None = None) -> Axis:
+    ceiling = 100.0 if score is None or score.unit == "points" else math.inf
+    return axis([bound for point in points for bound in (point.low, point.high)], floor=0, ceiling=ceiling)

@@ -57,11 +57,11 @@ def percent(share: float) -> str:
     return f"{rounded}\u202f%"
 
 
-def interval(low: float, high: float, *, sign: bool = False) -> str:
+def interval(low: float, high: float, digits: int = 1, *, sign: bool = False) -> str:
     """The bounds of an interval: 76.0–84.2, or −0.4 to +5.7 where signs matter."""
     if sign:
-        return f"{number(low, sign=True)} to {number(high, sign=True)}"
-    return f"{number(low)}–{number(high)}" if low >= 0 else f"{number(low)} to {number(high)}"
+        return f"{number(low, digits, sign=True)} to {number(high, digits, sign=True)}"
+    return f"{number(low, digits)}{'–' if low >= 0 else ' to '}{number(high, digits)}"
 
 
 def p_number(p: float) -> str:

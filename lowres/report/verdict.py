@@ -1,11 +1,14 @@
 """What the scores say, in plain words."""
 
+from collections.abc import Mapping
+
 from lowres.evaluation.record import Comparison, Record
-from lowres.evaluation.scores import Score
+from lowres.evaluation.scores import Score, Unit
 from lowres.report.text import interval, number, p_value, whole
 
 # Card et al. 2020, doi 10.18653/v1/2020.emnlp-main.745: small test sets cannot tell near systems apart.
 FEW_TESTS = 200
+OUT_OF: Mapping[Unit, str] = {"points": " out of 100", "bits": "; lower is better"}
 
 
 def overall(scores: list[Score], name: str) -> Score | None:
@@ -35,15 +38,17 @@ def verdict(record: Record, where: str) -> list[str]:
     rows = test_rows(record)
     place = f"On {whole(rows)} test texts {where}" if rows else f"On test texts {where}"
     mean = "average " if averaged(record) else ""
-    bounds = f"{100 * score.confidence:g}\u202f% interval {interval(score.low, score.high)}"
+    bounds = f"{100 * score.confidence:g}\u202f% interval {interval(score.low, score.high, score.digits)}"
+    reached = "is" if score.unit == "points" else "are"
+    value = f"{number(score.value, score.digits)}{OUT_OF[score.unit]}"
     return [
-        f"{place.strip()}, the model’s {mean}{record.headline} is {number(score.value)} out of 100 ({bounds}).",
+        f"{place.strip()}, the model’s {mean}{record.headline} {reached} {value} ({bounds}).",
         *_against_best(record),
     ]
 
 
 def _against_best(record: Record) -> list[str]:
-    ranked = sorted((c for c in record.comparisons if c.language is None), key=lambda c: c.difference)
+    ranked = sorted((c for c in record.comparisons if c.language is None), key=lambda c: c.gain[0])
     scored = {rival.name: overall(rival.scores, record.headline) for rival in record.baselines if not rival.part}
     for comparison in ranked:
         theirs = scored.get(comparison.against)
@@ -53,13 +58,14 @@ def _against_best(record: Record) -> list[str]:
 
 
 def _compared(comparison: Comparison, theirs: Score) -> str:
-    reached = f"The best baseline, {comparison.against}, reaches {number(theirs.value)}: "
-    size = number(abs(comparison.difference))
-    bounds = f"interval {interval(comparison.low, comparison.high, sign=True)}, {p_value(comparison.p)}"
+    digits, gain = comparison.digits, comparison.gain[0]
+    reached = f"The best baseline, {comparison.against}, reaches {number(theirs.value, digits)}: "
+    size = number(abs(gain), digits)
+    bounds = f"interval {interval(*comparison.gain[1:], digits, sign=True)}, {p_value(comparison.p)}"
     clear = comparison.p < 1 - comparison.confidence and not comparison.low <= 0 <= comparison.high
     if not clear:
-        return f"{reached}the difference of {number(comparison.difference, sign=True)} could be chance ({bounds})."
-    return f"{reached}the model is {'better' if comparison.difference > 0 else 'worse'} by {size} ({bounds})."
+        return f"{reached}the difference of {number(gain, digits, sign=True)} could be chance ({bounds})."
+    return f"{reached}the model is {'better' if gain > 0 else 'worse'} by {size} ({bounds})."
 
 
 def cautions(record: Record) -> list[str]:

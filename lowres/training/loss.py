@@ -1,5 +1,6 @@
 """Cross-entropy over a whole vocabulary without its logits: they exist for a few places at a time, and so does their gradient."""
 
+import math
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ def piece_loss(
     """Mean label-smoothed cross-entropy (Szegedy et al. 2016), as torch.nn.functional.cross_entropy has it; a scalar.
 
     `states`, of shape (places, width), meet a table of pieces: `old` rows with `new` ones behind, each of shape (rows, width).
-    `bias`, of shape (rows in all,), does not train. Matrices are multiplied in the states' precision, sums made in float32.
+    `bias` is of shape (rows in all,). Matrices are multiplied in the states' precision, sums made in float32.
     """
     return _PieceLoss.apply(states, old, new, bias, targets, smoothing)  # type: ignore[no-untyped-call, no-any-return]
 
@@ -35,6 +36,7 @@ class _PieceLoss(torch.autograd.Function):
         wanted = [table for table in (old, new) if table is not None]
         grown = [torch.zeros_like(table, dtype=torch.float32) if table.requires_grad else None for table in wanted]
         starts = [0, len(tables[0])]
+        lifted = None if bias is None or not bias.requires_grad else torch.zeros_like(bias, dtype=torch.float32)
         whole = sum(map(len, tables))
         mean = sum(table.float().sum(0) for table in tables) / whole
         step = max(1, CELLS // whole)
@@ -54,6 +56,9 @@ class _PieceLoss(torch.autograd.Function):
             level = here.float() @ mean + (0.0 if bias is None else float(bias.mean()))
             total += float((scale - (1 - smoothing) * right - smoothing * level).sum())
             slope = torch.zeros_like(here, dtype=torch.float32)
+            if lifted is not None:
+                lifted += shares.float().sum(0) - smoothing / whole * len(here)
+                lifted.index_add_(0, answers, torch.full_like(right, smoothing - 1))
             for start, table, growth in zip(starts, tables, grown, strict=False):
                 part = shares[:, start : start + len(table)]
                 inside = (answers >= start) & (answers < start + len(table))
@@ -65,7 +70,7 @@ class _PieceLoss(torch.autograd.Function):
                     growth -= smoothing / whole * here.float().sum(0)
             slopes[at : at + step] = (slope - smoothing * mean).to(kind)
         ctx.save_for_backward(slopes)
-        ctx.grown = grown
+        ctx.grown, ctx.lifted = [*grown, None][:2], lifted
         ctx.places = len(states)
         return states.new_tensor(total / max(1, len(states)), dtype=torch.float32)
 
@@ -73,5 +78,17 @@ class _PieceLoss(torch.autograd.Function):
     def backward(ctx: Any, *slope: Tensor) -> tuple[Tensor | None, ...]:
         (slopes,) = ctx.saved_tensors
         scale = slope[0] / max(1, ctx.places)
-        grown = [None if growth is None else growth * scale for growth in ctx.grown]
-        return slopes * scale.to(slopes.dtype), *grown, *[None] * (5 - len(grown))
+        grown = [None if growth is None else growth * scale for growth in (*ctx.grown, ctx.lifted)]
+        return slopes * scale.to(slopes.dtype), *grown, None, None
+
+
+def piece_bits(states: Tensor, old: Tensor, new: Tensor | None, bias: Tensor | None, targets: Tensor) -> Tensor:
+    """The bits that each target costs, −log2 of its probability, float32 of shape (places,). Arguments as in `piece_loss`."""
+    tables = [table.to(states.dtype) for table in (old, new) if table is not None]
+    step = max(1, CELLS // sum(map(len, tables)))
+    costs = []
+    for at in range(0, len(states), step):
+        logits = torch.cat([(states[at : at + step] @ table.t()).float() for table in tables], dim=1)
+        logits = logits if bias is None else logits + bias.float()
+        costs.append(torch.nn.functional.cross_entropy(logits, targets[at : at + step], reduction="none"))
+    return torch.cat(costs) / math.log(2) if costs else states.new_zeros(0, dtype=torch.float32)

@@ -1,0 +1,131 @@
+"""Does fitting the vocabulary help pre-training? One language of NusaX, every treatment with the same seeds, paired.
+
+    python benchmarks/vocabulary_bits.py bug --mirror ../shared/data --out runs/bits
+
+Bits per character of the same words of the held-out texts, lower is better. Finished runs are kept and not repeated. Values are
+means over the seeds; the interval and p of the difference to `untouched` come from the bits of all seeds, paired and resampled by
+text.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from lowres.evaluation.bits import compare_bits, sum_bits
+from lowres.evaluation.record import Comparison
+from lowres.evaluation.sums import Sums
+from lowres.planning import Options
+from lowres.running import run
+from lowres.runs import PREDICTIONS, RECORD, read_record
+
+RECIPE = """lowres: 1
+name: vocabulary {treatment}
+task: {{kind: pre-training, scored_words: {words}}}
+data: {{card: nusax-sentiment, subset: {language}}}
+base: {{name: starter:encoder}}
+vocabulary: {vocabulary}
+method: {{kind: lora, rank: 16}}
+training: {{epochs: {epochs}, batch_tokens: 1024, patience: 100, seed: {seed}}}
+evaluation: {{resamples: 200}}
+"""
+PIVOT = "pivot: [ind, eng]"
+TREATMENTS = {
+    "untouched": "{extend: off, trim: off}",
+    "trim": "{extend: off, trim: lattice}",
+    "extend, meaning": f"{{extend: 1000, initialise: meaning, {PIVOT}, trim: off}}",
+    "extend, mean": "{extend: 1000, initialise: mean, trim: off}",
+    "extend, random": "{extend: 1000, initialise: random, trim: off}",
+    "extend, meaning, trim": f"{{extend: 1000, initialise: meaning, {PIVOT}, trim: lattice}}",
+}
+RESAMPLES = 2000
+Folders = dict[tuple[str, int], Path]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("language")
+    parser.add_argument("--mirror", type=Path, action="append", default=[])
+    parser.add_argument("--out", type=Path, default=Path("runs/bits"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[13, 14, 15])
+    parser.add_argument("--treatments", nargs="+", default=list(TREATMENTS), choices=list(TREATMENTS))
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--words", type=int, default=400)
+    parser.add_argument("--threads", type=int)
+    asked = parser.parse_args()
+    options = Options(mirrors=tuple(asked.mirror), threads=asked.threads)
+    folders: Folders = {}
+    for seed in asked.seeds:
+        for treatment in asked.treatments:
+            name = f"{asked.language}-{treatment}-{seed}".replace(", ", "-")
+            folder = folders[treatment, seed] = asked.out / name
+            if not done(folder):
+                shutil.rmtree(folder, ignore_errors=True)  # begun and not ended
+                recipe = asked.out / f"{name}.yaml"
+                recipe.parent.mkdir(parents=True, exist_ok=True)
+                text = RECIPE.format(
+                    treatment=treatment, language=asked.language, vocabulary=TREATMENTS[treatment], epochs=asked.epochs,
+                    seed=seed, words=asked.words,
+                )  # fmt: skip
+                recipe.write_text(text, encoding="utf-8")
+                run(recipe, folder, options=options)
+            print(f"{treatment} {seed}: {value(folder):.3f}", flush=True)
+    print(table(folders, asked.treatments, asked.seeds))
+
+
+def done(folder: Path) -> bool:
+    return (folder / RECORD).exists() and read_record(folder / RECORD).status == "done"
+
+
+def value(folder: Path) -> float:
+    return read_record(folder / RECORD).scores[0].value
+
+
+def sums(folders: Folders, treatment: str, seeds: list[int]) -> Sums:
+    """The bits of all seeds' runs; a text is one group."""
+    found = [
+        json.loads(line)
+        for seed in seeds
+        for line in (folders[treatment, seed] / PREDICTIONS).read_text(encoding="utf-8").splitlines()
+    ]
+    bits, characters = (np.array([float(one[key]) for one in found]) for key in ("bits", "characters"))
+    return sum_bits(bits, characters, [one["language"] for one in found], [one["id"] for one in found])
+
+
+def against_untouched(folders: Folders, treatment: str, seeds: list[int]) -> Comparison:
+    (found,) = compare_bits(
+        sums(folders, treatment, seeds), sums(folders, "untouched", seeds), against="untouched", confidence=0.95,
+        resamples=RESAMPLES, seed=13,
+    )  # fmt: skip
+    return found
+
+
+def table(folders: Folders, treatments: list[str], seeds: list[int]) -> str:
+    """One line per treatment."""
+    lines = [
+        "| treatment | bits per character, mean of seeds | by seed | difference to untouched [95 %] | p | pieces | new | seconds |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for treatment in treatments:
+        records = [read_record(folders[treatment, seed] / RECORD) for seed in seeds]
+        values = [record.scores[0].value for record in records]
+        cells = [treatment, f"{np.mean(values):.3f}", ", ".join(f"{one:.3f}" for one in values)]
+        if treatment == "untouched" or ("untouched", seeds[0]) not in folders:
+            cells += ["", ""]
+        else:
+            found = against_untouched(folders, treatment, seeds)
+            cells += [f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]", f"{found.p:.2g}"]
+        vocabulary = records[0].vocabulary
+        assert vocabulary is not None
+        seconds = [record.training.seconds for record in records if record.training]
+        cells += [f"{vocabulary.pieces:,}", f"{vocabulary.added:,}", f"{np.mean(seconds):.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    rival = [next(one for one in record.baselines if one.name.startswith("character")) for record in records]
+    lines.append(f"| character 5-grams | {np.mean([one.scores[0].value for one in rival]):.3f} | | | | | | |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""A model that fills in what is hidden: put together, asked, saved and restored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from transformers import GenerationConfig, PreTrainedTokenizerBase
+
+from lowres.data.corpus import Row
+from lowres.errors import ModelError, Problem
+from lowres.jobs.job import Form
+from lowres.jobs.saved import (
+    ModelFacts,
+    Rows,
+    find_saved_base,
+    read_facts,
+    restore_model,
+    restoring_accelerator,
+    save_model,
+)
+from lowres.languages import normalise
+from lowres.models.architectures import Architecture
+from lowres.models.checkpoint import Checkpoint
+from lowres.models.loading import load_masked, load_translator
+from lowres.models.masked import load_head, save_head
+from lowres.planning import Options
+from lowres.tasks.hiding import Masking, Mending, Spans, Way
+from lowres.tasks.pretraining import choose_words, costs
+from lowres.tasks.reading import Pieces, Reader, surroundings
+from lowres.vocabulary.pieces import has_pieces
+
+MASK = "<mask>"  # as users write it, whatever the base calls its own
+HEAD = "head.safetensors"
+TRIED = 40  # words that a saved model is tried on
+LONGEST_FILL = 12  # pieces that a decoder may write for one mask
+LOADERS = {"encoder": load_masked, "encoder-decoder": load_translator}
+
+
+class FillerFacts(ModelFacts):
+    """How to put base, adapter and head together again.
+
+    `tags` gives the piece of each language, for families that have them; `fresh_head` says that the base brought no head that
+    fills in masks, so that its own was begun and trained with the adapter.
+    """
+
+    tags: dict[str, str]
+    hidden: float
+    fresh_head: bool
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A text, and the same with every <mask> filled in. A base that mends texts writes the whole text anew."""
+
+    text: str
+    filled: str
+
+
+@dataclass(frozen=True)
+class Filler:
+    """A pre-trained model, on the device it was loaded to; `model` is the masked model or encoder-decoder of transformers."""
+
+    model: Any
+    way: Way
+    facts: FillerFacts
+    accelerator: Accelerator
+    rows: Rows
+
+    @property
+    def transformer(self) -> Any:
+        """The masked model or encoder-decoder."""
+        return self.model
+
+    def save_head(self, folder: Path) -> None:
+        """The head is the transformer's own."""
+
+    def trial(self, asked: Sequence[Sequence[str]]) -> list[list[float]]:
+        """Bits per character of some words of each text in its language."""
+        rows = [Row(str(number), str(number), tag, {"text": text}) for number, (text, tag) in enumerate(asked)]
+        found = costs(self.model, self.way, rows, choose_words(self.way, rows, TRIED, 0), self.accelerator)
+        return [[float(b) / max(1.0, float(c))] for b, c in zip(found.bits, found.characters, strict=True)]
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer that goes with the model."""
+        return self.way.reader.tokenizer
+
+    def predict(self, texts: Sequence[str], *, language: str | None = None) -> list[Filled]:
+        """Each text with its <mask> words filled in, by the likeliest piece (encoders) or the likeliest words (decoders).
+
+        Raises ModelError for a text that is too long to be read at once, or a language that is not the run's.
+        """
+        known = self.facts.languages
+        if language is not None and language not in known:
+            what = f"“{language}” is not a language of this run"
+            raise ModelError(Problem("language", what, f"one of {', '.join(known)}"))
+        fill = self._found if isinstance(self.way, Masking) else self._written
+        self.model.eval()
+        with torch.inference_mode(), self.accelerator.autocast():
+            return [
+                Filled(text, fill(normalise(text), language or known[0]) if MASK in text else text) for text in texts
+            ]
+
+    def _ids(self, text: str, language: str, marks: Sequence[int]) -> Pieces:
+        """The pieces of a text, its n-th <mask> the n-th mark; the last mark stands for all that follow."""
+        found = list(self.way.reader.before[language])
+        for number, part in enumerate(text.split(MASK)):
+            if number:
+                found += marks[min(number, len(marks)) - 1 :][:1]
+            found += self.tokenizer(part.rstrip(), add_special_tokens=False)["input_ids"] if part.strip() else []
+        if len(found) + len(self.way.reader.after) > self.way.reader.max_pieces:
+            what = f"has {len(found)} pieces; at most {self.way.reader.max_pieces} are read at once"
+            raise ModelError(Problem(f"“{text[:40]}…”", what, "give a shorter text"))
+        return [*found, *self.way.reader.after]
+
+    def _found(self, text: str, language: str) -> str:
+        assert isinstance(self.way, Masking)
+        ids = self._ids(text, language, [self.way.mask])
+        logits = self.model(input_ids=torch.tensor([ids], device=self.accelerator.device)).logits[0].float()
+        logits[:, sorted({*range(logits.shape[1])} - {*self.way.ordinary})] = -torch.inf
+        best = [int(logits[place].argmax()) for place, one in enumerate(ids) if one == self.way.mask]
+        return _joined(text, [self._text([one]) for one in best])
+
+    def _written(self, text: str, language: str) -> str:
+        way = self.way
+        assert isinstance(way, Spans | Mending)
+        marks = list(way.sentinels) if isinstance(way, Spans) else [] if way.mask is None else [way.mask]
+        ids = self._ids(text, language, marks)
+        opening = way.opening[language] if isinstance(way, Mending) else []
+        start = [self.model.config.decoder_start_token_id, *opening]
+        holes = text.count(MASK)
+        more = (len(ids) if isinstance(way, Mending) else 0) + LONGEST_FILL * holes + 2
+        settings = GenerationConfig(  # type: ignore[no-untyped-call]
+            num_beams=1, do_sample=False, max_new_tokens=more, pad_token_id=self.tokenizer.pad_token_id, eos_token_id=way.end,
+            decoder_start_token_id=start[0], bos_token_id=None,
+        )  # fmt: skip
+        device = self.accelerator.device
+        written = self.model.generate(
+            input_ids=torch.tensor([ids], device=device), decoder_input_ids=torch.tensor([start], device=device),
+            generation_config=settings,
+        )[0, len(start) :].tolist()  # fmt: skip
+        if isinstance(way, Mending):
+            return self._text(written)
+        parts: list[Pieces] = [[] for _ in range(holes)]
+        at = -1
+        for one in written:
+            at = list(way.sentinels).index(one) if one in way.sentinels else at
+            if 0 <= at < holes and one not in way.sentinels:
+                parts[at].append(one)
+        return _joined(text, [self._text(part) for part in parts])
+
+    def _text(self, ids: Pieces) -> str:
+        return normalise(str(self.tokenizer.decode(ids, skip_special_tokens=True)))
+
+    def save(self, folder: Path) -> None:
+        """Write adapter, rows, head, tokenizer and facts: all that must be kept beside the base."""
+        save_model(folder, self.facts, self.model, self.rows, self.tokenizer)
+        if not self.way.decodes:
+            save_head(self.model, folder / HEAD)
+
+
+def _joined(text: str, fills: Sequence[str]) -> str:
+    parts = text.split(MASK)
+    return "".join([parts[0], *(fill + part for fill, part in zip(fills, parts[1:], strict=True))])
+
+
+def sentinels(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The pieces that mark holes, in their order; none for a tokenizer of bytes, whose base never saw those it names."""
+    if not has_pieces(tokenizer):
+        return []
+    names = tokenizer.get_vocab()
+    found = list[int]()
+    while (name := f"<extra_id_{len(found)}>") in names:
+        found.append(int(names[name]))
+    return found if len(found) > 1 else []
+
+
+def way_of(
+    tokenizer: PreTrainedTokenizerBase, architecture: Architecture, languages: Sequence[str], tags: Mapping[str, str], prefix: str,
+    max_pieces: int, share: float,
+) -> Way:  # fmt: skip
+    """How words are hidden from this base: masks for encoders, sentinels where the tokenizer has them, else holes to mend."""
+    before, after = surroundings(tokenizer, prefix)
+    if architecture.marks is None:
+        special = {*tokenizer.all_special_ids}
+        ordinary = [one for one in range(len(tokenizer)) if one not in special]
+        reader = Reader(tokenizer, dict.fromkeys(languages, before), after, max_pieces)
+        mask = int(str(tokenizer.mask_token_id))
+        return Masking(reader, mask, ordinary, share)
+    ids = {tag: int(str(tokenizer.convert_tokens_to_ids(piece))) for tag, piece in tags.items()}
+    alone = architecture.marks.source == "own tag"
+    tagged = alone or architecture.marks.source == "target tag"
+    stands = {tag: [ids[tag], *([] if alone else before)] if tagged and tag in ids else before for tag in languages}
+    reader = Reader(tokenizer, stands, after, max_pieces)
+    if found := sentinels(tokenizer):
+        return Spans(reader, found, tokenizer.eos_token_id, share)
+    opening = {tag: [ids[tag]] if architecture.marks.forced and tag in ids else [] for tag in languages}
+    return Mending(reader, tokenizer.mask_token_id, opening, tokenizer.eos_token_id, share)
+
+
+def load(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, Any]:
+    """Tokenizer and model with the head that is pre-trained."""
+    return LOADERS[checkpoint.architecture.shape](checkpoint)
+
+
+def restore(folder: Path, options: Options, form: Form = "trained") -> Filler:
+    """Base + rows + adapter + head from a run's model folder. Raises ModelError where one is missing or another base."""
+    facts = read_facts(folder, FillerFacts)
+    accelerator = restoring_accelerator(options, form)
+    checkpoint = find_saved_base(folder, facts, options)
+    _, base = load(checkpoint)
+    tokenizer, model = restore_model(folder, facts, checkpoint, base, accelerator, form)
+    way = way_of(
+        tokenizer, checkpoint.architecture, facts.languages, facts.tags, facts.prefix, facts.max_pieces, facts.hidden
+    )
+    if not way.decodes:
+        load_head(model, folder / HEAD)
+    return Filler(model.to(accelerator.device).eval(), way, facts, accelerator, Rows(None, 0))
