@@ -1,5 +1,6 @@
 """The loss that never holds its logits, and texts with holes in them."""
 
+import math
 import random
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 from lowres.tasks.denoising import noised, with_denoising
 from lowres.training import loss as room
-from lowres.training.loss import piece_loss
+from lowres.training.loss import piece_bits, piece_loss
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -29,6 +30,20 @@ def test_loss_and_gradients_are_those_of_cross_entropy(
         strict=True,
     ):
         assert torch.allclose(one, other, atol=1e-5)
+
+
+def test_a_bias_that_trains_gets_its_gradient_and_every_place_its_bits() -> None:
+    torch.manual_seed(0)
+    states, old, new = torch.randn(50, 16), torch.randn(30, 16), torch.randn(7, 16)
+    bias, targets = torch.randn(37, requires_grad=True), torch.randint(0, 37, (50,))
+    logits = torch.cat([states @ old.t(), states @ new.t()], dim=1) + bias
+    for smoothing in (0.0, 0.1):
+        theirs = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+        (wanted,) = torch.autograd.grad(theirs, bias, retain_graph=True)
+        (found,) = torch.autograd.grad(piece_loss(states, old, new, bias, targets, smoothing), bias)
+        assert torch.allclose(found, wanted, atol=1e-6)
+    costs = torch.nn.functional.cross_entropy(logits, targets, reduction="none") / math.log(2)
+    assert torch.allclose(piece_bits(states, old, new, bias, targets), costs, atol=1e-4)
 
 
 def test_a_frozen_table_gets_no_gradient_and_half_precision_comes_near() -> None:
