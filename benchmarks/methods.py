@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from lowres.evaluation.counts import count
 from lowres.evaluation.matches import CHRF, match
 from lowres.evaluation.sums import Sums
-from lowres.recipe.methods import FACTS
+from lowres.recipe.methods import FACTS, MethodFacts
 from lowres.runs import MODEL, PREDICTIONS, RECORD, read_record
 
 METHODS = {
@@ -123,7 +123,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--bits", nargs="+", choices=list(BITS), default=list(BITS))
-    parser.add_argument("--epochs", type=int, help="instead of the methods' own")
+    parser.add_argument("--epochs", type=int, help="in place of ten, for methods that read the rows ten times")
     parser.add_argument("--table", action="store_true", help="run nothing")
     asked = parser.parse_args()
     for task in asked.tasks:
@@ -145,8 +145,12 @@ def cells_of(task: str, methods: list[str], bits: list[str], seeds: list[int], o
     ]
 
 
+def facts_of(method: str) -> MethodFacts:
+    return FACTS[METHODS[method].removeprefix("{kind: ").split(",")[0].rstrip("}")]
+
+
 def possible(kind: str, method: str, bits: str) -> bool:
-    facts = FACTS[METHODS[method].removeprefix("{kind: ").split(",")[0].rstrip("}")]
+    facts = facts_of(method)
     starts = {"lora, pissa": bits == "16", "lora, loftq": bits != "16", "lora, dora": bits != "8"}
     return kind in facts.tasks and (bits == "16" or facts.quantised) and starts.get(method, True)
 
@@ -155,7 +159,7 @@ def carry_out(task: Task, cell: Cell, seed: int, asked: argparse.Namespace) -> N
     """One run, in a process of its own."""
     folder = cell.folders[seed]
     shutil.rmtree(folder, ignore_errors=True)  # begun and not ended
-    epochs = f", epochs: {asked.epochs}" if asked.epochs else ""
+    epochs = f", epochs: {asked.epochs}" if asked.epochs and facts_of(cell.method).epochs == 10 else ""
     recipe = folder.with_suffix(".yaml")
     recipe.parent.mkdir(parents=True, exist_ok=True)
     text = task.recipe.format(
