@@ -5,7 +5,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ from lowres.data.sources import cache_folder
 from lowres.errors import Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.recipe import RecipeFile
-from lowres.recipe.methods import FACTS, Freeze, Lora
+from lowres.recipe.methods import FACTS, Bottleneck, Freeze, Lora
 from lowres.recipe.sections import Recipe
 from lowres.vocabulary.material import Material, gather
 
@@ -84,6 +84,7 @@ class Plan:
     micro_batch_tokens: int
     memory_gib: float
     findings: tuple[Finding, ...]
+    near: Path = Path()  # where the recipe stands: other files that it names are looked for there
 
     @property
     def pooling(self) -> str:
@@ -142,6 +143,14 @@ def method_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -
         f"{kind} trains weights of the base, and weights in {held.replace('bit', ' bits')} do not train",
         f"leave base.quantize out, or choose a method that leaves the base as it is: {others}",
     )
+
+
+def stack_fits_task(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Language adapters are left by pre-training, and stand under those of a classifier."""
+    method = recipe.method
+    if isinstance(method, Bottleneck) and method.over and recipe.task.kind != "classification":
+        return Problem("method.over", f"is for classification, not for {recipe.task.kind}", "leave it out")
+    return None
 
 
 def start_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
@@ -213,6 +222,7 @@ RULES: tuple[Rule, ...] = (
     method_fits_base,
     method_fits_task,
     method_fits_bits,
+    stack_fits_task,
     start_fits_bits,
     bits_fit_machine,
     text_fits_positions,
@@ -263,7 +273,8 @@ def prepare(file: RecipeFile, options: Options, *, build: bool = True) -> Plan:
         layers=base.layers,
         decoder=base.decoder,
     )
-    return make_plan(file.recipe, checkpoint, Machine.detect(options.device, options.threads))
+    plan = make_plan(file.recipe, checkpoint, Machine.detect(options.device, options.threads))
+    return replace(plan, near=file.path.parent)
 
 
 def read_data(file: RecipeFile, options: Options) -> Corpus:

@@ -77,9 +77,9 @@ class Labeller:
         """Labels in the order of the head."""
         return tuple(self.facts.labels)
 
-    def log_probabilities(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def log_probabilities(self, texts: Sequence[str], languages: Sequence[str | None]) -> NDArray[np.float64]:
         """What the encoder alone says, shape (texts, labels)."""
-        found = probabilities(self.model, self.encoder, self.encoder.pieces(texts), self.accelerator)
+        found = probabilities(self.model, self.encoder, self.encoder.pieces(texts), languages, self.accelerator)
         return np.log(np.maximum(found.astype(np.float64), 1e-12))
 
     def predict(self, texts: Sequence[str], *, language: str | None = None) -> list[Prediction]:
@@ -91,7 +91,7 @@ class Labeller:
 
     def label(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prediction]:
         """One prediction per text, in order; None is a language unknown."""
-        table = self.log_probabilities(texts)
+        table = self.log_probabilities(texts, languages)
         if self.ngrams and self.facts.weights:
             others = self.ngrams.log_probabilities(list(map(normalise, texts)), languages)
             table = combine(table, others, self.facts.weights)
@@ -130,7 +130,7 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
         accelerator.device
     )
     facts = LabellerFacts(
-        **common_facts(plan, corpus), labels=list(corpus.labels),
+        **common_facts(plan, corpus, adapted), labels=list(corpus.labels),
         hidden_size=checkpoint.hidden_size, weights=None,
     )  # fmt: skip
     places = adapted.places if len(adapted.places) else None
@@ -154,7 +154,9 @@ def complete(labeller: Labeller, plan: Plan, corpus: Corpus, say: Say) -> Labell
     ngrams = NgramClassifier.fit(corpus.train, corpus.dev, labeller.labels, plan.recipe.training.seed)
     texts, languages = [row.fields["text"] for row in corpus.dev], [row.language for row in corpus.dev]
     answers = [labeller.labels.index(row.fields["label"]) for row in corpus.dev]
-    weights = pooling_weights(labeller.log_probabilities(texts), ngrams.log_probabilities(texts, languages), answers)
+    weights = pooling_weights(
+        labeller.log_probabilities(texts, languages), ngrams.log_probabilities(texts, languages), answers
+    )
     return replace(labeller, ngrams=ngrams, facts=labeller.facts.model_copy(update={"weights": weights}))
 
 

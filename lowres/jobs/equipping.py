@@ -1,14 +1,18 @@
 """From an untouched base to the model of a recipe: its rows, how it is held, and its method."""
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from lowres.errors import ModelError, Problem
+from lowres.jobs.saved import ADAPTER, ModelFacts, read_facts
 from lowres.methods import TECHNIQUES
+from lowres.methods.stacking import stack
 from lowres.models.holding import hold
 from lowres.planning import Plan
-from lowres.recipe.methods import FACTS, Lora
+from lowres.recipe.methods import FACTS, Bottleneck, Lora
 from lowres.training.loop import Care
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.rows import split_rows
@@ -24,6 +28,8 @@ def equip(base: Any, adapted: Adapted, plan: Plan) -> Any:
     fresh = split_rows(base, adapted.added) if technique.rows == "beside" and adapted.added else []
     hold_base(base, plan)
     model = technique.apply(base, method, plan.checkpoint.architecture)
+    if isinstance(method, Bottleneck) and method.over:
+        stack(model, {tag: language_adapter(run, plan, adapted) for tag, run in method.over.items()})
     for rows in fresh:  # methods freeze all that is not their own
         rows.requires_grad_(True)
     return model
@@ -47,3 +53,23 @@ def care_of(model: Any, plan: Plan) -> Care:
         tend=partial(technique.tend, model, method, plan.checkpoint.architecture),
         penalty=partial(technique.penalty, model) if technique.penalty else None,
     )
+
+
+def language_adapter(run: str, plan: Plan, adapted: Adapted) -> Path:
+    """The adapter that a pre-training run left. Raises ModelError where it does not fit under one over this base."""
+    folder = next((path for path in (plan.near / run, Path(run)) if (path / "record.json").exists()), None)
+    if folder is None:
+        raise ModelError(
+            Problem("method.over", f"{run} is no run", "name the folder of a pre-training run with bottleneck adapters")
+        )
+    facts = read_facts(folder / "model", ModelFacts)
+    why = ""
+    if facts.method != "bottleneck":
+        why = f"trained {facts.method}; only bottleneck adapters can be stacked"
+    elif facts.base_sha256 != plan.checkpoint.sha256():
+        why = f"stands on {facts.base}, another base than {plan.checkpoint.name}"
+    elif facts.added or adapted.added:
+        why = "and this recipe do not have the same pieces; both need vocabulary: {extend: off}"
+    if why:
+        raise ModelError(Problem("method.over", f"{run} {why}", "train the language adapter anew over this base"))
+    return folder / "model" / ADAPTER

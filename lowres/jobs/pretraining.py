@@ -54,7 +54,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     tagged = _tagged(adapted, base, plan, corpus)
     adapted = tagged.adapted
     facts = FillerFacts(
-        **common_facts(plan, corpus), tags=dict(tagged.tags), hidden=_task(plan).hidden,
+        **common_facts(plan, corpus, adapted), tags=dict(tagged.tags), hidden=_task(plan).hidden,
         fresh_head=checkpoint.architecture.marks is None and untrained(base),
     )  # fmt: skip
     way = _way(adapted, facts, plan)
@@ -177,7 +177,10 @@ def untouched(plan: Plan, corpus: Corpus, accelerator: Accelerator) -> Filler:
     tagged = _tagged(plain, base, plan, corpus)
     tagged.adapted.install(base)
     facts = FillerFacts(
-        **common_facts(plan, corpus), tags=dict(tagged.tags), hidden=_task(plan).hidden, fresh_head=False
+        **common_facts(plan, corpus, tagged.adapted),
+        tags=dict(tagged.tags),
+        hidden=_task(plan).hidden,
+        fresh_head=False,
     )
     return Filler(base.to(accelerator.device), _way(tagged.adapted, facts, plan), facts, accelerator, Rows(None, 0))
 

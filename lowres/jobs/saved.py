@@ -19,6 +19,7 @@ from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.models.holding import hold, release
 from lowres.planning import Machine, Options, Plan
 from lowres.recipe.methods import FACTS as METHODS
+from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.rows import new_rows, place_rows
 from lowres.vocabulary.saving import load_rows, save_rows
 
@@ -30,7 +31,7 @@ Found = TypeVar("Found", bound="ModelFacts")
 class ModelFacts(BaseModel):
     """What model/model.json says of every model: base, method, and how texts are read."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="ignore")  # each task adds its own
 
     task: str
     base: str
@@ -38,6 +39,7 @@ class ModelFacts(BaseModel):
     layers: int | None
     decoder: int | None
     base_sha256: str
+    added: int
     quantize: str
     method: str
     languages: list[str]
@@ -54,7 +56,7 @@ class Rows:
     added: int
 
 
-def common_facts(plan: Plan, corpus: Corpus) -> dict[str, Any]:
+def common_facts(plan: Plan, corpus: Corpus, adapted: Adapted) -> dict[str, Any]:
     """The facts that every task writes."""
     return {
         "task": plan.recipe.task.kind,
@@ -63,6 +65,7 @@ def common_facts(plan: Plan, corpus: Corpus) -> dict[str, Any]:
         "layers": plan.recipe.base.layers,
         "decoder": plan.recipe.base.decoder,
         "base_sha256": plan.checkpoint.sha256(),
+        "added": adapted.added,
         "quantize": plan.recipe.base.quantize,
         "method": plan.recipe.method.kind,
         "languages": list(corpus.languages),

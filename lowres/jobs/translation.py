@@ -50,7 +50,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     tagged = tag_languages(adapted, base, marks, spoken, task.like)
     adapted = tagged.adapted
     model = equip(base, adapted, plan)
-    common = common_facts(plan, corpus)
+    common = common_facts(plan, corpus, adapted)
     wording = wording_of(adapted.tokenizer, model, marks, tagged.tags, common["prefix"], common["max_pieces"])
     known = pairs(corpus.train, ways)
     wanted = task.hints == "lexicon" or recipe.ensemble.lexicon == "auto"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from lowres.methods import adalora, adapters, bottleneck, ia3, lora, oft, whole
+from lowres.methods import adalora, adapters, bottleneck, ia3, lora, oft, stacking, whole
 from lowres.models.architectures import Architecture
 from lowres.recipe.methods import Method
 
@@ -53,7 +53,7 @@ TECHNIQUES: Mapping[str, Technique] = {
     "oft": Technique(oft.apply),
     "ia3": Technique(ia3.apply),
     "adalora": Technique(adalora.apply, adalora.save, tend=adalora.tend, penalty=adalora.penalty),
-    "bottleneck": Technique(bottleneck.apply),
+    "bottleneck": Technique(bottleneck.apply, stacking.save_stack, stacking.restore_stack),
     "full": _whole(whole.full, rows="anyhow", rate=whole.encoder_rate),
     "freeze": _whole(whole.freeze, tend=whole.thaw),
     "features": _whole(whole.nothing, rows="never"),

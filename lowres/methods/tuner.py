@@ -268,6 +268,12 @@ class BottleneckModel(BaseTuner):
     def _check_tied_modules(self, model: nn.Module, peft_config: PeftConfig) -> None:
         """A coupling behind an embedding leaves its weight, and a head tied to it, as they are: nothing to warn of."""
 
+    @classmethod
+    def _remove_adapter_name_from_key(cls, key: str, adapter_name: str) -> str:
+        """PEFT looks for an adapter's name at the end of a key; here parts of the adapter follow it."""
+        place = AdaptedBlock.adapter_layer_names[0]
+        return key.replace(f".{place}.{adapter_name}.", f".{place}.")
+
     def _check_merge_allowed(self) -> None:
         raise ModelError(
             Problem(

@@ -1,6 +1,6 @@
 """Classification: how texts become pieces, what is minimised, how labels are read off."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.corpus import Row
 from lowres.evaluation.classification import headline
 from lowres.languages.text import normalise
+from lowres.methods.stacking import languages_of, read_as
 from lowres.models.classifier import Classifier
 from lowres.training.batches import sorted_batches
 
@@ -54,21 +55,43 @@ class Prediction:
 
 
 def probabilities(
-    model: Classifier, encoder: Encoder, pieces: Sequence[Sequence[int]], accelerator: Accelerator
+    model: Classifier,
+    encoder: Encoder,
+    pieces: Sequence[Sequence[int]],
+    languages: Sequence[str | None],
+    accelerator: Accelerator,
 ) -> NDArray[np.float32]:
     """Probability of each label for each text, float32 of shape (texts, labels)."""
-    return _said(model, features(model, encoder, pieces, accelerator))
+    return _said(model, features(model, encoder, pieces, languages, accelerator))
 
 
-def features(model: Classifier, encoder: Encoder, pieces: Sequence[Sequence[int]], accelerator: Accelerator) -> Tensor:
+def features(
+    model: Classifier,
+    encoder: Encoder,
+    pieces: Sequence[Sequence[int]],
+    languages: Sequence[str | None],
+    accelerator: Accelerator,
+) -> Tensor:
     """What the encoder makes of each text, float32 of shape (texts, width), without a gradient."""
     model.eval()
     result = torch.zeros(len(pieces), model.head.in_features, device=accelerator.device)
     with torch.inference_mode(), accelerator.autocast():
-        for rows in sorted_batches([len(ids) for ids in pieces], SCORING_TOKENS):
-            ids, mask = encoder.batch([pieces[row] for row in rows], accelerator.device)
-            result[rows] = model.pooled(ids, mask)
+        for numbers in as_read(model, range(len(pieces)), languages):
+            for batch in sorted_batches([len(pieces[number]) for number in numbers], SCORING_TOKENS):
+                rows = [numbers[place] for place in batch]
+                ids, mask = encoder.batch([pieces[row] for row in rows], accelerator.device)
+                result[rows] = model.pooled(ids, mask)
     return result
+
+
+def as_read(model: Classifier, rows: Sequence[int], languages: Sequence[str | None]) -> Iterator[list[int]]:
+    """These rows in parts that are read the same way, the model set to read each: by language, where languages have adapters."""
+    if not languages_of(model.encoder):
+        yield list(rows)
+        return
+    for language in dict.fromkeys(languages[row] for row in rows):
+        read_as(model.encoder, language)
+        yield [row for row in rows if languages[row] == language]
 
 
 def _said(model: Classifier, states: Tensor) -> NDArray[np.float32]:
@@ -94,8 +117,9 @@ class ClassificationObjective:
         self.answers = [self.labels.index(row.fields["label"]) for row in train]
         # An encoder of which nothing trains says the same in every epoch: it is asked once.
         still = not any(weight.requires_grad for weight in model.encoder.parameters())
-        self.states = features(model, encoder, self.pieces, accelerator).clone() if still else None
-        self.dev_states = features(model, encoder, self.dev_pieces, accelerator) if still else None
+        self.languages, self.dev_languages = [row.language for row in train], [row.language for row in dev]
+        self.states = self._features(self.pieces, self.languages).clone() if still else None
+        self.dev_states = self._features(self.dev_pieces, self.dev_languages) if still else None
         self.cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=label_smoothing)
 
     def rows(self, epoch: int) -> Sequence[int]:
@@ -104,10 +128,14 @@ class ClassificationObjective:
 
     def loss(self, rows: Sequence[int]) -> Tensor:
         """Mean cross-entropy of these training rows."""
-        answers = torch.tensor([self.answers[row] for row in rows], device=self.accelerator.device)
-        return self.cross_entropy(self.logits(rows).float(), answers)  # type: ignore[no-any-return]
+        parts = [(part, self._logits(part)) for part in as_read(self.model, rows, self.languages)]
+        answers = torch.tensor([self.answers[row] for part, _ in parts for row in part], device=self.accelerator.device)
+        return self.cross_entropy(torch.cat([found for _, found in parts]).float(), answers)  # type: ignore[no-any-return]
 
-    def logits(self, rows: Sequence[int]) -> Tensor:
+    def _features(self, pieces: Sequence[Sequence[int]], languages: Sequence[str]) -> Tensor:
+        return features(self.model, self.encoder, pieces, languages, self.accelerator)
+
+    def _logits(self, rows: Sequence[int]) -> Tensor:
         """Of shape (rows, labels), with a gradient."""
         if self.states is not None:
             return self.model.head(self.model.dropout(self.states[list(rows)]))  # type: ignore[no-any-return]
@@ -119,6 +147,6 @@ class ClassificationObjective:
         """Macro-F1 on dev, 0–100."""
         states = self.dev_states
         if states is None:
-            states = features(self.model, self.encoder, self.dev_pieces, self.accelerator)
+            states = self._features(self.dev_pieces, self.dev_languages)
         predicted = [self.labels[index] for index in _said(self.model, states).argmax(1)]
         return headline(self.dev, predicted, self.labels)

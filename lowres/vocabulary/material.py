@@ -9,7 +9,7 @@ from lowres.data.corpus import Corpus, Row
 from lowres.data.material import Store
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Problem, nearest
-from lowres.recipe.sections import CardData, Classification, Recipe, Task, Translation
+from lowres.recipe.sections import CardData, Classification, PreTraining, Recipe, Task, Translation
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -79,6 +79,8 @@ def _subset(recipe: Recipe, name: str, near: Path, store: Store, seed: int) -> C
     task: Task = Translation(kind="translation", source="all", target="all")  # whatever languages the subset has
     if isinstance(recipe.task, Classification):
         task = Classification(kind="classification", labels=recipe.task.labels)
+    if isinstance(recipe.task, PreTraining):
+        task = PreTraining(kind="pre-training")
     return read_corpus(
         data, task, near=near, cache=store.cache, mirrors=store.mirrors, offline=store.offline, seed=seed
     )
