@@ -52,7 +52,7 @@ data: {{card: nusax-sentiment, subset: min}}
 base: {{name: starter:encoder, quantize: {bits}}}
 vocabulary: {{extend: off, trim: lattice}}
 method: {method}
-training: {{batch_tokens: 512, patience: 100, seed: {seed}{epochs}}}
+training: {{batch_tokens: 1024, patience: 100, seed: {seed}{epochs}}}
 ensemble: {{ngrams: off}}
 evaluation: {{baselines: false}}
 """
