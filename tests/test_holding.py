@@ -1,0 +1,246 @@
+"""Bases in 16, 8 and 4 bits, and where methods touch them: what is held, what stays precise, what is refused."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from test_methods import FAMILIES
+
+from lowres.errors import PlanError
+from lowres.methods import TECHNIQUES, adalora, lora
+from lowres.methods.whole import thaw
+from lowres.models.architectures import ARCHITECTURES
+from lowres.models.checkpoint import describe
+from lowres.models.holding import hold, precise_weight, release
+from lowres.models.modules import linear_modules, linear_pattern, stacks
+from lowres.planning import Machine, make_plan
+from lowres.recipe import parse_recipe
+from lowres.recipe.methods import AdaLora, Freeze, Lora
+from lowres.training.loop import Best
+
+IDS = torch.randint(4, 60, (3, 9), generator=torch.Generator().manual_seed(0))
+HERE = Machine("cpu", "here", 1, 16.0, False)
+
+
+def tiny(family: str) -> Any:
+    torch.manual_seed(0)
+    return FAMILIES[family][1](80).eval()
+
+
+def said(model: Any) -> torch.Tensor:
+    more = {"decoder_input_ids": IDS} if model.config.is_encoder_decoder else {}
+    return model(input_ids=IDS, **more)[0]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("bits", ["4bit", "8bit"])
+def test_layers_are_held_and_everything_else_stays_precise(family: str, bits: str) -> None:
+    model, facts = tiny(family), ARCHITECTURES[family]
+    whole = dict(linear_modules(model, facts))
+    others = {name for name, _ in model.named_parameters() if name.rpartition(".")[0] not in whole}
+    before = said(model)
+    hold(model, facts, bits, torch.float32)
+    for name, module in linear_modules(model, facts).items():
+        held = module.weight.dtype in (torch.uint8, torch.int8)
+        assert held == (name.rpartition(".")[2] not in facts.precise), name
+    assert all(weight.dtype == torch.float32 for name, weight in model.named_parameters() if name in others)
+    assert ("wo" in facts.precise) == (family == "mt5")
+    rounded = said(model)
+    assert 0 < float((rounded - before).abs().mean()) < float(before.std()), "some is lost, not all"
+    release(model, facts)
+    assert not any(weight.dtype in (torch.uint8, torch.int8) for weight in model.parameters())
+    if bits == "4bit":
+        torch.testing.assert_close(said(model), rounded, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("bits", ["4bit", "8bit"])
+def test_a_held_layer_passes_gradients_also_after_it_was_evaluated(bits: str) -> None:
+    def slopes() -> list[torch.Tensor]:
+        adapted.train()
+        adapted.zero_grad()
+        said(adapted).pow(2).mean().backward()
+        return [weight.grad.clone() for weight in adapted.parameters() if weight.grad is not None]
+
+    model, facts = tiny("xlm-roberta"), ARCHITECTURES["xlm-roberta"]
+    hold(model, facts, bits, torch.float32)
+    adapted: Any = TECHNIQUES["lora"].apply(model, Lora(kind="lora"), facts)
+    torch.manual_seed(1)
+    for name, weight in adapted.named_parameters():
+        if "lora_B" in name:
+            weight.data.normal_(0, 0.1)
+    before = slopes()
+    adapted.eval()
+    with torch.inference_mode():
+        said(adapted)
+    assert any(bool(slope.any()) for slope in before)
+    torch.testing.assert_close(slopes(), before)
+
+
+def test_half_the_memory_and_the_same_arithmetic_in_bfloat16() -> None:
+    model, facts = tiny("bert"), ARCHITECTURES["bert"]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        before = said(model)
+        hold(model, facts, "off", torch.bfloat16)
+        assert torch.equal(said(model), before)
+    assert {module.weight.dtype for module in linear_modules(model, facts).values()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_methods_find_their_layers(family: str) -> None:
+    model, facts = tiny(family), ARCHITECTURES[family]
+    names = [name for name, _ in model.named_modules()]
+
+    def found(kind: Any, upper: int | None = None) -> set[str]:
+        pattern = re.compile(linear_pattern(model, facts, kind, upper))
+        return {name for name in names if pattern.fullmatch(name)}
+
+    assert found("attention").isdisjoint(found("feed-forward"))
+    assert found("attention") | found("feed-forward") == found("all") == set(linear_modules(model, facts))
+    assert found("last") < found("feed-forward") and found("keys and values") < found("attention")
+    top = {f"{path}.1." for path in stacks(model, facts)}
+    assert len(top) == (2 if model.config.is_encoder_decoder else 1)
+    assert found("all", 1) == {name for name in found("all") if any(name.startswith(path) for path in top)}
+
+
+def test_loftq_begins_nearer_to_the_precise_weights() -> None:
+    facts = ARCHITECTURES["bert"]
+    precise = {name: module.weight.clone() for name, module in linear_modules(tiny("bert"), facts).items()}
+    model = tiny("bert")
+    hold(model, facts, "4bit", torch.float32, remember=True)
+    adapted = lora.apply(model, Lora(kind="lora", start="loftq"), facts)
+    for name, module in adapted.get_base_model().named_modules():  # type: ignore[operator]
+        if name in precise:
+            lost = precise[name] - precise_weight(module.base_layer)
+            left = lost - module.get_delta_weight("default")
+            assert float(left.norm()) < 0.8 * float(lost.norm())
+            assert not hasattr(module.base_layer, "lost")
+
+
+def test_pissa_begins_as_the_base_and_is_saved_over_the_untouched_one(tmp_path: Path) -> None:
+    facts = ARCHITECTURES["bert"]
+    model = tiny("bert")
+    before = said(model)
+    adapted: Any = lora.apply(model, Lora(kind="lora", rank=4, start="pissa"), facts)
+    torch.testing.assert_close(said(adapted), before, rtol=1e-4, atol=1e-4)
+    for name, weight in adapted.named_parameters():
+        if "lora_" in name:
+            weight.data += 0.01
+    lora.save(adapted, tmp_path / "adapter", "base")
+    loaded = PeftModel.from_pretrained(tiny("bert"), str(tmp_path / "adapter"))
+    assert loaded.peft_config["default"].r == 8
+    torch.testing.assert_close(said(loaded), said(adapted.eval()), rtol=1e-4, atol=1e-4)
+
+
+def test_layers_thaw_one_after_the_other_and_what_slept_can_be_restored() -> None:
+    facts, method = ARCHITECTURES["bert"], Freeze(kind="freeze", layers=2, gradual=True)
+    model = TECHNIQUES["freeze"].apply(tiny("bert"), method, facts)
+
+    def awake() -> list[bool]:
+        return [any(w.requires_grad for w in layer.parameters()) for layer in model.encoder.layer]  # type: ignore[operator, union-attr]
+
+    best = Best(model)
+    thaw(model, method, facts, 0, 100)
+    assert awake() == [False, True]
+    best.consider(50.0, 1)
+    before = {name: weight.clone() for name, weight in model.named_parameters()}
+    thaw(model, method, facts, 50, 100)
+    assert awake() == [True, True]
+    for weight in model.parameters():
+        weight.data += 1.0 if weight.requires_grad else 0.0
+    best.restore()
+    assert all(torch.equal(weight, before[name]) for name, weight in model.named_parameters())
+
+
+def test_adalora_takes_ranks_away() -> None:
+    facts, method = ARCHITECTURES["bert"], AdaLora(kind="adalora", rank=4)
+    model: Any = TECHNIQUES["adalora"].apply(tiny("bert"), method, facts)
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(weights, lr=0.01)
+    adalora.tend(model, method, facts, 0, 40)
+    assert float(adalora.penalty(model)) > 0
+    for done in range(1, 41):
+        optimizer.zero_grad()
+        said(model)[:, 0].pow(2).mean().backward()
+        optimizer.step()
+        adalora.tend(model, method, facts, done, 40)
+    parts = [weight for name, weight in model.named_parameters() if "lora_E" in name]
+    assert all(len(part) == 6 for part in parts)
+    kept = sum(int((part != 0).sum()) for part in parts)
+    assert kept == 4 * len(parts), "on average the rank that was asked for"
+
+
+RECIPE = """\
+lowres: 1
+name: r
+task: {task}
+data: {{card: nusax-sentiment}}
+base: {{name: "{base}", quantize: {bits}}}
+method: {method}
+training: {{max_pieces: 60}}
+"""
+LABELS, PAIRS = "{kind: classification}", "{kind: translation, source: eng-Latn, target: min-Latn}"
+REFUSED = {
+    ("bert", LABELS, "4bit", "{kind: full}"): "base.quantize  full trains weights of the base, and weights in 4 bits do not train "
+    "(leave base.quantize out, or choose a method that leaves the base as it is: lora, oft, ia3, adalora, bottleneck, features, head)",
+    ("bert", LABELS, "4bit", "{kind: lora, start: pissa}"): "method.start  pissa changes the weights, and those in 4 bits cannot be "
+    "changed (say loftq)",
+    ("bert", LABELS, "off", "{kind: lora, start: loftq}"): "method.start  loftq begins with what weights in few bits lost; these lose "
+    "nothing (say base.quantize: 4bit)",
+    ("bert", LABELS, "4bit", "{kind: lora, start: loftq, dora: true}"): "method.start  loftq does not go with dora "
+    "(leave one of them out)",
+    ("bert", LABELS, "8bit", "{kind: lora, dora: true}"): "method.dora  dora reads the weights, and those in 8 bits lose their scales "
+    "when they are read (say base.quantize: 4bit, or leave dora out)",
+    ("bert", LABELS, "off", "{kind: decoder}"): "method.kind  BASE has no decoder (choose lora or full)\n"
+    "method.kind  decoder is not for classification (choose one of lora, oft, ia3, adalora, bottleneck, full, freeze, features, head)",
+    ("bart", PAIRS, "off", "{kind: features}"): "method.kind  features is not for translation (choose one of lora, oft, ia3, adalora, "
+    "bottleneck, full, freeze, decoder)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=" ".join)
+def test_what_does_not_fit_is_refused_with_a_remedy(case: tuple[str, str, str, str], tmp_path: Path) -> None:
+    family, task, bits, method = case
+    tiny(family).save_pretrained(tmp_path)
+    recipe = parse_recipe(RECIPE.format(task=task, base=tmp_path, bits=bits, method=method), "r.yaml")
+    with pytest.raises(PlanError) as refusal:
+        make_plan(recipe, describe(str(tmp_path), tmp_path), HERE)
+    assert str(refusal.value) == REFUSED[case].replace("BASE", str(tmp_path))
+
+
+def test_apple_gpus_are_told_what_they_can_do(tmp_path: Path) -> None:
+    tiny("bert").save_pretrained(tmp_path)
+    recipe = parse_recipe(RECIPE.format(task=LABELS, base=tmp_path, bits="4bit", method="{kind: lora}"), "r.yaml")
+    with pytest.raises(
+        PlanError, match=r"8 and 4 bits are not for Apple GPUs \(leave base.quantize out, or say --device cpu\)"
+    ):
+        make_plan(recipe, describe(str(tmp_path), tmp_path), Machine("mps", "Apple GPU", 8, 16.0, False))
+
+
+def test_what_a_recipe_leaves_open_is_the_methods_own() -> None:
+    text = RECIPE.format(task=LABELS, base="b", bits="off", method="{kind: ia3}")
+    assert parse_recipe(text, "r.yaml").training.learning_rate == 3e-3
+    named = parse_recipe(text.replace("max_pieces: 60", "learning_rate: 0.01"), "r.yaml").training
+    assert (named.learning_rate, named.epochs) == (0.01, 10)
+
+
+def test_held_weights_are_counted(tmp_path: Path) -> None:
+    from lowres.planning import weights_gib
+
+    tiny("bert").save_pretrained(tmp_path)
+    found = describe(str(tmp_path), tmp_path)
+
+    def needed(bits: str, method: str = "{kind: lora}") -> float:
+        return weights_gib(
+            parse_recipe(RECIPE.format(task=LABELS, base=tmp_path, bits=bits, method=method), "r.yaml"), found, HERE
+        )
+
+    assert (
+        needed("4bit")
+        < needed("8bit")
+        < needed("off")
+        < needed("off", "{kind: freeze}")
+        < needed("off", "{kind: full}")
+    )
