@@ -158,6 +158,12 @@ def start_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) ->
     method, held = recipe.method, recipe.base.quantize
     if not isinstance(method, Lora):
         return None
+    combine = method.combine
+    if combine and (method.dora or method.start != "zero"):
+        return Problem("method.combine", "is a start of its own, without dora", "leave start and dora out")
+    if combine and combine.weights and len(combine.weights) != len(combine.runs):
+        what = f"{len(combine.weights)} weights for {len(combine.runs)} runs"
+        return Problem("method.combine.weights", what, "give one for each run, or none")
     if method.dora and held == "8bit":
         what = "dora reads the weights, and those in 8 bits lose their scales when they are read"
         return Problem("method.dora", what, "say base.quantize: 4bit, or leave dora out")

@@ -9,6 +9,7 @@ import torch
 from lowres.errors import ModelError, Problem
 from lowres.jobs.saved import ADAPTER, ModelFacts, read_facts
 from lowres.methods import TECHNIQUES
+from lowres.methods.combining import combine
 from lowres.methods.stacking import stack
 from lowres.models.holding import hold
 from lowres.planning import Plan
@@ -29,7 +30,10 @@ def equip(base: Any, adapted: Adapted, plan: Plan) -> Any:
     hold_base(base, plan)
     model = technique.apply(base, method, plan.checkpoint.architecture)
     if isinstance(method, Bottleneck) and method.over:
-        stack(model, {tag: language_adapter(run, plan, adapted) for tag, run in method.over.items()})
+        stack(model, {tag: adapter_of(run, "method.over", plan, adapted) for tag, run in method.over.items()})
+    if isinstance(method, Lora) and method.combine:
+        named = [adapter_of(run, "method.combine", plan, adapted) for run in method.combine.runs]
+        combine(model, method.combine, named)
     for rows in fresh:  # methods freeze all that is not their own
         rows.requires_grad_(True)
     return model
@@ -55,21 +59,20 @@ def care_of(model: Any, plan: Plan) -> Care:
     )
 
 
-def language_adapter(run: str, plan: Plan, adapted: Adapted) -> Path:
-    """The adapter that a pre-training run left. Raises ModelError where it does not fit under one over this base."""
+def adapter_of(run: str, where: str, plan: Plan, adapted: Adapted) -> Path:
+    """The adapter that a finished run left. Raises ModelError where it cannot stand beside this recipe's over this base."""
+    kind = plan.recipe.method.kind
     folder = next((path for path in (plan.near / run, Path(run)) if (path / "record.json").exists()), None)
     if folder is None:
-        raise ModelError(
-            Problem("method.over", f"{run} is no run", "name the folder of a pre-training run with bottleneck adapters")
-        )
+        raise ModelError(Problem(where, f"{run} is no run", f"name the folder of a finished run with {kind}"))
     facts = read_facts(folder / "model", ModelFacts)
     why = ""
-    if facts.method != "bottleneck":
-        why = f"trained {facts.method}; only bottleneck adapters can be stacked"
+    if facts.method != kind:
+        why = f"trained {facts.method}, not {kind}"
     elif facts.base_sha256 != plan.checkpoint.sha256():
         why = f"stands on {facts.base}, another base than {plan.checkpoint.name}"
     elif facts.added or adapted.added:
         why = "and this recipe do not have the same pieces; both need vocabulary: {extend: off}"
     if why:
-        raise ModelError(Problem("method.over", f"{run} {why}", "train the language adapter anew over this base"))
+        raise ModelError(Problem(where, f"{run} {why}", "train it anew over this base"))
     return folder / "model" / ADAPTER

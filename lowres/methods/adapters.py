@@ -7,6 +7,9 @@ from typing import Any
 from peft import PeftConfig, PeftModel, get_peft_model
 from torch import nn
 
+from lowres.errors import ModelError, Problem
+
+WITHOUT_HEAD = {r"^(bert|roberta)\.": ""}  # a model with a head, around the same encoder
 CONFIG, NAME = "adapter_config.json", "default"
 
 
@@ -39,3 +42,11 @@ def restore(model: nn.Module, folder: Path) -> nn.Module:
 def merge(model: Any) -> nn.Module:
     """The model with the adapter written into its weights."""
     return model.merge_and_unload()  # type: ignore[no-any-return]
+
+
+def load_beside(model: Any, folder: Path, name: str) -> None:
+    """Load one more adapter, frozen. Raises ModelError where a weight of it has no place in the model."""
+    loaded = model.load_adapter(str(folder), adapter_name=name, key_mapping=WITHOUT_HEAD)
+    lost = [*loaded.unexpected_keys, *(key for key in loaded.missing_keys if f".{name}." in key)]
+    if lost:
+        raise ModelError(Problem(str(folder), f"does not fit this base: {lost[0]}", "train it over the same base"))

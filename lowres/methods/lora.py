@@ -47,7 +47,7 @@ def _principal(model: nn.Module) -> None:
     for module in pairs(model):
         weight = module.get_base_layer().weight
         left, right = low_rank(weight, module.r[adapters.NAME])
-        _begin(module, left, right)
+        begin(module, left, right)
         weight.sub_((left @ right).to(weight.dtype))
         setattr(module, BEFORE, (_down(module).clone(), _up(module).clone()))
 
@@ -58,7 +58,7 @@ def _lost(model: nn.Module) -> None:
     for module in pairs(model):
         layer = module.get_base_layer()
         if hasattr(layer, "lost"):
-            _begin(module, *low_rank(layer.lost, module.r[adapters.NAME]))
+            begin(module, *low_rank(layer.lost, module.r[adapters.NAME]))
             del layer.lost
 
 
@@ -72,7 +72,8 @@ def low_rank(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     return left[:, :rank] * root, root.unsqueeze(1) * right[:rank]
 
 
-def _begin(module: Any, left: Tensor, right: Tensor) -> None:
+def begin(module: Any, left: Tensor, right: Tensor) -> None:
+    """Set a pair so that it adds left @ right, of shapes (out, rank) and (rank, in)."""
     scale = module.scaling[adapters.NAME] ** 0.5
     _up(module).copy_(left / scale)
     _down(module).copy_(right / scale)

@@ -14,7 +14,6 @@ from torch import nn
 from lowres.errors import ModelError, Problem
 from lowres.methods import adapters
 
-WITHOUT_HEAD = {r"^(bert|roberta)\.": ""}
 MARK = "language_"  # what stands before a language's tag in the name of its adapter
 
 
@@ -24,11 +23,7 @@ def stack(model: Any, folders: Mapping[str, Path]) -> None:
     Raises ModelError for one that does not fit.
     """
     for tag, folder in folders.items():
-        name = MARK + tag
-        loaded = model.load_adapter(str(folder), adapter_name=name, key_mapping=WITHOUT_HEAD)
-        lost = [*loaded.unexpected_keys, *(key for key in loaded.missing_keys if f".{name}." in key)]
-        if lost:
-            raise ModelError(Problem(str(folder), f"does not fit this base: {lost[0]}", "train it over the same base"))
+        adapters.load_beside(model, folder, MARK + tag)
     if folders:
         read_as(model, next(iter(folders)))
 

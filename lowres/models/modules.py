@@ -22,12 +22,16 @@ def stacks(model: nn.Module, architecture: Architecture) -> dict[str, nn.ModuleL
 
 
 def linear_pattern(model: nn.Module, architecture: Architecture, kind: Kind, upper: int | None = None) -> str:
-    """A regular expression for the full names of linear modules in the `upper` last layers of each stack (all by default)."""
-    places = [
-        rf"{re.escape(path)}\.{_either(map(str, range(max(0, len(layers) - (upper or len(layers))), len(layers))))}"
-        for path, layers in stacks(model, architecture).items()
-    ]
-    return rf"{_either(places)}\.(?:.*\.)?{_names(architecture, kind)}"
+    """A regular expression for the full names of linear modules in the `upper` last layers of each stack (all by default).
+
+    It also holds where the model stands inside another, or without what it stands in here.
+    """
+    places = []
+    for path, layers in stacks(model, architecture).items():
+        numbers = range(max(0, len(layers) - (upper or len(layers))), len(layers))
+        stack = ".".join(path.split(".")[-2:])
+        places.append(rf"{re.escape(stack)}\.{_either(map(str, numbers))}")
+    return rf"(?:.*\.)?{_either(places)}\.(?:.*\.)?{_names(architecture, kind)}"
 
 
 def linear_modules(model: nn.Module, architecture: Architecture) -> dict[str, nn.Module]:

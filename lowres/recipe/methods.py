@@ -18,6 +18,21 @@ _MODULES = "attach to every linear layer, to those of attention, or to the feed-
 _UPPER = "adapt only so many of the upper layers; by default all"
 
 
+class Combination(Section):
+    """Finished runs whose low-rank adapters are combined."""
+
+    runs: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=2)] = Field(
+        description="folders of runs with lora over the same base"
+    )
+    how: Literal["mean", "ties", "dare", "dare-ties"] = Field(
+        default="mean",
+        description="mean of what they changed; ties: without what is small or contradicted (Yadav et al. 2023, arXiv 2306.01708); "
+        "dare: a random part, scaled up (Yu et al. 2024, arXiv 2311.03099)",
+    )
+    weights: tuple[float, ...] = Field(default=(), description="one for each run; by default all count the same")
+    density: float = Field(default=0.5, gt=0, le=1, description="share of the changes that ties and dare keep")
+
+
 class Lora(Section):
     """Low-rank adapters beside the frozen linear layers (Hu et al. 2022, arXiv 2106.09685)."""
 
@@ -36,6 +51,7 @@ class Lora(Section):
         description="zero: the base as it is; pissa: train its largest singular parts (Meng et al. 2024, arXiv 2404.02948); "
         "loftq: begin with what a base in 4 or 8 bits lost (Li et al. 2024, arXiv 2310.08659)",
     )
+    combine: Combination | None = Field(default=None, description="begin with the adapters of finished runs, combined")
 
 
 class Oft(Section):
