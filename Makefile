@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format schema wheel bench-nusax bench-translation bench-vocabulary starter clean
+.PHONY: help quickstart test check format schema wheel bench-methods bench-nusax bench-translation bench-vocabulary starter clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,10 @@ schema: .venv/dev  ## write docs/recipe.schema.json anew
 
 bench-nusax: .venv/quickstart  ## NusaX sentiment, three seeds (about an hour on two cores)
 	$(BIN)/python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml $(MIRROR_OPTION)
+
+bench-methods: .venv/dev  ## every method in 16, 8 and 4 bits, and MAD-X; MIRROR=folder with the data (hours)
+	$(BIN)/python benchmarks/methods.py $(MIRROR_OPTION)
+	$(BIN)/python benchmarks/madx.py $(MIRROR_OPTION)
 
 bench-translation: .venv/quickstart  ## NusaX translation and its floors; MIRROR=folder with the data (about an hour)
 	$(BIN)/lowres run recipes/nusax-translation-all.yaml $(MIRROR_OPTION) --out runs/nusax-translation

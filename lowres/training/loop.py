@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from lowres.errors import Problem, TrainingError
 from lowres.recipe.sections import Training
 from lowres.training.batches import plan_batches
+from lowres.training.memory import give_back
+
+TIDY = 20  # updates between two givings back
 
 
 class Objective(Protocol):
@@ -110,6 +113,8 @@ def train(
             update, examples = update + 1, examples + len(rows)
             tokens += sum(objective.lengths[row] for row in rows)
             dev = None
+            if update % TIDY == 0 or number in marks:
+                give_back()
             if number in marks:
                 asked = time.monotonic()
                 dev = objective.score()
