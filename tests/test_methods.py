@@ -161,7 +161,7 @@ def corpus(task: str) -> Corpus:
             for tag, text in (("eng-Latn", t), ("min-Latn", " ".join(WORDS[word] for word in t.split())))
         ]
     labels = ("cold", "warm") if task == "classification" else ()
-    often = tuple(replace(row, id=f"{time}-{row.id}", group=f"{time}-{row.group}") for time in range(8) for row in rows)
+    often = tuple(replace(row, id=f"{time}-{row.id}", group=f"{time}-{row.group}") for time in range(5) for row in rows)
     return Corpus("toy", often, tuple(rows), tuple(rows), labels, "CC0-1.0")
 
 
