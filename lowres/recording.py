@@ -61,6 +61,7 @@ def plan_facts(plan: Plan) -> PlanFacts:
         base=plan.checkpoint.name,
         architecture=plan.checkpoint.architecture.family,
         method=plan.recipe.method.kind,
+        quantize=plan.recipe.base.quantize,
         device=plan.machine.device,
         precision=plan.precision,
         threads=plan.machine.cores,

@@ -142,6 +142,7 @@ def check(
             "protected lines": len(material.protect),
         },
         "method": file.recipe.method.kind,
+        "base held in": {"off": plan.precision, "8bit": "8 bits", "4bit": "4 bits"}[file.recipe.base.quantize],
         "device": f"{plan.machine.device}: {plan.machine.name}",
         "precision": plan.precision,
         "memory_gib_at_most": round(plan.memory_gib, 1),

@@ -35,6 +35,7 @@ class PlanFacts(Fact):
     base: str
     architecture: str
     method: str
+    quantize: str = "off"
     device: str
     precision: str
     threads: int
