@@ -178,12 +178,21 @@ def test_capitals_that_the_base_lacks_come_along(base: Pieces) -> None:
         ([], "too few"),
         ([""], "too few"),
         (["słowo"], "too few"),
-        (["😀" * 500] * 10, "too few"),
     ],
 )
 def test_too_little_text_adds_nothing_and_says_why(base: Pieces, lines: list[str], why: str) -> None:
     found = extend(base, lines)
     assert found.added == () and why in found.why and str(LEAST_WORDS) in found.why
+
+
+@pytest.mark.parametrize("line", ["🫠🫨" * 250, "ߒߞߏ ߛߓߍ ߞߏ ߞߎߡߊ ߦߋ ߟߊߓߊ߯ߙߊ ߘߌ߫"])
+def test_characters_that_cannot_be_read_are_added_however_short_the_text(base: Pieces, line: str) -> None:
+    assert base.unknown_id in base.cut_ids([*base.words([line])])[0]
+    found = extend(base, [line] * 10)
+    assert found.added and all(len(piece) == 1 for piece in found.added)
+    assert {*line} - {" "} <= {*found.added, *base.ids}
+    assert found.why.startswith(f"only {len(found.added)} characters that have no piece: ")
+    assert extend(base, [line[:2]]).added == (), "seen twice is not enough to learn a row"
 
 
 def test_a_line_without_end_is_read_in_bounded_time(base: Pieces) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from lowres.vocabulary.bpe import Merges, learn_merges
+from lowres.vocabulary.candidates import missing_characters
 from lowres.vocabulary.pieces import Kind, Pieces
 from lowres.vocabulary.trimming import kept_ids
 from lowres.vocabulary.unigram import learn_pieces
@@ -52,9 +53,10 @@ def extend(
 ) -> NewPieces:  # fmt: skip
     """Add the pieces that text in a language needs.
 
-    Without `count`, as many as pay: one more row must save at least `least` tokens for every pass over text of the size
-    of `texts`, judged on a tenth of it that was held out. With `count`, that many if so many occur `least` times. In
-    either case at most the share `change` of the running words of `protect` may be cut differently.
+    Without `count`, as many as pay, and where none do, the characters that have no piece: one more row must save at least `least`
+    tokens for every pass over text of the size of `texts`, judged on a tenth of it that was held out. With `count`, that many if
+    so many occur `least` times. In either case at most the share `change` of the running words of `protect` may be cut
+    differently.
     """
     if base.kind == "wordpiece":
         return _unchanged(
@@ -63,7 +65,8 @@ def extend(
     words = base.words(texts)
     amount = max(words.total(), sum(len(word) * times for word, times in words.items()) // LONG_WORD)
     if count is None and amount < LEAST_WORDS:
-        return _unchanged(base, f"{amount} running words are too few to tell what is frequent (at least {LEAST_WORDS})")
+        why = f"{amount} running words are too few to tell what is frequent (at least {LEAST_WORDS})"
+        return _characters(base, words, least, why)
     # what is left cuts these texts just as the base does, and much faster
     small = base.kept(kept_ids(base, [*texts, *protect], "lattice"))
     most = next(limit for lines, limit in MOST if len(texts) <= lines)
@@ -79,7 +82,7 @@ def extend(
     chosen, saved = sizes[0] if count else _enough(sizes, least * HELD_OUT)
     gain = saved / max(1, before)
     if count is None and gain < LEAST_GAIN:
-        return _unchanged(base, f"new pieces save only {gain:.1%} of the tokens of held-out text")
+        return _characters(base, words, least, f"new pieces save only {gain:.1%} of the tokens of held-out text")
     number = count or len(chosen) - len(small)
     full = grow(words, small, number, least, number)
     grown, changed = spare(full[0] if full else chosen, small, words, small.words(protect), change)
@@ -172,6 +175,16 @@ def _split(texts: Sequence[str], seed: int) -> tuple[list[str], list[str]]:
 
 def _unchanged(base: Pieces, why: str) -> NewPieces:
     return NewPieces(base, (), 0.0, 0.0, why)
+
+
+def _characters(base: Pieces, words: Mapping[str, int], least: int, why: str) -> NewPieces:
+    """Only the characters that the base cannot read at all: a text is lost without them, however short it is."""
+    missing = missing_characters(words, base.ids) if base.kind == "unigram" else {}
+    if sum(missing.values()) < least:
+        return _unchanged(base, why)
+    (alone, *_) = _grow_unigram(words, base, 0, least, 0)
+    added = alone.names[len(base) :]
+    return NewPieces(alone, added, 0.0, 0.0, f"only {len(added)} characters that have no piece: {why}")
 
 
 def _grow_unigram(words: Mapping[str, int], base: Pieces, most: int, least: int, smallest: int) -> list[Pieces]:
