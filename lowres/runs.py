@@ -57,14 +57,16 @@ class Run:
         language: str | None = None,
         source: str | None = None,
         target: str | None = None,
+        head: str | None = None,
     ) -> list[Any]:
         """Answer one text or many, one answer for each, in order.
 
         A classifier of several languages is helped by `language`; a translator of several directions needs `source` and
-        `target`. Raises ModelError for a language that the run does not know.
+        `target`; `head` asks a classifier for labels of another kind that it learned beside its own. Raises ModelError for what
+        the run does not know.
         """
         texts = [texts] if isinstance(texts, str) else texts
-        given = {"language": language, "source": source, "target": target}
+        given = {"language": language, "source": source, "target": target, "head": head}
         taken = signature(self.answerer.predict).parameters
         for name, tag in given.items():
             if tag is not None and name not in taken:

@@ -19,6 +19,7 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 @run_argument
 @click.argument("texts", nargs=-1)
 @click.option("--language", help="Language tag of the texts, such as min-Latn, for a classifier of several languages.")
+@click.option("--head", help="Name of the labels to give, for a classifier that learned several kinds.")
 @click.option("--from", "source", help="Language tag to translate from; needed where the run knows several.")
 @click.option("--to", "target", help="Language tag to translate into; needed where the run knows several.")
 @cache_option
@@ -30,6 +31,7 @@ def predict(
     run: Path,
     texts: tuple[str, ...],
     language: str | None,
+    head: str | None,
     source: str | None,
     target: str | None,
     cache: Path | None,
@@ -58,7 +60,7 @@ def predict(
     from lowres.runs import Run
 
     found = Run(run, options=machine_options(cache, (), offline, device, threads))
-    answers = found.predict(lines, language=language, source=source, target=target)
+    answers = found.predict(lines, language=language, source=source, target=target, head=head)
     for answer in answers:
         if as_json:
             echo_json(json_format.dumps(vars(answer), ensure_ascii=False))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from lowres.errors import Finding
@@ -42,8 +42,19 @@ class FileCount:
 
 
 @dataclass(frozen=True)
+class Lesson:
+    """Training rows with labels of one kind."""
+
+    labels: tuple[str, ...]
+    train: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
 class Corpus:
-    """The rows of a recipe, with what is known of where they come from."""
+    """The rows of a recipe, with what is known of where they come from.
+
+    `beside` holds training rows with labels of other kinds, by the name of their head.
+    """
 
     name: str
     train: tuple[Row, ...]
@@ -55,6 +66,7 @@ class Corpus:
     homepage: str = ""
     files: tuple[FileCount, ...] = ()
     findings: tuple[Finding, ...] = ()
+    beside: Mapping[str, Lesson] = field(default_factory=dict)
 
     def split(self, name: Split) -> tuple[Row, ...]:
         """The rows of one split."""
@@ -77,5 +89,9 @@ class Corpus:
         for name in SPLITS:
             for row in self.split(name):
                 line = [name, row.id, row.group, row.language, sorted(row.fields.items())]
+                digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        for head, lesson in self.beside.items():
+            for row in lesson.train:
+                line = [head, row.id, row.group, row.language, sorted(row.fields.items())]
                 digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         return digest.hexdigest()

@@ -1,10 +1,10 @@
 """Which text translates which: rows of one group, in the directions that a task asks for."""
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lowres.data.corpus import Row
+from lowres.data.sampling import shown
 from lowres.recipe.sections import Languages, Translation
 
 Direction = tuple[str, str]
@@ -56,31 +56,8 @@ def pairs(rows: Sequence[Row], directions: Sequence[Direction]) -> tuple[Pair, .
 
 
 def sampled(pairs: Sequence[Pair], temperature: float, cap: int | None, seed: int, epoch: int) -> list[int]:
-    """Numbers of the pairs that an epoch shows: a pure function of its arguments.
-
-    A direction with n pairs is shown in proportion to n^(1/temperature) (Arivazhagan et al. 2019, arXiv 1907.05019), the largest
-    direction just once; with `cap`, n counts as at most that. A pair comes again only when all of its direction have come.
-    """
-    numbers: dict[str, list[int]] = {}
-    for number, pair in enumerate(pairs):
-        numbers.setdefault(pair.direction, []).append(number)
-    most = max((min(len(found), cap or len(found)) for found in numbers.values()), default=0)
-    chosen: list[int] = []
-    for direction, found in numbers.items():
-        wanted = round(most * (min(len(found), cap or len(found)) / most) ** (1 / temperature))
-        chosen += _turn(found, wanted, f"{seed} {direction}", epoch)
-    return chosen
-
-
-def _turn(found: Sequence[int], wanted: int, seed: str, epoch: int) -> list[int]:
-    """The next `wanted` of an endless series of shuffled rounds through all of them."""
-    start = epoch * wanted
-    result: list[int] = []
-    while len(result) < wanted:
-        lap, at = divmod(start + len(result), len(found))
-        order = random.Random(f"{seed} {lap}").sample(found, len(found))
-        result += order[at : at + wanted - len(result)]
-    return result
+    """Numbers of the pairs that an epoch shows, as `shown` does with directions for groups."""
+    return shown([pair.direction for pair in pairs], temperature, cap, seed, epoch)
 
 
 def _spoken(tags: Languages, languages: Sequence[str]) -> tuple[str, ...]:

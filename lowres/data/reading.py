@@ -10,7 +10,7 @@ from lowres.cards.card import CardColumns, CardFile, Subset
 from lowres.cards.licences import SPDX
 from lowres.data.audit import audit
 from lowres.data.bitext import Side, without_slips
-from lowres.data.corpus import SPLITS, Corpus, Split
+from lowres.data.corpus import SPLITS, Corpus, Lesson, Split
 from lowres.data.formats import READERS
 from lowres.data.gettext import read_catalogues
 from lowres.data.labels import checked_labels
@@ -34,6 +34,7 @@ from lowres.errors import DataError, Finding, LowresError, Problem, nearest
 from lowres.languages import language
 from lowres.recipe.sections import CardData, Classification, Data, FileData, Source, Task, Translation
 
+TRAIN_ONLY: tuple[Split, ...] = ("train",)
 CardSplit = Literal["train", "dev", "test", "all"]
 
 
@@ -54,6 +55,7 @@ def read_corpus(
     """
     store = Store(cache, mirrors, offline)
     sources = data if isinstance(data, tuple) else (data,)
+    _check_heads(sources, task)
     materials = [
         _material(source, task, near, store, number if len(sources) > 1 else 0)
         for number, source in enumerate(sources, 1)
@@ -72,15 +74,19 @@ def read_corpus(
         for sample in limited(taken, source.limit, seed)
     ]
     whole = _joined(materials)
+    others = [sample for sample in samples if parts[sample.part].head]
+    samples = [sample for sample in samples if not parts[sample.part].head]
     _refuse_empty_splits(samples, whole)
     labels: tuple[str, ...] = ()
+    beside: dict[str, Lesson] = {}
     if isinstance(task, Classification):
+        beside = _lessons(others, parts)
         samples, labels = checked_labels(samples, task.labels or whole.labels)
     rows = {split: tuple(sample.row for sample in samples if sample.split == split) for split in SPLITS}
     findings = (
         *whole.findings,
         *_left_out(parts, left),
-        *_thin_subsets(samples, parts),
+        *_thin_subsets([*samples, *others], parts),
         *audit(samples, labels, repeats=not isinstance(task, Translation)),
         *(check_pairs(task, samples) if isinstance(task, Translation) else ()),
     )
@@ -93,9 +99,30 @@ def read_corpus(
         licence=whole.licence,
         citation=whole.citation,
         homepage=whole.homepage,
-        files=count_files(parts, samples),
+        files=count_files(parts, [*samples, *others]),
         findings=findings,
+        beside=beside,
     )
+
+
+def _check_heads(sources: Sequence[Source], task: Task) -> None:
+    """Further heads are for classification, and beside the task's own."""
+    named = [source.head for source in sources if source.head]
+    if named and not isinstance(task, Classification):
+        raise DataError(Problem("data.head", f"is for classification, not for {task.kind}", "leave it out"))
+    if sources[0].head:
+        raise DataError(
+            Problem("data.head", "the first source is the task's own", "name it without a head, before the others")
+        )
+
+
+def _lessons(samples: Sequence[Sample], parts: Sequence[Part]) -> dict[str, Lesson]:
+    """The rows of each further head, their labels checked."""
+    found: dict[str, Lesson] = {}
+    for head in dict.fromkeys(parts[sample.part].head for sample in samples):
+        tidy, labels = checked_labels([sample for sample in samples if parts[sample.part].head == head], None)
+        found[head] = Lesson(labels, tuple(sample.row for sample in tidy))
+    return found
 
 
 def _material(source: Source, task: Task, near: Path, store: Store, entry: int) -> Material:
@@ -106,10 +133,11 @@ def _material(source: Source, task: Task, near: Path, store: Store, entry: int) 
         material = from_files(source, task, near)
     else:
         material = from_hub(source, task, store)
+    use = source.use if source.head is None else TRAIN_ONLY
     parts = [
-        replace(part, entry=f"{entry}:" if entry else "", use=source.use)
+        replace(part, entry=f"{entry}:" if entry else "", use=use, head=source.head or "")
         for part in material.parts
-        if isinstance(part.split, Cut) or part.split in source.use
+        if isinstance(part.split, Cut) or part.split in use
     ]
     return replace(material, parts=tuple(parts))
 

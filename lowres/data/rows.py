@@ -46,7 +46,7 @@ class Part:
     """One table in its place in the corpus: a split or the rule that cuts it, a language, and its columns.
 
     `subset` is empty where the data has none. `entry` sets the groups of one source of a mixture apart from the others';
-    of what is cut, only the splits in `use` are kept.
+    of what is cut, only the splits in `use` are kept. `head` names the labels' kind where it is not the task's.
     """
 
     table: Table
@@ -56,6 +56,7 @@ class Part:
     roles: Roles
     entry: str = ""
     use: tuple[Split, ...] = SPLITS
+    head: str = ""
 
 
 @dataclass(frozen=True)

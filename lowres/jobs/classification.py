@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
-from lowres.data.corpus import Corpus, Row
+from lowres.data.corpus import Corpus, Lesson, Row
 from lowres.errors import ModelError, Problem
 from lowres.evaluation.baselines import BaselineRun, majority, tfidf
 from lowres.evaluation.classification import classification_scores, confusion
@@ -36,6 +36,7 @@ from lowres.models.classifier import Classifier
 from lowres.models.loading import load_encoder
 from lowres.models.ngrams import NgramClassifier, combine, pooling_weights
 from lowres.planning import Options, Plan
+from lowres.recipe.sections import Classification
 from lowres.recording import examples
 from lowres.tasks.classification import ClassificationObjective, Encoder, Prediction, probabilities
 from lowres.vocabulary.adapting import Adapted
@@ -44,9 +45,15 @@ HEAD, NGRAMS = "head.safetensors", "ngrams"
 
 
 class LabellerFacts(ModelFacts):
-    """How to put base, adapter and head together again."""
+    """How to put base, adapter and heads together again; `beside` gives the labels of further heads by name."""
+
+    @property
+    def sizes(self) -> list[int]:
+        """Labels of each head, the task's own first."""
+        return [len(self.labels), *map(len, self.beside.values())]
 
     labels: list[str]
+    beside: dict[str, list[str]]
     hidden_size: int
     weights: tuple[float, float] | None
 
@@ -82,12 +89,31 @@ class Labeller:
         found = probabilities(self.model, self.encoder, self.encoder.pieces(texts), languages, self.accelerator)
         return np.log(np.maximum(found.astype(np.float64), 1e-12))
 
-    def predict(self, texts: Sequence[str], *, language: str | None = None) -> list[Prediction]:
-        """One prediction per text, in order; an empty text is answered too. Naming the language helps a model of several."""
+    def predict(
+        self, texts: Sequence[str], *, language: str | None = None, head: str | None = None
+    ) -> list[Prediction]:
+        """One prediction per text, in order; an empty text is answered too. Naming the language helps a model of several.
+
+        `head` asks for labels of another kind, which were learned beside the task's. Raises ModelError for an unknown name.
+        """
         if language is not None and language not in self.facts.languages:
             known = ", ".join(self.facts.languages)
             raise ModelError(Problem("language", f"“{language}” is not a language of this run", f"one of {known}"))
+        if head is not None:
+            return self._by_head(texts, [language] * len(texts), head)
         return self.label(texts, [language] * len(texts))
+
+    def _by_head(self, texts: Sequence[str], languages: Sequence[str | None], head: str) -> list[Prediction]:
+        if head not in self.facts.beside:
+            known = ", ".join(self.facts.beside) or "none"
+            raise ModelError(Problem("head", f"there is no head “{head}”", f"beside the task's own: {known}"))
+        number, labels = 1 + list(self.facts.beside).index(head), self.facts.beside[head]
+        pieces = self.encoder.pieces(texts)
+        found = probabilities(self.model, self.encoder, pieces, languages, self.accelerator, number)
+        return [
+            Prediction(text, labels[int(row.argmax())], dict(zip(labels, map(float, row), strict=True)))
+            for text, row in zip(texts, found, strict=True)
+        ]
 
     def label(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prediction]:
         """One prediction per text, in order; None is a language unknown."""
@@ -126,23 +152,25 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
     """Base + its new rows + method + a new head."""
     recipe, checkpoint = plan.recipe, plan.checkpoint
     set_seed(recipe.training.seed)
-    model = Classifier(equip(base, adapted, plan), checkpoint.hidden_size, len(corpus.labels), plan.pooling).to(
-        accelerator.device
-    )
     facts = LabellerFacts(
         **common_facts(plan, corpus, adapted), labels=list(corpus.labels),
+        beside={head: list(lesson.labels) for head, lesson in corpus.beside.items()},
         hidden_size=checkpoint.hidden_size, weights=None,
     )  # fmt: skip
+    model = Classifier(equip(base, adapted, plan), facts.hidden_size, facts.sizes, plan.pooling).to(accelerator.device)
     places = adapted.places if len(adapted.places) else None
     reader = Encoder(adapted.tokenizer, checkpoint.prefix, recipe.training.max_pieces)
     return Labeller(model, reader, facts, accelerator, Rows(places, adapted.added))
 
 
 def objective(labeller: Labeller, plan: Plan, corpus: Corpus) -> ClassificationObjective:
-    """Train on train, choose on dev."""
+    """Train on the rows of all heads, choose by the task's own on dev."""
+    settings = plan.recipe.training
+    assert isinstance(plan.recipe.task, Classification)
     return ClassificationObjective(
-        labeller.model, labeller.encoder, labeller.labels, corpus.train, corpus.dev, labeller.accelerator,
-        plan.recipe.training.label_smoothing,
+        labeller.model, labeller.encoder, [Lesson(labeller.labels, corpus.train), *corpus.beside.values()], corpus.dev,
+        labeller.accelerator, label_smoothing=settings.label_smoothing, temperature=plan.recipe.task.temperature,
+        seed=settings.seed,
     )  # fmt: skip
 
 
@@ -261,7 +289,7 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Labeller:
     checkpoint = find_saved_base(folder, facts, options)
     _, base = load_encoder(checkpoint)
     tokenizer, encoder = restore_model(folder, facts, checkpoint, base, accelerator, form)
-    model = Classifier(encoder, facts.hidden_size, len(facts.labels), facts.pooling)
+    model = Classifier(encoder, facts.hidden_size, facts.sizes, facts.pooling)
     model.head.load_state_dict(load_file(folder / HEAD))
     model.to(accelerator.device).eval()
     ngrams = NgramClassifier.load(folder / NGRAMS) if facts.weights else None

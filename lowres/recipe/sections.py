@@ -25,6 +25,12 @@ class Classification(Section):
         default=None,
         description="the labels in their order; by default what the data card says, else those found in train",
     )
+    temperature: float = Field(
+        default=1.0,
+        ge=1,
+        le=100,
+        description="how far languages and heads with few rows are shown more often: 1 not at all, 100 as often",
+    )
 
 
 Languages = Literal["all"] | LanguageTag | Annotated[tuple[LanguageTag, ...], Field(min_length=1)]
@@ -87,6 +93,8 @@ Task = Annotated[Classification | Translation | PreTraining, Field(discriminator
 
 Use = Annotated[tuple[Literal["train", "dev", "test"], ...], Field(min_length=1)]
 EVERY_SPLIT: Use = ("train", "dev", "test")
+Head = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] | None
+_HEAD = "for classification: a name for labels of another kind, learned by a head of their own, from training rows only"
 _USE = "which of its splits are used; a further source often gives training rows only"
 
 
@@ -112,6 +120,7 @@ class CardData(Section):
         default=None, description="at most so many training rows per subset, chosen by the seed"
     )
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
+    head: Head = Field(default=None, description=_HEAD)
 
 
 class FileData(Section):
@@ -131,6 +140,7 @@ class FileData(Section):
         default=None, description="at most so many training rows, chosen by the seed"
     )
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
+    head: Head = Field(default=None, description=_HEAD)
 
 
 class HubData(Section):
@@ -151,6 +161,7 @@ class HubData(Section):
         default=None, description="at most so many training rows, chosen by the seed"
     )
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
+    head: Head = Field(default=None, description=_HEAD)
 
 
 def _data_form(value: object) -> str | None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from lowres.data.corpus import Row
+from lowres.data.corpus import Lesson, Row
+from lowres.data.sampling import shown
 from lowres.evaluation.classification import headline
 from lowres.languages.text import normalise
 from lowres.methods.stacking import languages_of, read_as
@@ -60,9 +61,10 @@ def probabilities(
     pieces: Sequence[Sequence[int]],
     languages: Sequence[str | None],
     accelerator: Accelerator,
+    head: int = 0,
 ) -> NDArray[np.float32]:
-    """Probability of each label for each text, float32 of shape (texts, labels)."""
-    return _said(model, features(model, encoder, pieces, languages, accelerator))
+    """Probability of each label of one head for each text, float32 of shape (texts, labels)."""
+    return _said(model, features(model, encoder, pieces, languages, accelerator), head)
 
 
 def features(
@@ -94,43 +96,53 @@ def as_read(model: Classifier, rows: Sequence[int], languages: Sequence[str | No
         yield [row for row in rows if languages[row] == language]
 
 
-def _said(model: Classifier, states: Tensor) -> NDArray[np.float32]:
+def _said(model: Classifier, states: Tensor, head: int = 0) -> NDArray[np.float32]:
     model.eval()
     with torch.inference_mode():
-        found: NDArray[np.float32] = model.head(states).float().softmax(-1).cpu().numpy()
+        found: NDArray[np.float32] = model.head(states)[:, model.blocks[head]].float().softmax(-1).cpu().numpy()
     return found
 
 
 class ClassificationObjective:
-    """Cross-entropy on train, macro-F1 (averaged over languages) on dev."""
+    """Cross-entropy on the rows of all lessons, each by its head; macro-F1 (averaged over languages) of the first head on dev."""
 
     def __init__(
-        self, model: Classifier, encoder: Encoder, labels: Sequence[str], train: Sequence[Row], dev: Sequence[Row],
-        accelerator: Accelerator, label_smoothing: float,
+        self, model: Classifier, encoder: Encoder, lessons: Sequence[Lesson], dev: Sequence[Row], accelerator: Accelerator, *,
+        label_smoothing: float, temperature: float = 1.0, seed: int = 13,
     ) -> None:  # fmt: skip
-        self.model, self.encoder, self.labels = model, encoder, tuple(labels)
-        self.accelerator = accelerator
-        self.train, self.dev = train, dev
+        self.model, self.encoder, self.labels = model, encoder, lessons[0].labels
+        self.accelerator, self.dev = accelerator, dev
+        self.temperature, self.seed = temperature, seed
+        train = [row for lesson in lessons for row in lesson.train]
+        self.heads = [head for head, lesson in enumerate(lessons) for _ in lesson.train]
         self.pieces = encoder.pieces([row.fields["text"] for row in train])
         self.dev_pieces = encoder.pieces([row.fields["text"] for row in dev])
         self.lengths = [len(ids) for ids in self.pieces]
-        self.answers = [self.labels.index(row.fields["label"]) for row in train]
+        self.answers = [lesson.labels.index(row.fields["label"]) for lesson in lessons for row in lesson.train]
+        self.languages, self.dev_languages = [row.language for row in train], [row.language for row in dev]
+        self.groups = [f"{head} {language}" for head, language in zip(self.heads, self.languages, strict=True)]
         # An encoder of which nothing trains says the same in every epoch: it is asked once.
         still = not any(weight.requires_grad for weight in model.encoder.parameters())
-        self.languages, self.dev_languages = [row.language for row in train], [row.language for row in dev]
         self.states = self._features(self.pieces, self.languages).clone() if still else None
         self.dev_states = self._features(self.dev_pieces, self.dev_languages) if still else None
-        self.cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        self.cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=label_smoothing, reduction="sum")
 
     def rows(self, epoch: int) -> Sequence[int]:
-        """Every row, in every epoch."""
-        return range(len(self.pieces))
+        """Every row once, or, with a temperature, those of small languages and heads more often."""
+        if self.temperature == 1.0:
+            return range(len(self.pieces))
+        return shown(self.groups, self.temperature, None, self.seed, epoch)
 
     def loss(self, rows: Sequence[int]) -> Tensor:
-        """Mean cross-entropy of these training rows."""
-        parts = [(part, self._logits(part)) for part in as_read(self.model, rows, self.languages)]
-        answers = torch.tensor([self.answers[row] for part, _ in parts for row in part], device=self.accelerator.device)
-        return self.cross_entropy(torch.cat([found for _, found in parts]).float(), answers)  # type: ignore[no-any-return]
+        """Mean cross-entropy of these training rows, each among the labels of its own head."""
+        total = torch.zeros((), device=self.accelerator.device)
+        for part in as_read(self.model, rows, self.languages):
+            logits = self._logits(part).float()
+            for head in sorted({self.heads[row] for row in part}):
+                own = [place for place, row in enumerate(part) if self.heads[row] == head]
+                answers = torch.tensor([self.answers[part[place]] for place in own], device=logits.device)
+                total = total + self.cross_entropy(logits[own][:, self.model.blocks[head]], answers)
+        return total / len(rows)
 
     def _features(self, pieces: Sequence[Sequence[int]], languages: Sequence[str]) -> Tensor:
         return features(self.model, self.encoder, pieces, languages, self.accelerator)

@@ -59,8 +59,9 @@ def gather(recipe: Recipe, corpus: Corpus, near: Path, store: Store) -> Material
             bitexts.setdefault((row.language, other.language), []).append((row.fields["text"], other.fields["text"]))
         for row, other in _translations(corpus.dev, _rows(others[name], "dev")):
             dev_pairs.append((row.fields["text"], other.fields["text"]))
+    learned = [*corpus.train, *(row for lesson in corpus.beside.values() for row in lesson.train)]
     return Material(
-        train=[row.fields["text"] for row in corpus.train if row.language not in protected],
+        train=[row.fields["text"] for row in learned if row.language not in protected],
         dev=[row.fields["text"] for row in corpus.dev if row.language not in protected],
         bitexts=bitexts,
         dev_pairs=dev_pairs,
