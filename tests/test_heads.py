@@ -28,8 +28,10 @@ evaluation: {{resamples: 100}}
 
 
 def written(folder: Path, base: Path, task: str = "classification, temperature: 3", first: str = "") -> Path:
-    texts = [text for text, _ in rows(100, 130)]
-    write_tsv(folder / "places.tsv", [(text, next(p for p in PLACES if p in text)) for text in texts])
+    write_tsv(
+        folder / "places.tsv",
+        [(f"day {day} {place} we met friendly people", place) for day in range(10) for place in PLACES],
+    )
     recipe = folder / "recipe.yaml"
     recipe.write_text(RECIPE.format(base=base, task=task, first=first), encoding="utf-8")
     return recipe
@@ -51,6 +53,15 @@ def test_two_heads_learn_and_both_can_be_asked(small_data: Path, tiny_encoder: P
     assert sum(places[0].probabilities.values()) == pytest.approx(1.0, abs=1e-4)
     with pytest.raises(ModelError, match="there is no head “topic”"):
         again.predict(texts, head="topic")
+
+
+def test_a_head_whose_rows_all_give_the_test_away_is_refused(
+    small_data: Path, tiny_encoder: Path, options: Options
+) -> None:
+    recipe = written(small_data, tiny_encoder)
+    write_tsv(small_data / "places.tsv", [(text, "somewhere") for text, _ in rows(32, 44)])
+    with pytest.raises(DataError, match="no training row is left for the head “place”"):
+        run_recipe(recipe, small_data / "out", options=options)
 
 
 def test_heads_stand_where_they_make_sense(small_data: Path, tiny_encoder: Path, options: Options) -> None:

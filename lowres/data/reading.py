@@ -119,8 +119,14 @@ def _check_heads(sources: Sequence[Source], task: Task) -> None:
 def _lessons(samples: Sequence[Sample], parts: Sequence[Part]) -> dict[str, Lesson]:
     """The rows of each further head, their labels checked."""
     found: dict[str, Lesson] = {}
-    for head in dict.fromkeys(parts[sample.part].head for sample in samples):
-        tidy, labels = checked_labels([sample for sample in samples if parts[sample.part].head == head], None)
+    for head in dict.fromkeys(part.head for part in parts if part.head):
+        some = [sample for sample in samples if parts[sample.part].head == head]
+        if not some:
+            what = f"no training row is left for the head “{head}”"
+            raise DataError(
+                Problem("data.head", what, "all its texts give dev or test away, or it names no training file")
+            )
+        tidy, labels = checked_labels(some, None)
         found[head] = Lesson(labels, tuple(sample.row for sample in tidy))
     return found
 
