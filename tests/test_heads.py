@@ -30,7 +30,7 @@ evaluation: {{resamples: 100}}
 def written(folder: Path, base: Path, task: str = "classification, temperature: 3", first: str = "") -> Path:
     write_tsv(
         folder / "places.tsv",
-        [(f"day {day} {place} we met friendly people", place) for day in range(10) for place in PLACES],
+        [(f"day {day} {place} we met friendly people", place) for day in range(60) for place in PLACES],
     )
     recipe = folder / "recipe.yaml"
     recipe.write_text(RECIPE.format(base=base, task=task, first=first), encoding="utf-8")
@@ -46,8 +46,8 @@ def test_two_heads_learn_and_both_can_be_asked(small_data: Path, tiny_encoder: P
     unseen = rows(32, 44)
     texts = [text for text, _ in unseen]
     right = [answer.label == label for answer, (_, label) in zip(again.predict(texts), unseen, strict=True)]
-    places = again.predict(texts, head="place")
-    there = [answer.label in text for answer, text in zip(places, texts, strict=True)]
+    places = again.predict([f"day 12 {place} we met friendly people" for place in PLACES], head="place")
+    there = [answer.label == place for answer, place in zip(places, PLACES, strict=True)]
     assert sum(right) > 0.8 * len(right) and sum(there) > 0.8 * len(there)
     assert set(places[0].probabilities) == set(PLACES)
     assert sum(places[0].probabilities.values()) == pytest.approx(1.0, abs=1e-4)
