@@ -79,6 +79,27 @@ def test_a_held_layer_passes_gradients_also_after_it_was_evaluated(bits: str) ->
     torch.testing.assert_close(slopes(), before)
 
 
+@pytest.mark.parametrize("bits", ["4bit", "8bit"])
+def test_a_held_layer_answers_the_same_after_it_was_trained_in_bfloat16(bits: str) -> None:
+    model, facts = tiny("bert"), ARCHITECTURES["bert"]
+    for name, weight in model.named_parameters():
+        if name.endswith("bias"):
+            weight.data.normal_(0, 0.5)
+    hold(model, facts, bits, torch.bfloat16)
+    adapted: Any = TECHNIQUES["lora"].apply(model, Lora(kind="lora"), facts)
+
+    def answers() -> torch.Tensor:
+        adapted.eval()
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            return said(adapted).clone()
+
+    before = answers()
+    adapted.train()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        said(adapted).pow(2).mean().backward()
+    assert torch.equal(answers(), before)
+
+
 def test_half_the_memory_and_the_same_arithmetic_in_bfloat16() -> None:
     model, facts = tiny("bert"), ARCHITECTURES["bert"]
     with torch.autocast("cpu", dtype=torch.bfloat16):

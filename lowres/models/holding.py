@@ -58,7 +58,7 @@ def _in_four_bits(whole: nn.Linear, dtype: torch.dtype) -> nn.Module:
     # On processors with AVX-512 bfloat16 the layer would repack its weights for good when it is first evaluated, with rounded
     # scales; from then on no gradient passes through it.
     layer.support_avx512bf16_for_cpu = False
-    return _finished(layer, whole)
+    return _finished(layer, whole, dtype)
 
 
 def _in_eight_bits(whole: nn.Linear, dtype: torch.dtype) -> nn.Module:
@@ -68,14 +68,17 @@ def _in_eight_bits(whole: nn.Linear, dtype: torch.dtype) -> nn.Module:
         whole.in_features, whole.out_features, bias=whole.bias is not None, has_fp16_weights=False
     )
     layer.weight = bnb.nn.Int8Params(whole.weight.detach().cpu(), requires_grad=False, has_fp16_weights=False)
-    finished: Any = _finished(layer, whole)
+    finished: Any = _finished(layer, whole, dtype)
     finished.init_8bit_state()  # else done at the first forward pass, which is too late for what reads the scales before
     return finished  # type: ignore[no-any-return]
 
 
-def _finished(layer: Any, whole: nn.Linear) -> nn.Module:
+def _finished(layer: Any, whole: nn.Linear, dtype: torch.dtype) -> nn.Module:
+    """With its bias, rounded as arithmetic in `dtype` would: the layer casts it for good to whatever comes in, one pass float32,
+    the next bfloat16, and what was lost on the way made a trained model answer otherwise than the saved one.
+    """
     if whole.bias is not None:
-        layer.bias = nn.Parameter(whole.bias.detach().clone(), requires_grad=False)
+        layer.bias = nn.Parameter(whole.bias.detach().to(dtype).float(), requires_grad=False)
     return layer.to(whole.weight.device)  # type: ignore[no-any-return]
 
 
