@@ -18,7 +18,7 @@ FORMAT = 1
 # Every place of a tag, or of a list of tags, in the format.
 LANGUAGES: tuple[tuple[str, str], ...] = (
     ("task", "language"), ("task", "source"), ("task", "target"), ("task", "like"), ("data", "language"),
-    ("evaluation", "languages"),
+    ("method", "over"), ("evaluation", "languages"),
 )  # fmt: skip
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -92,12 +92,17 @@ def _tags(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
             items = (
                 list(enumerate(value))
                 if isinstance(value, list)
-                else list(value.items())
+                else _tags_of_map(value, named=name != "method")
                 if isinstance(value, dict)
                 else []
             )
             found = [((*start, place), tag) for place, tag in items] or [(start, value)]
             yield from ((path, tag) for path, tag in found if isinstance(tag, str) and tag != "all")
+
+
+def _tags_of_map(found: Mapping[str, Any], *, named: bool) -> list[tuple[str, Any]]:
+    """Language tags are its keys; unless these lead to folders, as those of a method do, its values, too."""
+    return [(tag, tag) for tag in found] + (list(found.items()) if named else [])
 
 
 def _untrue_tag(document: Document, path: Key, tag: str) -> Iterator[Problem]:
