@@ -106,6 +106,7 @@ def test_the_users_faults_end_with_2_and_say_where(desk: Path, first_run: Answer
         ("check", "bad.yaml"): "bad.yaml:3:14 task.kind",
         ("run", "nowhere.yaml"): "nowhere.yaml",
         ("run", "recipe.yaml", "--out", "out", *MACHINE): "already holds a run",
+        ("run", "recipe.yaml", "--out", "train.tsv/out", *MACHINE): "a file stands where a folder is meant",
         ("check", "recipe.yaml", "--mirror", "nowhere"): "nowhere",
         ("check", "recipe.yaml", "--threads", "0"): "--threads",
         ("predict", "nowhere", "a text"): "is not the folder of a run",

@@ -3,6 +3,7 @@
 Nothing heavy is imported before a command needs it.
 """
 
+import errno
 import sys
 
 import rich_click as click
@@ -11,6 +12,16 @@ from lowres.cli.answering import export, predict, report
 from lowres.cli.auditing import audit
 from lowres.cli.making import check, run, schema
 
+# What the system says where a place cannot be written, and what helps; any other OSError is our bug.
+UNWRITABLE = {
+    errno.EACCES: "choose a place that you may write to",
+    errno.EPERM: "choose a place that you may write to",
+    errno.EROFS: "choose a place that can be written",
+    errno.ENOSPC: "the disk is full: make room, or choose another disk",
+    errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
+    errno.ENOTDIR: "a file stands where a folder is meant",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
 COMMANDS = (run, check, audit, predict, export, report, schema)
 
 
@@ -44,4 +55,11 @@ def main() -> None:
 
         for problem in error.problems:
             click.echo(clean(str(problem)), err=True)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        from lowres.cli.text import clean
+
+        click.echo(clean(f"{error.filename}  {error.strerror} ({UNWRITABLE[error.errno]})"), err=True)
         sys.exit(2)
