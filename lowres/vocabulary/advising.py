@@ -56,7 +56,7 @@ def advise(cutter: Cutter, found: Measures, texts: Sequence[str], differences: S
         reasons.append(f"judged by {len(sample):,} of {len(texts):,} lines: more pieces may pay with all of them")
     if hopeless:
         reasons.append(f"a new tokenizer would need about {MUCH_TEXT:,} words; there are {found.words:,}")
-    if grown.added:
+    if not grown.only_characters:
         recipe = "vocabulary: {extend: auto}"
         if found.unknown_words < UNREADABLE:  # then a recipe extends only where it is told what the pieces mean
             recipe = "vocabulary: {extend: auto, lexicon: words.tsv}"
@@ -71,7 +71,9 @@ def _few(found: Measures, grown: NewPieces, reasons: Sequence[str]) -> Advice:
     if often:
         listed = shown([one.character for one in often])
         why = f"{found.unknown_words:.1%} of the words hold characters that the base cannot read: {listed}"
-        return Advice("characters", (why, grown.why), len(often), recipe="vocabulary: {extend: 1}")
+        itself = bool(grown.added) and found.unknown_words >= UNREADABLE  # else it asks for meanings first
+        recipe = "vocabulary: {extend: auto}" if itself else "vocabulary: {extend: 1}"
+        return Advice("characters", (why, grown.why), len(often), recipe=recipe)
     if found.unknown:
         return Advice("leave", (*reasons, "the characters that the base cannot read are rare"))
     return Advice("leave", tuple(reasons))

@@ -38,6 +38,11 @@ class NewPieces:
     changed: float
     why: str
 
+    @property
+    def only_characters(self) -> bool:
+        """Whether nothing longer than a single character is new."""
+        return all(len(piece) == 1 for piece in self.added)
+
     def places(self, base: Pieces, rows: int) -> list[int]:
         """The row of each piece in a table of the base's `rows` rows with new ones behind."""
         new = {name: rows + number for number, name in enumerate(self.added)}
