@@ -15,7 +15,7 @@ from lowres.export import export_merged
 from lowres.planning import Options
 from lowres.proving import prove, read_trial
 from lowres.running import run as run_recipe
-from lowres.runs import Run
+from lowres.runs import Run, load_answerer
 
 TEXTS_TO_LABEL = ["the soup was warm and good by the river", "bad rice and angry people on the hill", "rude"]
 QUIET = {"evaluation:": "ensemble: {ngrams: off, lexicon: off}\nevaluation:", "epochs: 30": "epochs: 4"}
@@ -71,7 +71,8 @@ def test_a_translator_leaves_as_one_checkpoint(tiny_encoder: Path, tmp_path: Pat
     assert "lowres export" in (run.folder / "model" / "README.md").read_text(encoding="utf-8")
     merged = export_merged(run)
     code = code_of(merged / "README.md").replace('"…"', json.dumps(TEXTS[0]))
-    assert said_by(code, merged) == run.predict(TEXTS[0])[0].translation.strip()
+    asked = [[TEXTS[0], "eng-Latn", "qaa-Latn"]]
+    assert said_by(code, merged) == load_answerer(run.folder / "model", options, "merged").trial(asked)[0].strip()
 
 
 def test_what_cannot_be_merged_exactly_is_refused(small_data: Path, tiny_encoder: Path, options: Options) -> None:

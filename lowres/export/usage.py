@@ -53,9 +53,10 @@ text = "…"  # {source} to {target}
 ids = {ids}
 with torch.no_grad():
     written = model.generate(
-        input_ids=torch.tensor([ids]), decoder_input_ids=torch.tensor([{opening}]), num_beams={beams},
-        max_new_tokens=int({longest} * len(ids)) + 10,
-        eos_token_id={end}, pad_token_id={pad}, forced_bos_token_id=None,
+        input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+        decoder_input_ids=torch.tensor([{opening}]), forced_bos_token_id=None, eos_token_id={end}, pad_token_id={pad},
+        num_beams={beams}, length_penalty={penalty}, no_repeat_ngram_size={no_repeat}, early_stopping=False,
+        suppress_tokens={silenced}, max_new_tokens=min(int({longest} * len(ids)) + 10, {most}),
     )
 print(tokenizer.decode(written[0], skip_special_tokens=True))
 """
@@ -127,7 +128,9 @@ def _translation(answerer: Any) -> str:
         "words": f'tokenizer({facts.prefix + words!r} + text)["input_ids"]',
         "nothing": whole,
     }[wording.marks.source]
+    opening, decoding = wording.opening(target), facts.decoding
     return TRANSLATION.format(
-        source=source, target=target, ids=ids, opening=wording.opening(target), beams=facts.decoding.beams,
-        longest=facts.decoding.longest, end=wording.end, pad=wording.pad,
+        source=source, target=target, ids=ids, opening=opening, beams=decoding.beams, longest=decoding.longest,
+        penalty=decoding.length_penalty, no_repeat=decoding.no_repeat, most=wording.max_pieces - len(opening),
+        silenced=sorted({wording.pad, *wording.tags.values()}), end=wording.end, pad=wording.pad,
     )  # fmt: skip
