@@ -19,6 +19,7 @@ from lowres.runs import MODEL, load_answerer
 CLOSE = 2e-3  # probabilities may differ by so much: sums are made in another order on a GPU
 ASKED = 8
 TRIAL = "trial.json"
+REPORT = "the model was not saved as it was trained: a fault of lowres; please report it with this folder"
 Asked = Sequence[Sequence[str]]
 
 
@@ -69,9 +70,6 @@ def prove(run: Path, trial: Trial, options: Options) -> None:
             raise ModelError(
                 Problem(str(folder), f"answers “{text[0]}” with {found}; the trained model said {expected}", REPORT)
             )
-
-
-REPORT = "the model was not saved as it was trained: a fault of lowres; please report it with this folder"
 
 
 def same(expected: Any, found: Any) -> bool:

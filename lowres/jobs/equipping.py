@@ -43,9 +43,9 @@ def hold_base(base: Any, plan: Plan) -> None:
     """Hold what does not train in as few bits as the recipe and the machine say."""
     method = plan.recipe.method
     if FACTS[method.kind].quantised:
-        lossless = isinstance(method, Lora) and method.start == "loftq"
+        remember = isinstance(method, Lora) and method.start == "loftq"
         quantize, dtype = plan.recipe.base.quantize, PRECISIONS[plan.precision]
-        hold(base, plan.checkpoint.architecture, quantize, dtype, remember=lossless)
+        hold(base, plan.checkpoint.architecture, quantize, dtype, remember=remember)
 
 
 def care_of(model: Any, plan: Plan) -> Care:

@@ -1,7 +1,8 @@
 """The methods of a recipe: what is trained, with which settings, and what is true of each. Reading this file is reading the choice.
 
-`FACTS` says of every method what holds whatever the recipe says; its learning rates and epochs are those of a recipe that names none,
-from docs/methods.md where it has a measurement, else from the paper that a section cites.
+`FACTS` says of every method what holds whatever the recipe says; its learning rates and epochs are those of a recipe that names none.
+Those of lora were chosen on a fold of NusaX (docs/nusax-sentiment.md), that of decoder in docs/translation.md; the others follow the
+papers that the sections cite, or are first guesses, and were not tuned.
 """
 
 from collections.abc import Mapping
