@@ -9,7 +9,6 @@ method in 16 bits is paired by text over all seeds.
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -158,7 +157,6 @@ def possible(kind: str, method: str, bits: str) -> bool:
 def carry_out(task: Task, cell: Cell, seed: int, asked: argparse.Namespace) -> None:
     """One run, in a process of its own."""
     folder = cell.folders[seed]
-    shutil.rmtree(folder, ignore_errors=True)  # begun and not ended
     epochs = f", epochs: {asked.epochs}" if asked.epochs and facts_of(cell.method).epochs == 10 else ""
     recipe = folder.with_suffix(".yaml")
     recipe.parent.mkdir(parents=True, exist_ok=True)

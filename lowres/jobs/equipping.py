@@ -14,7 +14,7 @@ from lowres.methods.stacking import stack
 from lowres.models.holding import hold
 from lowres.planning import Plan
 from lowres.recipe.methods import FACTS, Bottleneck, Lora
-from lowres.training.loop import Care
+from lowres.training.course import Care
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.rows import split_rows
 
@@ -56,6 +56,8 @@ def care_of(model: Any, plan: Plan) -> Care:
         rate=partial(technique.rate, method),
         tend=partial(technique.tend, model, method, plan.checkpoint.architecture),
         penalty=partial(technique.penalty, model) if technique.penalty else None,
+        remember=partial(technique.remember, model),
+        recall=partial(technique.recall, model),
     )
 
 

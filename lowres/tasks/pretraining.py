@@ -142,7 +142,6 @@ class PretrainingObjective:
         self.stretches = reader.stretches([row.fields["text"] for row in train], [row.language for row in train])
         around = max(map(len, reader.before.values())) + len(reader.after)
         self.lengths = [(1 + way.decodes) * (around + len(stretch.ids)) for stretch in self.stretches]
-        self.seen = [0] * len(self.stretches)
         self.dev = spread(dev, DEV_TEXTS)
         self.hidden = [self._some(row, count) for row, count in zip(self.dev, _counts(self.dev), strict=True)]
 
@@ -150,12 +149,9 @@ class PretrainingObjective:
         """Every stretch of text, in every epoch."""
         return range(len(self.stretches))
 
-    def loss(self, rows: Sequence[int]) -> Tensor:
-        """Mean cross-entropy of the hidden pieces; other words are hidden each time that a text comes round."""
-        batch = []
-        for row in rows:
-            self.seen[row] += 1
-            batch.append(self.way.practise(self.stretches[row], random.Random(f"{self.seed} {row} {self.seen[row]}")))
+    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
+        """Mean cross-entropy of the hidden pieces; other words are hidden in each epoch."""
+        batch = [self.way.practise(self.stretches[row], random.Random(f"{self.seed} {row} {epoch}")) for row in rows]
         states, answers = asked_states(self.model, self.way, batch, self.accelerator)
         old, new, bias = table(self.model)
         return piece_loss(states.to(self.compute), old, new, bias, answers, self.label_smoothing)
