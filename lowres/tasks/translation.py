@@ -18,6 +18,7 @@ from lowres.data.pairs import Pair, sampled
 from lowres.evaluation.translation import headline
 from lowres.languages import language, normalise
 from lowres.models.architectures import Marks
+from lowres.models.holding import PRECISIONS
 from lowres.models.lexicon import Lexicon
 from lowres.recipe.sections import Decoding
 from lowres.tasks.denoising import noised, with_denoising
@@ -164,7 +165,7 @@ class TranslationObjective:
     ) -> None:  # fmt: skip
         self.model, self.wording, self.accelerator = model, wording, accelerator
         self.label_smoothing, self.seed = label_smoothing, seed
-        self.compute = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
+        self.compute = PRECISIONS[accelerator.mixed_precision]
         shown = sorted({number for epoch in range(epochs) for number in epoch_rows(epoch)})
         sources, targets = worded(
             wording, [train[number] for number in shown], hints.of_train(train, shown) if hints else None
