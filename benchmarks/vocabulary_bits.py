@@ -38,6 +38,8 @@ TREATMENTS = {
     "extend, mean": "{extend: 1000, initialise: mean, trim: off}",
     "extend, random": "{extend: 1000, initialise: random, trim: off}",
     "extend, meaning, trim": f"{{extend: 1000, initialise: meaning, {PIVOT}, trim: lattice}}",
+    "extend, mean, trim": "{extend: 1000, initialise: mean, trim: lattice}",
+    "extend, random, trim": "{extend: 1000, initialise: random, trim: lattice}",
 }
 RESAMPLES = 2000
 Folders = dict[tuple[str, int], Path]
