@@ -106,14 +106,14 @@ def fit_vocabulary(
 def fit(answerer: Answerer, job: Job, plan: Plan, corpus: Corpus, book: Book) -> list[Step]:
     """Train, and go on where the run was cut off if it was. Returns every step, those before the cut among them."""
     kept = checkpoints(plan, corpus, book)
-    steps = train(
+    begun = kept.read()
+    if begun:
+        book.take_up(begun.update)
+    for step in train(
         answerer.model, job.objective(answerer, plan, corpus), plan.recipe.training, accelerator=answerer.accelerator,
-        micro_batch_tokens=plan.micro_batch_tokens, care=care_of(answerer.model, plan), checkpoints=kept,
-    )  # fmt: skip
-    expected = 1
-    for step in steps:
-        book.step(step, taken_up=step.update != expected)
-        expected = step.update + 1
+        micro_batch_tokens=plan.micro_batch_tokens, care=care_of(answerer.model, plan), begun=begun, checkpoints=kept,
+    ):  # fmt: skip
+        book.step(step)
         if kept.fault:
             book.finding(Finding("warning", f"no checkpoint could be written: {kept.fault}", str(kept.path)))
             kept.fault = ""

@@ -18,6 +18,7 @@ from lowres.report import render
 from lowres.runs import CHECKPOINT, LOG, PREDICTIONS, RECIPE, RECORD, REPORT, read_record
 from lowres.training.loop import Step
 
+CUT = "taken up after"
 BUSY = ".busy"  # locked as long as a process writes in the folder
 
 
@@ -139,16 +140,14 @@ class Book:
             with suppress(ValueError):  # the last line of a run that was killed
                 said = json.loads(line)
                 if "update" in said:
-                    self._keep(Step(**said))
-                elif "taken up after" in said:
-                    self.cuts.append(said["taken up after"])
+                    self.steps.append(Step(**said))
+                elif CUT in said:
+                    self._cut(said[CUT])
 
-    def _keep(self, step: Step) -> None:
-        while (
-            self.steps and self.steps[-1].update >= step.update
-        ):  # made again, from a checkpoint that stands before it
+    def _cut(self, update: int) -> None:
+        while self.steps and self.steps[-1].update > update:  # they are made again
             self.steps.pop()
-        self.steps.append(step)
+        self.cuts.append(update)
 
     def stage(self, name: str) -> None:
         """End the stage before and begin another; their times stay separate."""
@@ -160,14 +159,15 @@ class Book:
         self.log({"stage": name})
         self.notify(Stage(name))
 
-    def step(self, step: Step, *, taken_up: bool = False) -> None:
-        """Log a step and tell whoever watches; `taken_up` says that it is the first after a cut."""
-        if taken_up:
-            self.cuts.append(step.update - 1)
-            self.log({"taken up after": step.update - 1})
-            spent = [one for one in self.steps if one.update < step.update][-1:]
-            self.seconds["training"] = sum(one.seconds + one.seconds_on_dev for one in spent)
-        self._keep(step)
+    def take_up(self, update: int) -> None:
+        """The training goes on after this update, whatever was logged behind it."""
+        self._cut(update)
+        self.log({CUT: update})
+        self.seconds["training"] = sum(one.seconds + one.seconds_on_dev for one in self.steps[-1:])
+
+    def step(self, step: Step) -> None:
+        """Log a step and tell whoever watches."""
+        self.steps.append(step)
         self.log(vars(step))
         self.notify(step)
 

@@ -199,9 +199,10 @@ def begun(cell: tuple[str, str, str], base: Path) -> tuple[Any, Plan, Corpus]:
 
 
 def steps_of(answerer: Any, plan: Plan, data: Corpus, checkpoints: Checkpoints | None = None) -> Iterator[Step]:
+    kept = checkpoints and checkpoints.read()
     return train(
         answerer.model, JOBS[plan.recipe.task.kind].objective(answerer, plan, data), plan.recipe.training,
-        accelerator=answerer.accelerator, micro_batch_tokens=512, care=care_of(answerer.model, plan), checkpoints=checkpoints,
+        accelerator=answerer.accelerator, micro_batch_tokens=512, care=care_of(answerer.model, plan), begun=kept, checkpoints=checkpoints,
     )  # fmt: skip
 
 

@@ -105,9 +105,15 @@ def begun(settings: Training, checkpoints: Checkpoints | None, stop: int | None 
     set_seed(0)
     model = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.3), nn.Linear(8, 2))
     objective, steps = Signs(model), []
-    accelerator = Accelerator(cpu=True)
+    accelerator, kept = Accelerator(cpu=True), checkpoints and checkpoints.read()
     for step in train(
-        model, objective, settings, accelerator=accelerator, micro_batch_tokens=32, checkpoints=checkpoints
+        model,
+        objective,
+        settings,
+        accelerator=accelerator,
+        micro_batch_tokens=32,
+        begun=checkpoints and checkpoints.read(),
+        checkpoints=checkpoints,
     ):
         steps.append(step)
         if step.update == stop:

@@ -26,6 +26,11 @@ class Standing:
     facts: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
 
+    @property
+    def update(self) -> int:
+        """How many updates are done."""
+        return int(self.facts["update"])
+
 
 class Checkpoints:
     """The last checkpoint of a training: one file, put in place whole.

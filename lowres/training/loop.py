@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lowres.errors import Problem, TrainingError
 from lowres.recipe.sections import Training
 from lowres.training.batches import plan_batches
-from lowres.training.checkpoints import Checkpoints
+from lowres.training.checkpoints import Checkpoints, Standing
 from lowres.training.course import NO_CARE, Care, Course
 from lowres.training.memory import give_back
 
@@ -70,20 +70,20 @@ class Turn:
 
 def train(
     model: nn.Module, objective: Objective, settings: Training, *, accelerator: Accelerator, micro_batch_tokens: int,
-    care: Care = NO_CARE, checkpoints: Checkpoints | None = None,
+    care: Care = NO_CARE, begun: Standing | None = None, checkpoints: Checkpoints | None = None,
 ) -> Iterator[Step]:  # fmt: skip
     """Fit the trainable weights of `model`; when the generator ends, it holds the weights that scored best on dev.
 
     AdamW (Loshchilov and Hutter 2019) with linear warm-up and decay and clipped gradients. A batch larger than
-    `micro_batch_tokens` is passed through in parts whose gradients are added. With `checkpoints` a training that was cut off goes
-    on from the last one, exactly as it would have gone on. Raises TrainingError as soon as a loss is not finite.
+    `micro_batch_tokens` is passed through in parts whose gradients are added. A training that has `begun` goes on from there, exactly
+    as it would have gone on; where it stands is written to `checkpoints`. Raises TrainingError as soon as a loss is not finite.
     """
     turns = plan_turns(objective, settings)
     course = Course(model, settings, accelerator, care, len(turns))
-    if checkpoints and (standing := checkpoints.read()):
-        course.take_up(standing)
+    if begun:
+        course.take_up(begun)
     while course.update < len(turns) and course.best.since < settings.patience:
-        turn, begun = turns[course.update], time.monotonic()
+        turn, started = turns[course.update], time.monotonic()
         learning_rate = course.warm()
         loss = _update(model, objective, turn, course, settings.clip, accelerator, micro_batch_tokens)
         course.update += 1
@@ -92,7 +92,7 @@ def train(
         care.tend(course.update, len(turns))
         if course.update % TIDY == 0 or turn.judged:
             give_back()
-        course.seconds += time.monotonic() - begun
+        course.seconds += time.monotonic() - started
         dev = None
         if turn.judged:
             asked = time.monotonic()
