@@ -202,7 +202,8 @@ def steps_of(answerer: Any, plan: Plan, data: Corpus, checkpoints: Checkpoints |
     kept = checkpoints and checkpoints.read()
     return train(
         answerer.model, JOBS[plan.recipe.task.kind].objective(answerer, plan, data), plan.recipe.training,
-        accelerator=answerer.accelerator, micro_batch_tokens=512, care=care_of(answerer.model, plan), begun=kept, checkpoints=checkpoints,
+        accelerator=answerer.accelerator, micro_batch_tokens=512, care=care_of(answerer.model, plan), begun=kept,
+        checkpoints=checkpoints,
     )  # fmt: skip
 
 

@@ -112,7 +112,7 @@ def begun(settings: Training, checkpoints: Checkpoints | None, stop: int | None 
         settings,
         accelerator=accelerator,
         micro_batch_tokens=32,
-        begun=checkpoints and checkpoints.read(),
+        begun=kept,
         checkpoints=checkpoints,
     ):
         steps.append(step)
