@@ -36,6 +36,7 @@ from lowres.recording import (
 from lowres.report import render
 from lowres.runs import LOCK, LOG, MODEL, PREDICTIONS, RECIPE, RECORD, REPORT, Run
 from lowres.training.loop import Step, train
+from lowres.training.rounds import train_on
 from lowres.vocabulary.adapting import Adapted, adapt
 
 
@@ -86,8 +87,20 @@ def run(
             answerer.model, objective, settings, accelerator=accelerator, micro_batch_tokens=plan.micro_batch_tokens,
             care=care_of(answerer.model, plan),
         )  # fmt: skip
-        book.write(training=training_facts([book.step(step) for step in trained], answerer.model))
+        steps = [book.step(step) for step in trained]
+        book.write(training=training_facts(steps, answerer.model))
         answerer.save(book.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
+        del objective  # what it keeps may be large
+        for more in job.rounds(answerer, plan, corpus, book.stage):
+            trained = train_on(
+                answerer.model, more.objective, more.settings, steps, accelerator=accelerator,
+                micro_batch_tokens=plan.micro_batch_tokens, care=care_of(answerer.model, plan),
+            )  # fmt: skip
+            further = [book.step(step) for step in trained]
+            book.write(back_translation=[*book.record.back_translation, more.facts(steps, further)])
+            steps += further
+            book.write(training=training_facts(steps, answerer.model))
+            answerer.save(book.folder / MODEL)
         answerer = job.complete(answerer, plan, corpus, book.stage)
         answerer.save(book.folder / MODEL)
         write_lock(book.folder / LOCK, lock(file, plan, corpus))
