@@ -7,7 +7,6 @@ without its language adapters; finished runs are kept.
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +48,6 @@ def main() -> None:
 def carry_out(recipe: str, folder: Path, options: Options) -> None:
     if Cell("", "", {0: folder}).done:
         return
-    shutil.rmtree(folder, ignore_errors=True)  # begun and not ended
     file = folder.with_suffix(".yaml")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(recipe, encoding="utf-8")

@@ -9,7 +9,6 @@ method in 16 bits is paired by text over all seeds.
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +51,7 @@ data: {{card: nusax-sentiment, subset: min}}
 base: {{name: starter:encoder, quantize: {bits}}}
 vocabulary: {{extend: off, trim: lattice}}
 method: {method}
-training: {{batch_tokens: 1024, patience: 100, seed: {seed}{epochs}}}
+training: {{batch_tokens: 1024, patience: 100, seed: {seed}{training}}}
 ensemble: {{ngrams: off}}
 evaluation: {{baselines: false}}
 """
@@ -64,7 +63,7 @@ data: {{card: nusax-sentiment, subset: [ind, min]}}
 base: {{name: starter:translation, quantize: {bits}}}
 vocabulary: {{extend: off, trim: used}}
 method: {method}
-training: {{batch_tokens: 2048, patience: 100, seed: {seed}{epochs}}}
+training: {{batch_tokens: 2048, patience: 100, seed: {seed}{training}}}
 ensemble: {{lexicon: off}}
 decoding: {{beams: 1}}
 evaluation: {{baselines: false}}
@@ -131,7 +130,8 @@ def main() -> None:
         for seed in asked.seeds:
             for cell in () if asked.table else cells:
                 if seed not in cell.done:
-                    carry_out(TASKS[task], cell, seed, asked)
+                    often = asked.epochs and facts_of(cell.method).epochs == 10
+                    carry_out(TASKS[task], cell, seed, asked.mirror, f", epochs: {asked.epochs}" if often else "")
         print(f"\n{task}\n\n{table(TASKS[task], cells)}", flush=True)
 
 
@@ -155,18 +155,16 @@ def possible(kind: str, method: str, bits: str) -> bool:
     return kind in facts.tasks and (bits == "16" or facts.quantised) and starts.get(method, True)
 
 
-def carry_out(task: Task, cell: Cell, seed: int, asked: argparse.Namespace) -> None:
-    """One run, in a process of its own."""
+def carry_out(task: Task, cell: Cell, seed: int, mirror: Path, training: str) -> None:
+    """One run, in a process of its own; `training` is what its recipe says there beside the seed."""
     folder = cell.folders[seed]
-    shutil.rmtree(folder, ignore_errors=True)  # begun and not ended
-    epochs = f", epochs: {asked.epochs}" if asked.epochs and facts_of(cell.method).epochs == 10 else ""
     recipe = folder.with_suffix(".yaml")
     recipe.parent.mkdir(parents=True, exist_ok=True)
     text = task.recipe.format(
-        name=folder.name, bits=BITS[cell.bits], method=METHODS[cell.method], seed=seed, epochs=epochs
+        name=folder.name, bits=BITS[cell.bits], method=METHODS[cell.method], seed=seed, training=training
     )
     recipe.write_text(text, encoding="utf-8")
-    command = ["run", str(recipe), "--mirror", str(asked.mirror), "--out", str(folder), "--threads", "1"]
+    command = ["run", str(recipe), "--mirror", str(mirror), "--out", str(folder), "--threads", "1"]
     done = subprocess.run([sys.executable, "-m", "lowres", *command], capture_output=True, text=True, check=False)
     print(folder.name, "done" if not done.returncode else done.stderr.strip().splitlines()[-1:], flush=True)
 

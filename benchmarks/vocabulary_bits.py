@@ -9,7 +9,6 @@ text.
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +38,8 @@ TREATMENTS = {
     "extend, mean": "{extend: 1000, initialise: mean, trim: off}",
     "extend, random": "{extend: 1000, initialise: random, trim: off}",
     "extend, meaning, trim": f"{{extend: 1000, initialise: meaning, {PIVOT}, trim: lattice}}",
+    "extend, mean, trim": "{extend: 1000, initialise: mean, trim: lattice}",
+    "extend, random, trim": "{extend: 1000, initialise: random, trim: lattice}",
 }
 RESAMPLES = 2000
 Folders = dict[tuple[str, int], Path]
@@ -62,7 +63,6 @@ def main() -> None:
             name = f"{asked.language}-{treatment}-{seed}".replace(", ", "-")
             folder = folders[treatment, seed] = asked.out / name
             if not done(folder):
-                shutil.rmtree(folder, ignore_errors=True)  # begun and not ended
                 recipe = asked.out / f"{name}.yaml"
                 recipe.parent.mkdir(parents=True, exist_ok=True)
                 text = RECIPE.format(

@@ -9,7 +9,6 @@ text.
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +59,6 @@ def main() -> None:
             name = f"{asked.language}-{treatment}-{seed}".replace(", ", "-").replace("+", "-")
             folder = folders[treatment, seed] = asked.out / name
             if not done(folder):
-                shutil.rmtree(folder, ignore_errors=True)  # begun and not ended
                 recipe = asked.out / f"{name}.yaml"
                 recipe.parent.mkdir(parents=True, exist_ok=True)
                 recipe.write_text(

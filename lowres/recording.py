@@ -138,7 +138,7 @@ def _fertility(encoder: Encoder, texts: Sequence[str], language: str, split: str
     )
 
 
-def training_facts(steps: Sequence[Step], model: nn.Module) -> TrainingFacts:
+def training_facts(steps: Sequence[Step], cuts: Sequence[int], model: nn.Module) -> TrainingFacts:
     """What training took, and its learning curve thinned to about 200 points with every scored one kept."""
     last = steps[-1]
     best = max((step for step in steps if step.dev is not None), key=lambda step: (step.dev or 0.0, -step.update))
@@ -155,6 +155,7 @@ def training_facts(steps: Sequence[Step], model: nn.Module) -> TrainingFacts:
         best_update=best.update,
         best_dev=best.dev or 0.0,
         stopped_early=last.stopped,
+        taken_up_after=list(cuts),
         trained_parameters=sum(weight.numel() for weight in weights if weight.requires_grad),
         total_parameters=sum(weight.numel() for weight in weights),
         steps=[

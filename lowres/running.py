@@ -1,10 +1,5 @@
 """run(): the whole story of a recipe, from its file to a folder that can be used and shared."""
 
-import json
-import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,55 +9,36 @@ from accelerate.utils import set_seed
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
-from lowres.errors import DataError, Problem
-from lowres.evaluation.record import CostFacts, Record
+from lowres.errors import Finding
 from lowres.export import adapter_usage, export_merged, mergeable
 from lowres.jobs import JOBS, Job
 from lowres.jobs.equipping import care_of
-from lowres.jobs.job import make_accelerator
+from lowres.jobs.job import Answerer, make_accelerator
 from lowres.planning import Options, Plan, prepare, read_data, read_material
 from lowres.proving import ASKED, Trial, prove
 from lowres.recipe import Lock, RecipeFile, open_recipe, write_lock
-from lowres.recording import (
-    data_facts,
-    environment,
-    peak_memory_gib,
-    plan_facts,
-    recipe_facts,
-    training_facts,
-    versions,
-    vocabulary_facts,
-)
-from lowres.report import render
-from lowres.runs import LOCK, LOG, MODEL, PREDICTIONS, RECIPE, RECORD, REPORT, Run
+from lowres.recording import data_facts, environment, plan_facts, training_facts, versions, vocabulary_facts
+from lowres.runs import CHECKPOINT, LOCK, MODEL, Run
+from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
 from lowres.training.rounds import train_on
 from lowres.vocabulary.adapting import Adapted, adapt
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A new stage begins."""
-
-    name: str
-
-
-Event = Stage | Step | Record
-Notify = Callable[[Event], None]
-
-
-def silent(event: Event) -> None:
-    """Tell nobody."""
+from lowres.writing import Book, Notify, default_folder, silent, unfinished
 
 
 def run(
-    recipe: str | Path | RecipeFile, out: Path | None = None, *, options: Options | None = None, notify: Notify = silent
-) -> Run:
-    """Carry out a recipe and leave the folder of a run. Raises LowresError where the user's input is at fault."""
+    recipe: str | Path | RecipeFile, out: Path | None = None, *, options: Options | None = None, notify: Notify = silent,
+    afresh: bool = False,
+) -> Run:  # fmt: skip
+    """Carry out a recipe and leave the folder of a run. Raises LowresError where the user's input is at fault.
+
+    A run of the same recipe that was cut off – in `out`, or the newest in runs/ – goes on where it stood, unless `afresh`.
+    """
     options = options or Options()
     file = recipe if isinstance(recipe, RecipeFile) else open_recipe(recipe)
-    job, settings = JOBS[file.recipe.task.kind], file.recipe.training
-    with Book(file, out or default_folder(file), notify) as book:
+    job = JOBS[file.recipe.task.kind]
+    folder = out or (None if afresh else unfinished(file)) or default_folder(file)
+    with Book(file, folder, notify, afresh=afresh) as book:
         book.stage("plan")
         plan = prepare(file, options)
         book.write(plan=plan_facts(plan))
@@ -82,25 +58,10 @@ def run(
 
         book.stage("training")
         answerer = job.build(adapted, base, plan, corpus, accelerator)
-        objective = job.objective(answerer, plan, corpus)
-        trained = train(
-            answerer.model, objective, settings, accelerator=accelerator, micro_batch_tokens=plan.micro_batch_tokens,
-            care=care_of(answerer.model, plan),
-        )  # fmt: skip
-        steps = [book.step(step) for step in trained]
-        book.write(training=training_facts(steps, answerer.model))
+        steps = fit(answerer, job, plan, corpus, book)
+        book.write(training=training_facts(steps, book.cuts, answerer.model))
         answerer.save(book.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
-        del objective  # what it keeps may be large
-        for more in job.rounds(answerer, plan, corpus, book.stage):
-            trained = train_on(
-                answerer.model, more.objective, more.settings, steps, accelerator=accelerator,
-                micro_batch_tokens=plan.micro_batch_tokens, care=care_of(answerer.model, plan),
-            )  # fmt: skip
-            further = [book.step(step) for step in trained]
-            book.write(back_translation=[*book.record.back_translation, more.facts(steps, further)])
-            steps += further
-            book.write(training=training_facts(steps, answerer.model))
-            answerer.save(book.folder / MODEL)
+        fit_again(answerer, job, plan, corpus, book)
         answerer = job.complete(answerer, plan, corpus, book.stage)
         answerer.save(book.folder / MODEL)
         write_lock(book.folder / LOCK, lock(file, plan, corpus))
@@ -116,6 +77,7 @@ def run(
         prove(book.folder, Trial(asked, answerer.trial(asked)), options)
         (book.folder / MODEL / "README.md").write_text(adapter_usage(answerer, book.record), encoding="utf-8")
         book.finish(environment(plan))
+        checkpoints(plan, corpus, book).remove()
     finished = Run(book.folder, options=options)
     if job.leads_on and mergeable(answerer.facts):
         export_merged(finished)
@@ -143,6 +105,45 @@ def fit_vocabulary(
         )  # fmt: skip
 
 
+def fit(answerer: Answerer, job: Job, plan: Plan, corpus: Corpus, book: Book) -> list[Step]:
+    """Train, and go on where the run was cut off if it was. Returns every step, those before the cut among them."""
+    kept = checkpoints(plan, corpus, book)
+    begun = kept.read()
+    if begun:
+        book.take_up(begun.update)
+    for step in train(
+        answerer.model, job.objective(answerer, plan, corpus), plan.recipe.training, accelerator=answerer.accelerator,
+        micro_batch_tokens=plan.micro_batch_tokens, care=care_of(answerer.model, plan), begun=begun, checkpoints=kept,
+    ):  # fmt: skip
+        book.step(step)
+        if kept.fault:
+            book.finding(Finding("warning", f"no checkpoint could be written: {kept.fault}", str(kept.path)))
+            kept.fault = ""
+    return book.steps
+
+
+def fit_again(answerer: Answerer, job: Job, plan: Plan, corpus: Corpus, book: Book) -> None:
+    """The further rounds of training that the task has, if any. A run that is cut off in one begins with the first of them anew."""
+    for more in job.rounds(answerer, plan, corpus, book.stage):
+        before = list(book.steps)
+        for step in train_on(
+            answerer.model, more.objective, more.settings, before, accelerator=answerer.accelerator,
+            micro_batch_tokens=plan.micro_batch_tokens, care=care_of(answerer.model, plan),
+        ):  # fmt: skip
+            book.step(step)
+        book.write(
+            training=training_facts(book.steps, book.cuts, answerer.model),
+            back_translation=[*book.record.back_translation, more.facts(before, book.steps[len(before) :])],
+        )
+        answerer.save(book.folder / MODEL)
+
+
+def checkpoints(plan: Plan, corpus: Corpus, book: Book) -> Checkpoints:
+    """Where the training of this run is kept while it lasts, and what it rests on beside the recipe."""
+    origin = {"data": corpus.fingerprint, "base": plan.checkpoint.sha256(), "lowres": versions()["lowres"]}
+    return Checkpoints(book.folder / CHECKPOINT, origin)
+
+
 def lock(file: RecipeFile, plan: Plan, corpus: Corpus) -> Lock:
     """Everything the recipe was resolved to."""
     return Lock(
@@ -155,80 +156,3 @@ def lock(file: RecipeFile, plan: Plan, corpus: Corpus) -> Lock:
         versions=versions(),
         seed=plan.recipe.training.seed,
     )
-
-
-def default_folder(file: RecipeFile) -> Path:
-    """runs/<recipe>-<time> in the current folder."""
-    return Path("runs") / f"{file.path.stem}-{datetime.now():%Y%m%d-%H%M%S}"
-
-
-class Book:
-    """The run folder while it is being written: the record after every stage, the log after every step.
-
-    Leaving it by an exception writes status `failed` or `interrupted` before the exception goes on.
-    """
-
-    def __init__(self, file: RecipeFile, folder: Path, notify: Notify) -> None:
-        if (folder / RECORD).exists():
-            raise DataError(
-                Problem(str(folder), "already holds a run", "name another folder with --out, or remove this one")
-            )
-        self.folder, self.notify = folder, notify
-        self.record = Record(status="running", recipe=recipe_facts(file))
-        self.seconds: dict[str, float] = {}
-        self.text = file.text
-        self.open_stage: tuple[str, float] | None = None
-
-    def __enter__(self) -> "Book":
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / RECIPE).write_bytes(self.text.encode())
-        self.write()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is KeyboardInterrupt:
-            self.write(status="interrupted")
-        elif error is not None:
-            self.write(status="failed", error=str(error) or kind.__name__ if kind else "")
-
-    def stage(self, name: str) -> None:
-        """End the stage before and begin another; their times stay separate."""
-        now = time.monotonic()
-        if self.open_stage:
-            before, begun = self.open_stage
-            self.seconds[before] = self.seconds.get(before, 0.0) + now - begun
-        self.open_stage = (name, now)
-        self.log({"stage": name})
-        self.notify(Stage(name))
-
-    def step(self, step: Step) -> Step:
-        """Log a step, tell whoever watches, hand it on."""
-        self.log(vars(step))
-        self.notify(step)
-        return step
-
-    def log(self, line: dict[str, object]) -> None:
-        """One JSON line in log.jsonl."""
-        with (self.folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-    def predictions(self, lines: Iterable[Mapping[str, object]]) -> None:
-        """One row per test item in predictions.jsonl."""
-        with (self.folder / PREDICTIONS).open("w", encoding="utf-8") as file:
-            for line in lines:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-    def write(self, **facts: object) -> None:
-        """Add facts to the record and put it in place whole, so that a reader never sees half of it."""
-        self.record = Record.model_validate(self.record.model_copy(update=facts).model_dump())
-        draft = self.folder / (RECORD + ".part")
-        draft.write_text(self.record.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        draft.replace(self.folder / RECORD)
-
-    def finish(self, machine: object) -> None:
-        """The last facts, then the report."""
-        self.stage("report")
-        cost = CostFacts(seconds=self.seconds, peak_memory_gib=peak_memory_gib())
-        self.write(status="done", cost=cost, environment=machine)
-        (self.folder / REPORT).write_text(render(self.record), encoding="utf-8")
-        self.notify(self.record)

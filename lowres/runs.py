@@ -20,6 +20,7 @@ from lowres.report import render
 
 RECIPE, LOCK, RECORD, REPORT = "recipe.yaml", "recipe.lock", "record.json", "report.html"
 PREDICTIONS, LOG, MODEL = "predictions.jsonl", "log.jsonl", "model"
+CHECKPOINT = "checkpoints/training.safetensors"
 
 
 def load_answerer(folder: Path, options: Options, form: Form = "trained") -> Any:

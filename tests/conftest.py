@@ -126,3 +126,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, so that messages name files as the user does."""
     monkeypatch.chdir(tmp_path)
     return Path()
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint after every update."""
+    monkeypatch.setattr("lowres.training.checkpoints.EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("lowres.training.checkpoints.SHARE", 1e9)

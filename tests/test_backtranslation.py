@@ -22,13 +22,14 @@ from lowres.models.architectures import ARCHITECTURES
 from lowres.planning import Options, Plan, estimate_seconds, prepare, read_data
 from lowres.recipe import open_recipe
 from lowres.recipe.sections import BackTranslation
-from lowres.running import Event, Stage
 from lowres.running import run as run_recipe
 from lowres.runs import Run
 from lowres.tasks.backtranslation import best_share, plausible, synthetic, usual_lengths
 from lowres.tasks.translation import Hints, Wording, epoch_rows, worded
-from lowres.training.loop import Care, Step
+from lowres.training.course import NO_CARE
+from lowres.training.loop import Step
 from lowres.training.rounds import train_on
+from lowres.writing import Event, Stage
 
 ENGLISH, TOY = "eng-Latn", "qaa-Latn"
 WORDS = {
@@ -185,6 +186,29 @@ def test_the_report_tells_of_it(finished: Run) -> None:
     assert "that came back worse than others" in page
 
 
+@pytest.mark.usefixtures("eager")
+def test_a_run_that_is_cut_off_in_a_round_makes_that_round_anew(
+    finished: Run, base: Path, tmp_path: Path, options: Options
+) -> None:
+    recipe, heard = prepared(tmp_path, base), list[Event]()
+
+    def cut(event: Event) -> None:
+        heard.append(event)
+        if isinstance(event, Step) and event.epoch > 21:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe, tmp_path / "out", options=options, notify=cut)
+    resumed = run_recipe(recipe, tmp_path / "out", options=options, notify=heard.append)
+    assert resumed.record.training is not None and finished.record.training is not None
+    whole, pieces = finished.record.training.steps, resumed.record.training.steps
+    assert [(step.update, step.loss, step.dev) for step in pieces] == [
+        (step.update, step.loss, step.dev) for step in whole
+    ]
+    assert resumed.record.training.taken_up_after and len(resumed.record.back_translation) == 1
+    assert (resumed.folder / "predictions.jsonl").read_bytes() == (finished.folder / "predictions.jsonl").read_bytes()
+
+
 def test_predictions_are_of_the_test_pairs_only(finished: Run) -> None:
     lines = (finished.folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     sources = {json.loads(line)["source"] for line in lines}
@@ -255,7 +279,7 @@ def test_training_that_does_harm_leaves_the_weights_as_they_were(finished: Run) 
     wild = plan.recipe.training.model_copy(update={"epochs": 1, "learning_rate": 0.5})
     steps = list(
         train_on(
-            translator.model, lesson, wild, [start], accelerator=translator.accelerator, micro_batch_tokens=512, care=Care()
+            translator.model, lesson, wild, [start], accelerator=translator.accelerator, micro_batch_tokens=512, care=NO_CARE
         )
     )  # fmt: skip
     assert steps[0].update == 8 and steps[-1].epoch == 3.0 and steps[-1].examples > 70
@@ -268,7 +292,7 @@ def test_without_an_objective_there_is_nothing_to_train(finished: Run) -> None:
     translator, plan, _ = again(finished)
     nothing = train_on(
         translator.model, None, plan.recipe.training, [], accelerator=translator.accelerator, micro_batch_tokens=512,
-        care=Care(),
+        care=NO_CARE,
     )  # fmt: skip
     assert list(nothing) == []
 

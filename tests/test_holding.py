@@ -19,7 +19,7 @@ from lowres.models.modules import linear_modules, linear_pattern, stacks
 from lowres.planning import Machine, make_plan
 from lowres.recipe import parse_recipe
 from lowres.recipe.methods import AdaLora, Freeze, Lora
-from lowres.training.loop import Best
+from lowres.training.course import Best
 
 IDS = torch.randint(4, 60, (3, 9), generator=torch.Generator().manual_seed(0))
 HERE = Machine("cpu", "here", 1, 16.0, False)

@@ -26,7 +26,7 @@ FLOORS = (
     ("recording",),
     ("jobs",),
     ("runs",),
-    ("proving",),
+    ("proving", "writing"),
     ("export",),
     ("running",),
     ("cli",),

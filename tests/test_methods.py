@@ -34,6 +34,7 @@ from lowres.planning import Machine, Options, Plan, make_plan
 from lowres.recipe import parse_recipe
 from lowres.recipe.methods import FACTS
 from lowres.runs import load_answerer
+from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
 from lowres.vocabulary.adapting import adapt
 from lowres.vocabulary.material import Material
@@ -186,23 +187,62 @@ class Trained:
     answers: list[Any]
 
 
-def trained(cell: tuple[str, str, str], base: Path, folder: Path) -> Trained:
+def begun(cell: tuple[str, str, str], base: Path) -> tuple[Any, Plan, Corpus]:
+    """A model that is to be trained, with its plan and data."""
     plan, data = planned(*cell, base), corpus(FAMILIES[cell[0]][0])
     job = JOBS[plan.recipe.task.kind]
     tokenizer, model = job.load(plan.checkpoint)
     adapted = adapt(
         tokenizer, job.encoder(model), "", plan.recipe.vocabulary, Material([row.fields["text"] for row in data.train]), whole=model
     )  # fmt: skip
-    answerer = job.build(adapted, model, plan, data, make_accelerator(plan.machine, plan.precision))
-    steps = list(
-        train(
-            answerer.model, job.objective(answerer, plan, data), plan.recipe.training,
-            accelerator=answerer.accelerator, micro_batch_tokens=512, care=care_of(answerer.model, plan),
-        )
+    return job.build(adapted, model, plan, data, make_accelerator(plan.machine, plan.precision)), plan, data
+
+
+def steps_of(answerer: Any, plan: Plan, data: Corpus, checkpoints: Checkpoints | None = None) -> Iterator[Step]:
+    kept = checkpoints and checkpoints.read()
+    return train(
+        answerer.model, JOBS[plan.recipe.task.kind].objective(answerer, plan, data), plan.recipe.training,
+        accelerator=answerer.accelerator, micro_batch_tokens=512, care=care_of(answerer.model, plan), begun=kept, checkpoints=checkpoints,
     )  # fmt: skip
+
+
+def trained(cell: tuple[str, str, str], base: Path, folder: Path) -> Trained:
+    answerer, plan, data = begun(cell, base)
+    steps = list(steps_of(answerer, plan, data))
     answerer.save(folder)
-    asked = job.sample(answerer, plan, data, len(TEXTS))
+    asked = JOBS[plan.recipe.task.kind].sample(answerer, plan, data, len(TEXTS))
     return Trained(cell, folder, steps, asked, answerer.trial(asked))
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize(
+    "cell",
+    [
+        ("xlm-roberta", "lora", "4bit"),
+        ("bert", "adalora", "off"),
+        ("xlm-roberta", "gradual", "off"),
+        ("bart", "full", "off"),
+        ("mt5", "bottleneck", "8bit"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("share", [0.2, 0.7])
+def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(
+    cell: tuple[str, str, str], share: float, bases: dict[str, Path], tmp_path: Path
+) -> None:
+    whole, plan, data = begun(cell, bases[cell[0]])
+    steps = list(steps_of(whole, plan, data))
+    cut, *_ = begun(cell, bases[cell[0]])
+    for step in steps_of(cut, plan, data, Checkpoints(tmp_path / "kept", {})):
+        if step.update >= share * step.updates:
+            break
+    torch.rand(7)  # another process has other dice
+    taken_up, *_ = begun(cell, bases[cell[0]])
+    rest = list(steps_of(taken_up, plan, data, Checkpoints(tmp_path / "kept", {})))
+    assert 1 < rest[0].update <= step.update
+    assert [(one.update, one.loss) for one in rest] == [(one.update, one.loss) for one in steps[rest[0].update - 1 :]]
+    ours, theirs = taken_up.model.state_dict(), whole.model.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs if isinstance(theirs[name], torch.Tensor))
 
 
 ASKING = """

@@ -16,11 +16,11 @@ from lowres.errors import DataError, LowresError, ModelError, PlanError
 from lowres.evaluation.record import Record
 from lowres.planning import Machine, Options, make_plan, prepare
 from lowres.recipe import parse_recipe
-from lowres.running import Stage
 from lowres.running import run as run_recipe
 from lowres.runs import Run, read_record
 from lowres.training.loop import Step
 from lowres.vocabulary.saving import load_rows
+from lowres.writing import Stage
 
 RECIPE = """\
 lowres: 1
@@ -187,6 +187,75 @@ def test_an_interrupted_run_says_so_in_its_record(small_data: Path, tiny_encoder
     with pytest.raises(KeyboardInterrupt):
         run_recipe(write_recipe(small_data, tiny_encoder), small_data / "out", options=options, notify=stop)
     assert read_record(small_data / "out" / "record.json").status == "interrupted"
+
+
+def cut_off(recipe: Path, out: Path | None, update: int, options: Options) -> None:
+    def stop(event: object) -> None:
+        if isinstance(event, Step) and event.update == update:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe, out, options=options, notify=stop)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_run_cut_off_twice_ends_like_one_that_was_not(
+    small_data: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(small_data)
+    recipe = write_recipe(small_data, tiny_encoder)
+    whole = run_recipe(recipe, small_data / "whole", options=options)
+    assert not (whole.folder / "checkpoints").exists()
+    cut_off(recipe, None, 5, options)
+    cut_off(recipe, None, 9, options)
+    finished = run_recipe(recipe, options=options)
+    assert [path.name for path in Path("runs").iterdir()] == [finished.folder.name]
+    assert finished.record.status == "done"
+    mine, theirs = finished.record.training, whole.record.training
+    assert mine and theirs
+    assert mine.taken_up_after == [4, 8]
+    assert theirs.taken_up_after == []
+    assert [(s.update, s.loss, s.dev) for s in mine.steps] == [(s.update, s.loss, s.dev) for s in theirs.steps]
+    assert finished.record.scores == whole.record.scores
+    left, right = digest(finished.folder), digest(whole.folder)
+    assert left.keys() == right.keys()
+    assert {name for name in left if left[name] != right[name]} <= {
+        "record.json",
+        "report.html",
+        "log.jsonl",
+        "model/README.md",
+    }
+    assert run_recipe(recipe, options=options).folder != finished.folder
+
+
+@pytest.mark.usefixtures("eager")
+def test_what_cannot_be_taken_up_is_refused_or_begun_afresh(
+    small_data: Path, tiny_encoder: Path, options: Options
+) -> None:
+    out, recipe = small_data / "out", write_recipe(small_data, tiny_encoder)
+    cut_off(recipe, out, 5, options)
+    with (small_data / "dev.tsv").open("a", encoding="utf-8") as file:
+        file.write("the bread was warm and good\tpositive\n")
+    with pytest.raises(LowresError, match=r"written with other data than there is now .*--afresh"):
+        run_recipe(recipe, out, options=options)
+    run = run_recipe(recipe, out, options=options, afresh=True)
+    assert run.record.training
+    assert run.record.training.taken_up_after == []
+    other = small_data / "other"
+    cut_off(recipe, other, 5, options)
+    with pytest.raises(DataError, match="unfinished run of another recipe"):
+        run_recipe(write_recipe(small_data, tiny_encoder, **{"rank: 8": "rank: 4"}), other, options=options)
+
+
+def test_two_processes_do_not_write_one_run(small_data: Path, tiny_encoder: Path, options: Options) -> None:
+    recipe = write_recipe(small_data, tiny_encoder)
+
+    def again(event: object) -> None:
+        if isinstance(event, Stage) and event.name == "data":
+            with pytest.raises(DataError, match="being written by another process"):
+                run_recipe(recipe, small_data / "out", options=options)
+
+    assert run_recipe(recipe, small_data / "out", options=options, notify=again).record.status == "done"
 
 
 def test_another_base_of_the_same_name_is_refused(small_data: Path, tiny_encoder: Path, options: Options) -> None:

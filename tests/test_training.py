@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 from lowres.errors import TrainingError
 from lowres.recipe.sections import Training
 from lowres.training.batches import plan_batches, sorted_batches
-from lowres.training.loop import train
+from lowres.training.checkpoints import Checkpoints, Standing
+from lowres.training.loop import Step, train
 
 lengths_strategy = st.lists(st.integers(1, 300), min_size=1, max_size=200)
 
@@ -52,7 +54,7 @@ class Signs:
     def rows(self, epoch: int) -> Sequence[int]:
         return range(len(self.inputs))
 
-    def loss(self, rows: Sequence[int]) -> Tensor:
+    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
         self.asked += 1
         factor = math.nan if self.poison == self.asked else 1.0
         return nn.functional.cross_entropy(self.model(self.inputs[list(rows)]), self.answers[list(rows)]) * factor
@@ -96,6 +98,83 @@ def test_patience_stops_and_says_so() -> None:
     assert steps[-1].stopped
     assert steps[-1].epoch == 3
     assert [step.update for step in steps if step.best] == [steps[-1].update // 3]
+
+
+def begun(settings: Training, checkpoints: Checkpoints | None, stop: int | None = None) -> tuple[nn.Module, list[Step]]:
+    """A model with dropout, trained to its end or up to one update."""
+    set_seed(0)
+    model = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.3), nn.Linear(8, 2))
+    objective, steps = Signs(model), []
+    accelerator, kept = Accelerator(cpu=True), checkpoints and checkpoints.read()
+    for step in train(
+        model,
+        objective,
+        settings,
+        accelerator=accelerator,
+        micro_batch_tokens=32,
+        begun=checkpoints and checkpoints.read(),
+        checkpoints=checkpoints,
+    ):
+        steps.append(step)
+        if step.update == stop:
+            break
+    return model, steps
+
+
+def told(steps: Sequence[Step]) -> list[tuple[object, ...]]:
+    """All of the steps but their seconds."""
+    return [(s.update, s.epoch, s.loss, s.learning_rate, s.examples, s.tokens, s.dev, s.best, s.stopped) for s in steps]
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("stop", [2, 7, 12, 16])
+def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(tmp_path: Path, stop: int) -> None:
+    settings = Training(epochs=4, learning_rate=0.05, batch_tokens=64, patience=100)
+    whole, steps = begun(settings, None)
+    assert len(steps) == 16
+    begun(settings, Checkpoints(tmp_path / "kept", {}), stop)
+    set_seed(5)  # another process has other dice
+    model, rest = begun(settings, Checkpoints(tmp_path / "kept", {}))
+    assert told(rest) == told(
+        steps[stop - 1 :]
+    )  # the checkpoint is of the update before: the cut came before it was written
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), model.parameters(), strict=True))
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_training_that_had_ended_is_not_made_again(tmp_path: Path) -> None:
+    settings = Training(epochs=3, learning_rate=0.05, batch_tokens=64)
+    whole, _ = begun(settings, Checkpoints(tmp_path / "kept", {}))
+    model, steps = begun(settings, Checkpoints(tmp_path / "kept", {}))
+    assert steps == []
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), model.parameters(), strict=True))
+
+
+def test_a_checkpoint_of_something_else_or_damaged_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    assert Checkpoints(path, {"data": "a"}).read() is None
+    Checkpoints(path, {"data": "a", "base": "b"}).write(Standing({"update": 3}, {"x": torch.ones(2)}))
+    read = Checkpoints(path, {"data": "a", "base": "b"}).read()
+    assert read is not None
+    assert read.facts == {"update": 3}
+    assert torch.equal(read.tensors["x"], torch.ones(2))
+    with pytest.raises(TrainingError, match=r"written with other base than there is now .*--afresh"):
+        Checkpoints(path, {"data": "a", "base": "c"}).read()
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(TrainingError, match="cannot be read"):
+        Checkpoints(path, {"data": "a", "base": "b"}).read()
+    Checkpoints(path, {}).write(Standing({"update": 3}, {"weight z": torch.ones(2), "dice cpu": torch.get_rng_state()}))
+    with pytest.raises(TrainingError, match="another model"):
+        begun(Training(epochs=1, batch_tokens=64), Checkpoints(path, {}))
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_place_that_cannot_be_written_does_not_stop_training(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    checkpoints = Checkpoints(tmp_path / "file" / "kept", {})
+    _, steps = begun(Training(epochs=1, batch_tokens=64), checkpoints)
+    assert len(steps) == 4
+    assert "file" in checkpoints.fault
 
 
 def test_a_loss_that_is_not_finite_stops_at_once() -> None:

@@ -48,7 +48,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("\nstopped; what is in the run folder says how far it came", err=True)
+        click.echo("\nstopped; the same command goes on where it stood", err=True)
         sys.exit(130)
     except LowresError as error:
         from lowres.cli.text import clean

@@ -46,6 +46,7 @@ def machine_options(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the run; runs/<recipe>-<time> by default.",
 )
+@click.option("--afresh", is_flag=True, help="Begin anew where a run of this recipe that was cut off would go on.")
 @mirror_option
 @cache_option
 @offline_option
@@ -53,10 +54,10 @@ def machine_options(
 @threads_option
 @json_option
 def run(
-    recipe: Path, out: Path | None, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, device: str,
+    recipe: Path, out: Path | None, afresh: bool, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, device: str,
     threads: int | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Carry out a recipe: train, evaluate, report."""
+    """Carry out a recipe: train, evaluate, report. A run that was cut off goes on where it stood."""
     from lowres.recipe import open_recipe
 
     file = open_recipe(recipe)  # refused before the seconds that heavy libraries take to load
@@ -66,14 +67,14 @@ def run(
 
     from lowres.cli.terminal import Watcher
     from lowres.running import run as run_recipe
-    from lowres.running import silent
+    from lowres.writing import silent
 
     if as_json:
-        echo_json(run_recipe(file, out, options=options, notify=silent).record.model_dump_json(indent=1))
+        echo_json(run_recipe(file, out, options=options, notify=silent, afresh=afresh).record.model_dump_json(indent=1))
         return
     with Watcher() as watcher:
         watcher.say(f"{file.recipe.name}  ({file.path})")
-        finished = run_recipe(file, out, options=options, notify=watcher)
+        finished = run_recipe(file, out, options=options, notify=watcher, afresh=afresh)
     for line in summary(finished.record):
         watcher.say(line)
     watcher.say(f"report: {finished.folder / 'report.html'}")

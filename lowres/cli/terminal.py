@@ -8,10 +8,11 @@ from rich.table import Column
 from rich.text import Text
 
 from lowres.cli.text import clean
+from lowres.errors import Finding
 from lowres.evaluation.record import Record
 from lowres.recording import peak_memory_gib
-from lowres.running import Event, Stage
 from lowres.training.loop import Step
+from lowres.writing import Event, Stage
 
 STAGES = {
     "plan": "planning",
@@ -49,6 +50,7 @@ class Watcher:
         )  # fmt: skip
         self.task = self.progress.add_task("training", total=None, visible=False, facts="")
         self.dev: float | None = None
+        self.updates = 0
 
     def __enter__(self) -> "Watcher":
         if self.live:
@@ -67,11 +69,16 @@ class Watcher:
             self.say(f"{STAGES.get(event.name, event.name)} …")
         elif isinstance(event, Step):
             self.step(event)
+        elif isinstance(event, Finding):
+            self.say(f"  {event.level}: {event.where}  {event.what}")
         elif isinstance(event, Record):
             self.progress.update(self.task, visible=False)
 
     def step(self, step: Step) -> None:
         """One update: move the bar, or print a line at every score and twenty times between."""
+        if step.update > self.updates + 1:
+            self.say(f"  taken up after update {step.update - 1}")
+        self.updates = step.update
         if step.dev is not None:
             self.dev = step.dev
         dev = f"  dev {self.dev:.1f}" if self.dev is not None else ""

@@ -112,7 +112,10 @@ class StepFacts(Fact):
 
 
 class TrainingFacts(Fact):
-    """What training took and gave. Seconds exclude the scoring of dev, which is counted apart."""
+    """What training took and gave. Seconds exclude the scoring of dev, which is counted apart.
+
+    `taken_up_after` lists the updates after which a training that was cut off went on.
+    """
 
     updates: int
     examples: int
@@ -124,6 +127,7 @@ class TrainingFacts(Fact):
     best_update: int
     best_dev: float
     stopped_early: bool
+    taken_up_after: list[int] = []
     trained_parameters: int
     total_parameters: int
     steps: list[StepFacts]

@@ -4,21 +4,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from lowres.errors import ModelError, Problem
 from lowres.jobs.saved import ADAPTER, ModelFacts, read_facts
 from lowres.methods import TECHNIQUES
 from lowres.methods.combining import combine
 from lowres.methods.stacking import stack
-from lowres.models.holding import hold
+from lowres.models.holding import PRECISIONS, hold
 from lowres.planning import Plan
 from lowres.recipe.methods import FACTS, Bottleneck, Lora
-from lowres.training.loop import Care
+from lowres.training.course import Care
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.rows import split_rows
-
-PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32}  # as a plan names them
 
 
 def equip(base: Any, adapted: Adapted, plan: Plan) -> Any:
@@ -56,6 +52,8 @@ def care_of(model: Any, plan: Plan) -> Care:
         rate=partial(technique.rate, method),
         tend=partial(technique.tend, model, method, plan.checkpoint.architecture),
         penalty=partial(technique.penalty, model) if technique.penalty else None,
+        remember=partial(technique.remember, model),
+        recall=partial(technique.recall, model),
     )
 
 

@@ -39,6 +39,10 @@ class Answerer(Protocol):
         """The model of transformers, in its adapter."""
 
     @property
+    def accelerator(self) -> Accelerator:
+        """Its device and precision."""
+
+    @property
     def facts(self) -> Any:
         """What model.json says of it."""
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
@@ -16,7 +15,7 @@ from lowres.errors import ModelError, Problem
 from lowres.jobs.job import Form, make_accelerator
 from lowres.methods import TECHNIQUES
 from lowres.models.checkpoint import Checkpoint, find_base
-from lowres.models.holding import hold, release
+from lowres.models.holding import PRECISIONS, hold, release
 from lowres.planning import Machine, Options, Plan
 from lowres.recipe.methods import FACTS as METHODS
 from lowres.vocabulary.adapting import Adapted
@@ -24,7 +23,6 @@ from lowres.vocabulary.rows import new_rows, place_rows
 from lowres.vocabulary.saving import load_rows, save_rows
 
 FACTS, ADAPTER, TOKENIZER, ROWS = "model.json", "adapter", "tokenizer", "rows.safetensors"
-PRECISIONS = {"bf16": torch.bfloat16, "no": torch.float32}  # as accelerate names them
 Found = TypeVar("Found", bound="ModelFacts")
 
 

@@ -20,13 +20,21 @@ def _leave(model: nn.Module, method: Method, architecture: Architecture, done: i
     pass
 
 
+def _nothing(model: nn.Module) -> Mapping[str, Tensor]:
+    return {}
+
+
+def _forget(model: nn.Module, kept: Mapping[str, Tensor]) -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Technique:
     """The verbs of a method: mark what trains in a model, save just that, put it back, write it into the weights.
 
     `rows` says whether new embedding rows train beside it, train anyhow since the whole embedding does, or stay. `rate` is the
-    factor of the learning rate of a weight by its name; `tend` is called with the updates done, first with 0; `penalty` is added
-    to the loss.
+    factor of the learning rate of a weight by its name; `tend` is called with the updates done, first with 0; what it needs beside
+    the weights, when a training is taken up again, `remember` gives and `recall` takes; `penalty` is added to the loss.
     """
 
     apply: Callable[[nn.Module, Method, Architecture], nn.Module]
@@ -37,6 +45,8 @@ class Technique:
     rate: Callable[[Method, str], float] = _steady
     tend: Callable[[nn.Module, Method, Architecture, int, int], None] = _leave
     penalty: Callable[[nn.Module], Tensor] | None = None
+    remember: Callable[[nn.Module], Mapping[str, Tensor]] = _nothing
+    recall: Callable[[nn.Module, Mapping[str, Tensor]], None] = _forget
 
 
 def _whole(
@@ -52,7 +62,14 @@ TECHNIQUES: Mapping[str, Technique] = {
     "lora": Technique(lora.apply, lora.save),
     "oft": Technique(oft.apply),
     "ia3": Technique(ia3.apply),
-    "adalora": Technique(adalora.apply, adalora.save, tend=adalora.tend, penalty=adalora.penalty),
+    "adalora": Technique(
+        adalora.apply,
+        adalora.save,
+        tend=adalora.tend,
+        penalty=adalora.penalty,
+        remember=adalora.remember,
+        recall=adalora.recall,
+    ),
     "bottleneck": Technique(bottleneck.apply, stacking.save_stack, stacking.restore_stack),
     "full": _whole(whole.full, rows="anyhow", rate=whole.encoder_rate),
     "freeze": _whole(whole.freeze, tend=whole.thaw),

@@ -1,5 +1,6 @@
 """LoRA with ranks that move, through PEFT: singular parts that count little are taken away while the adapter trains."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from lowres.models.modules import linear_pattern
 from lowres.recipe.methods import AdaLora, Method
 
 LONGEST = 1_000_000  # updates: the true number is set when training begins
+MOVING = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # PEFT's moving averages of what each part counts, by its name
 ORTHOGONAL = 0.5  # weight of the penalty that keeps singular vectors apart (γ of the paper, as PEFT has it)
 
 
@@ -49,6 +51,25 @@ def tend(model: nn.Module, method: Method, architecture: Architecture, done: int
     tuner.update_and_allocate(done)
 
 
+def remember(model: nn.Module) -> dict[str, Tensor]:
+    """How much each singular part has counted so far, and which are left."""
+    allocator, kept = _allocator(model), _tuner(model).peft_config[adapters.NAME].rank_pattern or {}
+    counted = {f"{what} {name}": value for what in MOVING for name, value in getattr(allocator, what).items()}
+    return counted | {f"left {name}": torch.tensor(parts) for name, parts in kept.items()}
+
+
+def recall(model: nn.Module, kept: Mapping[str, Tensor]) -> None:
+    """Put back what `remember` gave."""
+    allocator, left = _allocator(model), {}
+    for key, value in kept.items():
+        what, _, name = key.partition(" ")
+        if what == "left":
+            left[name] = value.tolist()
+        else:
+            getattr(allocator, what)[name] = value.to(next(model.parameters()).device)
+    _tuner(model).peft_config[adapters.NAME].rank_pattern = left or None
+
+
 def penalty(model: nn.Module) -> Tensor:
     """How far singular vectors are from being orthogonal: mean Frobenius norm of PᵀP − 1, times ORTHOGONAL; a scalar."""
     grams = []
@@ -60,6 +81,10 @@ def penalty(model: nn.Module) -> Tensor:
         ORTHOGONAL
         * torch.stack([torch.linalg.norm(gram - torch.eye(len(gram), device=gram.device)) for gram in grams]).mean()
     )
+
+
+def _allocator(model: nn.Module) -> Any:
+    return _tuner(model).rankallocator
 
 
 def _tuner(model: nn.Module) -> Any:

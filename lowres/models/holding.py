@@ -15,6 +15,8 @@ from lowres.errors import ModelError, Problem
 from lowres.models.architectures import Architecture
 from lowres.models.modules import linear_modules
 
+# As plans and as accelerate name them.
+PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32, "no": torch.float32}
 INSTALL = 'pip install "lowres[quantize]" (bitsandbytes), or leave base.quantize out'
 
 

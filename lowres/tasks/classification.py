@@ -133,7 +133,7 @@ class ClassificationObjective:
             return range(len(self.pieces))
         return shown(self.groups, self.temperature, None, self.seed, epoch)
 
-    def loss(self, rows: Sequence[int]) -> Tensor:
+    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
         """Mean cross-entropy of these training rows, each among the labels of its own head."""
         total = torch.zeros((), device=self.accelerator.device)
         for part in as_read(self.model, rows, self.languages):

@@ -14,6 +14,7 @@ from torch import Tensor
 from lowres.data.corpus import Row
 from lowres.languages import normalise
 from lowres.languages.words import words
+from lowres.models.holding import PRECISIONS
 from lowres.tasks.hiding import Exercise, Way
 from lowres.tasks.translation import caught, padded
 from lowres.training.batches import sorted_batches
@@ -84,7 +85,7 @@ def exercise_bits(model: Any, way: Way, exercises: Sequence[Exercise], accelerat
     """Bits of the asked pieces of each exercise, float64 of shape (exercises,)."""
     model.eval()
     found = np.zeros(len(exercises))
-    compute = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
+    compute = PRECISIONS[accelerator.mixed_precision]
     with torch.inference_mode():
         for numbers in sorted_batches([_size(exercise) for exercise in exercises], SCORING_TOKENS):
             batch = [exercises[number] for number in numbers]
@@ -137,12 +138,11 @@ class PretrainingObjective:
     ) -> None:  # fmt: skip
         self.model, self.way, self.accelerator = model, way, accelerator
         self.label_smoothing, self.seed = label_smoothing, seed
-        self.compute = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
+        self.compute = PRECISIONS[accelerator.mixed_precision]
         reader = way.reader
         self.stretches = reader.stretches([row.fields["text"] for row in train], [row.language for row in train])
         around = max(map(len, reader.before.values())) + len(reader.after)
         self.lengths = [(1 + way.decodes) * (around + len(stretch.ids)) for stretch in self.stretches]
-        self.seen = [0] * len(self.stretches)
         self.dev = spread(dev, DEV_TEXTS)
         self.hidden = [self._some(row, count) for row, count in zip(self.dev, _counts(self.dev), strict=True)]
 
@@ -150,12 +150,9 @@ class PretrainingObjective:
         """Every stretch of text, in every epoch."""
         return range(len(self.stretches))
 
-    def loss(self, rows: Sequence[int]) -> Tensor:
-        """Mean cross-entropy of the hidden pieces; other words are hidden each time that a text comes round."""
-        batch = []
-        for row in rows:
-            self.seen[row] += 1
-            batch.append(self.way.practise(self.stretches[row], random.Random(f"{self.seed} {row} {self.seen[row]}")))
+    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
+        """Mean cross-entropy of the hidden pieces; other words are hidden in each epoch."""
+        batch = [self.way.practise(self.stretches[row], random.Random(f"{self.seed} {row} {epoch}")) for row in rows]
         states, answers = asked_states(self.model, self.way, batch, self.accelerator)
         old, new, bias = table(self.model)
         return piece_loss(states.to(self.compute), old, new, bias, answers, self.label_smoothing)

@@ -2,7 +2,6 @@
 
 import random
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from lowres.data.pairs import Pair, sampled
 from lowres.evaluation.translation import headline
 from lowres.languages import language, normalise
 from lowres.models.architectures import Marks
+from lowres.models.holding import PRECISIONS
 from lowres.models.lexicon import Lexicon
 from lowres.recipe.sections import Decoding
 from lowres.tasks.denoising import noised, with_denoising
@@ -184,7 +184,7 @@ class TranslationObjective:
     ) -> None:  # fmt: skip
         self.model, self.wording, self.accelerator = model, wording, accelerator
         self.label_smoothing, self.seed = label_smoothing, seed
-        self.compute = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
+        self.compute = PRECISIONS[accelerator.mixed_precision]
         shown = sorted({number for epoch in range(epochs) for number in epoch_rows(epoch)})
         sources, targets = worded(
             wording, [train[number] for number in shown], hints.of_train(train, shown) if hints else None
@@ -193,7 +193,7 @@ class TranslationObjective:
         self.targets: list[Pieces] = [[] for _ in train]
         for number, source, target in zip(shown, sources, targets, strict=True):
             self.sources[number], self.targets[number] = source, target
-        self.pairs, self.mended = len(train), Counter[int]()
+        self.pairs = len(train)
         self.rows = with_denoising(epoch_rows, self.pairs, len(plain), denoise, seed)
         for row in plain if denoise else ():
             self.sources += wording.sources([row.fields["text"]], row.language, row.language)
@@ -205,10 +205,10 @@ class TranslationObjective:
         self.read: dict[tuple[int, ...], Tensor] = {}
         self.read_bytes, self.epochs = 0, epochs
 
-    def loss(self, rows: Sequence[int]) -> Tensor:
+    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
         """Mean cross-entropy of the pieces of these training pairs' targets."""
         device, pad = self.accelerator.device, self.wording.pad
-        read = [self._source(row) for row in rows]
+        read = [self._source(row, epoch) for row in rows]
         sources, mask = padded(read, pad, device)
         targets, written = padded([self.targets[row] for row in rows], pad, device)
         given = torch.cat([torch.full_like(targets[:, :1], self.wording.start), targets[:, :-1]], dim=1)
@@ -233,12 +233,11 @@ class TranslationObjective:
         references = [pair.target.fields["text"] for pair in self.dev]
         return headline(references, found, [pair.direction for pair in self.dev])
 
-    def _source(self, row: int) -> Pieces:
-        """What is read for a training row; of a text to be mended, another copy each time."""
+    def _source(self, row: int, epoch: int) -> Pieces:
+        """What is read for a training row; of a text to be mended, another copy in each epoch."""
         if row < self.pairs:
             return self.sources[row]
-        self.mended[row] += 1
-        dice = random.Random(f"{self.seed} {row} {self.mended[row]}")
+        dice = random.Random(f"{self.seed} {row} {epoch}")
         ids, lead = self.sources[row], self.wording.lead
         inner = noised(ids[lead:-1], self.wording.tokenizer.mask_token_id, dice)
         return [*ids[:lead], *inner, ids[-1]]

@@ -7,7 +7,8 @@ from accelerate import Accelerator
 from torch import nn
 
 from lowres.recipe.sections import Training
-from lowres.training.loop import Best, Care, Objective, Step, train
+from lowres.training.course import Best, Care
+from lowres.training.loop import Objective, Step, train
 
 
 def best_on_dev(steps: Sequence[Step]) -> Step | None:

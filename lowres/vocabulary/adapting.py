@@ -16,7 +16,7 @@ from lowres.vocabulary.extending import UNREADABLE, NewPieces, extend
 from lowres.vocabulary.initialising import Evidence
 from lowres.vocabulary.letters import with_letters
 from lowres.vocabulary.material import Material
-from lowres.vocabulary.pieces import BYTES, Pieces, has_pieces
+from lowres.vocabulary.pieces import Pieces, fixed, has_pieces
 from lowres.vocabulary.reading import Reader
 from lowres.vocabulary.replacing import replacement
 from lowres.vocabulary.rows import NewRows, place_rows
@@ -63,7 +63,7 @@ def adapt(
     """
     width = encoder.get_input_embeddings().weight.shape[1]
     if not has_pieces(tokenizer) and section.replace is None and isinstance(section.extend, str):
-        said = Finding("note", f"the base {BYTES}: there is no vocabulary to extend or to trim")
+        said = Finding("note", f"the base {fixed(tokenizer)}")
         return Adapted(
             tokenizer, torch.zeros(0, dtype=torch.long), NewRows(torch.zeros(0, width)), None, findings=(said,)
         )

@@ -20,7 +20,6 @@ LONGEST_WORD = 256  # longer ones are cut for counting: nothing learned is as lo
 
 Kind = Literal["unigram", "bpe", "wordpiece"]
 KINDS: Mapping[str, Kind] = {"Unigram": "unigram", "BPE": "bpe", "WordPiece": "wordpiece"}
-BYTES = "works on bytes or characters"
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,17 +41,13 @@ class Pieces:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> "Pieces":
-        """Read a transformers tokenizer. Raises ModelError for one that has no pieces: bytes, characters."""
+        """Read a transformers tokenizer. Raises ModelError for one without pieces (bytes, characters) or with hidden ones (Marian)."""
         backend = getattr(tokenizer, "backend_tokenizer", None)
         layout: dict[str, Any] = json.loads(backend.to_str()) if backend is not None else {"model": {"type": ""}}
         kind = KINDS.get(layout["model"]["type"])
         if kind is None:
             raise ModelError(
-                Problem(
-                    type(tokenizer).__name__,
-                    f"{BYTES}: there are no pieces to add, to drop or to start anew",
-                    "vocabulary: {extend: off, trim: off}",
-                )
+                Problem(type(tokenizer).__name__, fixed(tokenizer), "vocabulary: {extend: off, trim: off}")
             )
         model = layout["model"]
         ids = {name: i for i, (name, _) in enumerate(model["vocab"])} if kind == "unigram" else dict(model["vocab"])
@@ -217,6 +212,13 @@ class Pieces:
                 )
             )
         return made
+
+
+def fixed(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Why a tokenizer of which no pieces can be read keeps its vocabulary."""
+    if hasattr(tokenizer, "spm_files"):  # Marian: two SentencePiece models, and a list that joins them
+        return "has a model of pieces for each side, which cannot be fitted to a language: it keeps its vocabulary"
+    return "works on bytes or characters: there is no vocabulary to extend or to trim"
 
 
 def has_pieces(tokenizer: PreTrainedTokenizerBase) -> bool:

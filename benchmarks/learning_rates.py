@@ -1,0 +1,41 @@
+"""Which learning rate suits a method? Dev scores of NusaX sentiment in Minangkabau, one seed; test is not looked at.
+
+    python benchmarks/learning_rates.py --mirror ../shared/data --methods lora ia3 --rates 0.0003 0.001 0.003
+
+The rates of lowres/recipe/methods.py are chosen by it. Finished runs are kept.
+"""
+
+import argparse
+from pathlib import Path
+
+from methods import METHODS, TASKS, Cell, carry_out
+
+from lowres.runs import RECORD, read_record
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mirror", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("runs/rates"))
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--rates", nargs="+", default=["0.0003", "0.001", "0.003"])
+    parser.add_argument("--epochs", type=int, default=5)
+    asked = parser.parse_args()
+    print(f"| method | {' | '.join(asked.rates)} |\n|---|{'---|' * len(asked.rates)}", flush=True)
+    for method in asked.methods:
+        print(f"| {method} | {' | '.join(dev(method, rate, asked) for rate in asked.rates)} |", flush=True)
+
+
+def dev(method: str, rate: str, asked: argparse.Namespace) -> str:
+    """The best dev score of one run."""
+    cell = Cell(method, "16", {13: asked.out / f"{method.replace(', ', '-')}-{rate}"})
+    if not cell.done:
+        carry_out(TASKS["sentiment"], cell, 13, asked.mirror, f", epochs: {asked.epochs}, learning_rate: {rate}")
+    if not cell.done:
+        return "–"
+    training = read_record(cell.folders[13] / RECORD).training
+    return f"{training.best_dev:.1f}" if training else "–"
+
+
+if __name__ == "__main__":
+    main()
