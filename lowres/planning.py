@@ -18,7 +18,7 @@ from lowres.errors import Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.recipe import RecipeFile
 from lowres.recipe.methods import FACTS, Bottleneck, Freeze, Lora
-from lowres.recipe.sections import Recipe
+from lowres.recipe.sections import Recipe, Translation
 from lowres.vocabulary.material import Material, gather
 
 Device = Literal["cpu", "cuda", "mps"]
@@ -223,6 +223,16 @@ def weights_fit_memory(recipe: Recipe, checkpoint: Checkpoint, machine: Machine)
     return None
 
 
+def keep_fits_filter(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Only a round trip ranks texts, so that a share of them can be kept."""
+    back = recipe.task.back_translation if isinstance(recipe.task, Translation) else None
+    if back and back.filter != "round-trip" and "keep" in back.model_fields_set:
+        return Problem(
+            "task.back_translation.keep", f"is for round-trip, not for {back.filter}", "leave one of them out"
+        )
+    return None
+
+
 RULES: tuple[Rule, ...] = (
     task_fits_base,
     method_fits_base,
@@ -231,6 +241,7 @@ RULES: tuple[Rule, ...] = (
     stack_fits_task,
     start_fits_bits,
     bits_fit_machine,
+    keep_fits_filter,
     text_fits_positions,
     weights_fit_memory,
 )
@@ -303,14 +314,16 @@ def read_material(file: RecipeFile, corpus: Corpus, options: Options) -> Materia
 
 
 def estimate_seconds(plan: Plan, corpus: Corpus) -> float:
-    """Training time at most, without early stopping: 4 (adapter) or 6 (full) operations per body weight and piece.
+    """Training time at most, without early stopping: 4 (adapter) or 6 (full) operations per body weight and piece; what
+    back-translation takes to write is left out.
 
     Good to a factor of about two; the pieces are guessed from the characters, since nothing heavy is loaded.
     """
-    settings = plan.recipe.training
+    settings, back = plan.recipe.training, getattr(plan.recipe.task, "back_translation", None)
+    epochs = settings.epochs + (back.rounds * (back.epochs or settings.epochs) if back else 0)
     pieces = sum(min(settings.max_pieces, len(row.fields["text"]) / CHARACTERS_PER_PIECE + 4) for row in corpus.train)
     body = plan.checkpoint.parameters - plan.checkpoint.pieces * plan.checkpoint.hidden_size
-    operations = (6 if FACTS[plan.recipe.method.kind].everything else 4) * body * pieces * settings.epochs
+    operations = (6 if FACTS[plan.recipe.method.kind].everything else 4) * body * pieces * epochs
     cores = plan.machine.cores if plan.machine.device == "cpu" else 1
     return operations / (SPEED.get((plan.machine.device, plan.precision), 5e10) * cores)
 

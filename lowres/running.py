@@ -21,6 +21,7 @@ from lowres.recording import data_facts, environment, plan_facts, training_facts
 from lowres.runs import CHECKPOINT, LOCK, MODEL, Run
 from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
+from lowres.training.rounds import train_on
 from lowres.vocabulary.adapting import Adapted, adapt
 from lowres.writing import Book, Notify, default_folder, silent, unfinished
 
@@ -60,6 +61,7 @@ def run(
         steps = fit(answerer, job, plan, corpus, book)
         book.write(training=training_facts(steps, book.cuts, answerer.model))
         answerer.save(book.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
+        fit_again(answerer, job, plan, corpus, book)
         answerer = job.complete(answerer, plan, corpus, book.stage)
         answerer.save(book.folder / MODEL)
         write_lock(book.folder / LOCK, lock(file, plan, corpus))
@@ -118,6 +120,22 @@ def fit(answerer: Answerer, job: Job, plan: Plan, corpus: Corpus, book: Book) ->
             book.finding(Finding("warning", f"no checkpoint could be written: {kept.fault}", str(kept.path)))
             kept.fault = ""
     return book.steps
+
+
+def fit_again(answerer: Answerer, job: Job, plan: Plan, corpus: Corpus, book: Book) -> None:
+    """The further rounds of training that the task has, if any. A run that is cut off in one begins with the first of them anew."""
+    for more in job.rounds(answerer, plan, corpus, book.stage):
+        before = list(book.steps)
+        for step in train_on(
+            answerer.model, more.objective, more.settings, before, accelerator=answerer.accelerator,
+            micro_batch_tokens=plan.micro_batch_tokens, care=care_of(answerer.model, plan),
+        ):  # fmt: skip
+            book.step(step)
+        book.write(
+            training=training_facts(book.steps, book.cuts, answerer.model),
+            back_translation=[*book.record.back_translation, more.facts(before, book.steps[len(before) :])],
+        )
+        answerer.save(book.folder / MODEL)
 
 
 def checkpoints(plan: Plan, corpus: Corpus, book: Book) -> Checkpoints:

@@ -20,6 +20,7 @@ STAGES = {
     "base": "loading the base",
     "vocabulary": "fitting the vocabulary",
     "training": "training",
+    "back-translation": "translating texts that have no translation",
     "proof": "asking the saved model in a fresh process",
     "n-grams": "fitting the n-gram classifier",
     "evaluation": "scoring the test split",

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import log
 from statistics import median
 
-from lowres.data.corpus import SPLITS, Split
-from lowres.data.pairs import Direction, Pair, directions, pairs
+from lowres.data.corpus import SPLITS, Row, Split
+from lowres.data.pairs import Direction, Pair, directions, pairs, returning, unpaired
 from lowres.data.rows import Sample
 from lowres.errors import DataError, Finding, Problem
 from lowres.languages import comparable
@@ -20,7 +20,10 @@ NAMED = 6  # directions that a message names
 
 
 def check_pairs(task: Translation, samples: Sequence[Sample]) -> tuple[Finding, ...]:
-    """What is odd about the pairs of a corpus. Raises DataError where a split has none."""
+    """What is odd about the pairs of a corpus.
+
+    Raises DataError where a split has none, or where back-translation is wanted and there is nothing that could be translated back.
+    """
     rows = {split: [sample.row for sample in samples if sample.split == split] for split in SPLITS}
     wanted = directions(task, tuple(dict.fromkeys(sample.row.language for sample in samples)))
     if not wanted:
@@ -37,12 +40,35 @@ def check_pairs(task: Translation, samples: Sequence[Sample]) -> tuple[Finding, 
         raise DataError(*problems)
     where = {id(sample.row): sample.where for sample in samples}
     return (
+        *(_alone(wanted, rows) if task.back_translation else ()),
         *_unshown(once, found),
         *_repeated(found["train"], where),
         *_same(found["train"], where),
         *_uneven(found["train"], where),
         *_of_another_script(samples),
     )
+
+
+def _alone(ways: Sequence[Direction], rows: Mapping[Split, Sequence[Row]]) -> Iterator[Finding]:
+    """How many texts back-translation can use; they must be there, and the model must be taught to translate them."""
+    usable = returning(rows["train"], (*rows["dev"], *rows["test"]), ways)
+    counts = {way[1]: len(texts) for way, texts in usable.items()}
+    if any(counts.values()):
+        said = ", ".join(f"{tag} {count:,}" for tag, count in counts.items())
+        yield Finding("note", f"training texts without a translation, for back-translation: {said}")
+        return
+    alone = {row.language for row in unpaired(rows["train"], pairs(rows["train"], ways), ways)}
+    untaught = [way for way in ways if way[::-1] not in ways and (way[1] in alone or not usable)]
+    where, problems = "task.back_translation", []
+    if untaught:
+        way = min(untaught, key=lambda way: way[1] not in alone)[::-1]
+        what = f"texts of {way[0]} are to be translated back, but the task does not teach {_arrow(way)}"
+        problems.append(Problem(where, what, "say task.both: true"))
+    if not (alone and untaught):
+        written = " or ".join(dict.fromkeys(target for _, target in ways))
+        what = f"train has no text of {written} that is without a translation and not in dev or test either"
+        problems.append(Problem(where, what, "name further data with text of one language, or leave this out"))
+    raise DataError(*problems)
 
 
 def _arrow(way: Direction) -> str:

@@ -1,10 +1,11 @@
-"""Which text translates which: rows of one group, in the directions that a task asks for."""
+"""Which text translates which: rows of one group, in the directions that a task asks for; and which has no translation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lowres.data.corpus import Row
 from lowres.data.sampling import shown
+from lowres.languages import comparable
 from lowres.recipe.sections import Languages, Translation
 
 Direction = tuple[str, str]
@@ -12,16 +13,22 @@ Direction = tuple[str, str]
 
 @dataclass(frozen=True)
 class Pair:
-    """A text and its translation."""
+    """A text and its translation; `synthetic` says that a model wrote the source."""
 
     id: str
     source: Row
     target: Row
+    synthetic: bool = False
 
     @property
     def direction(self) -> str:
         """Both tags, such as ind-Latn→min-Latn."""
         return f"{self.source.language}→{self.target.language}"
+
+    @property
+    def way(self) -> Direction:
+        """Both tags, apart."""
+        return self.source.language, self.target.language
 
 
 def directions(task: Translation, languages: Sequence[str]) -> tuple[Direction, ...]:
@@ -53,6 +60,36 @@ def pairs(rows: Sequence[Row], directions: Sequence[Direction]) -> tuple[Pair, .
                     for left, right in _partners(texts[source], texts[target])
                 ]
     return tuple(found)
+
+
+def unpaired(rows: Iterable[Row], known: Iterable[Pair], directions: Iterable[Direction]) -> list[Row]:
+    """Rows that stand in none of these pairs, in languages that one of the directions writes."""
+    written = {target for _, target in directions}
+    paired = {row.id for pair in known for row in (pair.source, pair.target)}
+    return [row for row in rows if row.id not in paired and row.language in written]
+
+
+def returning(
+    train: Sequence[Row], held: Iterable[Row], directions: Sequence[Direction]
+) -> Mapping[Direction, list[Row]]:
+    """Training texts that back-translation can use, by the direction that is to learn from them.
+
+    That is where the other way round is known as well. A text comes once, and never if it also stands in a pair or in `held`, the
+    rows of dev and test, whatever its language there.
+    """
+    known = pairs(train, directions)
+    seen = {comparable(row.fields["text"]) for row in held}
+    seen |= {comparable(row.fields["text"]) for pair in known for row in (pair.source, pair.target)}
+    alone: dict[str, dict[str, Row]] = {}
+    for row in unpaired(train, known, directions):
+        text = comparable(row.fields["text"])
+        if text not in seen:
+            alone.setdefault(row.language, {}).setdefault(text, row)
+    return {
+        (source, target): list(alone.get(target, {}).values())
+        for source, target in directions
+        if (target, source) in directions
+    }
 
 
 def sampled(pairs: Sequence[Pair], temperature: float, cap: int | None, seed: int, epoch: int) -> list[int]:

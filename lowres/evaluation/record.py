@@ -133,6 +133,25 @@ class TrainingFacts(Fact):
     steps: list[StepFacts]
 
 
+class BackTranslationFacts(Fact):
+    """A round of back-translation: texts that were translated and pairs that were kept, by the direction that learned from them.
+
+    `dropped` counts pairs by why they were left out. `mark` is the piece that stood before the sources, empty where the family has
+    none. `seconds` went into translating and sifting. `dev_before` is the best headline score (0–100) of all training before,
+    `dev_after` that of the training on these pairs, None where none was left.
+    """
+
+    round: int
+    filter: str
+    mark: str
+    texts: dict[str, int]
+    kept: dict[str, int]
+    dropped: dict[str, int]
+    seconds: float
+    dev_before: float | None = None
+    dev_after: float | None = None
+
+
 class Confusion(Fact):
     """Counts of test rows: `counts[true][predicted]`, in the order of `labels`."""
 
@@ -242,6 +261,7 @@ class Record(Fact):
     data: DataFacts | None = None
     vocabulary: VocabularyFacts | None = None
     training: TrainingFacts | None = None
+    back_translation: list[BackTranslationFacts] = []
     headline: str = "macro-F1"
     scores: list[Score] = []
     confusion: Confusion | None = None

@@ -11,9 +11,11 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
+from lowres.evaluation.record import BackTranslationFacts
 from lowres.models.checkpoint import Checkpoint
 from lowres.planning import Machine, Options, Plan
-from lowres.training.loop import Objective
+from lowres.recipe.sections import Training
+from lowres.training.loop import Objective, Step
 from lowres.vocabulary.adapting import Adapted
 
 Facts = Mapping[str, Any]  # sections of the record by name
@@ -55,13 +57,30 @@ class Answerer(Protocol):
 
 
 @dataclass(frozen=True)
+class Round:
+    """Training that goes on: what it minimises (None where nothing is left to learn from), its settings, and what it tells the
+    record, given all steps before it and its own.
+    """
+
+    objective: Objective | None
+    settings: Training
+    facts: Callable[[Sequence[Step], Sequence[Step]], BackTranslationFacts]
+
+
+def no_rounds(answerer: Any, plan: Plan, corpus: Corpus, say: Say) -> Iterator[Round]:
+    """One training is enough."""
+    return iter(())
+
+
+@dataclass(frozen=True)
 class Job:
     """The verbs of a task.
 
     `load` gives tokenizer and model, `encoder` the part of it that reads, `build` the model with its new rows and its method,
     `objective` what training minimises, `complete` what joins it after training, `answer` its answers to the test rows, `lines`
     those as predictions.jsonl has them, `judge` the sections of the record that judge them, `restore` a saved model, `sample`
-    the rows that a saved model is tried on. `leads_on` says that the result is meant as the base of a next recipe.
+    the rows that a saved model is tried on. `rounds` gives what the model trains on after its first training, each round made
+    when the one before has ended. `leads_on` says that the result is meant as the base of a next recipe.
     """
 
     load: Callable[[Checkpoint], tuple[PreTrainedTokenizerBase, Any]]
@@ -74,6 +93,7 @@ class Job:
     judge: Callable[[Any, Plan, Corpus, Sequence[Any], Say], Iterator[Facts]]
     restore: Callable[[Path, Options, Form], Any]
     sample: Callable[[Any, Plan, Corpus, int], list[list[str]]]
+    rounds: Callable[[Any, Plan, Corpus, Say], Iterator[Round]] = no_rounds
     leads_on: bool = False
 
 

@@ -10,7 +10,7 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from lowres.data.corpus import Corpus, Row
-from lowres.data.pairs import Pair, directions, pairs
+from lowres.data.pairs import Pair, directions, pairs, unpaired
 from lowres.evaluation.baselines import BaselineRun
 from lowres.evaluation.comparison import compare_translations, transfer_verdict
 from lowres.evaluation.record import Baseline, Comparison
@@ -18,8 +18,9 @@ from lowres.evaluation.record import Translation as TranslationFact
 from lowres.evaluation.scores import Score
 from lowres.evaluation.substitution import copied, dictionary
 from lowres.evaluation.translation import HEADLINE, headline, sentence_scores, translation_scores
+from lowres.jobs.backtranslation import chosen_texts, translate_back
 from lowres.jobs.equipping import equip
-from lowres.jobs.job import Facts, Job, Say
+from lowres.jobs.job import Facts, Job, Round, Say
 from lowres.jobs.saved import (
     Rows,
     common_facts,
@@ -28,7 +29,7 @@ from lowres.jobs.translator import Translated, Translator, TranslatorFacts, mark
 from lowres.models.lexicon import Lexicon, learn_lexicons
 from lowres.models.loading import load_translator
 from lowres.planning import Plan
-from lowres.recipe.sections import Translation
+from lowres.recipe.sections import Training, Translation
 from lowres.tasks.translation import Hints, TranslationObjective, epoch_rows
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.rows import keep_head_apart
@@ -70,8 +71,7 @@ def lexicons_of(known: Sequence[Pair]) -> dict[tuple[str, str], Lexicon]:
     """A lexicon for each direction with enough pairs, its pairs in their order."""
     texts: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for pair in known:
-        way = pair.source.language, pair.target.language
-        texts.setdefault(way, []).append((pair.source.fields["text"], pair.target.fields["text"]))
+        texts.setdefault(pair.way, []).append((pair.source.fields["text"], pair.target.fields["text"]))
     return learn_lexicons({way: found for way, found in texts.items() if len(found) >= LEAST_PAIRS})
 
 
@@ -80,23 +80,44 @@ def _task(plan: Plan) -> Translation:
     return plan.recipe.task
 
 
-def objective(translator: Translator, plan: Plan, corpus: Corpus) -> TranslationObjective:
-    """Train on the pairs of train, choose on those of dev."""
-    task, settings = _task(plan), plan.recipe.training
-    train = pairs(corpus.train, translator.facts.directions)
+def objective(
+    translator: Translator, plan: Plan, corpus: Corpus, synthetic: Sequence[Pair] = ()
+) -> TranslationObjective:
+    """Train on the pairs of train, and on synthetic ones, if there are any; choose on those of dev."""
+    task, settings = _task(plan), settings_of(plan, again=bool(synthetic))
+    real = pairs(corpus.train, translator.facts.directions)
+    train = [*real, *synthetic]
     return TranslationObjective(
         translator.model, translator.wording, train, tested(plan, corpus.dev, translator), translator.accelerator,
         label_smoothing=settings.label_smoothing, epoch_rows=epoch_rows(train, task.temperature, task.cap, settings.seed),
-        hints=translator.hints, epochs=settings.epochs, plain=unpaired(corpus.train, train, translator),
+        hints=translator.hints, epochs=settings.epochs, plain=unpaired(corpus.train, real, translator.facts.directions),
         denoise=task.denoise, seed=settings.seed,
     )  # fmt: skip
 
 
-def unpaired(rows: Sequence[Row], known: Sequence[Pair], translator: Translator) -> list[Row]:
-    """Training texts without a translation, in languages that the model is to write."""
-    written = {target for _, target in translator.facts.directions}
-    paired = {row.id for pair in known for row in (pair.source, pair.target)}
-    return [row for row in rows if row.id not in paired and row.language in written]
+def settings_of(plan: Plan, *, again: bool) -> Training:
+    """How the model trains at first, and how it trains again."""
+    settings, back = plan.recipe.training, _task(plan).back_translation
+    return settings.model_copy(update={"epochs": back.epochs}) if again and back and back.epochs else settings
+
+
+def rounds(translator: Translator, plan: Plan, corpus: Corpus, say: Say) -> Iterator[Round]:
+    """Back-translation, as often as the recipe asks; it ends where the model writes what it wrote before, or nothing of use."""
+    section = _task(plan).back_translation
+    if section is None:
+        return
+    texts = chosen_texts(translator, corpus, section.most, plan.recipe.training.seed)
+    before: tuple[Pair, ...] = ()
+    for number in range(1, section.rounds + 1):
+        say("back-translation")
+        found = translate_back(translator, section, texts, corpus, number)
+        if found.pairs == before and number > 1:
+            return
+        before = found.pairs
+        if before:
+            say("training")
+        lesson = objective(translator, plan, corpus, before) if before else None
+        yield Round(lesson, settings_of(plan, again=True), found.judged)
 
 
 def tested(plan: Plan, rows: Sequence[Row], translator: Translator) -> tuple[Pair, ...]:
@@ -110,11 +131,11 @@ def complete(translator: Translator, plan: Plan, corpus: Corpus, say: Say) -> Tr
     if plan.recipe.ensemble.lexicon == "off":
         return translator
     say("lexicon")
-    asked = [pair for pair in tested(plan, corpus.dev, translator) if _way(pair) in translator.lexicons]
-    answers = translator.translate([pair.source.fields["text"] for pair in asked], [_way(pair) for pair in asked])
+    asked = [pair for pair in tested(plan, corpus.dev, translator) if pair.way in translator.lexicons]
+    answers = translator.translate([pair.source.fields["text"] for pair in asked], [pair.way for pair in asked])
     better = []
-    for way in dict.fromkeys(_way(pair) for pair in asked):
-        numbers = [number for number, pair in enumerate(asked) if _way(pair) == way]
+    for way in dict.fromkeys(pair.way for pair in asked):
+        numbers = [number for number, pair in enumerate(asked) if pair.way == way]
         references = [asked[number].target.fields["text"] for number in numbers]
         name = [asked[numbers[0]].direction] * len(numbers)
         mine = headline(references, [answers[number].translation for number in numbers], name)
@@ -124,15 +145,11 @@ def complete(translator: Translator, plan: Plan, corpus: Corpus, say: Say) -> Tr
     return replace(translator, facts=translator.facts.model_copy(update={"by_lexicon": better}))
 
 
-def _way(pair: Pair) -> tuple[str, str]:
-    return pair.source.language, pair.target.language
-
-
 def answer(translator: Translator, plan: Plan, corpus: Corpus) -> list[Translated]:
     """Translations of the test pairs' sources."""
     asked = tested(plan, corpus.test, translator)
     texts = [pair.source.fields["text"] for pair in asked]
-    return translator.translate(texts, [(pair.source.language, pair.target.language) for pair in asked])
+    return translator.translate(texts, [pair.way for pair in asked])
 
 
 def lines(plan: Plan, corpus: Corpus, answers: Sequence[Translated]) -> Iterator[Mapping[str, object]]:
@@ -166,7 +183,7 @@ def judge(
         )
         components.append(BaselineRun("model alone", what, 0.0, tuple(alone)))
     if translator.lexicons:
-        words = [Hints(translator.lexicons).hint(pair.source.fields["text"], *_way(pair)) for pair in asked]
+        words = [Hints(translator.lexicons).hint(pair.source.fields["text"], *pair.way) for pair in asked]
         what = "linked words, short phrases and respelled words, learned from the training pairs"
         components.append(BaselineRun("lexicon alone", what, 0.0, tuple(words)))
     rivals: list[BaselineRun] = []
@@ -250,7 +267,7 @@ def examples(asked: Sequence[Pair], chosen: Sequence[str]) -> list[TranslationFa
 def sample(translator: Translator, plan: Plan, corpus: Corpus, count: int) -> list[list[str]]:
     """Sources of some dev pairs with their directions."""
     known = tested(plan, corpus.dev, translator)
-    return [[pair.source.fields["text"], *_way(pair)] for pair in known[:: max(1, len(known) // count)][:count]]
+    return [[pair.source.fields["text"], *pair.way] for pair in known[:: max(1, len(known) // count)][:count]]
 
 
 def encoder(model: Any) -> nn.Module:
@@ -260,5 +277,5 @@ def encoder(model: Any) -> nn.Module:
 
 TRANSLATION = Job(
     load=load_translator, encoder=encoder, build=build, objective=objective, complete=complete, answer=answer, lines=lines,
-    judge=judge, restore=restore, sample=sample,
+    judge=judge, restore=restore, sample=sample, rounds=rounds,
 )  # fmt: skip

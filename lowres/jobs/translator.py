@@ -131,6 +131,11 @@ class Translator:
         """The model in all directions, also where the lexicon did better."""
         return replace(self, facts=self.facts.model_copy(update={"by_lexicon": []}))
 
+    def greedy(self) -> "Translator":
+        """The same model, which takes the likeliest piece at each place: quicker than following several translations."""
+        decoding = self.facts.decoding.model_copy(update={"beams": 1})
+        return replace(self, facts=self.facts.model_copy(update={"decoding": decoding}))
+
     def direction(self, source: str | None, target: str | None) -> tuple[str, str]:
         """The one direction that is meant. Raises ModelError where there is none, or several."""
         known = self.facts.directions

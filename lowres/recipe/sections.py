@@ -36,6 +36,28 @@ class Classification(Section):
 Languages = Literal["all"] | LanguageTag | Annotated[tuple[LanguageTag, ...], Field(min_length=1)]
 
 
+class BackTranslation(Section):
+    """Texts that have no translation are translated back by the trained model, and it learns from these pairs as well.
+
+    Sennrich et al. 2016 (arXiv 1511.06709); tagged, Caswell et al. 2019 (arXiv 1906.06442); in rounds, Hoang et al. 2018
+    (doi 10.18653/v1/W18-2703).
+    """
+
+    most: int = Field(default=2000, ge=1, description="texts of each direction at most, chosen by the seed")
+    filter: Literal["round-trip", "length"] = Field(
+        default="round-trip",
+        description="length: leave out what is empty, a copy, or of another length than real pairs have; round-trip: then keep "
+        "the texts that come back best when their translation is translated again",
+    )
+    keep: float = Field(default=0.5, gt=0, le=1, description="share of the texts that round-trip keeps")
+    rounds: int = Field(
+        default=1, ge=1, le=10, description="how often; each time by the best model so far and from the same texts"
+    )
+    epochs: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None, description="of each further training; by default training.epochs"
+    )
+
+
 class Translation(Section):
     """Put each text into another language."""
 
@@ -65,6 +87,9 @@ class Translation(Section):
     )
     cap: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="at most so many training pairs of each direction in an epoch, others in the next"
+    )
+    back_translation: BackTranslation | None = Field(
+        default=None, description="train again, with texts without a translation and what the model makes of them"
     )
 
 

@@ -26,6 +26,13 @@ EXPLAINED = {
 }
 # What training went by on dev, where that is not the headline itself.
 ON_DEV = {"bits per character": "Probability of a hidden character, %,"}
+# Why a pair of back-translation was left out, in words.
+LEFT_OUT = {
+    "empty": "with an empty translation",
+    "copy": "copied",
+    "length": "of another length than real pairs have",
+    "round trip": "that came back worse than others",
+}
 STATUS = {
     "running": "This run has not ended: the page shows what is known so far.",
     "interrupted": "This run was interrupted: the page shows what was known then.",
@@ -52,6 +59,7 @@ def render(record: Record) -> str:
             cautions=cautions(record),
             averaged=averaged(record),
             explained=EXPLAINED.get(record.headline, ""),
+            left_out=LEFT_OUT,
             each="direction" if record.tested else "language",
             tested=test_rows(record),
             headline=overall(record.scores, record.headline),

@@ -30,6 +30,7 @@ SEARCH_TOKENS = 16_384  # padded source pieces of a batch, times beams
 DEV_PAIRS = 240
 CACHE_BYTES = 4 << 30
 WITHHELD = 20
+SENTINELS = ("<extra_id_0>", "▁<extra_id_0>")  # T5's and mT5's: they stand for what pre-training hid
 Pieces = list[int]
 
 
@@ -51,12 +52,18 @@ class Wording:
     max_pieces: int
 
     def sources(
-        self, texts: Sequence[str], source: str, target: str, hints: Sequence[str] | None = None
-    ) -> list[Pieces]:
-        """Piece ids of texts to be translated, cut at `max_pieces`; a hint stands before its text, the end piece between them."""
+        self, texts: Sequence[str], source: str, target: str, hints: Sequence[str] | None = None, *, synthetic: bool = False
+    ) -> list[Pieces]:  # fmt: skip
+        """Piece ids of texts to be translated, cut at `max_pieces`; a hint stands before its text, the end piece between them.
+
+        The mark of synthetic texts stands before them, where the family has one.
+        """
         if not texts:
             return []
         plain = self._marked(texts, source, target)
+        if synthetic and (mark := self.mark) is not None:
+            lead, room = self.lead, self.max_pieces - 1
+            plain = [[*ids[:lead], mark, *ids[lead:-1]][:room] + ids[-1:] for ids in plain]
         if hints is None:
             return plain
         room = self.max_pieces // 2
@@ -64,6 +71,18 @@ class Wording:
             [*ids[: self.lead], *hint[:room], self.end, *ids[self.lead :]][: self.max_pieces] if hint else ids
             for ids, hint in zip(plain, self.plain(hints), strict=True)
         ]
+
+    @property
+    def mark(self) -> int | None:
+        """What stands before a text that a model wrote (Caswell et al. 2019): a piece that no other source has, as it exists in most
+        families. That is a sentinel of T5's, the beginning of a text where sources do not open with it, or the mask. Marian has none.
+        """
+        tokenizer = self.tokenizer
+        known = tokenizer.get_vocab()
+        sentinel = next((known[name] for name in SENTINELS if name in known), None)
+        opening = tokenizer.bos_token_id if self.marks.source == "own tag" else None
+        found = next((piece for piece in (sentinel, opening, tokenizer.mask_token_id) if piece is not None), None)
+        return None if found in (self.end, self.pad, self.start) else found
 
     @property
     def lead(self) -> int:
@@ -276,12 +295,13 @@ def worded(
     """Pieces of every source, behind its hint if there are hints, and of every target."""
     sources: list[Pieces] = [[] for _ in pairs]
     targets: list[Pieces] = [[] for _ in pairs]
-    directions: dict[tuple[str, str], list[int]] = {}
+    kinds: dict[tuple[str, str, bool], list[int]] = {}
     for number, pair in enumerate(pairs):
-        directions.setdefault((pair.source.language, pair.target.language), []).append(number)
-    for (source, target), numbers in directions.items():
+        kinds.setdefault((*pair.way, pair.synthetic), []).append(number)
+    for (source, target, synthetic), numbers in kinds.items():
         before = None if hints is None else [hints[number] for number in numbers]
-        read = wording.sources([pairs[number].source.fields["text"] for number in numbers], source, target, before)
+        texts = [pairs[number].source.fields["text"] for number in numbers]
+        read = wording.sources(texts, source, target, before, synthetic=synthetic)
         written = wording.targets([pairs[number].target.fields["text"] for number in numbers], target)
         for number, left, right in zip(numbers, read, written, strict=True):
             sources[number], targets[number] = left, right
@@ -296,7 +316,7 @@ class Hints:
 
     def of(self, pairs: Sequence[Pair]) -> list[str]:
         """A hint for each pair's source."""
-        return [self.hint(pair.source.fields["text"], pair.source.language, pair.target.language) for pair in pairs]
+        return [self.hint(pair.source.fields["text"], *pair.way) for pair in pairs]
 
     def hint(self, text: str, source: str, target: str) -> str:
         """What the lexicon makes of a text, or nothing."""
@@ -305,27 +325,36 @@ class Hints:
 
     def of_train(self, pairs: Sequence[Pair], shown: Sequence[int]) -> list[str]:
         """Hints for those of the lexicons' own pairs that are shown, each without what it taught itself; one in twenty has none,
-        so that the model also learns to do without.
+        so that the model also learns to do without. Synthetic pairs, which come behind the lexicons' own, have none: their sources
+        were written with hints, so that a hint would give their texts away.
         """
         seen: dict[tuple[str, str], int] = {}
         places = []
         for pair in pairs:
-            way = pair.source.language, pair.target.language
-            seen[way] = seen.get(way, -1) + 1
-            places.append(seen[way])
+            seen[pair.way] = seen.get(pair.way, -1) + 1
+            places.append(seen[pair.way])
         hints = []
         for number in shown:
             pair = pairs[number]
-            found = self.lexicons.get((pair.source.language, pair.target.language))
-            withheld = found is None or zlib.crc32(pair.id.encode()) % WITHHELD == 0
+            found = self.lexicons.get(pair.way)
+            withheld = found is None or pair.synthetic or zlib.crc32(pair.id.encode()) % WITHHELD == 0
             text = pair.source.fields["text"]
             hints.append("" if withheld or found is None else found.translate(text, leave=places[number]))
         return hints
 
 
 def epoch_rows(pairs: Sequence[Pair], temperature: float, cap: int | None, seed: int) -> Callable[[int], Sequence[int]]:
-    """The pairs of each epoch."""
-    return lambda epoch: sampled(pairs, temperature, cap, seed, epoch)
+    """The pairs of each epoch: real ones and synthetic ones, each as if they were alone, so that none takes another's turn."""
+    kinds = [[number for number, pair in enumerate(pairs) if pair.synthetic is made] for made in (False, True)]
+
+    def rows(epoch: int) -> list[int]:
+        return [
+            numbers[place]
+            for numbers in kinds
+            for place in sampled([pairs[number] for number in numbers], temperature, cap, seed, epoch)
+        ]
+
+    return rows
 
 
 def _spread(pairs: Sequence[Pair], most: int) -> list[Pair]:

@@ -1,0 +1,472 @@
+"""Back-translation: which texts are translated back, which pairs are kept, how they are marked, and what comes of a run."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import AddedToken, processors
+from transformers import M2M100Config, M2M100ForConditionalGeneration, PreTrainedTokenizerFast
+
+from lowres.data.corpus import Corpus, Row
+from lowres.data.pairs import Pair, pairs, returning
+from lowres.errors import DataError, PlanError, RecipeError
+from lowres.evaluation.translation import sentence_scores
+from lowres.jobs.backtranslation import chosen_texts, translate_back
+from lowres.jobs.translation import lexicons_of, objective, rounds
+from lowres.jobs.translator import Translator, marks_of
+from lowres.models.architectures import ARCHITECTURES
+from lowres.planning import Options, Plan, estimate_seconds, prepare, read_data
+from lowres.recipe import open_recipe
+from lowres.recipe.sections import BackTranslation
+from lowres.running import run as run_recipe
+from lowres.runs import Run
+from lowres.tasks.backtranslation import best_share, plausible, synthetic, usual_lengths
+from lowres.tasks.translation import Hints, Wording, epoch_rows, worded
+from lowres.training.course import NO_CARE
+from lowres.training.loop import Step
+from lowres.training.rounds import train_on
+from lowres.writing import Event, Stage
+
+ENGLISH, TOY = "eng-Latn", "qaa-Latn"
+WORDS = {
+    "the": "lo", "soup": "mira", "was": "tas", "warm": "keli", "cold": "soro", "room": "bado", "clean": "nuvi", "cook": "pelo",
+    "good": "bono", "river": "rivo", "and": "ke", "old": "vecho",
+}  # fmt: skip
+THINGS, STATES = ("soup", "room", "cook", "river"), ("warm", "cold", "clean", "good", "old")
+TEXTS = [
+    f"the {one} was {state} and the {other} was {more}"
+    for one in THINGS
+    for other in THINGS
+    if one != other
+    for state, more in zip(STATES, STATES[2:] + STATES[:2], strict=True)
+]
+
+
+def toy(text: str) -> str:
+    return " ".join(WORDS[word] for word in text.split())
+
+
+ALONE = [toy(text) for text in TEXTS[3::4]]
+RECIPE = """\
+lowres: 1
+name: Back and forth
+task:
+  kind: translation
+  source: eng-Latn
+  target: qaa-Latn
+  both: {both}
+  hints: off
+  back_translation: {{{section}}}
+data:
+  - files:
+      train: {{eng-Latn: en.txt, qaa-Latn: toy.txt}}
+      dev: {{eng-Latn: en.dev.txt, qaa-Latn: toy.dev.txt}}
+      test: {{eng-Latn: en.test.txt, qaa-Latn: toy.test.txt}}
+    licence: CC0-1.0
+    source: written for this test
+  - {{files: {{train: mono.txt}}, language: qaa-Latn, licence: CC0-1.0, source: written for this test, use: [train]}}
+base: {{name: "{base}"}}
+vocabulary: {{extend: off, trim: off}}
+method: {{kind: full}}
+training: {{epochs: 20, learning_rate: 0.005, batch_tokens: 512, max_pieces: 60, patience: 100, label_smoothing: 0.0}}
+ensemble: {{lexicon: off}}
+decoding: {{beams: 2}}
+evaluation: {{resamples: 100, baselines: false}}
+"""
+
+
+def row(tag: str, name: str, text: str) -> Row:
+    return Row(f"{tag}/{name}", name, tag, {"text": text})
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: PreTrainedTokenizerFast) -> Path:
+    """A real M2M100 checkpoint of one layer a side, random weights, with NLLB's tags."""
+    folder = tmp_path_factory.mktemp("nllb")
+    tokenizer = tagged(tiny_tokenizer)
+    torch.manual_seed(0)
+    shape = {
+        f"{side}_{name}": value
+        for side in ("encoder", "decoder")
+        for name, value in (("layers", 1), ("attention_heads", 2), ("ffn_dim", 64))
+    }
+    config = M2M100Config(
+        vocab_size=len(tokenizer), d_model=32, max_position_embeddings=64, pad_token_id=1, bos_token_id=0, eos_token_id=2,
+        decoder_start_token_id=2, init_std=0.1, dropout=0.0, attention_dropout=0.0, **shape,
+    )  # fmt: skip
+    M2M100ForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer.save_pretrained(str(folder))
+    return folder
+
+
+def tagged(tokenizer: PreTrainedTokenizerFast, *more: str) -> PreTrainedTokenizerFast:
+    backend = tokenizer.backend_tokenizer
+    found = PreTrainedTokenizerFast(
+        tokenizer_object=backend.__class__.from_str(backend.to_str()), bos_token="<s>", eos_token="</s>", unk_token="<unk>",
+        pad_token="<pad>",
+    )  # fmt: skip
+    tags = [AddedToken(tag, special=True, normalized=False) for tag in ("eng_Latn", "ind_Latn", *more)]
+    found.add_tokens(tags, special_tokens=True)
+    return found
+
+
+def prepared(
+    folder: Path, base: Path, *, section: str = "epochs: 4", both: bool = True, mono: Sequence[str] = ALONE
+) -> Path:
+    """Half of the texts with their translation in train, a quarter in dev and test, and the last quarter in the toy language only."""
+    cuts = {"": TEXTS[0::4] + TEXTS[1::4], ".dev": TEXTS[2::8], ".test": TEXTS[6::8]}
+    for name, part in cuts.items():
+        (folder / f"en{name}.txt").write_text("\n".join(part) + "\n", encoding="utf-8")
+        (folder / f"toy{name}.txt").write_text("\n".join(map(toy, part)) + "\n", encoding="utf-8")
+    (folder / "mono.txt").write_text("\n".join(mono) + "\n", encoding="utf-8")
+    recipe = folder / "recipe.yaml"
+    recipe.write_text(RECIPE.format(base=base, section=section, both=str(both).lower()), encoding="utf-8")
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def told() -> list[Event]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, base: Path, cache: Path, told: list[Event]) -> Run:
+    folder = tmp_path_factory.mktemp("back")
+    options = Options(cache=cache, offline=True, device="cpu", threads=1)
+    return run_recipe(prepared(folder, base), folder / "out", options=options, notify=told.append)
+
+
+# A run
+
+
+def test_the_record_says_what_was_translated_and_what_was_kept(finished: Run) -> None:
+    (facts,) = finished.record.back_translation
+    assert finished.record.status == "done"
+    assert facts.texts == {"eng-Latn→qaa-Latn": len(ALONE)}, "no English text is without a translation"
+    assert list(facts.kept) == list(facts.texts) and 0 < facts.kept["eng-Latn→qaa-Latn"] < len(ALONE)
+    assert facts.kept["eng-Latn→qaa-Latn"] + sum(facts.dropped.values()) == len(ALONE)
+    assert facts.dropped["round trip"] > 0 and facts.seconds > 0
+    assert (facts.round, facts.filter, facts.mark) == (1, "round-trip", "<s>")
+
+
+def test_further_training_joins_the_curve_and_the_best_of_all_weights_are_kept(
+    finished: Run, told: list[Event]
+) -> None:
+    (facts,), training = finished.record.back_translation, finished.record.training
+    assert training is not None and facts.dev_before is not None and facts.dev_after is not None
+    assert training.best_dev == max(facts.dev_before, facts.dev_after)
+    steps = [event for event in told if isinstance(event, Step)]
+    assert [step.update for step in steps] == list(range(1, training.updates + 1))
+    assert steps[-1].epoch == 24 and all(
+        one.seconds <= other.seconds and one.tokens < other.tokens for one, other in pairwise(steps)
+    )
+    scored = [step.dev for step in steps if step.dev is not None]
+    best = [step.dev for step in steps if step.best]
+    assert len(scored) == 24 and best[-1] == max(scored) == training.best_dev and best == sorted(set(best))
+    translator, plan, corpus = again(finished)
+    assert objective(translator, plan, corpus).score() == pytest.approx(training.best_dev, abs=0.5)
+
+
+def test_stages_are_told_in_their_order(finished: Run, told: list[Event]) -> None:
+    names = [event.name for event in told if isinstance(event, Stage)]
+    assert names[4:8] == ["training", "back-translation", "training", "evaluation"]
+    assert finished.record.cost is not None and finished.record.cost.seconds["back-translation"] > 0
+
+
+def test_the_report_tells_of_it(finished: Run) -> None:
+    page = (finished.folder / "report.html").read_text(encoding="utf-8")
+    assert (
+        f"translated {len(ALONE)} texts that had no translation" in page
+        and "bear the mark <code>&lt;s&gt;</code>" in page
+    )
+    assert "that came back worse than others" in page
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_run_that_is_cut_off_in_a_round_makes_that_round_anew(
+    finished: Run, base: Path, tmp_path: Path, options: Options
+) -> None:
+    recipe, heard = prepared(tmp_path, base), list[Event]()
+
+    def cut(event: Event) -> None:
+        heard.append(event)
+        if isinstance(event, Step) and event.epoch > 21:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe, tmp_path / "out", options=options, notify=cut)
+    resumed = run_recipe(recipe, tmp_path / "out", options=options, notify=heard.append)
+    assert resumed.record.training is not None and finished.record.training is not None
+    whole, pieces = finished.record.training.steps, resumed.record.training.steps
+    assert [(step.update, step.loss, step.dev) for step in pieces] == [
+        (step.update, step.loss, step.dev) for step in whole
+    ]
+    assert resumed.record.training.taken_up_after and len(resumed.record.back_translation) == 1
+    assert (resumed.folder / "predictions.jsonl").read_bytes() == (finished.folder / "predictions.jsonl").read_bytes()
+
+
+def test_predictions_are_of_the_test_pairs_only(finished: Run) -> None:
+    lines = (finished.folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    sources = {json.loads(line)["source"] for line in lines}
+    assert sources == {*TEXTS[6::8], *map(toy, TEXTS[6::8])}
+
+
+def again(run: Run) -> tuple[Translator, Plan, Corpus]:
+    file = open_recipe(run.folder.parent / "recipe.yaml")
+    answerer = run.answerer
+    assert isinstance(answerer, Translator)
+    return answerer, prepare(file, run.options), read_data(file, run.options)
+
+
+def test_the_model_writes_sources_and_only_sources(finished: Run) -> None:
+    translator, plan, corpus = again(finished)
+    texts = chosen_texts(translator, corpus, 2000, 13)
+    section = BackTranslation(filter="length")
+    found = translate_back(translator, section, texts, corpus, 1)
+    assert {row.fields["text"] for rows in texts.values() for row in rows} == set(ALONE)
+    real = {row.id: row.fields["text"] for row in corpus.train}
+    assert found.pairs and all(real[pair.target.id] == pair.target.fields["text"] for pair in found.pairs)
+    written = translator.greedy().predict(
+        [pair.target.fields["text"] for pair in found.pairs], source=TOY, target=ENGLISH
+    )
+    assert [pair.source.fields["text"] for pair in found.pairs] == [one.translation for one in written]
+    assert all(pair.synthetic and pair.way == (ENGLISH, TOY) for pair in found.pairs)
+    lesson = objective(translator, plan, corpus, found.pairs)
+    marked = [number for number, ids in enumerate(lesson.sources) if ids[1] == translator.wording.mark]
+    assert marked == list(range(len(lesson.sources) - len(found.pairs), len(lesson.sources)))
+    assert not any(translator.wording.mark in ids for ids in (*lesson.targets, *lesson.dev_sources))
+
+
+def test_the_round_trip_keeps_what_comes_back_best(finished: Run) -> None:
+    translator, _, corpus = again(finished)
+    texts = chosen_texts(translator, corpus, 2000, 13)
+    every = translate_back(translator, BackTranslation(filter="length"), texts, corpus, 1).pairs
+    kept = translate_back(translator, BackTranslation(keep=0.3), texts, corpus, 1).pairs
+    home = translator.greedy().predict([pair.source.fields["text"] for pair in every], source=ENGLISH, target=TOY)
+    scores = sentence_scores([pair.target.fields["text"] for pair in every], [one.translation for one in home])
+    of = {pair.id: score for pair, score in zip(every, scores, strict=True)}
+    assert len(kept) == max(1, round(0.3 * len(every))) < len(every)
+    assert sorted((of[pair.id] for pair in kept), reverse=True) == sorted(scores, reverse=True)[: len(kept)]
+
+
+def test_texts_are_chosen_by_the_seed_and_none_is_too_long(finished: Run) -> None:
+    translator, _, corpus = again(finished)
+
+    def chosen(most: int, seed: int) -> list[str]:
+        return [row.id for row in chosen_texts(translator, corpus, most, seed)[ENGLISH, TOY]]
+
+    assert chosen(5, 1) == chosen(5, 1) == chosen(9, 1)[:5] != chosen(5, 2)
+    assert len(chosen(5, 1)) == 5 and len(chosen(99, 1)) == len(ALONE)
+    shortest = min(translator.wording.length(text) for text in ALONE)
+    narrow = replace(translator, facts=translator.facts.model_copy(update={"longest": shortest}))
+    left = chosen_texts(narrow, corpus, 99, 1)[ENGLISH, TOY]
+    assert left and {translator.wording.length(row.fields["text"]) for row in left} == {shortest}
+
+
+def test_training_that_does_harm_leaves_the_weights_as_they_were(finished: Run) -> None:
+    translator, plan, corpus = again(finished)
+    assert finished.record.training is not None
+    lesson = objective(translator, plan, corpus)
+    start = Step(
+        update=7, updates=7, epoch=2.0, loss=1.0, learning_rate=0.0, examples=70, tokens=700, seconds=1.0, seconds_on_dev=0.5,
+        dev=lesson.score(), best=True,
+    )  # fmt: skip
+    before = {name: weight.clone() for name, weight in translator.model.named_parameters()}
+    wild = plan.recipe.training.model_copy(update={"epochs": 1, "learning_rate": 0.5})
+    steps = list(
+        train_on(
+            translator.model, lesson, wild, [start], accelerator=translator.accelerator, micro_batch_tokens=512, care=NO_CARE
+        )
+    )  # fmt: skip
+    assert steps[0].update == 8 and steps[-1].epoch == 3.0 and steps[-1].examples > 70
+    assert steps[-1].dev is not None and start.dev is not None and steps[-1].dev < start.dev
+    assert not any(step.best for step in steps)
+    assert all(torch.equal(weight, before[name]) for name, weight in translator.model.named_parameters())
+
+
+def test_without_an_objective_there_is_nothing_to_train(finished: Run) -> None:
+    translator, plan, _ = again(finished)
+    nothing = train_on(
+        translator.model, None, plan.recipe.training, [], accelerator=translator.accelerator, micro_batch_tokens=512,
+        care=NO_CARE,
+    )  # fmt: skip
+    assert list(nothing) == []
+
+
+def test_rounds_go_on_until_the_model_writes_what_it_wrote(finished: Run) -> None:
+    translator, plan, corpus = again(finished)
+    task = plan.recipe.task.model_copy(update={"back_translation": BackTranslation(rounds=3, filter="length")})
+    plan = replace(plan, recipe=plan.recipe.model_copy(update={"task": task}))
+    stages: list[str] = []
+    found = list(rounds(translator, plan, corpus, stages.append))  # nobody trains, so nothing new is written
+    assert len(found) == 1 and stages == ["back-translation", "training", "back-translation"]
+
+
+# Which texts, which pairs
+
+
+def test_a_text_is_used_once_and_never_if_it_stands_elsewhere() -> None:
+    train = [
+        row(ENGLISH, "1", "the soup"), row(TOY, "1", "lo mira"), row(TOY, "2", "lo bado"), row(TOY, "3", "Lo bado!"),
+        row(TOY, "4", "lo mira."), row(TOY, "5", "lo rivo"), row(TOY, "6", "the cook"), row(TOY, "7", "lo pelo"),
+        row("min-Latn", "8", "nan lain"),
+    ]  # fmt: skip
+    held = [row(TOY, "9", "lo rivo"), row(ENGLISH, "9", "The cook")]
+    both = [(ENGLISH, TOY), (TOY, ENGLISH)]
+    found = returning(train, held, both)
+    assert {way: [one.fields["text"] for one in rows] for way, rows in found.items()} == {
+        (ENGLISH, TOY): ["lo bado", "lo pelo"],
+        (TOY, ENGLISH): [],
+    }
+    assert returning(train, held, [(ENGLISH, TOY)]) == {}, "nobody could translate them back"
+
+
+def test_what_is_empty_copied_or_of_unusual_length_is_left_out() -> None:
+    real = [synthetic(row(TOY, str(size), "a" * size), ENGLISH, "b" * (2 * size)) for size in range(5, 30)]
+    usual = usual_lengths(real)
+    assert usual[ENGLISH, TOY] == pytest.approx((-0.693, -0.693), abs=0.001)
+    text = row(TOY, "x", "lo mira tas keli")
+    made = [
+        synthetic(text, ENGLISH, written)
+        for written in ("the soup that was warm and good.", "  ", "Lo mira tas keli!", "the soup", "the soup " * 9)
+    ]
+    sifted = plausible(made, usual)
+    assert [pair.source.fields["text"] for pair in sifted.pairs] == ["the soup that was warm and good."]
+    assert sifted.dropped == {"empty": 1, "copy": 1, "length": 2}
+    assert len(plausible(made, {}).pairs) == 3, "no real pair says what is usual"
+
+
+def test_of_each_direction_the_best_share_is_kept() -> None:
+    made = [
+        synthetic(row(TOY, str(number), f"lo {number}"), source, f"the {number}")
+        for source in (ENGLISH, "ind-Latn")
+        for number in range(4)
+    ]
+    sifted = best_share(made, [5, 9, 9, 1, 50, 40, 60, 70], 0.5)
+    assert [pair.id for pair in sifted.pairs] == [made[number].id for number in (1, 2, 6, 7)]
+    assert sifted.dropped == {"round trip": 4}
+    assert len(best_share(made, [0.0] * 8, 0.01).pairs) == 2 and best_share(made, [0.0] * 8, 1.0).dropped == {}
+
+
+# How synthetic sources are shown
+
+MARKED = {  # family → pieces that its tokenizer has besides; what stands before a synthetic source, the mark in brackets
+    "m2m_100": ([], ["eng_Latn", "[<s>]"]),
+    "mbart": (["<mask>"], ["eng_Latn", "[<s>]"]),
+    "mt5": (["▁<extra_id_0>"], ["[▁<extra_id_0>]", "▁"]),
+    "t5": (["<extra_id_0>"], ["[<extra_id_0>]", "▁"]),
+    "bart": (["<mask>"], ["<s>", "[<mask>]", "▁the"]),
+    "marian": ([], ["qaa_Latn", "▁the"]),
+}
+
+
+def wording(kind: str, tokenizer: PreTrainedTokenizerFast, more: list[str], max_pieces: int = 120) -> Wording:
+    found, marks = tagged(tokenizer, "qaa_Latn", *more), marks_of(ARCHITECTURES[kind].marks)
+    if kind != "bart":  # the others put nothing before a text
+        found.backend_tokenizer.post_processor = processors.TemplateProcessing(
+            single="$A </s>", special_tokens=[("</s>", 2)]
+        )
+    found.mask_token = "<mask>" if "<mask>" in more else None
+    tags = (
+        {tag: int(found.convert_tokens_to_ids(tag.replace("-", "_"))) for tag in (ENGLISH, TOY)} if marks.tags else {}
+    )
+    return Wording(found, marks, tags if kind != "bart" else {}, 2, 2, 1, "", max_pieces)
+
+
+@pytest.mark.parametrize("kind", MARKED)
+def test_synthetic_sources_bear_a_piece_that_others_do_not(kind: str, tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    more, wanted = MARKED[kind]
+    found = wording(kind, tiny_tokenizer, more)
+    text = "the soup was warm and good"
+    ((plain,), (marked,)) = (found.sources([text], ENGLISH, TOY, synthetic=made) for made in (False, True))
+    place = next((number for number, name in enumerate(wanted) if name.startswith("[")), None)
+    assert found.tokenizer.convert_ids_to_tokens(marked)[: len(wanted)] == [name.strip("[]") for name in wanted]
+    assert (found.mark is None) is (place is None)
+    assert marked == (plain if place is None else [*plain[:place], found.mark, *plain[place:]])
+    if place is not None:
+        assert found.mark not in plain and found.mark == marked[place]
+
+
+def test_a_marked_text_is_cut_before_its_end(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    found = wording("m2m_100", tiny_tokenizer, [], max_pieces=6)
+    (marked,) = found.sources(["the soup was warm and good and the cook"], ENGLISH, TOY, synthetic=True)
+    assert len(marked) == 6 and marked[-1] == found.end and marked[1] == found.mark
+
+
+def test_a_synthetic_pair_has_no_hint_and_leaves_those_of_others_alone(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
+    train = pairs(
+        [row(tag, str(number), text) for number, one in enumerate(TEXTS) for tag, text in ((ENGLISH, one), (TOY, toy(one)))],
+        [(ENGLISH, TOY)],
+    )  # fmt: skip
+    hints = Hints(lexicons_of(train))
+    made = [synthetic(row(TOY, f"alone {number}", toy(text)), ENGLISH, text) for number, text in enumerate(TEXTS[:5])]
+    both = [*train, *made]
+    shown = hints.of_train(both, range(len(both)))
+    assert shown[: len(train)] == hints.of_train(train, range(len(train))) and sum(map(bool, shown)) > 50
+    assert shown[len(train) :] == [""] * 5 and all(hints.of(made)), "the lexicon would give all of them away"
+    sources, targets = worded(wording("m2m_100", tiny_tokenizer, []), made, shown[len(train) :])
+    assert all(ids[1] == 0 for ids in sources) and all(len(ids) > 5 for ids in targets)
+
+
+def test_synthetic_pairs_take_no_real_ones_turn() -> None:
+    real = [Pair(f"r{number}", row(ENGLISH, "", "a"), row(TOY, "", "b")) for number in range(10)]
+    made = [synthetic(row(TOY, str(number), "b"), ENGLISH, "a") for number in range(30)]
+    assert sorted(epoch_rows([*real, *made], 1.0, None, 13)(0)) == list(range(40))
+    alone, beside = epoch_rows(real, 1.0, 4, 13), epoch_rows([*real, *made], 1.0, 4, 13)
+    for epoch in range(3):
+        assert [number for number in beside(epoch) if number < 10] == alone(epoch)
+        assert sum(number >= 10 for number in beside(epoch)) == 4
+
+
+# What is refused, and what check says
+
+
+def test_a_direction_that_nothing_translates_back_is_refused(tmp_path: Path, base: Path, options: Options) -> None:
+    words = r"texts of qaa-Latn are to be translated back, but the task does not teach qaa-Latn→eng-Latn \(say task.both: true\)"
+    with pytest.raises(DataError, match=f"^task.back_translation  {words}$"):
+        run_recipe(prepared(tmp_path, base, both=False), tmp_path / "out", options=options)
+
+
+def test_data_without_a_text_that_stands_alone_are_refused(tmp_path: Path, base: Path, options: Options) -> None:
+    mono = [toy(TEXTS[0]), toy(TEXTS[2]), toy(TEXTS[6])]  # of train, dev and test
+    with pytest.raises(DataError, match="no text of qaa-Latn or eng-Latn that is without a translation"):
+        read_data(open_recipe(prepared(tmp_path, base, mono=mono)), options)
+
+
+def test_a_share_to_keep_needs_the_round_trip(tmp_path: Path, base: Path, options: Options) -> None:
+    file = open_recipe(prepared(tmp_path, base, section="filter: length, keep: 0.5"))
+    with pytest.raises(PlanError, match=r"task.back_translation.keep  is for round-trip, not for length"):
+        prepare(file, options)
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("{mots: 5}", "unknown key .did you mean “most”"),
+        ("{filter: trip}", "“trip” is not possible .possible: round-trip, length"),
+        ("{keep: 0}", "0 is out of range .more than 0, at most 1"),
+        ("on", "“on” is not a section .write back_translation: {most: …}"),
+    ],
+)  # fmt: skip
+def test_the_section_is_read_strictly(tmp_path: Path, base: Path, section: str, words: str) -> None:
+    recipe = prepared(tmp_path, base)
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("{epochs: 4}", section), encoding="utf-8")
+    with pytest.raises(RecipeError, match=words):
+        open_recipe(recipe)
+
+
+def test_check_says_how_many_texts_there_are_and_counts_the_further_training(
+    tmp_path: Path, base: Path, options: Options
+) -> None:
+    file = open_recipe(prepared(tmp_path, base, section="rounds: 2, epochs: 10"))
+    plan, corpus = prepare(file, options), read_data(file, options)
+    assert "training texts without a translation, for back-translation: qaa-Latn 15, eng-Latn 0" in [
+        finding.what for finding in corpus.findings
+    ]
+    task = plan.recipe.task.model_copy(update={"back_translation": None})
+    once = replace(plan, recipe=plan.recipe.model_copy(update={"task": task}))
+    assert estimate_seconds(plan, corpus) == pytest.approx(2 * estimate_seconds(once, corpus))
