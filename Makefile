@@ -16,7 +16,7 @@ quickstart: .venv/quickstart  ## install, then train and report a first small tr
 	$(BIN)/lowres run recipes/quickstart.yaml
 
 test: .venv/dev  ## run the tests; MIRROR=folder lets those on published data run too
-	LOWRES_MIRROR=$(MIRROR) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses 2
+	LOWRES_MIRROR=$(MIRROR) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses 2 --durations 25
 
 check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff check .
