@@ -37,10 +37,12 @@ bench-methods: .venv/dev  ## every method in 16, 8 and 4 bits, and MAD-X; MIRROR
 	$(BIN)/python benchmarks/methods.py $(MIRROR_OPTION)
 	$(BIN)/python benchmarks/madx.py $(MIRROR_OPTION)
 
-bench-translation: .venv/quickstart  ## NusaX translation and its floors; MIRROR=folder with the data (about an hour)
+bench-translation: .venv/quickstart  ## NusaX and other families, and designs of the starter; MIRROR=folder with the data (hours)
 	$(BIN)/lowres run recipes/nusax-translation-all.yaml $(MIRROR_OPTION) --out runs/nusax-translation
 	$(BIN)/python benchmarks/nusax_translation.py $(MIRROR) runs/nusax-translation
 	$(BIN)/python benchmarks/alignment_check.py $(MIRROR)
+	$(BIN)/python benchmarks/translation_families.py $(MIRROR_OPTION)
+	$(BIN)/python benchmarks/starter_designs.py $(MIRROR_OPTION)
 
 starter: .venv/quickstart  ## train the starter translator and pack its weights; MIRROR=folder with the data
 	$(BIN)/lowres run recipes/starter-translation.yaml $(MIRROR_OPTION) --out runs/starter-translation

@@ -1,0 +1,237 @@
+"""Two designs of the starter translator with equal data and equal training time, judged on dev.
+
+    python benchmarks/starter_designs.py --mirror ../shared/data --out runs/designs
+
+bart: recipes/starter-translation.yaml with fewer pairs of each direction: a new decoder over the frozen starter encoder. mt5: as many
+layers of the same width with random weights, every one of them trained; it begins with the starter's embeddings of the same pieces,
+mends texts (span corruption) for a quarter of its time, then translates; once for each learning rate. All weights of mt5 train, so in
+equal time it sees fewer pairs: 16 a second of one core where bart sees 37, and 34 texts to mend. --cap-mt5 and --texts follow from
+that; the table shows whether the seconds came out alike. With --cap-mt5 as large as --cap both see equally many pairs. Each run is a
+process of its own, so that its memory is its own; finished runs are kept and not repeated.
+"""
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import AddedToken
+from torch import nn
+from transformers import MT5Config, MT5ForConditionalGeneration
+
+from lowres.evaluation.record import Record
+from lowres.languages import language
+from lowres.models.checkpoint import find_base
+from lowres.models.loading import load_encoder
+from lowres.models.starter import built
+from lowres.planning import Options, read_data
+from lowres.recipe import open_recipe
+from lowres.runs import MODEL, RECORD, read_record
+from lowres.vocabulary.pieces import Pieces
+from lowres.vocabulary.rows import keep_head_apart
+from lowres.vocabulary.trimming import kept_ids
+
+STARTER = Path(__file__).parent.parent / "recipes" / "starter-translation.yaml"
+SENTINELS = 100  # as many marks of holes as T5 has
+TRANSLATING = """\
+lowres: 1
+name: {name}
+task: {{kind: translation, source: all, target: all, cap: {cap}}}
+{data}base: {base}
+vocabulary: {{extend: off, trim: {trim}}}
+method: {method}
+training: {{epochs: 1, batch_tokens: 6000, learning_rate: {rate}, warmup: {warmup}, max_pieces: 220, evaluations_per_epoch: 2,
+  patience: 100, seed: {seed}}}
+ensemble: {{lexicon: off}}
+decoding: {{beams: 1}}
+evaluation: {{baselines: false}}
+"""
+MENDING = """\
+lowres: 1
+name: {name}
+task: {{kind: pre-training, scored_words: 400}}
+data:
+  - {{card: nusatranslation, limit: {texts}, use: [train]}}
+  - {{card: nllb-seed, subset: [ace, ban, bjn, bug], limit: {texts}, use: [train]}}
+  - {{card: minangnlp, limit: {texts}, use: [train]}}
+  - {{card: talpco, limit: {texts}}}
+base: {{name: {base}}}
+vocabulary: {{extend: off, trim: off}}
+method: {{kind: full}}
+training: {{epochs: 1, batch_tokens: 6000, learning_rate: {rate}, max_pieces: 220, patience: 100, seed: {seed}}}
+evaluation: {{baselines: false, resamples: 200}}
+"""
+
+
+@dataclass(frozen=True)
+class Design:
+    """A translator in its making: folders of the runs that follow one another, the last of which translates."""
+
+    name: str
+    stages: tuple[Path, ...]
+
+    @property
+    def records(self) -> list[Record]:
+        """Of its finished runs."""
+        return [read_record(folder / RECORD) for folder in self.stages if done(folder)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mirror", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("runs/designs"))
+    parser.add_argument("--limit", type=int, default=600, help="rows of each subset that either may read")
+    parser.add_argument("--cap", type=int, default=400, help="pairs of each of 36 directions that bart sees")
+    parser.add_argument("--cap-mt5", type=int, default=120, help="pairs of each direction that mt5 sees")
+    parser.add_argument("--texts", type=int, default=95, help="texts of each of 32 subsets that mt5 mends before")
+    parser.add_argument("--rates", type=float, nargs="+", default=[0.001, 0.003], help="learning rates of mt5")
+    parser.add_argument("--seed", type=int, default=13)
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    bart = Design("bart", (asked.out / f"bart-{asked.limit}-{asked.cap}-{asked.seed}",))
+    mt5s = {rate: mt5(rate, asked) for rate in asked.rates}
+    if not asked.table:
+        carry_out(bart.stages[0], bart_recipe(asked), asked.mirror)
+        write_base(asked)
+        for rate, design in mt5s.items():
+            for folder, recipe in zip(design.stages, mt5_recipes(rate, design, asked), strict=True):
+                carry_out(folder, recipe, asked.mirror)
+    print("\n".join(table([bart, *mt5s.values()])))
+
+
+def mt5(rate: float, asked: argparse.Namespace) -> Design:
+    """It first mends, then translates."""
+    mended = asked.out / f"mt5-{asked.limit}-{rate}-{asked.texts}-mending-{asked.seed}"
+    translates = asked.out / f"mt5-{asked.limit}-{rate}-{asked.texts}-{asked.cap_mt5}-{asked.seed}"
+    return Design(f"mt5, rate {rate}", (mended, translates))
+
+
+def begun(asked: argparse.Namespace) -> Path:
+    """The folder of the mT5 that has read nothing yet."""
+    return asked.out / f"mt5-begun-{asked.limit}-{asked.seed}"
+
+
+def bart_recipe(asked: argparse.Namespace) -> str:
+    return TRANSLATING.format(
+        name="bart", cap=asked.cap, data=data(asked.limit), base="{name: starter:encoder, layers: 6, decoder: 3}", trim="used",
+        method="{kind: decoder}", rate=0.003, warmup=0.04, seed=asked.seed,
+    )  # fmt: skip
+
+
+def mt5_recipes(rate: float, design: Design, asked: argparse.Namespace) -> Iterator[str]:
+    """Of both stages: first from the model as it was begun, then from what the first one left."""
+    yield MENDING.format(
+        name=f"{design.name}, mending", texts=asked.texts, base=begun(asked).resolve(), rate=rate, seed=asked.seed
+    )
+    yield TRANSLATING.format(
+        name=design.name, cap=asked.cap_mt5, data=data(asked.limit), base=f"{{name: {design.stages[0].resolve()}}}", trim="off",
+        method="{kind: full}", rate=rate, warmup=0.1, seed=asked.seed,
+    )  # fmt: skip
+
+
+def data(limit: int) -> str:
+    """The data section of the starter's own recipe, with at most so many rows of each subset."""
+    text = STARTER.read_text(encoding="utf-8")
+    section = text[text.index("data:") : text.index("base:")]
+    return re.sub(r"limit: (\d+)", lambda found: f"limit: {min(limit, int(found[1]))}", section)
+
+
+def write_base(asked: argparse.Namespace) -> None:
+    """An mT5 of the size of the other design, over the pieces that its training texts use."""
+
+    def write(draft: Path) -> None:
+        recipe = begun(asked).with_suffix(".yaml")
+        recipe.write_text(bart_recipe(asked), encoding="utf-8")
+        file, options = open_recipe(recipe), Options(mirrors=(asked.mirror,))
+        corpus = read_data(file, options)
+        names = [language(tag).name for tag in corpus.languages]
+        telling = [f"translate {name} to {name}: " for name in names]
+        begin([*telling, *(row.fields["text"] for row in corpus.train)], options.cache, asked.seed, draft)
+
+    built(begun(asked), write)
+
+
+def begin(texts: list[str], cache: Path, seed: int, folder: Path) -> None:
+    """Write the model and its tokenizer. Embedding and head are apart, as mT5's are. Both begin as the starter's rows: the
+    embedding in mT5's own scale, of standard deviation 1, the head as they are, so that no piece stands out.
+    """
+    starter = find_base("starter:encoder", None, cache=cache, near=folder, offline=True)
+    like, encoder = load_encoder(starter)
+    pieces = Pieces.of(like)
+    ids = kept_ids(pieces, texts, "used")
+    tokenizer = pieces.kept(ids).tokenizer(like)
+    marks = [AddedToken(f"<extra_id_{number}>", special=True, normalized=False) for number in range(SENTINELS)]
+    tokenizer.add_tokens(marks, special_tokens=True)
+    rows = encoder.get_input_embeddings().weight.detach()[ids]
+    torch.manual_seed(seed)
+    rows = torch.cat([rows, torch.randn(SENTINELS, rows.shape[1]) * rows.std() + rows.mean(0)])
+    config = MT5Config(
+        vocab_size=len(rows), d_model=rows.shape[1], d_kv=64, d_ff=1024, num_layers=6, num_decoder_layers=3, num_heads=6,
+        feed_forward_proj="gated-gelu", pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id,
+        decoder_start_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    model = MT5ForConditionalGeneration(config)
+    model.lm_head.weight = nn.Parameter(rows.clone())
+    keep_head_apart(model)
+    with torch.no_grad():
+        model.shared.weight.copy_(rows / rows.std())
+    model.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+
+
+def carry_out(folder: Path, recipe: str, mirror: Path) -> None:
+    """One run, in a process of its own."""
+    if done(folder):
+        return
+    shutil.rmtree(folder, ignore_errors=True)  # begun and not ended
+    file = folder.parent / f"{folder.name}.yaml"
+    file.write_text(recipe, encoding="utf-8")
+    command = ["run", str(file), "--mirror", str(mirror), "--out", str(folder), "--threads", "1"]
+    ended = subprocess.run([sys.executable, "-m", "lowres", *command], capture_output=True, text=True, check=False)
+    if ended.returncode:
+        sys.exit(f"{folder.name}: {ended.stderr.strip()}")
+    print(f"{folder.name} done", flush=True)
+
+
+def done(folder: Path) -> bool:
+    return (folder / RECORD).exists() and read_record(folder / RECORD).status == "done"
+
+
+def table(designs: list[Design]) -> Iterator[str]:
+    """One line per design whose runs are finished."""
+    yield (
+        "| design | texts mended | pairs | trained | training, seconds | dev, chrF++ | test, chrF++ [95 %] | MB beside the base "
+        "| GiB |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for design in designs:
+        if len(design.records) == len(design.stages):
+            yield line(design)
+
+
+def line(design: Design) -> str:
+    records = design.records
+    courses = [record.training for record in records if record.training]
+    last, test = courses[-1], next(score for score in records[-1].scores if score.name == "chrF++")
+    seconds = sum(course.seconds for course in courses)
+    memory = max(record.cost.peak_memory_gib for record in records if record.cost)
+    return (
+        f"| {design.name} | {sum(course.examples for course in courses[:-1]):,} | {last.examples:,} | "
+        f"{last.trained_parameters:,} of {last.total_parameters:,} | {seconds:.0f} | {last.best_dev:.1f} | "
+        f"{test.value:.1f} [{test.low:.1f}, {test.high:.1f}] | {size(design.stages[-1] / MODEL):.1f} | {memory:.1f} |"
+    )
+
+
+def size(folder: Path) -> float:
+    """Megabytes that a run keeps: of bart all but the starter encoder, of mt5 everything."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+
+
+if __name__ == "__main__":
+    main()
