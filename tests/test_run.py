@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -259,9 +260,18 @@ def test_two_processes_do_not_write_one_run(small_data: Path, tiny_encoder: Path
     assert run_recipe(recipe, small_data / "out", options=options, notify=again).record.status == "done"
 
 
-def test_another_base_of_the_same_name_is_refused(small_data: Path, tiny_encoder: Path, options: Options) -> None:
-    import shutil
+def test_a_base_beside_the_recipe_is_found_again(
+    small_data: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny_encoder, small_data / "bases" / "tiny")
+    recipe = write_recipe(small_data, Path("bases/tiny"), **{"epochs: 30": "epochs: 1"})
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run = run_recipe(recipe, Path("out"), options=options)
+    assert lowres.load("out", options=options).predict(["the soup was warm"]) == run.predict(["the soup was warm"])
 
+
+def test_another_base_of_the_same_name_is_refused(small_data: Path, tiny_encoder: Path, options: Options) -> None:
     base = small_data / "base"
     shutil.copytree(tiny_encoder, base)
     run = run_recipe(write_recipe(small_data, base), small_data / "out", options=options)

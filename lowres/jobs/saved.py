@@ -1,6 +1,7 @@
 """The model folder of a run: what stands beside the base, and how it is found again."""
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,7 +59,7 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: Adapted) -> dict[str, Any]
     """The facts that every task writes."""
     return {
         "task": plan.recipe.task.kind,
-        "base": plan.recipe.base.name,
+        "base": _found_again(plan),
         "revision": plan.checkpoint.revision,
         "layers": plan.recipe.base.layers,
         "decoder": plan.recipe.base.decoder,
@@ -71,6 +72,12 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: Adapted) -> dict[str, Any]
         "pooling": plan.pooling,
         "max_pieces": plan.recipe.training.max_pieces,
     }
+
+
+def _found_again(plan: Plan) -> str:
+    """The base's name; of a folder beside the recipe, which a model folder is not, its path from the current folder."""
+    name = plan.recipe.base.name
+    return name if Path(name).is_absolute() or not (plan.near / name).is_dir() else os.path.relpath(plan.near / name)
 
 
 def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenizer: PreTrainedTokenizerBase) -> None:
