@@ -28,7 +28,7 @@ def main() -> None:
 
 def dev(method: str, rate: str, asked: argparse.Namespace) -> str:
     """The best dev score of one run."""
-    cell = Cell(method, "16", {13: asked.out / f"{method.replace(', ', '-')}-{rate}"})
+    cell = Cell(method, "16", {13: asked.out / f"{method.replace(', ', '-')}-{rate.partition('.')[2]}"})
     if not cell.done:
         carry_out(TASKS["sentiment"], cell, 13, asked.mirror, f", epochs: {asked.epochs}, learning_rate: {rate}")
     if not cell.done:
