@@ -8,7 +8,8 @@ The rates of lowres/recipe/methods.py are chosen by it. Finished runs are kept.
 import argparse
 from pathlib import Path
 
-from methods import METHODS, TASKS, Cell, carry_out
+from carrying import carry_out
+from methods import METHODS, TASKS, Cell, recipe_of
 
 from lowres.runs import RECORD, read_record
 
@@ -30,7 +31,8 @@ def dev(method: str, rate: str, asked: argparse.Namespace) -> str:
     """The best dev score of one run."""
     cell = Cell(method, "16", {13: asked.out / f"{method.replace(', ', '-')}-{rate.partition('.')[2]}"})
     if not cell.done:
-        carry_out(TASKS["sentiment"], cell, 13, asked.mirror, f", epochs: {asked.epochs}, learning_rate: {rate}")
+        training = f", epochs: {asked.epochs}, learning_rate: {rate}"
+        carry_out(recipe_of(TASKS["sentiment"], cell, 13, training), cell.folders[13], [asked.mirror])
     if not cell.done:
         return "–"
     training = read_record(cell.folders[13] / RECORD).training

@@ -10,10 +10,8 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from carrying import carry_out
 from methods import TASKS, Cell, difference, resampled
-
-from lowres.planning import Options
-from lowres.running import run
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 OVER = ", over: {ind-Latn: runs/madx-indonesian, bug-Latn: runs/madx-buginese}"
@@ -25,16 +23,19 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[13, 14, 15])
     asked = parser.parse_args()
-    options = Options(mirrors=(asked.mirror,), threads=1)
     for language in ("indonesian", "buginese"):
-        carry_out((RECIPES / f"madx-{language}.yaml").read_text("utf-8"), asked.out / f"madx-{language}", options)
+        carry_out(
+            (RECIPES / f"madx-{language}.yaml").read_text("utf-8"), asked.out / f"madx-{language}", [asked.mirror]
+        )
     text = (RECIPES / "madx-sentiment.yaml").read_text("utf-8")
     ways = {"plain": text.replace(OVER, ""), "stacked": text.replace("runs/madx", str(asked.out.resolve() / "madx"))}
     cells = {way: Cell(way, "16", {seed: asked.out / f"madx-{way}-{seed}" for seed in asked.seeds}) for way in ways}
     for seed in asked.seeds:
         for way, recipe in ways.items():
             carry_out(
-                recipe.replace("patience: 100", f"patience: 100, seed: {seed}"), cells[way].folders[seed], options
+                recipe.replace("patience: 100", f"patience: 100, seed: {seed}"),
+                cells[way].folders[seed],
+                [asked.mirror],
             )
     task, folders = TASKS["sentiment"], {way: list(cell.done.values()) for way, cell in cells.items()}
     print("| zero-shot, Indonesian → Buginese | macro-F1 [95 %] |\n|---|---|")
@@ -43,15 +44,6 @@ def main() -> None:
         low, high = np.quantile(scores[1:], [0.025, 0.975])
         print(f"| {way} | {scores[0]:.1f} [{low:.1f}, {high:.1f}] |")
     print(f"\nstacked less plain: {difference(task, folders['stacked'], folders['plain'])}")
-
-
-def carry_out(recipe: str, folder: Path, options: Options) -> None:
-    if Cell("", "", {0: folder}).done:
-        return
-    file = folder.with_suffix(".yaml")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(recipe, encoding="utf-8")
-    run(file, folder, options=options)
 
 
 if __name__ == "__main__":

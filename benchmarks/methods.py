@@ -9,13 +9,12 @@ method in 16 bits is paired by text over all seeds.
 
 import argparse
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from carrying import carry_out, done
 from numpy.typing import NDArray
 
 from lowres.evaluation.counts import count
@@ -107,11 +106,7 @@ class Cell:
     @property
     def done(self) -> dict[int, Path]:
         """Those of finished runs."""
-        return {
-            seed: folder
-            for seed, folder in self.folders.items()
-            if (folder / RECORD).exists() and read_record(folder / RECORD).status == "done"
-        }
+        return {seed: folder for seed, folder in self.folders.items() if done(folder)}
 
 
 def main() -> None:
@@ -131,7 +126,8 @@ def main() -> None:
             for cell in () if asked.table else cells:
                 if seed not in cell.done:
                     often = asked.epochs and facts_of(cell.method).epochs == 10
-                    carry_out(TASKS[task], cell, seed, asked.mirror, f", epochs: {asked.epochs}" if often else "")
+                    training = f", epochs: {asked.epochs}" if often else ""
+                    carry_out(recipe_of(TASKS[task], cell, seed, training), cell.folders[seed], [asked.mirror])
         print(f"\n{task}\n\n{table(TASKS[task], cells)}", flush=True)
 
 
@@ -155,18 +151,11 @@ def possible(kind: str, method: str, bits: str) -> bool:
     return kind in facts.tasks and (bits == "16" or facts.quantised) and starts.get(method, True)
 
 
-def carry_out(task: Task, cell: Cell, seed: int, mirror: Path, training: str) -> None:
-    """One run, in a process of its own; `training` is what its recipe says there beside the seed."""
-    folder = cell.folders[seed]
-    recipe = folder.with_suffix(".yaml")
-    recipe.parent.mkdir(parents=True, exist_ok=True)
-    text = task.recipe.format(
-        name=folder.name, bits=BITS[cell.bits], method=METHODS[cell.method], seed=seed, training=training
+def recipe_of(task: Task, cell: Cell, seed: int, training: str) -> str:
+    """`training` is what it says there beside the seed."""
+    return task.recipe.format(
+        name=cell.folders[seed].name, bits=BITS[cell.bits], method=METHODS[cell.method], seed=seed, training=training
     )
-    recipe.write_text(text, encoding="utf-8")
-    command = ["run", str(recipe), "--mirror", str(mirror), "--out", str(folder), "--threads", "1"]
-    done = subprocess.run([sys.executable, "-m", "lowres", *command], capture_output=True, text=True, check=False)
-    print(folder.name, "done" if not done.returncode else done.stderr.strip().splitlines()[-1:], flush=True)
 
 
 def table(task: Task, cells: Sequence[Cell]) -> str:

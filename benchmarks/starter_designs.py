@@ -12,14 +12,12 @@ process of its own, so that its memory is its own; finished runs are kept and no
 
 import argparse
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from carrying import carry_out, done
 from tokenizers import AddedToken
 from torch import nn
 from transformers import MT5Config, MT5ForConditionalGeneration
@@ -97,11 +95,12 @@ def main() -> None:
     bart = Design("bart", (asked.out / f"bart-{asked.limit}-{asked.cap}-{asked.seed}",))
     mt5s = {rate: mt5(rate, asked) for rate in asked.rates}
     if not asked.table:
-        carry_out(bart.stages[0], bart_recipe(asked), asked.mirror)
+        carry_out(bart_recipe(asked), bart.stages[0], [asked.mirror])
         write_base(asked)
         for rate, design in mt5s.items():
             for folder, recipe in zip(design.stages, mt5_recipes(rate, design, asked), strict=True):
-                carry_out(folder, recipe, asked.mirror)
+                if not carry_out(recipe, folder, [asked.mirror]):
+                    break  # nothing can be built on it
     print("\n".join(table([bart, *mt5s.values()])))
 
 
@@ -183,24 +182,6 @@ def begin(texts: list[str], cache: Path, seed: int, folder: Path) -> None:
         model.shared.weight.copy_(rows / rows.std())
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
-
-
-def carry_out(folder: Path, recipe: str, mirror: Path) -> None:
-    """One run, in a process of its own."""
-    if done(folder):
-        return
-    shutil.rmtree(folder, ignore_errors=True)  # begun and not ended
-    file = folder.parent / f"{folder.name}.yaml"
-    file.write_text(recipe, encoding="utf-8")
-    command = ["run", str(file), "--mirror", str(mirror), "--out", str(folder), "--threads", "1"]
-    ended = subprocess.run([sys.executable, "-m", "lowres", *command], capture_output=True, text=True, check=False)
-    if ended.returncode:
-        sys.exit(f"{folder.name}: {ended.stderr.strip()}")
-    print(f"{folder.name} done", flush=True)
-
-
-def done(folder: Path) -> bool:
-    return (folder / RECORD).exists() and read_record(folder / RECORD).status == "done"
 
 
 def table(designs: list[Design]) -> Iterator[str]:

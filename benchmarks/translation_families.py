@@ -3,21 +3,19 @@
     python benchmarks/translation_families.py --mirror ../shared/data --out runs/families
 
 NLLB-Seed has no test part and TICO-19 no training part, so the former is judged on NusaX and the latter is learned from MAFAND-MT.
-The starter was trained on Acehnese and Balinese of NLLB-Seed; Luganda, Wolof and Hausa it never wrote. A
-sample of each card's pairs is
-copied into files beside the runs, slipped lines and training rows that give a test away being left out first; they are for this
+The starter was trained on Acehnese and Balinese of NLLB-Seed; Luganda, Wolof and Hausa it never wrote. A sample of each card's pairs
+is copied into files beside the runs, slipped lines and training rows that give a test away being left out first; they are for this
 machine alone (MAFAND-MT may not be passed on). Finished runs are kept and not repeated, the table is made of those that are there.
 """
 
 import argparse
 import json
 import random
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from carrying import carry_out, done
 
 from lowres.data.corpus import SPLITS
 from lowres.data.pairs import Pair, pairs
@@ -98,18 +96,14 @@ def main() -> None:
     }
     for family, folder in folders.items():
         if not asked.table and not done(folder):
-            carry_out(folder, sample(family, folder, asked), asked.mirror)
+            carry_out(sample(family, folder, asked), folder, [])
     records = {family: read_record(folder / RECORD) for family, folder in folders.items() if done(folder)}
     for measure in ("chrF++", "BLEU"):
         print("\n".join(["", *table(records, measure)]), flush=True)
 
 
-def done(folder: Path) -> bool:
-    return (folder / RECORD).exists() and read_record(folder / RECORD).status == "done"
-
-
-def sample(family: Family, folder: Path, asked: argparse.Namespace) -> Path:
-    """Write the pairs of a run, and its recipe."""
+def sample(family: Family, folder: Path, asked: argparse.Namespace) -> str:
+    """Write the pairs of a run; its recipe."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     whole = folder.with_name(f"{folder.name}-whole.yaml")
     text = WHOLE.format(
@@ -124,27 +118,16 @@ def sample(family: Family, folder: Path, asked: argparse.Namespace) -> Path:
         numbers = random.Random(f"{asked.seed} {split}").sample(range(len(found)), min(sizes[split], len(found)))
         files[split] = f"{folder.name}.{split}.jsonl"
         write(folder.with_name(files[split]), [found[number] for number in sorted(numbers)])
-    recipe = folder.with_name(f"{folder.name}.yaml")
-    text = SAMPLE.format(
+    return SAMPLE.format(
         name=f"{family.name} {family.source} to {family.target}", source=family.source, target=family.target,
         files=json.dumps(files), licence=json.dumps(corpus.licence), origin=json.dumps(f"a sample of {corpus.name}"),
         epochs=asked.epochs, seed=asked.seed,
     )  # fmt: skip
-    recipe.write_text(text, encoding="utf-8")
-    return recipe
 
 
 def write(path: Path, chosen: Sequence[Pair]) -> None:
     lines = [{"source": pair.source.fields["text"], "target": pair.target.fields["text"]} for pair in chosen]
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
-
-
-def carry_out(folder: Path, recipe: Path, mirror: Path) -> None:
-    """One run, in a process of its own."""
-    shutil.rmtree(folder, ignore_errors=True)  # begun and not ended
-    command = ["run", str(recipe), "--mirror", str(mirror), "--out", str(folder), "--threads", "1"]
-    ended = subprocess.run([sys.executable, "-m", "lowres", *command], capture_output=True, text=True, check=False)
-    print(folder.name, "done" if not ended.returncode else ended.stderr.strip(), flush=True)
 
 
 def table(records: dict[Family, Record], measure: str) -> Iterator[str]:

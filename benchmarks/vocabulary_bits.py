@@ -9,15 +9,15 @@ text.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
+from carrying import carry_out
 
 from lowres.evaluation.bits import compare_bits, sum_bits
 from lowres.evaluation.record import Comparison
 from lowres.evaluation.sums import Sums
-from lowres.planning import Options
-from lowres.running import run
 from lowres.runs import PREDICTIONS, RECORD, read_record
 
 RECIPE = """lowres: 1
@@ -56,27 +56,19 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=400)
     parser.add_argument("--threads", type=int)
     asked = parser.parse_args()
-    options = Options(mirrors=tuple(asked.mirror), threads=asked.threads)
     folders: Folders = {}
     for seed in asked.seeds:
         for treatment in asked.treatments:
             name = f"{asked.language}-{treatment}-{seed}".replace(", ", "-")
             folder = folders[treatment, seed] = asked.out / name
-            if not done(folder):
-                recipe = asked.out / f"{name}.yaml"
-                recipe.parent.mkdir(parents=True, exist_ok=True)
-                text = RECIPE.format(
-                    treatment=treatment, language=asked.language, vocabulary=TREATMENTS[treatment], epochs=asked.epochs,
-                    seed=seed, words=asked.words,
-                )  # fmt: skip
-                recipe.write_text(text, encoding="utf-8")
-                run(recipe, folder, options=options)
+            text = RECIPE.format(
+                treatment=treatment, language=asked.language, vocabulary=TREATMENTS[treatment], epochs=asked.epochs,
+                seed=seed, words=asked.words,
+            )  # fmt: skip
+            if not carry_out(text, folder, asked.mirror, asked.threads):
+                sys.exit(1)
             print(f"{treatment} {seed}: {value(folder):.3f}", flush=True)
     print(table(folders, asked.treatments, asked.seeds))
-
-
-def done(folder: Path) -> bool:
-    return (folder / RECORD).exists() and read_record(folder / RECORD).status == "done"
 
 
 def value(folder: Path) -> float:

@@ -9,13 +9,13 @@ text.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
+from carrying import carry_out
 from sklearn.metrics import f1_score
 
-from lowres.planning import Options
-from lowres.running import run
 from lowres.runs import PREDICTIONS, RECORD, read_record
 
 RECIPE = """lowres: 1
@@ -51,32 +51,19 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--threads", type=int)
     asked = parser.parse_args()
-    options = Options(mirrors=tuple(asked.mirror), threads=asked.threads)
     folders = {}
     for seed in asked.seeds:
         for treatment in asked.treatments:
             vocabulary = TREATMENTS[treatment]
             name = f"{asked.language}-{treatment}-{seed}".replace(", ", "-").replace("+", "-")
             folder = folders[treatment, seed] = asked.out / name
-            if not done(folder):
-                recipe = asked.out / f"{name}.yaml"
-                recipe.parent.mkdir(parents=True, exist_ok=True)
-                recipe.write_text(
-                    RECIPE.format(
-                        treatment=treatment,
-                        language=asked.language,
-                        vocabulary=vocabulary,
-                        epochs=asked.epochs,
-                        seed=seed,
-                    )
-                )
-                run(recipe, folder, options=options)
+            text = RECIPE.format(
+                treatment=treatment, language=asked.language, vocabulary=vocabulary, epochs=asked.epochs, seed=seed
+            )
+            if not carry_out(text, folder, asked.mirror, asked.threads):
+                sys.exit(1)
             print(f"{treatment} {seed}: {record_score(folder):.2f}", flush=True)
     print(table(folders, asked.seeds))
-
-
-def done(folder: Path) -> bool:
-    return (folder / RECORD).exists() and read_record(folder / RECORD).status == "done"
 
 
 def record_score(folder: Path) -> float:
