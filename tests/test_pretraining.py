@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,18 @@ def test_a_fresh_head_trains_whole_under_an_adapter(tiny_tokenizer: PreTrainedTo
     table = ours.model.get_output_embeddings().weight
     assert table is ours.model.get_input_embeddings().weight and not table.requires_grad
     assert not filler(plan(made("xlm-roberta", tiny_tokenizer, tmp_path / "other"), "lora")).facts.fresh_head
+
+
+@pytest.mark.parametrize("method", ["bottleneck", "full"])
+def test_a_fixed_head_reads_the_same_space_after_training(
+    method: str, tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path
+) -> None:
+    found = plan(made("headless", tiny_tokenizer, tmp_path / "base"), method, epochs=2)
+    fixed = found.recipe.task.model_copy(update={"head": "fixed"})
+    ours, _ = fitted(replace(found, recipe=found.recipe.model_copy(update={"task": fixed})))
+    dense = next(weight for weight in transform(ours.model).values() if weight.ndim == 2)
+    assert torch.equal(dense, torch.eye(len(dense)))
+    assert all(bias.requires_grad for bias in biases(ours.model))
 
 
 def test_all_pieces_alike_cost_what_arithmetic_says(tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:

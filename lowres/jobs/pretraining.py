@@ -61,9 +61,11 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     model = equip(base, adapted, plan)
     if facts.fresh_head:
         begin_head(model, _counts(way, corpus.train, len(model.get_input_embeddings().weight)))
-    if not way.decodes:  # the head learns with every method
-        for weights in (*transform(model).values(), *biases(model)):
+    if not way.decodes:  # the head learns with every method, unless it is fixed
+        for weights in biases(model):
             weights.requires_grad_(True)
+        for weights in transform(model).values():
+            weights.requires_grad_(_task(plan).head == "trained")
     places = adapted.places if len(adapted.places) else None
     return Filler(model.to(accelerator.device), way, facts, accelerator, Rows(places, adapted.added))
 

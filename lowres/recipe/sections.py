@@ -106,6 +106,11 @@ class PreTraining(Section):
     hidden: float = Field(
         default=0.15, gt=0, lt=0.9, description="share of the pieces that are hidden in training, as whole words"
     )
+    head: Literal["trained", "fixed"] = Field(
+        default="trained",
+        description="whether the dense layer and norm before the table learn; fixed, the space that they read stays the same for all "
+        "languages, so that language adapters can be exchanged (MAD-X)",
+    )
     scored_words: int = Field(
         default=1500,
         ge=10,
