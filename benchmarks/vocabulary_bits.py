@@ -3,8 +3,8 @@
     python benchmarks/vocabulary_bits.py bug --mirror ../shared/data --out runs/bits
 
 Bits per character of the same words of the held-out texts, lower is better. Finished runs are kept and not repeated. Values are
-means over the seeds; the interval and p of the difference to `untouched` come from the bits of all seeds, paired and resampled by
-text.
+means over the seeds; the interval and p of the difference to `untouched` (or what `--against` names) come from the bits of all seeds,
+paired and resampled by text.
 """
 
 import argparse
@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/bits"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[13, 14, 15])
     parser.add_argument("--treatments", nargs="+", default=list(TREATMENTS), choices=list(TREATMENTS))
+    parser.add_argument("--against", default="untouched", choices=list(TREATMENTS))
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--words", type=int, default=400)
     parser.add_argument("--threads", type=int)
@@ -68,7 +69,7 @@ def main() -> None:
             if not carry_out(text, folder, asked.mirror, asked.threads):
                 sys.exit(1)
             print(f"{treatment} {seed}: {value(folder):.3f}", flush=True)
-    print(table(folders, asked.treatments, asked.seeds))
+    print(table(folders, asked.treatments, asked.seeds, asked.against))
 
 
 def value(folder: Path) -> float:
@@ -86,28 +87,28 @@ def sums(folders: Folders, treatment: str, seeds: list[int]) -> Sums:
     return sum_bits(bits, characters, [one["language"] for one in found], [one["id"] for one in found])
 
 
-def against_untouched(folders: Folders, treatment: str, seeds: list[int]) -> Comparison:
+def difference(folders: Folders, treatment: str, against: str, seeds: list[int]) -> Comparison:
     (found,) = compare_bits(
-        sums(folders, treatment, seeds), sums(folders, "untouched", seeds), against="untouched", confidence=0.95,
+        sums(folders, treatment, seeds), sums(folders, against, seeds), against=against, confidence=0.95,
         resamples=RESAMPLES, seed=13,
     )  # fmt: skip
     return found
 
 
-def table(folders: Folders, treatments: list[str], seeds: list[int]) -> str:
+def table(folders: Folders, treatments: list[str], seeds: list[int], against: str) -> str:
     """One line per treatment."""
     lines = [
-        "| treatment | bits per character, mean of seeds | by seed | difference to untouched [95 %] | p | pieces | new | seconds |",
+        f"| treatment | bits per character, mean of seeds | by seed | less {against} [95 %] | p | pieces | new | seconds |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for treatment in treatments:
         records = [read_record(folders[treatment, seed] / RECORD) for seed in seeds]
         values = [record.scores[0].value for record in records]
         cells = [treatment, f"{np.mean(values):.3f}", ", ".join(f"{one:.3f}" for one in values)]
-        if treatment == "untouched" or ("untouched", seeds[0]) not in folders:
+        if treatment == against or (against, seeds[0]) not in folders:
             cells += ["", ""]
         else:
-            found = against_untouched(folders, treatment, seeds)
+            found = difference(folders, treatment, against, seeds)
             cells += [f"{found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]", f"{found.p:.2g}"]
         vocabulary = records[0].vocabulary
         assert vocabulary is not None
