@@ -50,7 +50,7 @@ starter: .venv/quickstart  ## train the starter translator and pack its weights;
 
 bench-vocabulary: .venv/quickstart  ## the tables of docs/vocabulary.md; MIRROR=folder with the data (hours)
 	$(BIN)/python benchmarks/vocabulary_fertility.py $(MIRROR)
-	$(BIN)/python benchmarks/vocabulary_retrieval.py $(MIRROR_OPTION) ace bug min
+	$(BIN)/python benchmarks/vocabulary_retrieval.py $(MIRROR_OPTION) ace ban bbc bjn bug jav mad min nij sun
 	$(BIN)/python benchmarks/vocabulary_trimming.py $(MIRROR_OPTION)
 	$(BIN)/python benchmarks/vocabulary_speed.py $(MIRROR)
 	$(BIN)/python benchmarks/vocabulary_sentiment.py $(MIRROR_OPTION) bug
