@@ -46,9 +46,9 @@ def unfinished(file: RecipeFile) -> Path | None:
     """The newest run in runs/ of just this recipe that was cut off in training, if there is one."""
     folders = sorted(Path("runs").iterdir(), reverse=True) if Path("runs").is_dir() else []
     for folder in folders:
-        if folder.name.startswith(f"{file.path.stem}-") and (folder / CHECKPOINT).exists() and not _busy(folder):
+        if folder.name.startswith(f"{file.path.stem}-") and (folder / CHECKPOINT).exists():
             with suppress(OSError):
-                if (folder / RECIPE).read_bytes() == file.text.encode():
+                if (folder / RECIPE).read_bytes() == file.text.encode() and not _busy(folder):
                     return folder
     return None
 
