@@ -12,7 +12,7 @@ from tokenizers import AddedToken, processors
 from transformers import M2M100Config, M2M100ForConditionalGeneration, PreTrainedTokenizerFast
 
 from lowres.data.corpus import Corpus, Row
-from lowres.data.pairs import Pair, pairs, returning
+from lowres.data.pairs import Pair, pairs
 from lowres.errors import DataError, PlanError, RecipeError
 from lowres.evaluation.translation import sentence_scores
 from lowres.jobs.backtranslation import chosen_texts, translate_back
@@ -24,7 +24,7 @@ from lowres.recipe import open_recipe
 from lowres.recipe.sections import BackTranslation
 from lowres.running import run as run_recipe
 from lowres.runs import Run
-from lowres.tasks.backtranslation import best_share, plausible, synthetic, usual_lengths
+from lowres.tasks.backtranslation import synthetic
 from lowres.tasks.translation import Hints, Wording, epoch_rows, worded
 from lowres.training.course import NO_CARE
 from lowres.training.loop import Step
@@ -304,52 +304,6 @@ def test_rounds_go_on_until_the_model_writes_what_it_wrote(finished: Run) -> Non
     stages: list[str] = []
     found = list(rounds(translator, plan, corpus, stages.append))  # nobody trains, so nothing new is written
     assert len(found) == 1 and stages == ["back-translation", "training", "back-translation"]
-
-
-# Which texts, which pairs
-
-
-def test_a_text_is_used_once_and_never_if_it_stands_elsewhere() -> None:
-    train = [
-        row(ENGLISH, "1", "the soup"), row(TOY, "1", "lo mira"), row(TOY, "2", "lo bado"), row(TOY, "3", "Lo bado!"),
-        row(TOY, "4", "lo mira."), row(TOY, "5", "lo rivo"), row(TOY, "6", "the cook"), row(TOY, "7", "lo pelo"),
-        row("min-Latn", "8", "nan lain"),
-    ]  # fmt: skip
-    held = [row(TOY, "9", "lo rivo"), row(ENGLISH, "9", "The cook")]
-    both = [(ENGLISH, TOY), (TOY, ENGLISH)]
-    found = returning(train, held, both)
-    assert {way: [one.fields["text"] for one in rows] for way, rows in found.items()} == {
-        (ENGLISH, TOY): ["lo bado", "lo pelo"],
-        (TOY, ENGLISH): [],
-    }
-    assert returning(train, held, [(ENGLISH, TOY)]) == {}, "nobody could translate them back"
-
-
-def test_what_is_empty_copied_or_of_unusual_length_is_left_out() -> None:
-    real = [synthetic(row(TOY, str(size), "a" * size), ENGLISH, "b" * (2 * size)) for size in range(5, 30)]
-    usual = usual_lengths(real)
-    assert usual[ENGLISH, TOY] == pytest.approx((-0.693, -0.693), abs=0.001)
-    text = row(TOY, "x", "lo mira tas keli")
-    made = [
-        synthetic(text, ENGLISH, written)
-        for written in ("the soup that was warm and good.", "  ", "Lo mira tas keli!", "the soup", "the soup " * 9)
-    ]
-    sifted = plausible(made, usual)
-    assert [pair.source.fields["text"] for pair in sifted.pairs] == ["the soup that was warm and good."]
-    assert sifted.dropped == {"empty": 1, "copy": 1, "length": 2}
-    assert len(plausible(made, {}).pairs) == 3, "no real pair says what is usual"
-
-
-def test_of_each_direction_the_best_share_is_kept() -> None:
-    made = [
-        synthetic(row(TOY, str(number), f"lo {number}"), source, f"the {number}")
-        for source in (ENGLISH, "ind-Latn")
-        for number in range(4)
-    ]
-    sifted = best_share(made, [5, 9, 9, 1, 50, 40, 60, 70], 0.5)
-    assert [pair.id for pair in sifted.pairs] == [made[number].id for number in (1, 2, 6, 7)]
-    assert sifted.dropped == {"round trip": 4}
-    assert len(best_share(made, [0.0] * 8, 0.01).pairs) == 2 and best_share(made, [0.0] * 8, 1.0).dropped == {}
 
 
 # How synthetic sources are shown
