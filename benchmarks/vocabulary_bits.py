@@ -40,6 +40,8 @@ TREATMENTS = {
     "extend, meaning, trim": f"{{extend: 1000, initialise: meaning, {PIVOT}, trim: lattice}}",
     "extend, mean, trim": "{extend: 1000, initialise: mean, trim: lattice}",
     "extend, random, trim": "{extend: 1000, initialise: random, trim: lattice}",
+    "extend, similarity, trim": f"{{extend: 1000, initialise: similarity, {PIVOT}, trim: lattice}}",
+    "extend, meaning+distil, trim": f"{{extend: 1000, initialise: meaning+distil, {PIVOT}, trim: lattice}}",
 }
 RESAMPLES = 2000
 Folders = dict[tuple[str, int], Path]
@@ -60,7 +62,7 @@ def main() -> None:
     folders: Folders = {}
     for seed in asked.seeds:
         for treatment in asked.treatments:
-            name = f"{asked.language}-{treatment}-{seed}".replace(", ", "-")
+            name = f"{asked.language}-{treatment}-{seed}".replace(", ", "-").replace("+", "-")
             folder = folders[treatment, seed] = asked.out / name
             text = RECIPE.format(
                 treatment=treatment, language=asked.language, vocabulary=TREATMENTS[treatment], epochs=asked.epochs,
