@@ -141,6 +141,12 @@ def test_every_new_piece_occurs_often_enough_to_be_learned(base: Pieces, text: d
     assert [piece for piece in found.added if len(piece) > 1 and uses.get(piece, 0) < 5] == []
 
 
+def test_a_hyphen_belongs_to_the_word_that_it_binds(base: Pieces, text: dict[str, list[str]]) -> None:
+    names = [word.strip(".,:") for line in text["cs"] for word in line.split() if word.istitle()]
+    found = extend(base, [f"nge-{name} kwe-{name}" for name in names], count=20)
+    assert {"▁nge-", "▁kwe-"} <= {*found.added}
+
+
 def test_text_with_new_pieces_is_read_back_whole(
     xlmr: PreTrainedTokenizerBase, base: Pieces, text: dict[str, list[str]]
 ) -> None:

@@ -13,6 +13,7 @@ from lowres.vocabulary.substrings import count_substrings
 LONGEST_PIECE = 16
 # Signs that are letters or join them in many orthographies: apostrophes, saltillo, modifier letters' look-alikes, joiners.
 IN_WORDS = frozenset("'’‘ʼʻʽꞌ꞉\u200c\u200d")
+HYPHENS = frozenset("-\u2010\u2011")  # no letters, but what they bind is one word: Zulu's e-, u-, i- before names
 KINDS = {"L": "letter", "N": "digit", "P": "sign", "S": "sign"}
 PRIVATE = "Co"  # stands for a letter that is kept apart: letters.py
 
@@ -20,7 +21,7 @@ PRIVATE = "Co"  # stands for a letter that is kept apart: letters.py
 @cache
 def kind(character: str) -> str:
     """letter, digit, sign, mark (goes with any) or none of them."""
-    if character in IN_WORDS:
+    if character in IN_WORDS or character in HYPHENS:
         return "letter"
     category = unicodedata.category(character)
     if category == PRIVATE:

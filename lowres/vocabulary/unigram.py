@@ -84,8 +84,10 @@ def learn_pieces(
     new = {piece: math.log(counts[piece] / total) - FIRST_OFFSET for piece in best if gains[piece] > 0}
     new |= dict.fromkeys(characters, CHARACTER_SCORE)
     while True:
-        for _ in range(2):
-            new = _rescored(new, lattice, lattice.tokens(words, new))
+        for _ in range(2):  # what is hardly used while all its rivals are there only blurs the scores of the others
+            uses = lattice.tokens(words, new)
+            often = {piece: score for piece, score in new.items() if uses[piece] >= least / 2 or piece in characters}
+            new = _rescored(often, lattice, uses)
         uses = lattice.tokens(words, new)
         size = len(new) - len(characters)
         if size <= most:
