@@ -35,6 +35,7 @@ TREATMENTS = {
     "trim": "{extend: off, trim: lattice}",
     "extend, random": "{extend: 2000, initialise: random, trim: off}",
     "extend, mean": "{extend: 2000, initialise: mean, trim: off}",
+    "extend, similarity": "{extend: 2000, initialise: similarity, trim: off}",
     "extend, meaning": f"{{extend: 2000, initialise: meaning, {PIVOT}, trim: off}}",
     "extend, meaning+distil, trim": f"{{extend: 2000, initialise: meaning+distil, {PIVOT}, trim: lattice}}",
 }

@@ -1,8 +1,7 @@
 """Which rows the new pieces start with: the ways that the data allow, measured on dev, the best one taken."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +12,7 @@ from lowres.recipe.sections import Initialiser
 from lowres.vocabulary.distilling import distil
 from lowres.vocabulary.initialising import WAYS, Evidence, with_meaning
 from lowres.vocabulary.reading import Reader, sentence_vectors
-from lowres.vocabulary.rows import NewRows, Tables, join_rows, place_rows, split_rows
+from lowres.vocabulary.rows import NewRows, Tables, rows_beside
 
 UNTOUCHED = "untouched"
 RETRIEVAL = "dev texts whose translation is found first, %"
@@ -89,7 +88,7 @@ def choose_rows(
     starts = {way: WAYS[start](evidence) for start, way in ((_start(way), way) for way in ways)}
     measured: dict[str, float] = {}
     rows: dict[str, Tensor] = {}
-    with _split(encoder, next(iter(starts.values()))) as table:
+    with rows_beside(encoder, next(iter(starts.values()))) as table:
         measured[UNTOUCHED] = trial.value(encoder, trial.old)
         for way, start in starts.items():
             rows[way] = start
@@ -110,22 +109,6 @@ def choose_rows(
 def _start(way: str) -> str:
     """The table's way that a way begins with."""
     return "meaning" if way == "meaning+distil" else "mean" if way == "distil" else way
-
-
-@contextmanager
-def _split(encoder: Any, start: Tensor) -> Iterator[Tensor]:
-    """The encoder with new rows behind its own, which are handed out; afterwards as it was."""
-    whole = encoder.get_input_embeddings().weight
-    old = len(whole)
-    place_rows(encoder, range(old + len(start)), NewRows(start))
-    (rows, *_) = split_rows(encoder, len(start))
-    try:
-        yield rows
-    finally:
-        join_rows(encoder)
-        place_rows(encoder, range(old), NewRows(torch.zeros(0, start.shape[1])))
-        for module in Tables.of(encoder).inputs:
-            module.weight = whole  # the very table, which a decoder may share
 
 
 def _with_head(whole: Any, evidence: Evidence, way: str, rows: NewRows) -> NewRows:

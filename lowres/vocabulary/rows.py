@@ -4,9 +4,10 @@ transformers' resize_token_embeddings is not used: it ties a head that was train
 fills all new rows with one vector.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -176,6 +177,21 @@ def join_rows(model: Any) -> None:
     _swap(model, replaced)
 
 
+@contextmanager
+def rows_beside(model: Any, start: Tensor) -> Iterator[Tensor]:
+    """For a while, new rows, float32 of shape (new, width), behind a model's table, which is not copied; hands the rows out."""
+    inputs = Tables.of(model).inputs
+    fresh = nn.Parameter(start.clone())
+    splits: dict[nn.Module, nn.Module] = {
+        module: SplitEmbedding(cast("nn.Parameter", module.weight), fresh, module) for module in inputs
+    }
+    _swap(model, splits)
+    try:
+        yield fresh
+    finally:
+        _swap(model, {split: module for module, split in splits.items()})
+
+
 def _swap(model: nn.Module, replaced: dict[nn.Module, nn.Module]) -> None:
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
@@ -184,8 +200,11 @@ def _swap(model: nn.Module, replaced: dict[nn.Module, nn.Module]) -> None:
 
 
 def _gathered(old: Tensor, new: Tensor, order: Tensor) -> nn.Parameter:
-    whole = torch.cat([old.detach(), new.to(old)])
-    return nn.Parameter(whole[order.to(whole.device)], requires_grad=old.requires_grad)
+    order = order.to(old.device)
+    fresh = order >= len(old)
+    whole = old.detach()[order.masked_fill(fresh, 0)]  # one copy: a table may be most of a model
+    whole[fresh] = new.to(old)[order[fresh] - len(old)]
+    return nn.Parameter(whole, requires_grad=old.requires_grad)
 
 
 def _or_zeros(rows: Tensor | None, like: Tensor) -> Tensor:
