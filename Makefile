@@ -48,12 +48,13 @@ starter: .venv/quickstart  ## train the starter translator and pack its weights;
 	$(BIN)/lowres run recipes/starter-translation.yaml $(MIRROR_OPTION) --out runs/starter-translation
 	$(BIN)/python benchmarks/pack_starter.py runs/starter-translation
 
-bench-vocabulary: .venv/quickstart  ## the tables of docs/vocabulary.md; MIRROR=folder with the data (hours)
+bench-vocabulary: .venv/quickstart  ## the tables of docs/vocabulary.md and docs/pretraining.md; MIRROR=folder with the data (hours)
 	$(BIN)/python benchmarks/vocabulary_fertility.py $(MIRROR)
 	$(BIN)/python benchmarks/vocabulary_retrieval.py $(MIRROR_OPTION) ace ban bbc bjn bug jav mad min nij sun
 	$(BIN)/python benchmarks/vocabulary_trimming.py $(MIRROR_OPTION)
 	$(BIN)/python benchmarks/vocabulary_speed.py $(MIRROR)
 	$(BIN)/python benchmarks/vocabulary_sentiment.py $(MIRROR_OPTION) bug
+	$(BIN)/python benchmarks/vocabulary_bits.py $(MIRROR_OPTION) bug
 
 wheel: .venv/dev  ## build the package
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
