@@ -59,7 +59,7 @@ def _whole(
 
 
 TECHNIQUES: Mapping[str, Technique] = {
-    "lora": Technique(lora.apply, lora.save),
+    "lora": Technique(lora.apply, lora.save, lora.restore),
     "oft": Technique(oft.apply),
     "ia3": Technique(ia3.apply),
     "adalora": Technique(

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -15,6 +16,8 @@ from lowres.models.modules import linear_pattern
 from lowres.recipe.methods import Lora, Method
 
 BEFORE = "before_training"
+BEGUN = "lowres_begun"  # in the metadata of a saved adapter: how many of its ranks are what training began with
+WEIGHTS = "adapter_model.safetensors"
 
 
 def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
@@ -45,11 +48,15 @@ def _principal(model: nn.Module) -> None:
     can be saved as an ordinary one over the untouched base.
     """
     for module in pairs(model):
-        weight = module.get_base_layer().weight
-        left, right = low_rank(weight, module.r[adapters.NAME])
+        left, right = low_rank(module.get_base_layer().weight, module.r[adapters.NAME])
         begin(module, left, right)
-        weight.sub_((left @ right).to(weight.dtype))
+        _take_out(module, _down(module), _up(module))
         setattr(module, BEFORE, (_down(module).clone(), _up(module).clone()))
+
+
+def _take_out(module: Any, down: Tensor, up: Tensor) -> None:
+    weight = module.get_base_layer().weight
+    weight.sub_((up @ down * module.scaling[adapters.NAME]).to(weight.dtype))
 
 
 @torch.no_grad()
@@ -96,7 +103,7 @@ def save(model: nn.Module, folder: Path, base: str) -> None:
 
 def _as_difference(model: nn.Module, folder: Path) -> None:
     """What began as a part of the weights is written as what training changed: rank 2r, the end less the beginning."""
-    file = folder / "adapter_model.safetensors"
+    file = folder / WEIGHTS
     saved = load_file(file)
     for name, module in model.named_modules():
         if hasattr(module, BEFORE):
@@ -104,9 +111,25 @@ def _as_difference(model: nn.Module, folder: Path) -> None:
             for half, begun, axis in (("lora_A", down, 0), ("lora_B", -up, 1)):
                 key = f"{name}.{half}.weight"
                 saved[key] = torch.cat([saved[key], begun.cpu()], dim=axis).contiguous()
-    save_file(saved, file)
     config_file = folder / adapters.CONFIG
     config = json.loads(config_file.read_text(encoding="utf-8"))
+    save_file(saved, file, metadata={"format": "pt", BEGUN: str(config["r"])})
     growth = 2**0.5 if config["use_rslora"] else 2  # the scale, alpha / r or alpha / √r, stays
     config |= {"r": 2 * config["r"], "lora_alpha": growth * config["lora_alpha"]}
     config_file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+@torch.no_grad()
+def restore(model: nn.Module, folder: Path) -> nn.Module:
+    """The model with the saved adapter. What began as a part of the weights is taken out of them once more: what is left of bfloat16
+    weights was rounded, and the model answers as it was trained only if that happens again.
+    """
+    adapted = adapters.restore(model, folder)
+    with safe_open(folder / WEIGHTS, "pt") as file:
+        begun = int((file.metadata() or {}).get(BEGUN, 0))
+    for module in pairs(adapted) if begun else ():
+        down, up = _down(module), _up(module)
+        _take_out(module, down[-begun:], -up[:, -begun:])
+        module.lora_A[adapters.NAME].weight = nn.Parameter(down[:-begun].clone(), requires_grad=False)
+        module.lora_B[adapters.NAME].weight = nn.Parameter(up[:, :-begun].clone(), requires_grad=False)
+    return adapted
