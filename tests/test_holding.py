@@ -35,6 +35,18 @@ def said(model: Any) -> torch.Tensor:
     return model(input_ids=IDS, **more)[0]  # type: ignore[no-any-return]
 
 
+def rounded_bert() -> Any:
+    """As a base is held in 16 bits."""
+    model = tiny("bert")
+    hold(model, ARCHITECTURES["bert"], "off", torch.bfloat16)
+    return model
+
+
+def said_in_bfloat16(model: Any) -> torch.Tensor:
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        return said(model.eval())
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("bits", ["4bit", "8bit"])
 def test_layers_are_held_and_everything_else_stays_precise(family: str, bits: str) -> None:
@@ -157,27 +169,36 @@ def test_pissa_begins_as_the_base_and_is_saved_over_the_untouched_one(tmp_path: 
 
 def test_pissa_over_rounded_weights_comes_back_to_the_last_bit(tmp_path: Path) -> None:
     """Over bfloat16 what pissa leaves of a weight is rounded; a pair of twice the rank over the untouched weight is not the same."""
-    facts = ARCHITECTURES["bert"]
-
-    def held() -> Any:
-        model = tiny("bert")
-        hold(model, facts, "off", torch.bfloat16)
-        return model
-
-    def asked(model: Any) -> torch.Tensor:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            return said(model.eval())
-
-    adapted: Any = lora.apply(held(), Lora(kind="lora", rank=4, start="pissa"), facts)
+    adapted: Any = lora.apply(rounded_bert(), Lora(kind="lora", rank=4, start="pissa"), ARCHITECTURES["bert"])
     for name, weight in adapted.named_parameters():
         if "lora_" in name:
             weight.data *= 1.1
     lora.save(adapted, tmp_path / "adapter", "base")
-    again = TECHNIQUES["lora"].restore(held(), tmp_path / "adapter")
-    assert torch.equal(asked(again), asked(adapted))
-    plain = PeftModel.from_pretrained(held(), str(tmp_path / "adapter"))
-    assert not torch.equal(asked(plain), asked(adapted)), "else there is nothing to restore"
-    torch.testing.assert_close(asked(plain), asked(adapted), rtol=0.05, atol=0.05)
+    again = TECHNIQUES["lora"].restore(rounded_bert(), tmp_path / "adapter")
+    assert torch.equal(said_in_bfloat16(again), said_in_bfloat16(adapted))
+    plain = PeftModel.from_pretrained(rounded_bert(), str(tmp_path / "adapter"))
+    assert not torch.equal(said_in_bfloat16(plain), said_in_bfloat16(adapted)), "else there is nothing to restore"
+    torch.testing.assert_close(said_in_bfloat16(plain), said_in_bfloat16(adapted), rtol=0.05, atol=0.05)
+
+
+def test_adalora_trains_nothing_that_it_does_not_save(tmp_path: Path) -> None:
+    facts, method, technique = ARCHITECTURES["bert"], AdaLora(kind="adalora", rank=4), TECHNIQUES["adalora"]
+    model = technique.apply(rounded_bert(), method, facts)
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=0.1)
+    technique.tend(model, method, facts, 0, 20)
+    for done in range(1, 21):
+        assert technique.penalty is not None
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = (said(model) - 1).pow(2).mean() + technique.penalty(model)
+        loss.backward()
+        optimizer.step()
+        technique.tend(model, method, facts, done, 20)
+        optimizer.zero_grad()
+    technique.save(model, tmp_path / "adapter", "base")
+    again = technique.restore(rounded_bert(), tmp_path / "adapter")
+    assert torch.equal(said_in_bfloat16(again), said_in_bfloat16(model))
+    assert float((said_in_bfloat16(model) - said_in_bfloat16(rounded_bert())).abs().max()) > 0.1, "it learned something"
 
 
 def test_layers_thaw_one_after_the_other_and_what_slept_can_be_restored() -> None:

@@ -26,7 +26,11 @@ def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Mo
         lora_dropout=method.dropout, total_step=LONGEST, orth_reg_weight=ORTHOGONAL,
         target_modules=linear_pattern(model, architecture, method.modules, method.layers),
     )  # fmt: skip
-    return adapters.attach(model, config)
+    adapted = adapters.attach(model, config)
+    for name, weight in adapted.named_parameters():
+        if ".ranknum." in name:  # the number of parts, which PEFT 0.21 trains over bfloat16, but never saves
+            weight.requires_grad_(False)
+    return adapted
 
 
 def save(model: nn.Module, folder: Path, base: str) -> None:
