@@ -181,7 +181,7 @@ def join_rows(model: Any) -> None:
 def rows_beside(model: Any, start: Tensor) -> Iterator[Tensor]:
     """For a while, new rows, float32 of shape (new, width), behind a model's table, which is not copied; hands the rows out."""
     inputs = Tables.of(model).inputs
-    fresh = nn.Parameter(start.clone())
+    fresh = nn.Parameter(start.to(inputs[0].weight.device, copy=True))
     splits: dict[nn.Module, nn.Module] = {
         module: SplitEmbedding(cast("nn.Parameter", module.weight), fresh, module) for module in inputs
     }
