@@ -6,6 +6,7 @@ import pytest
 
 from lowres.errors import LowresError
 from lowres.languages import comparable, language, normalise
+from lowres.languages.fixed import FIXED, lost
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,16 @@ def test_comparable_puts_capitals_and_punctuation_aside() -> None:
     assert comparable("ﬁn") == "fin"
     assert comparable("हिन्दी।") == "हिन्दी"
     assert comparable("!!!") == "!!!" != comparable("???")
+
+
+def test_addresses_markup_and_places_are_fixed() -> None:
+    text = "See <b>%(name)s</b> (https://a.b/%(v)s/c), write to me@a.org: {0} of {n:.1f}, 100% sure, 5 % d; x < y > z &amp; %1$s."
+    assert FIXED.findall(text) == [
+        "<b>", "%(name)s", "</b>", "https://a.b/%(v)s/c", "me@a.org", "{0}", "{n:.1f}", "&amp;", "%1$s",
+    ]  # fmt: skip
+
+
+def test_what_is_lost_is_counted() -> None:
+    assert lost("%s of %s in {place}", "{place}: %s") == ("%s",)
+    assert lost("%(count)s items", "%(items)s count") == ("%(count)s",)
+    assert lost("nothing fixed", "") == ()

@@ -15,6 +15,7 @@ PAIRS = [
     for k, (noun, verb) in enumerate((noun, verb) for noun in NOUNS for verb in VERBS)
     for other in [list(NOUNS)[(k * 3 + 1) % len(NOUNS)]]
 ]
+TRIPLES = [(noun, verb, list(NOUNS)[(k + 2) % len(NOUNS)]) for k, noun in enumerate(NOUNS) for verb in VERBS]
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,24 @@ def test_signs_spaces_and_capitals_stay(lexicon: Lexicon) -> None:
     assert lexicon.translate("Bira  makat (MOLA), ya!") == "Biro  guleng (MOLO), he!"
     assert lexicon.translate("  12% 😀 ") == "  12% 😀 "
     assert lexicon.translate("") == ""
+
+
+def test_what_must_stay_stays_also_where_it_was_never_seen() -> None:
+    """Places to fill in, markup and addresses: a program breaks where they are translated."""
+    ways = [(f"%({noun})s {verb} {other}", f"{VERBS[verb]} {NOUNS[other]} %({noun})s") for noun, verb, other in TRIPLES]
+    found = Lexicon.learn([*PAIRS, *ways])
+    assert found.counts["\ufffc"].keys() == {"\ufffc"}, "a place is never left out or made a word"
+    for fixed in (
+        "%(mola)s",
+        "{kura:.2f}",
+        "<a href='https://a.b/mola?x=1' class='kura'>",
+        "https://kura.org/mola",
+        "&bira;",
+    ):
+        assert found.translate(f"Kura bawat {fixed}, ya.") == f"Kuro tindik {fixed}, he."
+        assert fixed in found.translate(f"{fixed} makat bira")
+    assert found.translate("{mola} {KURA} %(bira)s") == "{mola} {KURA} %(bira)s"
+    assert found.translate("100 %d makat, 5 % mola") == "100 %d guleng, 5 % molo"
 
 
 def test_a_word_without_end_stays(lexicon: Lexicon) -> None:

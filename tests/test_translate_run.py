@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lowres.cli.answering import notices
 from lowres.errors import DataError, ModelError, PlanError
 from lowres.planning import Options
 from lowres.running import run as run_recipe
@@ -123,6 +124,17 @@ def test_the_model_alone_answers_the_same_from_disk(finished: Run) -> None:
     texts = TEXTS[:5]
     mine = [found.translation for found in fresh.predict(texts, source="eng-Latn", target="qaa-Latn")]
     assert mine == [found.translation for found in again.predict(texts, source="eng-Latn", target="qaa-Latn")]
+
+
+def test_a_place_that_the_model_loses_is_told_and_the_lexicon_loses_none(finished: Run) -> None:
+    texts = ["the soup was %(taste)s", "the soup was good"]
+    by_model = finished.answerer.by_model().predict(texts, source="eng-Latn", target="qaa-Latn")
+    assert [found.lost for found in by_model] == [("%(taste)s",), ()]
+    assert list(notices(by_model)) == [
+        "a tag, an address or a place to be filled in is missing from the translation of line 1"
+    ]
+    kept = finished.predict(texts, source="eng-Latn", target="qaa-Latn")
+    assert kept[0].translation == "lo mira tas %(taste)s" and not list(notices(kept))
 
 
 def test_the_report_shows_directions_and_translations(finished: Run) -> None:

@@ -4,6 +4,7 @@ import json as json_format
 import os
 import sys
 from codecs import BOM_UTF8
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import rich_click as click
@@ -66,8 +67,17 @@ def predict(
             echo_json(json_format.dumps(vars(answer), ensure_ascii=False))
         else:
             click.echo(shown(answer))
+    for notice in notices(answers):
+        click.echo(notice, err=True)
+
+
+def notices(answers: Sequence[object]) -> Iterator[str]:
+    """What whoever uses translations must know of them."""
     if cut := sum(getattr(answer, "parts", 1) > 1 for answer in answers):
-        click.echo(f"{cut} long text{'s were' if cut > 1 else ' was'} translated in parts", err=True)
+        yield f"{cut} long text{'s were' if cut > 1 else ' was'} translated in parts"
+    if broken := [str(number) for number, answer in enumerate(answers, start=1) if getattr(answer, "lost", ())]:
+        lines = f"line{'s' if len(broken) > 1 else ''} {', '.join(broken[:20])}{' …' if len(broken) > 20 else ''}"
+        yield f"a tag, an address or a place to be filled in is missing from the translation of {lines}"
 
 
 def shown(answer: object) -> str:

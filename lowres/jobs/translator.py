@@ -19,6 +19,7 @@ from lowres.jobs.saved import (
     restoring_accelerator,
     save_model,
 )
+from lowres.languages.fixed import lost
 from lowres.languages.sentences import parts
 from lowres.models.architectures import Marks
 from lowres.models.lexicon import Lexicon, load_lexicons, save_lexicons
@@ -48,13 +49,18 @@ class TranslatorFacts(ModelFacts):
 
 @dataclass(frozen=True)
 class Translated:
-    """A text and its translation; `parts` counts the stretches that a long text was cut into."""
+    """A text and its translation.
+
+    `parts` counts the stretches that a long text was cut into; `lost` are the markup, addresses and places to fill in of the
+    text that the translation lacks.
+    """
 
     text: str
     translation: str
     source: str
     target: str
     parts: int = 1
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,9 +117,10 @@ class Translator:
             self.model, self.wording, sources, [one[2] for one in left], self.facts.decoding, self.accelerator
         )
         found |= dict(zip(left, written, strict=True))
+        whole = [" ".join(found[part, *way] for part in stretches) for stretches, way in zip(cut, ways, strict=True)]
         return [
-            Translated(text, " ".join(found[part, *way] for part in stretches), *way, parts=len(stretches))
-            for text, stretches, way in zip(texts, cut, ways, strict=True)
+            Translated(text, translation, *way, len(stretches), lost(text, translation))
+            for text, translation, way, stretches in zip(texts, whole, ways, cut, strict=True)
         ]
 
     def _source(self, text: str, source: str, target: str) -> list[int]:

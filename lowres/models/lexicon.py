@@ -23,7 +23,8 @@ from pathlib import Path
 
 import regex
 
-from lowres.models.linking import SPAN, WORD, Linked, Words, linked
+from lowres.languages.fixed import FIXED
+from lowres.models.linking import MARK, SPAN, WORD, Linked, Words, linked
 from lowres.models.respelling import Spelling
 
 # The weights of the logarithms that make a score, and what is added to counts: chosen on held-out training rows of NusaX,
@@ -144,12 +145,12 @@ class Lexicon:
         return self._of(tuple(pair.reversed() for pair in self.pairs))
 
     def translate(self, text: str, leave: int | None = None) -> str:
-        """The likeliest translation, with the spaces, signs and capitals of the text.
+        """The likeliest translation, with the spaces, signs and capitals of the text, and what is fixed in it as it is.
 
         With `leave`, what was learned from that pair alone is not known.
         """
         found = list(WORD.finditer(text))
-        words = [match.group().lower() for match in found]
+        words = [MARK if FIXED.fullmatch(match.group()) else match.group().lower() for match in found]
         known = _Known(self) if leave is None else _Known(self, self.pairs[leave])
         names = [i > 0 and match.group()[0].isupper() and words[i - 1] not in STOPS for i, match in enumerate(found)]
         return _written(text, found, _best(words, names, known))
@@ -269,11 +270,12 @@ def _best(words: Sequence[str], names: Sequence[bool], known: _Known) -> list[tu
 
 
 def _written(text: str, found: Sequence["regex.Match[str]"], steps: Sequence[tuple[int, int, Words]]) -> str:
-    """The target words with the spaces and capitals of their source words."""
+    """The target words with the spaces and capitals of their source words; what is fixed, in its order."""
     parts: list[str] = []
     dropped = ""  # a first word that was left out hands its capital on
     for i, end, target in steps:
         source = [match.group() for match in found[i:end]]
+        fixed = [word for word in source if word == MARK or FIXED.fullmatch(word)]
         gaps = [text[found[k - 1].end() if k else 0 : found[k].start()] for k in range(i, end)]
         if not target and not parts:
             dropped = dropped or source[0]
@@ -285,7 +287,7 @@ def _written(text: str, found: Sequence["regex.Match[str]"], steps: Sequence[tup
                 space = "" if word in CLOSING or target[k - 1] in OPENING else " "
             if not parts and dropped[:1].isupper() and not like[:1].isupper():
                 like = dropped[0] + "x"
-            parts.append(space + _dressed(word, like))
+            parts.append(space + (fixed.pop(0) if word == MARK else _dressed(word, like)))
     return "".join(parts) + text[found[-1].end() if found else 0 :]
 
 

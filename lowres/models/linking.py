@@ -2,7 +2,8 @@
 
 The strongest links come first (competitive linking, Melamed 2000, Computational Linguistics 26:2), by how often words stand
 together at like places and how alike they are spelled. Runs of words that are linked only among themselves are phrases
-(Och & Ney 2004, Computational Linguistics 30:4).
+(Och & Ney 2004, Computational Linguistics 30:4). What a translation must leave as it is (addresses, markup, places to be
+filled in) is one word, linked to nothing but itself, and any of it counts as the same word.
 """
 
 import math
@@ -14,8 +15,10 @@ from functools import lru_cache
 import regex
 
 from lowres.languages import normalise
+from lowres.languages.fixed import FIXED
 
-WORD = regex.compile(r"[\w\p{M}]+(?:['’ʼ\-][\w\p{M}]+)*['’ʼ]?|[^\w\s]")
+WORD = regex.compile(rf"{FIXED.pattern} | [\w\p{{M}}]+(?:['’ʼ\-][\w\p{{M}}]+)*['’ʼ]? | [^\w\s]", regex.VERBOSE)
+MARK = "\ufffc"  # U+FFFC OBJECT REPLACEMENT CHARACTER, for all that is fixed
 WIDTH = 0.15  # of a sentence: how far a word's translation usually strays from its place
 FARTHEST = 0.35
 LEAST = 0.02  # association below which words are not linked
@@ -53,6 +56,8 @@ class Linked:
                 low, high = min(reached), max(reached) + 1
                 if high - low > SPAN or any(j in back and not i <= back[j] < end for j in range(low, high)):
                     continue
+                if self.left[i:end].count(MARK) != self.right[low:high].count(MARK):
+                    continue  # what is fixed would be lost, or made up
                 for first in self._reach(low, -1, back, SPAN - (high - low)):
                     for last in self._reach(high - 1, 1, back, SPAN - (high - first)):
                         yield " ".join(self.left[i:end]), " ".join(self.right[first : last + 1])
@@ -74,11 +79,17 @@ def linked(pairs: Sequence[tuple[str, str]]) -> tuple[Linked, ...]:
     for _ in range(ROUNDS):
         found = [_linked(left, right, association) for left, right in sides]
         association = _linked_often(found)
-    return tuple(found)
+    return tuple(Linked(_marked(pair.left), _marked(pair.right), pair.links) for pair in found)
 
 
 def _words(text: str) -> Words:
-    return tuple(word.lower() for word in WORD.findall(normalise(text)))
+    """Its words; before those that are fixed stands the mark, so that they are like no other."""
+    found = WORD.findall(normalise(text))
+    return tuple(MARK + word if FIXED.fullmatch(word) else word.lower() for word in found)
+
+
+def _marked(words: Words) -> Words:
+    return tuple(word[0] if word[0] == MARK else word for word in words)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -146,7 +157,9 @@ def _linked(left: Words, right: Words, association: Mapping[tuple[str, str], flo
     for i, word in enumerate(left):
         for j, other in enumerate(right):
             strength = association.get((word, other), 0.0)
-            if strength >= LEAST and (word == other or (word[0].isalnum() and other[0].isalnum())):
+            if word == other and word[0] == MARK:  # before all others, however far
+                rivals.append((2.0 - _distance(i, len(left), j, len(right)), i, j))
+            elif strength >= LEAST and (word == other or (word[0].isalnum() and other[0].isalnum())):
                 apart = _distance(i, len(left), j, len(right))
                 if apart < FARTHEST:
                     rivals.append((strength * math.exp(-((apart / WIDTH) ** 2) / 2), i, j))
