@@ -30,7 +30,7 @@ from lowres.planning import Options
 from lowres.tasks.hiding import Masking, Mending, Spans, Way
 from lowres.tasks.pretraining import choose_words, costs
 from lowres.tasks.reading import Pieces, Reader, surroundings
-from lowres.vocabulary.pieces import has_pieces
+from lowres.vocabulary.pieces import has_pieces, sentinels
 
 MASK = "<mask>"  # as users write it, whatever the base calls its own
 HEAD = "head.safetensors"
@@ -167,14 +167,10 @@ def _joined(text: str, fills: Sequence[str]) -> str:
     return "".join([parts[0], *(fill + part for fill, part in zip(fills, parts[1:], strict=True))])
 
 
-def sentinels(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+def holes(tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """The pieces that mark holes, in their order; none for a tokenizer of bytes, whose base never saw those it names."""
-    if not has_pieces(tokenizer):
-        return []
     names = tokenizer.get_vocab()
-    found = list[int]()
-    while (name := f"<extra_id_{len(found)}>") in names:
-        found.append(int(names[name]))
+    found = [int(names[name]) for name in sentinels(names)] if has_pieces(tokenizer) else []
     return found if len(found) > 1 else []
 
 
@@ -195,7 +191,7 @@ def way_of(
     tagged = alone or architecture.marks.source == "target tag"
     stands = {tag: [ids[tag], *([] if alone else before)] if tagged and tag in ids else before for tag in languages}
     reader = Reader(tokenizer, stands, after, max_pieces)
-    if found := sentinels(tokenizer):
+    if found := holes(tokenizer):
         return Spans(reader, found, tokenizer.eos_token_id, share)
     opening = {tag: [ids[tag]] if architecture.marks.forced and tag in ids else [] for tag in languages}
     return Mending(reader, tokenizer.mask_token_id, opening, tokenizer.eos_token_id, share)

@@ -24,13 +24,13 @@ from lowres.recipe.sections import Decoding
 from lowres.tasks.denoising import noised, with_denoising
 from lowres.training.batches import sorted_batches
 from lowres.training.loss import piece_loss
+from lowres.vocabulary.pieces import sentinels
 from lowres.vocabulary.rows import SplitEmbedding, SplitHead
 
 SEARCH_TOKENS = 16_384  # padded source pieces of a batch, times beams
 DEV_PAIRS = 240
 CACHE_BYTES = 4 << 30
 WITHHELD = 20
-SENTINELS = ("<extra_id_0>", "▁<extra_id_0>")  # T5's and mT5's: they stand for what pre-training hid
 Pieces = list[int]
 
 
@@ -79,7 +79,7 @@ class Wording:
         """
         tokenizer = self.tokenizer
         known = tokenizer.get_vocab()
-        sentinel = next((known[name] for name in SENTINELS if name in known), None)
+        sentinel = next((known[name] for name in sentinels(known)), None)
         opening = tokenizer.bos_token_id if self.marks.source == "own tag" else None
         found = next((piece for piece in (sentinel, opening, tokenizer.mask_token_id) if piece is not None), None)
         return None if found in (self.end, self.pad, self.start) else found

@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count, takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -225,6 +226,14 @@ def has_pieces(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether there is a vocabulary of pieces that can be changed; models of bytes or characters have none."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     return backend is not None and type(backend.model).__name__ in KINDS
+
+
+def sentinels(names: Container[str]) -> list[str]:
+    """The pieces that mark holes in what T5's family reads, in their order. mT5's are ordinary pieces, at the start of a word."""
+    for start in ("", WORD_START):
+        if f"{start}<extra_id_0>" in names:
+            return list(takewhile(names.__contains__, (f"{start}<extra_id_{number}>" for number in count())))
+    return []
 
 
 def _in_order(ids: Mapping[str, int], where: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lowres.recipe.sections import TrimPolicy
-from lowres.vocabulary.pieces import WORD_START, Pieces
+from lowres.vocabulary.pieces import WORD_START, Pieces, sentinels
 from lowres.vocabulary.substrings import members
 
 CONTINUES = "##"  # WordPiece's mark of a piece inside a word
@@ -18,13 +18,13 @@ SCRIPT_SHARE = 0.001  # of all letters: a script met less often is a stray quota
 
 
 def kept_ids(pieces: Pieces, texts: Sequence[str], policy: TrimPolicy) -> list[int]:
-    """Ids to keep, ascending: special pieces, those that the texts use, the characters of their scripts, and by policy
+    """Ids to keep, ascending: special pieces and marks of holes, those that the texts use, the characters of their scripts, and by policy
 
     `used` no more, `lattice` all substrings of the texts' words, `charset` all pieces over the texts' characters.
     """
     words = pieces.words(texts)
     names = {name for parts in pieces.cut(list(words)) for name in parts if name in pieces.ids}
-    names |= pieces.special | ({pieces.unknown} if pieces.unknown else set())
+    names |= pieces.special | {*sentinels(pieces.ids)} | ({pieces.unknown} if pieces.unknown else set())
     names |= _characters(pieces, words)
     names.update(POLICIES[policy](pieces, words))
     if pieces.scores:
