@@ -1,8 +1,8 @@
 """The methods of a recipe: what is trained, with which settings, and what is true of each. Reading this file is reading the choice.
 
 `FACTS` says of every method what holds whatever the recipe says; its learning rates and epochs are those of a recipe that names none.
-Those of lora were chosen on a fold of NusaX (docs/nusax-sentiment.md), that of decoder in docs/translation.md; the others follow the
-papers that the sections cite, or are first guesses, and were not tuned.
+Those of lora were chosen on a fold of NusaX (docs/nusax-sentiment.md), those of adalora and bottleneck on dev (docs/methods.md), that of
+decoder in docs/translation.md; the others follow the papers that the sections cite, or are first guesses, and were not tuned.
 """
 
 from collections.abc import Mapping
@@ -182,8 +182,8 @@ FACTS: Mapping[str, MethodFacts] = {
     "lora": MethodFacts(5e-4, 10),
     "oft": MethodFacts(1e-3, 10),
     "ia3": MethodFacts(3e-3, 10),
-    "adalora": MethodFacts(1e-3, 10),
-    "bottleneck": MethodFacts(1e-3, 10, mergeable=False),
+    "adalora": MethodFacts(1e-2, 10),
+    "bottleneck": MethodFacts(3e-3, 10, mergeable=False),
     "full": MethodFacts(1e-4, 10, quantised=False, everything=True),
     "freeze": MethodFacts(1e-4, 10, quantised=False),
     "features": MethodFacts(5e-3, 100, tasks=("classification",)),
