@@ -14,16 +14,20 @@ from safetensors.torch import load_file, save_file
 
 from lowres.jobs.saved import ADAPTER, ROWS, read_facts
 from lowres.jobs.translator import TranslatorFacts
+from lowres.methods.whole import WEIGHTS
 from lowres.models import starter
 from lowres.models.translator import TAG_ROWS
 
+DECODER = "model.decoder."
 SHIPPED = Path(starter.__file__).parent / "starter" / "translation.safetensors"
 
 
 def main() -> None:
     folder = Path(sys.argv[1]) / "model"
     facts = read_facts(folder, TranslatorFacts)
-    weights = {name: weight.half() for name, weight in load_file(folder / ADAPTER / "weights.safetensors").items()}
+    trained = load_file(folder / ADAPTER / WEIGHTS)
+    weights = {name.removeprefix(DECODER): weight.half() for name, weight in trained.items()}
+    assert all(name.startswith(DECODER) for name in trained), "the recipe trains the decoder alone"
     rows = load_file(folder / ROWS)["rows"]
     assert len(rows) == len(facts.tags), "all new rows are those of language tags"
     assert all(torch.isfinite(weight).all() for weight in weights.values())

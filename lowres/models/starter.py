@@ -70,13 +70,13 @@ STARTERS: Mapping[str, Starter] = {
     "starter:translation": replace(
         ENCODER,
         prefix="",
-        version=1,
+        version=2,
         model_type="bart",
         layers=6,
         pieces=250_037,
         parameters=114_407_093,
         decoder="starter/translation.safetensors",
-        decoder_sha256="b22857ac63fcac9052e2416057aafe2544bf0f71b87aa4e79ad2ac057e9acfdc",
+        decoder_sha256="f3f515f660cb717ee611651236ce1a3232ab9e31f5c854e162925c17c7d5d511",
     ),
 }
 
