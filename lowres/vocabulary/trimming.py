@@ -18,7 +18,7 @@ SCRIPT_SHARE = 0.001  # of all letters: a script met less often is a stray quota
 
 
 def kept_ids(pieces: Pieces, texts: Sequence[str], policy: TrimPolicy) -> list[int]:
-    """Ids to keep, ascending: special pieces and marks of holes, those that the texts use, the characters of their scripts, and by policy
+    """Ids to keep, ascending: special pieces, marks of holes, what the texts use, the characters of their scripts, and by policy
 
     `used` no more, `lattice` all substrings of the texts' words, `charset` all pieces over the texts' characters.
     """
