@@ -4,13 +4,15 @@
 
 FOLDER is a copy of the data as in corpora.py; RUN the folder of a run of recipes/nusax-translation-all.yaml. Dictionary (Dice) and
 lexicon are learned from the 500 training rows, scores are those of the 400 test rows; intervals (95 %) come from resampling test
-sentences, the same in all directions. Directions that a run did not translate are left out of its column.
+sentences, the same in all directions. Directions that a run did not translate are left out of its column. Of each run a second table
+follows: what its model reaches by itself, without leaving anything to the lexicon, from its record.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
+from statistics import fmean
 
 import click
 from corpora import nusax
@@ -22,7 +24,7 @@ from lowres.evaluation.substitution import copied, dictionary
 from lowres.evaluation.translation import translation_scores
 from lowres.jobs.translation import lexicons_of
 from lowres.languages import normalise
-from lowres.runs import PREDICTIONS
+from lowres.runs import PREDICTIONS, RECORD, read_record
 
 LOCAL = ("ace", "ban", "bbc", "bjn", "bug", "jav", "mad", "min", "nij", "sun")
 PIVOTS = ("ind", "eng")
@@ -103,6 +105,29 @@ def main(folder: Path, runs: tuple[Path, ...]) -> None:
         tables.append(lines(folder, [(tag, pivot) for tag in LOCAL], f"**mean of 10→{pivot}-Latn**", runs))
     for line in chain.from_iterable(tables):
         click.echo(line)
+    for run in runs:
+        click.echo("\n".join(alone(run)))
+
+
+def alone(run: Path) -> Iterator[str]:
+    """The model by itself and the run, direction by direction and their means."""
+    record = read_record(run / RECORD)
+    model = next((part.scores for part in record.baselines if part.name == "model alone"), record.scores)
+    yield (
+        f"\n| {run.name} | "
+        + " | ".join(f"{who}, {what}" for who in ("model alone", "run") for what in MEASURES)
+        + " |"
+    )
+    yield "|---" * (1 + 2 * len(MEASURES)) + "|"
+    systems = [{(score.name, score.language): score for score in scores} for scores in (model, record.scores)]
+    names = [name for measure, name in systems[0] if measure == MEASURES[0] and name]
+    ind, local = f"{PIVOTS[0]}-Latn", {f"{tag}-Latn" for tag in LOCAL}
+    for name in names:
+        yield f"| {name} | " + " | ".join(show(scores[what, name]) for scores in systems for what in MEASURES) + " |"
+    for title, meant in (("ind-Latn→10", 0), ("10→ind-Latn", 1)):
+        ways = [name for name in names if (ends := name.split("→"))[meant] == ind and ends[1 - meant] in local]
+        means = [fmean(scores[what, name].value for name in ways) for scores in systems for what in MEASURES if ways]
+        yield f"| **mean of {title}** | " + " | ".join(f"{mean:.1f}" for mean in means) + " |"
 
 
 if __name__ == "__main__":

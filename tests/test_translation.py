@@ -11,6 +11,7 @@ from tokenizers import AddedToken
 from transformers import (
     BartConfig,
     BartForConditionalGeneration,
+    EncoderDecoderCache,
     M2M100Config,
     M2M100ForConditionalGeneration,
     MarianConfig,
@@ -33,6 +34,7 @@ from lowres.models.checkpoint import describe, find_base
 from lowres.models.loading import load_encoder, load_translator
 from lowres.planning import Machine, Options, Plan, make_plan
 from lowres.recipe import parse_recipe
+from lowres.tasks.translation import Beams
 from lowres.training.loop import train
 from lowres.vocabulary.adapting import adapt
 from lowres.vocabulary.material import Material
@@ -186,6 +188,18 @@ def test_every_family_learns_pairs_in_both_directions_and_answers_the_same_from_
     replace(found, facts=facts).save(tmp_path / "model")
     again = restore(tmp_path / "model", options)
     assert [answer.translation for answer in again.predict(ENGLISH, source="eng-Latn", target="min-Latn")] == there
+
+
+def test_beams_that_share_their_source_find_what_beams_of_their_own_find(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = translator(plan(checkpoint), corpus())  # untrained, so that beams often change places
+    decoding = found.facts.decoding.model_copy(update={"beams": 4})
+    found = replace(found, facts=found.facts.model_copy(update={"decoding": decoding}))
+    shared = found.predict(ENGLISH, source="eng-Latn", target="min-Latn")
+    monkeypatch.setattr(Beams, "reorder_cache", EncoderDecoderCache.reorder_cache)
+    assert shared == found.predict(ENGLISH, source="eng-Latn", target="min-Latn")
+    assert len({answer.translation for answer in shared}) > 1
 
 
 @pytest.mark.parametrize("method", ["lora", "decoder"])

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from transformers import GenerationConfig, PreTrainedTokenizerBase
+from transformers import DynamicCache, EncoderDecoderCache, GenerationConfig, PreTrainedTokenizerBase
 from transformers.modeling_outputs import BaseModelOutput
 
 from lowres.data.corpus import Row
@@ -144,6 +144,14 @@ def padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tup
     return ids, mask
 
 
+class Beams(EncoderDecoderCache):
+    """What attention keeps. The beams of a source share what was read of it, so only what was written changes places."""
+
+    def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
+        """After each step: the beams go on from these rows."""
+        self.self_attention_cache.reorder_cache(beam_idx)
+
+
 def search(
     model: Any, wording: Wording, sources: Sequence[Pieces], targets: Sequence[str], decoding: Decoding, accelerator: Accelerator
 ) -> list[str]:  # fmt: skip
@@ -164,8 +172,9 @@ def search(
                 suppress_tokens=silenced, bos_token_id=None, use_cache=True,
             )  # fmt: skip
             written = model.generate(
-                input_ids=ids, attention_mask=mask, decoder_input_ids=opening, generation_config=settings
-            )
+                input_ids=ids, attention_mask=mask, decoder_input_ids=opening, generation_config=settings,
+                past_key_values=Beams(DynamicCache(), DynamicCache()),
+            )  # fmt: skip
             for row, line in zip(rows, written[:, opening.shape[1] :].tolist(), strict=True):
                 found[row] = wording.text(line)
     return found
