@@ -1,5 +1,6 @@
 """Language tags and the one Unicode form of text."""
 
+import time
 import unicodedata
 
 import pytest
@@ -100,3 +101,10 @@ def test_what_is_lost_is_counted() -> None:
     assert lost("%s of %s in {place}", "{place}: %s") == ("%s",)
     assert lost("%(count)s items", "%(items)s count") == ("%(count)s",)
     assert lost("nothing fixed", "") == ()
+
+
+def test_a_long_text_without_spaces_is_searched_once() -> None:
+    """An address could begin at each of its letters; to try each to the end would take seconds."""
+    text = "ก" * 100_000
+    begun = time.process_time()
+    assert lost(text, text) == () and time.process_time() - begun < 5

@@ -6,7 +6,7 @@ import regex
 
 FIXED = regex.compile(
     r"""https?://[^\s<>"”»]*[^\s<>"”».,;:!?)]      # addresses
-    | [\w.+-]+@[\w-]+(?:\.[\w-]+)+
+    | (?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+
     | </?\p{L}[^<>]*>                             # markup
     | &\#?\w+;
     | %\(\w+\)[-#0+]*\d*(?:\.\d+)?[a-zA-Z]       # places that are filled in: %(name)s
