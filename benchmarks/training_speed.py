@@ -1,8 +1,9 @@
-"""What one update of LoRA training takes on this machine, with the attention and the dropout that lowres leaves out.
+"""What one update of LoRA training takes on this machine, and answering alone, with the attention and the dropout that lowres leaves
+out, and over a base in 16, 8 and 4 bits.
 
     python benchmarks/training_speed.py --threads 1
 
-The variants take turns, so that whatever else the machine does slows all of them; the median update counts.
+The variants take turns, so that whatever else the machine does slows all of them; the median counts.
 """
 
 import statistics
@@ -18,7 +19,9 @@ from lowres.data.sources import cache_folder
 from lowres.methods import lora
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.models.classifier import Classifier
+from lowres.models.holding import PRECISIONS, hold
 from lowres.models.loading import load_encoder
+from lowres.models.modules import linear_modules
 from lowres.planning import Machine
 from lowres.recipe.methods import Lora
 
@@ -27,13 +30,27 @@ LABELS = 3
 
 @dataclass(frozen=True)
 class Variant:
-    """Attention as transformers names it, and dropout inside the base."""
+    """Attention as transformers names it, dropout inside the base, how its layers are held; `raw` leaves 8 bits to bitsandbytes."""
 
-    attention: str
-    dropout: float
+    attention: str = "eager"
+    dropout: float = 0.0
+    held: str = "off"
+    raw: bool = False
+
+    @property
+    def name(self) -> str:
+        held = "bitsandbytes' own 8bit" if self.raw else self.held
+        return f"{self.attention} | {self.dropout} | {held}"
 
 
-VARIANTS = (Variant("eager", 0.0), Variant("sdpa", 0.0), Variant("eager", 0.1))
+VARIANTS = (
+    Variant(),
+    Variant(attention="sdpa"),
+    Variant(dropout=0.1),
+    Variant(held="8bit"),
+    Variant(held="8bit", raw=True),
+    Variant(held="4bit"),
+)
 
 
 @click.command()
@@ -52,36 +69,42 @@ def main(threads: int, texts: int, pieces: int, updates: int, full_precision: bo
     accelerator = Accelerator(cpu=True, mixed_precision="bf16" if precision == "bf16" else "no")
     checkpoint = find_base("starter:encoder", None, near=cache_folder(), cache=cache_folder(), offline=False)
     ids = torch.randint(10, checkpoint.pieces, (texts, pieces), generator=torch.Generator().manual_seed(0))
-    models = {variant: model_of(variant, checkpoint) for variant in VARIANTS}
+    dtype = PRECISIONS[accelerator.mixed_precision]
+    models = {variant: model_of(variant, checkpoint, dtype) for variant in VARIANTS}
     optimizers = {variant: torch.optim.AdamW(trained(model), lr=1e-4) for variant, model in models.items()}
-    seconds: dict[Variant, list[float]] = {variant: [] for variant in VARIANTS}
+    seconds: dict[Variant, list[tuple[float, float]]] = {variant: [] for variant in VARIANTS}
     for _ in range(2 + updates):
         for variant, model in models.items():
-            seconds[variant].append(update(model, optimizers[variant], ids, accelerator))
+            learning = update(model.train(), optimizers[variant], ids, accelerator)
+            seconds[variant].append((learning, answer(model.eval(), ids, accelerator)))
     body = checkpoint.parameters - checkpoint.pieces * checkpoint.hidden_size
     click.echo(
         f"{machine.name}, {threads} threads, {precision}; {texts} texts of {pieces} pieces, {updates} updates each\n"
     )
     click.echo(
-        "| attention | dropout in the base | seconds per update, median | quickest–slowest | operations per second and core |"
+        "| attention | dropout in the base | held | seconds per update, median | quickest–slowest | answering | "
+        "operations per second and core |"
     )
-    click.echo("|---|---|---|---|---|")
-    for variant, all_times in seconds.items():
-        times = all_times[2:]
-        median = statistics.median(times)
+    click.echo("|---|---|---|---|---|---|---|")
+    for variant, times in seconds.items():
+        learning, answering = zip(*times[2:], strict=True)
+        median = statistics.median(learning)
         rate = 4 * body * ids.numel() / median / threads
-        click.echo(
-            f"| {variant.attention} | {variant.dropout} | {median:.2f} | {min(times):.2f}–{max(times):.2f} | {rate:.1e} |"
-        )
+        spread = f"{min(learning):.2f}–{max(learning):.2f}"
+        click.echo(f"| {variant.name} | {median:.2f} | {spread} | {statistics.median(answering):.2f} | {rate:.1e} |")
 
 
-def model_of(variant: Variant, checkpoint: Checkpoint) -> Classifier:
+def model_of(variant: Variant, checkpoint: Checkpoint, dtype: torch.dtype) -> Classifier:
     """The starter with LoRA of rank 16 as lowres trains it, but for the variant."""
     _, base = load_encoder(checkpoint)
     base.set_attn_implementation(variant.attention)
     for module in base.modules():
         if isinstance(module, nn.Dropout):
             module.p = variant.dropout
+    hold(base, checkpoint.architecture, variant.held, dtype)
+    if variant.raw:
+        for layer in linear_modules(base, checkpoint.architecture).values():
+            layer._forward_pre_hooks.clear()
     encoder = lora.apply(base, Lora(kind="lora", rank=16), checkpoint.architecture)
     return Classifier(encoder, checkpoint.hidden_size, LABELS, checkpoint.pooling).train()
 
@@ -100,6 +123,14 @@ def update(model: Classifier, optimizer: torch.optim.Optimizer, ids: torch.Tenso
     accelerator.clip_grad_norm_(trained(model), 1.0)
     optimizer.step()
     optimizer.zero_grad()
+    return time.perf_counter() - begun
+
+
+def answer(model: Classifier, ids: torch.Tensor, accelerator: Accelerator) -> float:
+    """Seconds of a forward pass without gradients."""
+    begun = time.perf_counter()
+    with torch.inference_mode(), accelerator.autocast():
+        model(ids, torch.ones_like(ids))
     return time.perf_counter() - begun
 
 

@@ -112,6 +112,23 @@ def test_a_held_layer_answers_the_same_after_it_was_trained_in_bfloat16(bits: st
     assert torch.equal(answers(), before)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_eight_bits_on_a_processor_are_of_the_weights_alone_whether_it_trains_or_answers(dtype: torch.dtype) -> None:
+    model, facts = tiny("bert"), ARCHITECTURES["bert"]
+    hold(model, facts, "8bit", dtype)
+    for name, layer in linear_modules(model, facts).items():
+        came = torch.randn(5, layer.in_features, generator=torch.Generator().manual_seed(1))
+        weights, bias = precise_weight(layer), layer.bias
+        expected = came.to(dtype).float() @ weights.T + bias
+        trained = layer.train()(came.requires_grad_())
+        trained.sum().backward()
+        answered = layer.eval()(came)
+        assert torch.equal(answered, trained) and answered.dtype == dtype, name
+        closeness = 1e-5 if dtype == torch.float32 else 0.02
+        torch.testing.assert_close(answered.float(), expected, rtol=closeness, atol=closeness)
+        assert came.grad is not None and bool(came.grad.any())
+
+
 def test_half_the_memory_and_the_same_arithmetic_in_bfloat16() -> None:
     model, facts = tiny("bert"), ARCHITECTURES["bert"]
     with torch.autocast("cpu", dtype=torch.bfloat16):

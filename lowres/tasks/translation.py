@@ -28,6 +28,7 @@ from lowres.vocabulary.pieces import sentinels
 from lowres.vocabulary.rows import SplitEmbedding, SplitHead
 
 SEARCH_TOKENS = 16_384  # padded source pieces of a batch, times beams
+SOURCE_TOKENS = 6144  # and without: what attention makes of more leaves a processor's caches (docs/speed.md)
 DEV_PAIRS = 240
 CACHE_BYTES = 4 << 30
 WITHHELD = 20
@@ -159,6 +160,8 @@ def search(
     model.eval()
     found = [""] * len(sources)
     budget = max(1, SEARCH_TOKENS // decoding.beams)
+    if accelerator.device.type == "cpu":
+        budget = min(budget, SOURCE_TOKENS)
     silenced = sorted({wording.pad, *wording.tags.values()})
     with torch.inference_mode(), accelerator.autocast():
         for rows in sorted_batches([len(ids) for ids in sources], budget):
