@@ -57,12 +57,12 @@ evaluation: {{baselines: false}}
 TRANSLATION = """\
 lowres: 1
 name: {name}
-task: {{kind: translation, source: ind-Latn, target: min-Latn}}
-data: {{card: nusax-sentiment, subset: [ind, min]}}
+task: {{kind: translation, source: dsb-Latn, target: hsb-Latn}}
+data: {{card: django-messages, subset: [dsb, hsb]}}
 base: {{name: starter:translation, quantize: {bits}}}
 vocabulary: {{extend: off, trim: used}}
 method: {method}
-training: {{batch_tokens: 2048, patience: 100, seed: {seed}{training}}}
+training: {{batch_tokens: 1024, patience: 100, seed: {seed}{training}}}
 ensemble: {{lexicon: off}}
 decoding: {{beams: 1}}
 evaluation: {{baselines: false}}
