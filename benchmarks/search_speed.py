@@ -1,0 +1,48 @@
+"""What greedy translation costs by how many source pieces are read at once, on a processor.
+
+lowres run recipes/nusax-translation-ind.yaml --mirror ../shared/data --out runs/ind
+python benchmarks/search_speed.py runs/ind --texts 100
+"""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import torch
+
+import lowres
+from lowres.jobs.translator import Translator
+from lowres.runs import PREDICTIONS
+from lowres.tasks import translation
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path, exists=True))
+@click.option("--texts", type=int, default=100, show_default=True, help="How many of its test texts.")
+@click.option("--beams", type=int, default=1, show_default=True)
+@click.option("--sizes", type=int, multiple=True, default=(16384, 8192, 6144, 4096, 2048), show_default=True)
+def main(run: Path, texts: int, beams: int, sizes: tuple[int, ...]) -> None:
+    """Print processor seconds as a Markdown table; translations are compared with those of the first size."""
+    torch.set_num_threads(1)
+    model = lowres.load(run).answerer
+    assert isinstance(model, Translator)
+    decoding = model.facts.decoding.model_copy(update={"beams": beams})
+    model = replace(model, facts=model.facts.model_copy(update={"decoding": decoding, "by_lexicon": []}))
+    lines = [json.loads(line) for line in (run / PREDICTIONS).read_text("utf-8").splitlines()[:texts]]
+    asked = [line["source"] for line in lines]
+    ways = [(line["source_language"], line["target_language"]) for line in lines]
+    first: list[str] = []
+    print("| source pieces at once | seconds | same translations |\n|---|---|---|")
+    for size in sizes:
+        translation.SOURCE_TOKENS = size
+        begun = time.process_time()
+        found = [one.translation for one in model.translate(asked, ways)]
+        spent = time.process_time() - begun
+        first = first or found
+        print(f"| {size} | {spent:.1f} | {sum(map(str.__eq__, first, found))} of {len(found)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
