@@ -1,7 +1,9 @@
 """What greedy translation costs by how many source pieces are read at once, on a processor.
 
-lowres run recipes/nusax-translation-ind.yaml --mirror ../shared/data --out runs/ind
-python benchmarks/search_speed.py runs/ind --texts 100
+    lowres run recipes/nusax-translation-ind.yaml --mirror ../shared/data --out runs/ind
+    python benchmarks/search_speed.py runs/ind --texts 100
+
+Processor seconds count, not those of the clock.
 """
 
 import json

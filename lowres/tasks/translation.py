@@ -28,7 +28,7 @@ from lowres.vocabulary.pieces import sentinels
 from lowres.vocabulary.rows import SplitEmbedding, SplitHead
 
 SEARCH_TOKENS = 16_384  # padded source pieces of a batch, times beams
-SOURCE_TOKENS = 6144  # and without: what attention makes of more leaves a processor's caches (docs/speed.md)
+SOURCE_TOKENS = 6144  # and without, on a processor, which is slower with more (docs/speed.md)
 DEV_PAIRS = 240
 CACHE_BYTES = 4 << 30
 WITHHELD = 20
