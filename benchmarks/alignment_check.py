@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from lowres.data.alignment import align
+from lowres.data.checks.misalignment import align
 
 TRIALS = 5
 
@@ -43,16 +43,16 @@ def sets(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 def main(folder: Path) -> None:
     """Print one line per set and the totals."""
-    dice = random.Random(13)
+    rng = random.Random(13)
     wrong = found = trials = near = checked = 0
     for name, left, right in sets(folder):
         checked += 1
-        alarm = align(left, right).slips
+        alarm = align(left, right).misaligned
         wrong += bool(alarm)
         hits = []
         for _ in range(TRIALS):
-            lost = dice.randrange(5, len(left) - 5)
-            answers = align(left[:-1], [*right[:lost], *right[lost + 1 :]]).slips
+            lost = rng.randrange(5, len(left) - 5)
+            answers = align(left[:-1], [*right[:lost], *right[lost + 1 :]]).misaligned
             hits.append(
                 min((abs(answer.start - lost) for answer in answers if answer.end == len(left) - 1), default=None)
             )

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lowres.runs import RECORD, read_record
+from lowres.runs.layout import RECORD
+from lowres.runs.run import read_record
 
 
 def done(folder: Path) -> bool:

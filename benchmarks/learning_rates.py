@@ -11,7 +11,8 @@ from pathlib import Path
 from carrying import carry_out
 from methods import METHODS, TASKS, Cell, recipe_of
 
-from lowres.runs import RECORD, read_record
+from lowres.runs.layout import RECORD
+from lowres.runs.run import read_record
 
 
 def main() -> None:

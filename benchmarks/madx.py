@@ -14,7 +14,7 @@ from carrying import carry_out
 from methods import TASKS, Cell, difference, resampled
 
 RECIPES = Path(__file__).parent.parent / "recipes"
-OVER = ", over: {ind-Latn: runs/madx-indonesian, bug-Latn: runs/madx-buginese}"
+OVER = ", language_adapters: {ind-Latn: runs/madx-indonesian, bug-Latn: runs/madx-buginese}"
 
 
 def main() -> None:

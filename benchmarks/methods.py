@@ -17,18 +17,19 @@ import numpy as np
 from carrying import carry_out, done
 from numpy.typing import NDArray
 
-from lowres.evaluation.counts import count
-from lowres.evaluation.matches import CHRF, match
-from lowres.evaluation.sums import Sums
-from lowres.recipe.methods import FACTS, MethodFacts
-from lowres.runs import MODEL, PREDICTIONS, RECORD, read_record
+from lowres.evaluation.classification_statistics import count
+from lowres.evaluation.sufficient_statistics import SufficientStatistics
+from lowres.evaluation.translation_statistics import CHRF, match
+from lowres.recipe.methods import METHOD_FACTS, MethodFacts
+from lowres.runs.layout import MODEL, PREDICTIONS, RECORD
+from lowres.runs.run import read_record
 
 METHODS = {
     "lora": "{kind: lora}",
     "lora, dora": "{kind: lora, dora: true}",
     "lora, rslora": "{kind: lora, rslora: true}",
-    "lora, pissa": "{kind: lora, start: pissa}",
-    "lora, loftq": "{kind: lora, start: loftq}",
+    "lora, pissa": "{kind: lora, init: pissa}",
+    "lora, loftq": "{kind: lora, init: loftq}",
     "oft": "{kind: oft}",
     "ia3": "{kind: ia3}",
     "adalora": "{kind: adalora}",
@@ -43,7 +44,7 @@ METHODS = {
 }
 BITS = {"16": "off", "8": "8bit", "4": "4bit"}
 SENTIMENT = """\
-lowres: 1
+lowres: 2
 name: {name}
 task: {{kind: classification}}
 data: {{card: nusax-sentiment, subset: min}}
@@ -55,7 +56,7 @@ ensemble: {{ngrams: off}}
 evaluation: {{baselines: false}}
 """
 TRANSLATION = """\
-lowres: 1
+lowres: 2
 name: {name}
 task: {{kind: translation, source: dsb-Latn, target: hsb-Latn}}
 data: {{card: django-messages, subset: [dsb, hsb]}}
@@ -63,19 +64,19 @@ base: {{name: starter:translation, quantize: {bits}}}
 vocabulary: {{extend: off, trim: used}}
 method: {method}
 training: {{batch_tokens: 1024, patience: 100, seed: {seed}{training}}}
-ensemble: {{lexicon: off}}
+ensemble: {{phrase_table: off}}
 decoding: {{beams: 1}}
 evaluation: {{baselines: false}}
 """
 RESAMPLES = 1000
 
 
-def labels(lines: Sequence[Mapping[str, str]]) -> Sums:
+def labels(lines: Sequence[Mapping[str, str]]) -> SufficientStatistics:
     true, chosen = ([line[key] for line in lines] for key in ("reference", "prediction"))
     return count(true, chosen, ["all"] * len(lines), sorted({*true, *chosen}), None)
 
 
-def translations(lines: Sequence[Mapping[str, str]]) -> Sums:
+def translations(lines: Sequence[Mapping[str, str]]) -> SufficientStatistics:
     true, written = ([line[key] for line in lines] for key in ("reference", "prediction"))
     return match(true, written, ["all"] * len(lines), None, (CHRF,))
 
@@ -86,7 +87,7 @@ class Task:
 
     recipe: str
     kind: str
-    sums: Callable[[Sequence[Mapping[str, str]]], Sums]
+    sums: Callable[[Sequence[Mapping[str, str]]], SufficientStatistics]
 
 
 TASKS = {
@@ -142,13 +143,13 @@ def cells_of(task: str, methods: list[str], bits: list[str], seeds: list[int], o
 
 
 def facts_of(method: str) -> MethodFacts:
-    return FACTS[METHODS[method].removeprefix("{kind: ").split(",")[0].rstrip("}")]
+    return METHOD_FACTS[METHODS[method].removeprefix("{kind: ").split(",")[0].rstrip("}")]
 
 
 def possible(kind: str, method: str, bits: str) -> bool:
     facts = facts_of(method)
     starts = {"lora, pissa": bits == "16", "lora, loftq": bits != "16", "lora, dora": bits != "8"}
-    return kind in facts.tasks and (bits == "16" or facts.quantised) and starts.get(method, True)
+    return kind in facts.tasks and (bits == "16" or facts.quantizable) and starts.get(method, True)
 
 
 def recipe_of(task: Task, cell: Cell, seed: int, training: str) -> str:
@@ -194,10 +195,10 @@ def resampled(task: Task, folders: Sequence[Path], seed: int = 13) -> NDArray[np
         task.sums([json.loads(text) for text in (folder / PREDICTIONS).read_text("utf-8").splitlines()])
         for folder in folders
     ]
-    texts = runs[0].groups
+    texts = runs[0].clusters
     drawn = np.random.default_rng(seed).multinomial(texts, np.full(texts, 1 / texts), size=RESAMPLES)
     weights = np.vstack([np.ones(texts), drawn])
-    return np.mean([run.headlines(run.weighted(weights))[:, 0] for run in runs], axis=0)
+    return np.mean([run.primary_values(run.weighted(weights))[:, 0] for run in runs], axis=0)
 
 
 def difference(task: Task, mine: Sequence[Path], theirs: Sequence[Path]) -> str:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import click
 
-from lowres.evaluation.record import Record
 from lowres.planning import Options
 from lowres.recipe import RecipeFile, open_recipe
+from lowres.record import Record
 from lowres.running import run
-from lowres.runs import RECORD, read_record
+from lowres.runs.layout import RECORD
+from lowres.runs.run import read_record
 
 
 @click.command()
@@ -49,14 +50,14 @@ def seeded(file: RecipeFile, seed: int) -> RecipeFile:
     return file.model_copy(update={"recipe": file.recipe.model_copy(update={"training": training})})
 
 
-def headlines(record: Record) -> dict[str, dict[str, float]]:
+def primary_values(record: Record) -> dict[str, dict[str, float]]:
     """System → language (or “average”) → headline score."""
     systems = [("lowres", record.scores), *((baseline.name, baseline.scores) for baseline in record.baselines)]
     return {
         name: {
             score.language or "average": score.value
             for score in scores
-            if score.name == record.headline and score.label is None
+            if score.name == record.primary_metric and score.label is None
         }
         for name, scores in systems
     }
@@ -64,7 +65,7 @@ def headlines(record: Record) -> dict[str, dict[str, float]]:
 
 def table(records: list[Record]) -> str:
     """One line per system: mean over seeds by language, and mean ± standard deviation of the average."""
-    found = [headlines(record) for record in records]
+    found = [primary_values(record) for record in records]
     columns = [column for column in found[0]["lowres"] if column != "average"]
     lines = [
         "| system | " + " | ".join(columns) + f" | average of {len(found)} seeds |",

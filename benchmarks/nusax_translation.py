@@ -19,12 +19,14 @@ from corpora import nusax
 
 from lowres.data.corpus import Row
 from lowres.data.pairs import Pair
-from lowres.evaluation.scores import Score
-from lowres.evaluation.substitution import copied, dictionary
-from lowres.evaluation.translation import translation_scores
-from lowres.jobs.translation import lexicons_of
+from lowres.evaluation.resampling import Resampling
+from lowres.evaluation.translation_scores import translation_scores
 from lowres.languages import normalise
-from lowres.runs import PREDICTIONS, RECORD, read_record
+from lowres.record import Score
+from lowres.runs.layout import PREDICTIONS, RECORD
+from lowres.runs.run import read_record
+from lowres.statistical.dictionary import copied, dictionary
+from lowres.tasks.translation.job import phrase_tables_of
 
 LOCAL = ("ace", "ban", "bbc", "bjn", "bug", "jav", "mad", "min", "nij", "sun")
 PIVOTS = ("ind", "eng")
@@ -46,16 +48,16 @@ def row(language: str, number: int, text: str) -> Row:
 def scored(pairs: Sequence[Pair], hypotheses: Sequence[str]) -> dict[tuple[str, str | None], Score]:
     """Scores by name and direction, None for the mean over directions."""
     scores = translation_scores(
-        [pair.target.fields["text"] for pair in pairs], hypotheses, [pair.direction for pair in pairs],
-        [pair.source.group for pair in pairs], split="test", confidence=0.95, resamples=1000, seed=13, edits=False,
+        [pair.target.fields["text"] for pair in pairs], hypotheses, [pair.direction_name for pair in pairs],
+        [pair.source.cluster for pair in pairs], split="test", resampling=Resampling(), edits=False,
     )  # fmt: skip
     return {(score.name, score.language): score for score in scores}
 
 
 def systems(train: Sequence[Pair], test: Sequence[Pair], runs: Sequence[Path]) -> dict[str, list[str] | None]:
     """The translations of every system, None where it has none."""
-    lexicons = lexicons_of(train)
-    words = [lexicons[way(pair)].translate(pair.source.fields["text"]) for pair in test]
+    phrase_tables = phrase_tables_of(train)
+    words = [phrase_tables[way(pair)].translate(pair.source.fields["text"]) for pair in test]
     found: dict[str, list[str] | None] = {
         "copy": list(copied(test).predictions), "dictionary": list(dictionary(train, test).predictions), "lexicon": words,
     }  # fmt: skip
@@ -77,7 +79,7 @@ def lines(folder: Path, directions: Sequence[tuple[str, str]], title: str, runs:
     """A line per direction, and one for their mean where there are several."""
     train, test = list(read(folder, "train", directions)), list(read(folder, "test", directions))
     scores = [scored(test, texts) if texts else None for texts in systems(train, test, runs).values()]
-    names = dict.fromkeys(pair.direction for pair in test)
+    names = dict.fromkeys(pair.direction_name for pair in test)
     for name in (*names, None) if len(names) > 1 else (None,):
         cells = [show(system[measure, name]) if system else "–" for system in scores for measure in MEASURES]
         yield f"| {name or title} | " + " | ".join(cells) + " |"

@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from lowres.jobs.saved import ADAPTER, ROWS, read_facts
-from lowres.jobs.translator import TranslatorFacts
 from lowres.methods.whole import WEIGHTS
 from lowres.models import starter
-from lowres.models.translator import TAG_ROWS
+from lowres.starters.encoder_decoder import TAG_ROWS
+from lowres.tasks.saved import ADAPTER, ROWS, read_facts
+from lowres.tasks.translation.model import TranslatorFacts
 
 DECODER = "model.decoder."
 SHIPPED = Path(starter.__file__).parent / "starter" / "translation.safetensors"

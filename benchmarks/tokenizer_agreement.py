@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 from transformers import AutoTokenizer
 
-from lowres.data.sources import cache_folder
-from lowres.models.starter import build_starter
+from lowres.data.files import cache_folder
+from lowres.starters.starters import build_starter
 
 SUFFIXES = {".tsv", ".csv", ".txt", ".xz", ".md", ".json", ".jsonl"}
 BATCH = 2000

@@ -15,15 +15,17 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from lowres.data.sources import cache_folder
+from lowres.data.files import cache_folder
 from lowres.methods import lora
 from lowres.models.checkpoint import Checkpoint, find_base
-from lowres.models.classifier import Classifier
-from lowres.models.holding import PRECISIONS, hold
 from lowres.models.loading import load_encoder
 from lowres.models.modules import linear_modules
+from lowres.models.quantization import PRECISIONS, quantize_base
+from lowres.places import Places
 from lowres.planning import Machine
 from lowres.recipe.methods import Lora
+from lowres.starters.starters import STARTERS
+from lowres.tasks.classification.head import ClassificationModel
 
 LABELS = 3
 
@@ -67,7 +69,7 @@ def main(threads: int, texts: int, pieces: int, updates: int, full_precision: bo
     machine = Machine.detect("cpu", threads)
     precision = "bf16" if machine.bf16 and not full_precision else "fp32"
     accelerator = Accelerator(cpu=True, mixed_precision="bf16" if precision == "bf16" else "no")
-    checkpoint = find_base("starter:encoder", None, near=cache_folder(), cache=cache_folder(), offline=False)
+    checkpoint = find_base("starter:encoder", None, Places(cache_folder(), cache_folder(), offline=False), STARTERS)
     ids = torch.randint(10, checkpoint.pieces, (texts, pieces), generator=torch.Generator().manual_seed(0))
     dtype = PRECISIONS[accelerator.mixed_precision]
     models = {variant: model_of(variant, checkpoint, dtype) for variant in VARIANTS}
@@ -94,26 +96,28 @@ def main(threads: int, texts: int, pieces: int, updates: int, full_precision: bo
         click.echo(f"| {variant.name} | {median:.2f} | {spread} | {statistics.median(answering):.2f} | {rate:.1e} |")
 
 
-def model_of(variant: Variant, checkpoint: Checkpoint, dtype: torch.dtype) -> Classifier:
+def model_of(variant: Variant, checkpoint: Checkpoint, dtype: torch.dtype) -> ClassificationModel:
     """The starter with LoRA of rank 16 as lowres trains it, but for the variant."""
     _, base = load_encoder(checkpoint)
     base.set_attn_implementation(variant.attention)
     for module in base.modules():
         if isinstance(module, nn.Dropout):
             module.p = variant.dropout
-    hold(base, checkpoint.architecture, variant.held, dtype)
+    quantize_base(base, checkpoint.architecture, variant.held, dtype)
     if variant.raw:
         for layer in linear_modules(base, checkpoint.architecture).values():
             layer._forward_pre_hooks.clear()
     encoder = lora.apply(base, Lora(kind="lora", rank=16), checkpoint.architecture)
-    return Classifier(encoder, checkpoint.hidden_size, LABELS, checkpoint.pooling).train()
+    return ClassificationModel(encoder, checkpoint.hidden_size, LABELS, checkpoint.pooling).train()
 
 
 def trained(model: nn.Module) -> list[nn.Parameter]:
     return [weight for weight in model.parameters() if weight.requires_grad]
 
 
-def update(model: Classifier, optimizer: torch.optim.Optimizer, ids: torch.Tensor, accelerator: Accelerator) -> float:
+def update(
+    model: ClassificationModel, optimizer: torch.optim.Optimizer, ids: torch.Tensor, accelerator: Accelerator
+) -> float:
     """Seconds of one update: forward, backward, clipping, step."""
     answers = torch.arange(len(ids)) % LABELS
     begun = time.perf_counter()
@@ -126,7 +130,7 @@ def update(model: Classifier, optimizer: torch.optim.Optimizer, ids: torch.Tenso
     return time.perf_counter() - begun
 
 
-def answer(model: Classifier, ids: torch.Tensor, accelerator: Accelerator) -> float:
+def answer(model: ClassificationModel, ids: torch.Tensor, accelerator: Accelerator) -> float:
     """Seconds of a forward pass without gradients."""
     begun = time.perf_counter()
     with torch.inference_mode(), accelerator.autocast():

@@ -19,14 +19,14 @@ from carrying import carry_out, done
 
 from lowres.data.corpus import SPLITS
 from lowres.data.pairs import Pair, pairs
-from lowres.evaluation.record import Comparison, Record
-from lowres.evaluation.scores import Score
 from lowres.planning import Options, read_data
 from lowres.recipe import RecipeFile, open_recipe
-from lowres.runs import RECORD, read_record
+from lowres.record import Comparison, Record, Score
+from lowres.runs.layout import RECORD
+from lowres.runs.run import read_record
 
 WHOLE = """\
-lowres: 1
+lowres: 2
 name: all that there is
 task: {{kind: translation, source: {source}, target: {target}}}
 data:
@@ -36,7 +36,7 @@ base: {{name: starter:translation}}
 training: {{seed: {seed}}}
 """
 SAMPLE = """\
-lowres: 1
+lowres: 2
 name: {name}
 task: {{kind: translation, source: {source}, target: {target}}}
 data:
@@ -46,7 +46,7 @@ data:
 base: {{name: starter:translation}}
 vocabulary: {{extend: off, trim: used}}
 method: {{kind: full, encoder_rate: 0.1}}
-training: {{epochs: {epochs}, batch_tokens: 4000, learning_rate: 0.0015, max_pieces: 220, seed: {seed}}}
+training: {{epochs: {epochs}, batch_tokens: 4000, learning_rate: 0.0015, max_length: 220, seed: {seed}}}
 decoding: {{beams: 2}}
 """
 FLOORS = {"copy": "copy", "dictionary": "word dictionary"}  # column → its name in the record

@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 from carrying import carry_out
 
-from lowres.evaluation.bits import compare_bits, sum_bits
-from lowres.evaluation.record import Comparison
-from lowres.evaluation.sums import Sums
-from lowres.runs import PREDICTIONS, RECORD, read_record
+from lowres.evaluation.bits_per_character import bits_statistics, compare_bits
+from lowres.evaluation.resampling import Resampling
+from lowres.evaluation.sufficient_statistics import SufficientStatistics
+from lowres.record import Comparison
+from lowres.runs.layout import PREDICTIONS, RECORD
+from lowres.runs.run import read_record
 
-RECIPE = """lowres: 1
+RECIPE = """lowres: 2
 name: vocabulary {treatment}
 task: {{kind: pre-training, scored_words: {words}}}
 data: {{card: nusax-sentiment, subset: {language}}}
@@ -78,7 +80,7 @@ def value(folder: Path) -> float:
     return read_record(folder / RECORD).scores[0].value
 
 
-def sums(folders: Folders, treatment: str, seeds: list[int]) -> Sums:
+def sums(folders: Folders, treatment: str, seeds: list[int]) -> SufficientStatistics:
     """The bits of all seeds' runs; a text is one group."""
     found = [
         json.loads(line)
@@ -86,13 +88,13 @@ def sums(folders: Folders, treatment: str, seeds: list[int]) -> Sums:
         for line in (folders[treatment, seed] / PREDICTIONS).read_text(encoding="utf-8").splitlines()
     ]
     bits, characters = (np.array([float(one[key]) for one in found]) for key in ("bits", "characters"))
-    return sum_bits(bits, characters, [one["language"] for one in found], [one["id"] for one in found])
+    return bits_statistics(bits, characters, [one["language"] for one in found], [one["id"] for one in found])
 
 
 def difference(folders: Folders, treatment: str, against: str, seeds: list[int]) -> Comparison:
     (found,) = compare_bits(
-        sums(folders, treatment, seeds), sums(folders, against, seeds), against=against, confidence=0.95,
-        resamples=RESAMPLES, seed=13,
+        sums(folders, treatment, seeds), sums(folders, against, seeds), against=against,
+        resampling=Resampling(resamples=RESAMPLES),
     )  # fmt: skip
     return found
 

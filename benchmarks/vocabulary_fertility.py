@@ -23,11 +23,11 @@ from corpora import Column, afrisenti, americas, mafand, nusax
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from lowres.data.sources import cache_folder
-from lowres.languages.text import normalise
-from lowres.models.starter import build_starter
-from lowres.vocabulary.extending import extend
-from lowres.vocabulary.pieces import WORD_START, Pieces
+from lowres.data.files import cache_folder
+from lowres.languages.normalisation import normalise
+from lowres.starters.starters import build_starter
+from lowres.vocabulary.expansion.expanding import extend
+from lowres.vocabulary.tokenizer_json import WORD_START, TokenizerJson
 
 MOST = 2000
 FRENCH, ENGLISH, SPANISH = mafand("fr-fon", "fr"), mafand("en-yor", "en"), americas("spa-gn", "spa")
@@ -61,7 +61,7 @@ def main() -> None:
         ("BPE: 16 000 pieces of six languages", bpe_base(asked.data), BPE_LANGUAGES),
     ):
         print(f"\n### {title}\n")
-        print("| language | pieces per word: base | ours, auto (new) | ours, ≤ 2000 (new) | gain % auto / ≤ 2000 / free | "
+        print("| language | tokens per word: base | ours, auto (new) | ours, ≤ 2000 (new) | gain % auto / ≤ 2000 / free | "
               "trained apart, gain % | add_tokens, gain % | protected words changed %: ours / apart / add_tokens | "
               "lines not read back %: base / ours / add_tokens | words unknown %: base / ours | new used % |")  # fmt: skip
         print("|---|---|---|---|---|---|---|---|---|---|---|")
@@ -76,7 +76,7 @@ class Judged:
     """A way on text never seen; shares in per cent. `changed` is of the running words of protected text."""
 
     new: int
-    pieces_per_word: float
+    tokens_per_word: float
     gain: float
     unknown: float
     lost: float
@@ -90,11 +90,11 @@ def report(
     """Untouched, ours (auto; at most MOST; those with nothing protected), pieces trained apart, add_tokens."""
     train, test = [[normalise(text) for text in language.read(data, split)] for split in ("train", "test")]
     protected, protected_test = known.read(data, "train"), known.read(data, "test")
-    base = Pieces.of(tokenizer)
+    base = TokenizerJson.of(tokenizer)
     forced = extend(base, train, count=MOST, protect=protected).pieces
     new = len(forced) - len(base)
 
-    def judged(pieces: Pieces | Tokenizer) -> Judged:
+    def judged(pieces: TokenizerJson | Tokenizer) -> Judged:
         backend = pieces if isinstance(pieces, Tokenizer) else pieces.backend
         return judge(backend, tokenizer.backend_tokenizer, test, protected_test, base)
 
@@ -111,7 +111,7 @@ def report(
 def line(name: str, ways: tuple[Judged, Judged, Judged, Judged, Judged, Judged]) -> str:
     old, auto, ours, free, apart, tokens = ways
     cells = [
-        name, f"{old.pieces_per_word:.3f}", *(f"{one.pieces_per_word:.3f} ({one.new})" for one in (auto, ours)),
+        name, f"{old.tokens_per_word:.3f}", *(f"{one.tokens_per_word:.3f} ({one.new})" for one in (auto, ours)),
         f"**{auto.gain:.1f}** / {ours.gain:.1f} / {free.gain:.1f}", f"{apart.gain:.1f}", f"{tokens.gain:.1f}",
         " / ".join(f"{one.changed:.2f}" for one in (ours, apart, tokens)),
         " / ".join(f"{one.lost:.1f}" for one in (old, ours, tokens)),
@@ -120,7 +120,7 @@ def line(name: str, ways: tuple[Judged, Judged, Judged, Judged, Judged, Judged])
     return f"| {' | '.join(cells)} |"
 
 
-def trained_apart(base: Pieces, texts: Sequence[str], count: int) -> Pieces:
+def trained_apart(base: TokenizerJson, texts: Sequence[str], count: int) -> TokenizerJson:
     """SentencePiece pieces that the base lacks, most probable first, with the scores of their own model."""
     words = base.words(texts)
     if base.kind == "bpe":
@@ -137,14 +137,14 @@ def trained_apart(base: Pieces, texts: Sequence[str], count: int) -> Pieces:
     return base.extended([piece for piece, _ in new], [score for _, score in new])
 
 
-def merges_apart(base: Pieces, words: Counter[str], count: int) -> Pieces:
+def merges_apart(base: TokenizerJson, words: Counter[str], count: int) -> TokenizerJson:
     """BPE trained apart; its merges whose product the base lacks, behind the base's, until there are `count` new pieces."""
     trained = Tokenizer(models.BPE())
     trained.train_from_iterator(
         (word for word, times in words.items() for _ in range(times)),
         trainers.BpeTrainer(vocab_size=3 * count + 300, show_progress=False),
     )
-    apart, names, merges = Pieces.trained(base, trained), [], []
+    apart, names, merges = TokenizerJson.trained(base, trained), [], []
     names += [name for name in apart.names if len(name) == 1 and name not in base.ids]
     for pair in apart.merges:
         if len(names) >= count:
@@ -156,7 +156,7 @@ def merges_apart(base: Pieces, words: Counter[str], count: int) -> Pieces:
     return base.extended(names, (), [pair for pair in merges if {*pair, "".join(pair)} <= there])
 
 
-def added(tokenizer: PreTrainedTokenizerBase, base: Pieces, texts: Sequence[str], most: int) -> Tokenizer:
+def added(tokenizer: PreTrainedTokenizerBase, base: TokenizerJson, texts: Sequence[str], most: int) -> Tokenizer:
     """transformers' add_tokens with the commonest words that are cut."""
     words = Counter(word for text in texts for word in text.split())
     cut = [word for word, times in words.most_common() if times >= 5 and len(tokenizer.tokenize(word)) > 1]
@@ -165,7 +165,9 @@ def added(tokenizer: PreTrainedTokenizerBase, base: Pieces, texts: Sequence[str]
     return other
 
 
-def judge(made: Tokenizer, old: Tokenizer, texts: Sequence[str], protected: Sequence[str], base: Pieces) -> Judged:
+def judge(
+    made: Tokenizer, old: Tokenizer, texts: Sequence[str], protected: Sequence[str], base: TokenizerJson
+) -> Judged:
     mine = encode(made, texts)
     words = sum(len(text.split()) for text in texts)
     pieces, before = (sum(len(ids) for ids in lines) for lines in (mine, encode(old, texts)))
@@ -175,7 +177,7 @@ def judge(made: Tokenizer, old: Tokenizer, texts: Sequence[str], protected: Sequ
     used = {made.id_to_token(piece) for ids in mine for piece in ids} & fresh
     return Judged(
         new=len(fresh),
-        pieces_per_word=pieces / words,
+        tokens_per_word=pieces / words,
         gain=100 * (1 - pieces / before),
         unknown=unknown_words(made, texts, base.unknown),
         lost=100 * sum(not back(made, text) for text in texts) / len(texts),
@@ -237,19 +239,19 @@ def bpe_base(data: Path) -> PreTrainedTokenizerBase:
 def no_space_and_unknown(tokenizer: PreTrainedTokenizerBase, data: Path) -> None:
     """Thai from the Universal Declaration (no spaces), and N'Ko-like text: Bambara's own words in letters it lacks."""
     print("\n### A script without spaces, and one that the base does not know\n")
-    print("| text | way | new | pieces per character | gain % | unknown pieces % |\n|---|---|---|---|---|---|")
+    print("| text | way | new | tokens per character | gain % | unknown pieces % |\n|---|---|---|---|---|---|")
     thai = [line for line in (data / "ship/udhr/tha.txt").read_text(encoding="utf-8").splitlines() if line.strip()]
     bambara = mafand("fr-bam")
     letters = {chr(97 + i): chr(0x07CA + i) for i in range(26)} | {"ɛ": "ߤ", "ɔ": "ߥ", "ɲ": "ߦ", "ŋ": "ߢ"}
     table = str.maketrans(letters)
     nko = [[text.lower().translate(table) for text in bambara.read(data, split)] for split in ("train", "test")]
-    dice = random.Random(13)
-    dice.shuffle(thai)
-    base = Pieces.of(tokenizer)
+    rng = random.Random(13)
+    rng.shuffle(thai)
+    base = TokenizerJson.of(tokenizer)
     for name, (train, test) in {"Thai (UDHR)": (thai[10:], thai[:10]), "Bambara in N'Ko letters": tuple(nko)}.items():
         first = 0
         for way, made in (("untouched", base), ("ours, auto", None), (f"ours, ≤ {MOST}", MOST)):
-            pieces = made if isinstance(made, Pieces) else extend(base, train, count=made).pieces
+            pieces = made if isinstance(made, TokenizerJson) else extend(base, train, count=made).pieces
             ids = [i for found in pieces.backend.encode_batch(test, add_special_tokens=False) for i in found.ids]
             first = first or len(ids)
             unknown = 100 * sum(i == pieces.unknown_id for i in ids) / len(ids)

@@ -13,14 +13,16 @@ from pathlib import Path
 import torch
 from corpora import nusax
 
-from lowres.data.sources import cache_folder
+from lowres.data.files import cache_folder
 from lowres.models.checkpoint import find_base
 from lowres.models.loading import load_encoder
+from lowres.places import Places
 from lowres.planning import Machine
 from lowres.recipe.sections import Vocabulary
+from lowres.starters.starters import STARTERS
 from lowres.vocabulary.adapting import adapt
-from lowres.vocabulary.choosing import UNTOUCHED
-from lowres.vocabulary.material import Material
+from lowres.vocabulary.fitting_data import FittingData
+from lowres.vocabulary.initialisation.choosing import UNTOUCHED
 
 WAYS = ("random", "mean", "similarity", "meaning", "distil", "meaning+distil")
 
@@ -34,7 +36,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="distilling takes most of the time")
     asked = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", Machine.detect().cores)))
-    checkpoint = find_base("starter:encoder", None, cache=cache_folder(), near=Path(), offline=True)
+    checkpoint = find_base("starter:encoder", None, Places(Path(), cache_folder(), offline=True), STARTERS)
     tokenizer, encoder = load_encoder(checkpoint)
     print("| language → | new | " + " | ".join((UNTOUCHED, *asked.ways)) + " |")
     print("|---" * (len(asked.ways) + 3) + "|")
@@ -47,7 +49,7 @@ def main() -> None:
                 for split in ("train", "test")
             )
             texts = [text for text, _ in train]
-            material = Material(texts, [text for text, _ in test], {(language, pivot): train}, test)
+            material = FittingData(texts, [text for text, _ in test], {(language, pivot): train}, test)
             found: dict[str, float] = {}
             for way in asked.ways:
                 section = Vocabulary(extend=asked.pieces, initialise=way, trim="off")  # type: ignore[arg-type]

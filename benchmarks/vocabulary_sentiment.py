@@ -16,9 +16,10 @@ import numpy as np
 from carrying import carry_out
 from sklearn.metrics import f1_score
 
-from lowres.runs import PREDICTIONS, RECORD, read_record
+from lowres.runs.layout import PREDICTIONS, RECORD
+from lowres.runs.run import read_record
 
-RECIPE = """lowres: 1
+RECIPE = """lowres: 2
 name: vocabulary {treatment}
 task: {{kind: classification}}
 data: {{card: nusax-sentiment, subset: {language}}}
@@ -69,13 +70,15 @@ def main() -> None:
 
 def record_score(folder: Path) -> float:
     record = read_record(folder / RECORD)
-    return next(score.value for score in record.scores if score.name == record.headline and score.language is None)
+    return next(
+        score.value for score in record.scores if score.name == record.primary_metric and score.language is None
+    )
 
 
 def table(folders: dict[tuple[str, int], Path], seeds: list[int]) -> str:
     """One line per treatment."""
     lines = [
-        "| treatment | macro-F1, mean of seeds | by seed | difference to untouched [95 %] | p | rows | new | pieces per word, dev | "
+        "| treatment | macro-F1, mean of seeds | by seed | difference to untouched [95 %] | p | rows | new | tokens per word, dev | "
         "seconds: vocabulary, training | GiB |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -85,7 +88,7 @@ def table(folders: dict[tuple[str, int], Path], seeds: list[int]) -> str:
         record = read_record(folders[treatment, seeds[0]] / RECORD)
         fit, cost = record.vocabulary, record.cost
         assert fit and cost
-        fertility = next(row.pieces_per_word for row in fit.fertility if row.split == "dev")
+        fertility = next(row.tokens_per_word for row in fit.fertility if row.split == "dev")
         gap = np.mean(scores) - np.mean([record_score(folders["untouched", seed]) for seed in seeds])
         lines.append(
             f"| {treatment} | {np.mean(scores):.1f} | {' '.join(f'{score:.1f}' for score in scores)} | {gap:+.1f} "
@@ -100,9 +103,9 @@ def difference(mine: list[Path], theirs: list[Path]) -> tuple[float, float, floa
     sides = [[predictions(folder) for folder in side] for side in (mine, theirs)]
     references = np.array([row["reference"] for row in sides[0][0]])
     chosen = [[np.array([row["prediction"] for row in seed]) for seed in side] for side in sides]
-    dice, found = np.random.default_rng(13), []
+    rng, found = np.random.default_rng(13), []
     for _ in range(RESAMPLES):
-        rows = dice.integers(len(references), size=len(references))
+        rows = rng.integers(len(references), size=len(references))
         scores = [
             np.mean([100 * f1_score(references[rows], seed[rows], average="macro") for seed in side]) for side in chosen
         ]

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from transformers import AutoTokenizer
 
-from lowres.data.sources import cache_folder
-from lowres.models.starter import build_starter
-from lowres.vocabulary.extending import extend
-from lowres.vocabulary.pieces import Pieces
+from lowres.data.files import cache_folder
+from lowres.starters.starters import build_starter
+from lowres.vocabulary.expansion.expanding import extend
+from lowres.vocabulary.tokenizer_json import TokenizerJson
 
 
 def main(data: Path) -> None:
     with lzma.open(data / "pretrain/kin.commonvoice.txt.xz", "rt", encoding="utf-8") as file:
         lines = [line.strip() for line in file if line.strip()]
-    base = Pieces.of(AutoTokenizer.from_pretrained(str(build_starter("starter:encoder", cache_folder()))))
+    base = TokenizerJson.of(AutoTokenizer.from_pretrained(str(build_starter("starter:encoder", cache_folder()))))
     print("| lines | words | new pieces | tokens saved, held out % | seconds | peak GiB |\n|---|---|---|---|---|---|")
     for count in (2_000, 100_000):
         texts = lines[:count]

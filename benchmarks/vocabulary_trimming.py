@@ -15,13 +15,15 @@ from pathlib import Path
 import torch
 from corpora import nusax
 
-from lowres.data.sources import cache_folder
+from lowres.data.files import cache_folder
 from lowres.models.checkpoint import find_base
 from lowres.models.loading import load_encoder
-from lowres.tasks.classification import Encoder
-from lowres.vocabulary.pieces import Pieces
-from lowres.vocabulary.rows import NewRows, place_rows
-from lowres.vocabulary.trimming import POLICIES, kept_ids
+from lowres.places import Places
+from lowres.starters.starters import STARTERS
+from lowres.tasks.classification.objective import Encoder
+from lowres.vocabulary.embeddings import NewRows, place_rows
+from lowres.vocabulary.pruning import POLICIES, kept_ids
+from lowres.vocabulary.tokenizer_json import TokenizerJson
 
 NAMES = ("ind", "eng", "ace", "ban", "bjn", "bug", "jav", "mad", "min", "nij", "sun", "bbc")
 SENTENCES = 600
@@ -46,9 +48,9 @@ def main() -> None:
 def measure(policy: str, mirror: Path) -> None:
     torch.set_num_threads(1)
     train, test = ([text for name in NAMES for text in nusax(name).read(mirror, split)] for split in ("train", "test"))
-    checkpoint = find_base("starter:encoder", None, cache=cache_folder(), near=Path(), offline=True)
+    checkpoint = find_base("starter:encoder", None, Places(Path(), cache_folder(), offline=True), STARTERS)
     tokenizer, encoder = load_encoder(checkpoint)
-    base = kept = Pieces.of(tokenizer)
+    base = kept = TokenizerJson.of(tokenizer)
     begun = time.monotonic()
     ids = range(len(base)) if policy == "all" else kept_ids(base, [*train, checkpoint.prefix], policy)  # type: ignore[arg-type]
     kept = base.kept(ids)

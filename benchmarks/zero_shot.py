@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 from nusax_translation import read, scored, show
 
-from lowres.evaluation.substitution import copied
-from lowres.runs import Run
+from lowres.runs.run import Run
+from lowres.statistical.dictionary import copied
 
 WAYS = [
     ("nij", "ind"),
@@ -34,7 +34,7 @@ PAIRED = {("jav", "eng")}  # in TALPCo
 @click.option("--rows", default=400, help="test sentences of each direction")
 def main(run: Path, folder: Path, rows: int) -> None:
     """Print one Markdown table."""
-    translator = Run(run).answerer
+    translator = Run(run).predictor
     click.echo(
         "| direction | pair seen in training | BLEU | chrF++ | copy, BLEU | copy, chrF++ |\n|---|---|---|---|---|---|"
     )
@@ -50,7 +50,9 @@ def main(run: Path, folder: Path, rows: int) -> None:
             for measure in ("BLEU", "chrF++")
         ]
         click.echo(
-            f"| {test[0].direction} | {'yes' if (source, target) in PAIRED else 'no'} | " + " | ".join(cells) + " |"
+            f"| {test[0].direction_name} | {'yes' if (source, target) in PAIRED else 'no'} | "
+            + " | ".join(cells)
+            + " |"
         )
         click.echo(
             f"    {test[0].source.fields['text']}\n    {found[0]}\n    {test[0].target.fields['text']}", err=True

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from lowres.errors import LowresError
     from lowres.recipe import open_recipe as load_recipe
     from lowres.running import run
-    from lowres.runs import Run, load
-    from lowres.vocabulary.audit import audit
+    from lowres.runs.run import Run, load
+    from lowres.vocabulary.measurement.tokenizer_audit import audit
 
 __all__ = ["LowresError", "Run", "audit", "load", "load_recipe", "run"]
 
 _DOORS = {
     "LowresError": ("lowres.errors", "LowresError"),
-    "Run": ("lowres.runs", "Run"),
-    "audit": ("lowres.vocabulary.audit", "audit"),
-    "load": ("lowres.runs", "load"),
+    "Run": ("lowres.runs.run", "Run"),
+    "audit": ("lowres.vocabulary.measurement.tokenizer_audit", "audit"),
+    "load": ("lowres.runs.run", "load"),
     "load_recipe": ("lowres.recipe", "open_recipe"),
     "run": ("lowres.running", "run"),
 }

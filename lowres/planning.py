@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Literal
 
 from lowres.data.corpus import Corpus
-from lowres.data.material import Store
+from lowres.data.files import cache_folder
 from lowres.data.reading import read_corpus
-from lowres.data.sources import cache_folder
 from lowres.errors import Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.places import Places
 from lowres.recipe import RecipeFile
-from lowres.recipe.methods import FACTS, Bottleneck, Freeze, Lora
+from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Freeze, Lora
 from lowres.recipe.sections import Recipe, Translation
-from lowres.vocabulary.material import Material, gather
+from lowres.starters.starters import STARTERS
+from lowres.vocabulary.fitting_data import FittingData, gather
 
 Device = Literal["cpu", "cuda", "mps"]
 Precision = Literal["bf16", "fp32"]
@@ -46,6 +47,10 @@ class Options:
     offline: bool = False
     device: str = "auto"
     threads: int | None = None
+
+    def places(self, near: Path) -> Places:
+        """Where files are looked for; relative paths count from `near`."""
+        return Places(near, self.cache, self.mirrors, self.offline)
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def task_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> 
 
 def method_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """Only what has a decoder can have its decoder trained."""
-    if FACTS[recipe.method.kind].decoder and checkpoint.architecture.shape != "encoder-decoder":
+    if METHOD_FACTS[recipe.method.kind].decoder and checkpoint.architecture.shape != "encoder-decoder":
         return Problem("method.kind", f"{checkpoint.name} has no decoder", "choose lora or full")
     return None
 
@@ -126,18 +131,20 @@ def method_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -
 def method_fits_task(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """A head alone is too little to translate with."""
     task, kind = recipe.task.kind, recipe.method.kind
-    if task in FACTS[kind].tasks:
+    if task in METHOD_FACTS[kind].tasks:
         return None
-    others = ", ".join(name for name, facts in FACTS.items() if task in facts.tasks)
+    others = ", ".join(name for name, facts in METHOD_FACTS.items() if task in facts.tasks)
     return Problem("method.kind", f"{kind} is not for {task}", f"choose one of {others}")
 
 
 def method_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """Weights in few bits do not train."""
     held, kind = recipe.base.quantize, recipe.method.kind
-    if held == "off" or FACTS[kind].quantised:
+    if held == "off" or METHOD_FACTS[kind].quantizable:
         return None
-    others = ", ".join(name for name, facts in FACTS.items() if facts.quantised and recipe.task.kind in facts.tasks)
+    others = ", ".join(
+        name for name, facts in METHOD_FACTS.items() if facts.quantizable and recipe.task.kind in facts.tasks
+    )
     return Problem(
         "base.quantize",
         f"{kind} trains weights of the base, and weights in {held.replace('bit', ' bits')} do not train",
@@ -148,8 +155,8 @@ def method_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -
 def stack_fits_task(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """Language adapters are left by pre-training, and stand under those of a classifier."""
     method = recipe.method
-    if isinstance(method, Bottleneck) and method.over and recipe.task.kind != "classification":
-        return Problem("method.over", f"is for classification, not for {recipe.task.kind}", "leave it out")
+    if isinstance(method, Bottleneck) and method.language_adapters and recipe.task.kind != "classification":
+        return Problem("method.language_adapters", f"is for classification, not for {recipe.task.kind}", "leave it out")
     return None
 
 
@@ -159,7 +166,7 @@ def start_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) ->
     if not isinstance(method, Lora):
         return None
     combine = method.combine
-    if combine and (method.dora or method.start != "zero"):
+    if combine and (method.dora or method.init != "zero"):
         return Problem("method.combine", "is a start of its own, without dora", "leave start and dora out")
     if combine and combine.weights and len(combine.weights) != len(combine.runs):
         what = f"{len(combine.weights)} weights for {len(combine.runs)} runs"
@@ -167,17 +174,17 @@ def start_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) ->
     if method.dora and held == "8bit":
         what = "dora reads the weights, and those in 8 bits lose their scales when they are read"
         return Problem("method.dora", what, "say base.quantize: 4bit, or leave dora out")
-    if method.start == "zero":
+    if method.init == "zero":
         return None
     if method.dora:
-        return Problem("method.start", f"{method.start} does not go with dora", "leave one of them out")
-    if method.start == "pissa" and held != "off":
+        return Problem("method.init", f"{method.init} does not go with dora", "leave one of them out")
+    if method.init == "pissa" and held != "off":
         return Problem(
-            "method.start", f"pissa changes the weights, and those in {held[0]} bits cannot be changed", "say loftq"
+            "method.init", f"pissa changes the weights, and those in {held[0]} bits cannot be changed", "say loftq"
         )
-    if method.start == "loftq" and held == "off":
+    if method.init == "loftq" and held == "off":
         return Problem(
-            "method.start",
+            "method.init",
             "loftq begins with what weights in few bits lost; these lose nothing",
             "say base.quantize: 4bit",
         )
@@ -199,10 +206,10 @@ def bits_fit_machine(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -
 
 def text_fits_positions(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """Texts may not be cut later than the base has positions for."""
-    if recipe.training.max_pieces > checkpoint.positions:
+    if recipe.training.max_length > checkpoint.positions:
         return Problem(
-            "training.max_pieces",
-            f"{recipe.training.max_pieces} is more than the {checkpoint.positions} positions of {checkpoint.name}",
+            "training.max_length",
+            f"{recipe.training.max_length} is more than the {checkpoint.positions} positions of {checkpoint.name}",
             f"at most {checkpoint.positions}",
         )
     return None
@@ -212,13 +219,13 @@ def weights_fit_memory(recipe: Recipe, checkpoint: Checkpoint, machine: Machine)
     """The smallest batch must fit beside the weights."""
     needed = (
         weights_gib(recipe, checkpoint, machine)
-        + activation_bytes(recipe, checkpoint, recipe.training.max_pieces) / GIB
+        + activation_bytes(recipe, checkpoint, recipe.training.max_length) / GIB
     )
     if needed > machine.memory_gib:
         return Problem(
             "base.name",
             f"{checkpoint.name} needs about {needed:.1f} GiB here; {machine.name} has {machine.memory_gib:.1f}",
-            "choose a smaller base, a smaller training.max_pieces, or a larger machine",
+            "choose a smaller base, a smaller training.max_length, or a larger machine",
         )
     return None
 
@@ -255,7 +262,7 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Plan:
     weights = weights_gib(recipe, checkpoint, machine)
     room = max(0.0, 0.8 * machine.memory_gib - weights) * GIB
     per_token = activation_bytes(recipe, checkpoint, 1)
-    micro = min(recipe.training.batch_tokens, max(recipe.training.max_pieces, int(room / per_token)))
+    micro = min(recipe.training.batch_tokens, max(recipe.training.max_length, int(room / per_token)))
     findings = []
     if micro < recipe.training.batch_tokens:
         findings.append(
@@ -283,12 +290,11 @@ def prepare(file: RecipeFile, options: Options, *, build: bool = True) -> Plan:
     checkpoint = find_base(
         base.name,
         base.revision,
-        near=file.path.parent,
-        cache=options.cache,
-        offline=options.offline,
+        options.places(file.path.parent),
+        STARTERS,
         build=build,
-        layers=base.layers,
-        decoder=base.decoder,
+        layers=base.encoder_layers,
+        decoder=base.decoder_layers,
     )
     plan = make_plan(file.recipe, checkpoint, Machine.detect(options.device, options.threads))
     return replace(plan, near=file.path.parent)
@@ -297,20 +303,12 @@ def prepare(file: RecipeFile, options: Options, *, build: bool = True) -> Plan:
 def read_data(file: RecipeFile, options: Options) -> Corpus:
     """Recipe → corpus. Raises CardError or DataError."""
     recipe = file.recipe
-    return read_corpus(
-        recipe.data,
-        recipe.task,
-        near=file.path.parent,
-        cache=options.cache,
-        mirrors=options.mirrors,
-        offline=options.offline,
-        seed=recipe.training.seed,
-    )
+    return read_corpus(recipe.data, recipe.task, options.places(file.path.parent), seed=recipe.training.seed)
 
 
-def read_material(file: RecipeFile, corpus: Corpus, options: Options) -> Material:
+def read_fitting_data(file: RecipeFile, corpus: Corpus, options: Options) -> FittingData:
     """Recipe and corpus → what the vocabulary is fitted to. Raises CardError or DataError."""
-    return gather(file.recipe, corpus, file.path.parent, Store(options.cache, options.mirrors, options.offline))
+    return gather(file.recipe, corpus, options.places(file.path.parent))
 
 
 def estimate_seconds(plan: Plan, corpus: Corpus) -> float:
@@ -321,9 +319,9 @@ def estimate_seconds(plan: Plan, corpus: Corpus) -> float:
     """
     settings, back = plan.recipe.training, getattr(plan.recipe.task, "back_translation", None)
     epochs = settings.epochs + (back.rounds * (back.epochs or settings.epochs) if back else 0)
-    pieces = sum(min(settings.max_pieces, len(row.fields["text"]) / CHARACTERS_PER_PIECE + 4) for row in corpus.train)
-    body = plan.checkpoint.parameters - plan.checkpoint.pieces * plan.checkpoint.hidden_size
-    operations = (6 if FACTS[plan.recipe.method.kind].everything else 4) * body * pieces * epochs
+    pieces = sum(min(settings.max_length, len(row.fields["text"]) / CHARACTERS_PER_PIECE + 4) for row in corpus.train)
+    body = plan.checkpoint.parameters - plan.checkpoint.vocabulary_size * plan.checkpoint.hidden_size
+    operations = (6 if METHOD_FACTS[plan.recipe.method.kind].everything else 4) * body * pieces * epochs
     cores = plan.machine.cores if plan.machine.device == "cpu" else 1
     return operations / (SPEED.get((plan.machine.device, plan.precision), 5e10) * cores)
 
@@ -333,11 +331,11 @@ def weights_gib(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> flo
     moments, 16 bytes in all.
     """
     method = recipe.method
-    rows = checkpoint.pieces * checkpoint.hidden_size
+    rows = checkpoint.vocabulary_size * checkpoint.hidden_size
     layers = checkpoint.parameters - rows
-    if FACTS[method.kind].everything:
+    if METHOD_FACTS[method.kind].everything:
         return 16 * checkpoint.parameters / GIB
-    if not FACTS[method.kind].quantised:  # the upper layers, or the decoder, train
+    if not METHOD_FACTS[method.kind].quantizable:  # the upper layers, or the decoder, train
         share = min(1.0, method.layers / checkpoint.layers) if isinstance(method, Freeze) else 0.5
         return (4 * checkpoint.parameters + 12 * share * layers) / GIB
     held = BYTES_OF_A_WEIGHT[recipe.base.quantize] or (2.0 if machine.bf16 else 4.0)

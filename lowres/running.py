@@ -11,34 +11,35 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.corpus import Corpus
 from lowres.errors import Finding
 from lowres.export import adapter_usage, export_merged, mergeable
-from lowres.jobs import JOBS, Job
-from lowres.jobs.equipping import care_of
-from lowres.jobs.job import Answerer, make_accelerator
-from lowres.planning import Options, Plan, prepare, read_data, read_material
-from lowres.proving import ASKED, Trial, prove
+from lowres.planning import Options, Plan, prepare, read_data, read_fitting_data
 from lowres.recipe import Lock, RecipeFile, open_recipe, write_lock
-from lowres.recording import data_facts, environment, plan_facts, training_facts, versions, vocabulary_facts
-from lowres.runs import CHECKPOINT, LOCK, MODEL, Run
+from lowres.runs.facts import data_facts, environment, plan_facts, training_facts, versions, vocabulary_facts
+from lowres.runs.layout import CHECKPOINT, LOCK, MODEL
+from lowres.runs.reload_check import ASKED, ReloadSample, check_reload
+from lowres.runs.run import Run
+from lowres.runs.writing import Notify, RunWriter, default_folder, silent, unfinished
+from lowres.tasks import JOBS, Job
+from lowres.tasks.equipping import callbacks_of
+from lowres.tasks.job import Predictor, make_accelerator
 from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
 from lowres.training.rounds import train_on
 from lowres.vocabulary.adapting import Adapted, adapt
-from lowres.writing import Book, Notify, default_folder, silent, unfinished
 
 
 def run(
     recipe: str | Path | RecipeFile, out: Path | None = None, *, options: Options | None = None, notify: Notify = silent,
-    afresh: bool = False,
+    restart: bool = False,
 ) -> Run:  # fmt: skip
     """Carry out a recipe and leave the folder of a run. Raises LowresError where the user's input is at fault.
 
-    A run of the same recipe that was cut off – in `out`, or the newest in runs/ – goes on where it stood, unless `afresh`.
+    A run of the same recipe that was cut off – in `out`, or the newest in runs/ – goes on where it stood, unless `restart`.
     """
     options = options or Options()
     file = recipe if isinstance(recipe, RecipeFile) else open_recipe(recipe)
     job = JOBS[file.recipe.task.kind]
-    folder = out or (None if afresh else unfinished(file)) or default_folder(file)
-    with Book(file, folder, notify, afresh=afresh) as book:
+    folder = out or (None if restart else unfinished(file)) or default_folder(file)
+    with RunWriter(file, folder, notify, restart=restart) as book:
         book.stage("plan")
         plan = prepare(file, options)
         book.write(plan=plan_facts(plan))
@@ -57,29 +58,29 @@ def run(
         book.write(vocabulary=vocabulary_facts(tokenizer, adapted, corpus, plan))
 
         book.stage("training")
-        answerer = job.build(adapted, base, plan, corpus, accelerator)
-        steps = fit(answerer, job, plan, corpus, book)
-        book.write(training=training_facts(steps, book.cuts, answerer.model))
-        answerer.save(book.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
-        fit_again(answerer, job, plan, corpus, book)
-        answerer = job.complete(answerer, plan, corpus, book.stage)
-        answerer.save(book.folder / MODEL)
+        predictor = job.build(adapted, base, plan, corpus, accelerator)
+        steps = fit(predictor, job, plan, corpus, book)
+        book.write(training=training_facts(steps, book.cuts, predictor.model))
+        predictor.save(book.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
+        fit_again(predictor, job, plan, corpus, book)
+        predictor = job.complete(predictor, plan, corpus, book.stage)
+        predictor.save(book.folder / MODEL)
         write_lock(book.folder / LOCK, lock(file, plan, corpus))
 
         book.stage("evaluation")
-        answers = job.answer(answerer, plan, corpus)
+        answers = job.answer(predictor, plan, corpus)
         book.predictions(job.lines(plan, corpus, answers))
-        for facts in job.judge(answerer, plan, corpus, answers, book.stage):
+        for facts in job.judge(predictor, plan, corpus, answers, book.stage):
             book.write(**facts)
 
         book.stage("proof")
-        asked = job.sample(answerer, plan, corpus, ASKED)
-        prove(book.folder, Trial(asked, answerer.trial(asked)), options)
-        (book.folder / MODEL / "README.md").write_text(adapter_usage(answerer, book.record), encoding="utf-8")
+        asked = job.sample(predictor, plan, corpus, ASKED)
+        check_reload(book.folder, ReloadSample(asked, predictor.reload_answers(asked)), options)
+        (book.folder / MODEL / "README.md").write_text(adapter_usage(predictor, book.record), encoding="utf-8")
         book.finish(environment(plan))
         checkpoints(plan, corpus, book).remove()
     finished = Run(book.folder, options=options)
-    if job.leads_on and mergeable(answerer.facts):
+    if job.leads_on and mergeable(predictor.facts):
         export_merged(finished)
     return finished
 
@@ -97,7 +98,7 @@ def fit_vocabulary(
 ) -> Adapted:  # fmt: skip
     """Pieces and rows that fit the training texts."""
     recipe, checkpoint = plan.recipe, plan.checkpoint
-    material = read_material(file, corpus, options)
+    material = read_fitting_data(file, corpus, options)
     with accelerator.autocast():
         return adapt(
             tokenizer, job.encoder(base), checkpoint.architecture.layers, recipe.vocabulary, material,
@@ -105,15 +106,15 @@ def fit_vocabulary(
         )  # fmt: skip
 
 
-def fit(answerer: Answerer, job: Job, plan: Plan, corpus: Corpus, book: Book) -> list[Step]:
+def fit(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, book: RunWriter) -> list[Step]:
     """Train, and go on where the run was cut off if it was. Returns every step, those before the cut among them."""
     kept = checkpoints(plan, corpus, book)
     begun = kept.read()
     if begun:
-        book.take_up(begun.update)
+        book.resume(begun.update)
     for step in train(
-        answerer.model, job.objective(answerer, plan, corpus), plan.recipe.training, accelerator=answerer.accelerator,
-        micro_batch_tokens=plan.micro_batch_tokens, care=care_of(answerer.model, plan), begun=begun, checkpoints=kept,
+        predictor.model, job.objective(predictor, plan, corpus), plan.recipe.training, accelerator=predictor.accelerator,
+        micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan), begun=begun, checkpoints=kept,
     ):  # fmt: skip
         book.step(step)
         if kept.fault:
@@ -122,23 +123,23 @@ def fit(answerer: Answerer, job: Job, plan: Plan, corpus: Corpus, book: Book) ->
     return book.steps
 
 
-def fit_again(answerer: Answerer, job: Job, plan: Plan, corpus: Corpus, book: Book) -> None:
+def fit_again(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, book: RunWriter) -> None:
     """The further rounds of training that the task has, if any. A run that is cut off in one begins with the first of them anew."""
-    for more in job.rounds(answerer, plan, corpus, book.stage):
+    for more in job.rounds(predictor, plan, corpus, book.stage):
         before = list(book.steps)
         for step in train_on(
-            answerer.model, more.objective, more.settings, before, accelerator=answerer.accelerator,
-            micro_batch_tokens=plan.micro_batch_tokens, care=care_of(answerer.model, plan),
+            predictor.model, more.objective, more.settings, before, accelerator=predictor.accelerator,
+            micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan),
         ):  # fmt: skip
             book.step(step)
         book.write(
-            training=training_facts(book.steps, book.cuts, answerer.model),
+            training=training_facts(book.steps, book.cuts, predictor.model),
             back_translation=[*book.record.back_translation, more.facts(before, book.steps[len(before) :])],
         )
-        answerer.save(book.folder / MODEL)
+        predictor.save(book.folder / MODEL)
 
 
-def checkpoints(plan: Plan, corpus: Corpus, book: Book) -> Checkpoints:
+def checkpoints(plan: Plan, corpus: Corpus, book: RunWriter) -> Checkpoints:
     """Where the training of this run is kept while it lasts, and what it rests on beside the recipe."""
     origin = {"data": corpus.fingerprint, "base": plan.checkpoint.sha256(), "lowres": versions()["lowres"]}
     return Checkpoints(book.folder / CHECKPOINT, origin)

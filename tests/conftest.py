@@ -17,7 +17,9 @@ from transformers import (
 )
 
 from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.places import Places
 from lowres.planning import Options
+from lowres.starters.starters import STARTERS
 
 GOOD = ["the soup was warm and good", "we liked the kind cook", "a lovely clean room", "good rice and friendly people"]
 BAD = ["the soup was cold and bad", "we disliked the rude cook", "an ugly dirty room", "bad rice and angry people"]
@@ -118,7 +120,7 @@ def options(cache: Path) -> Iterator[Options]:
 @pytest.fixture(scope="session")
 def starter(cache: Path) -> Checkpoint:
     """The real starter encoder, built once."""
-    return find_base("starter:encoder", None, cache=cache, near=cache, offline=True)
+    return find_base("starter:encoder", None, Places(cache, cache, offline=True), STARTERS)
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from lowres.data.corpus import Corpus
+from lowres.data.formats.tables import Table
 from lowres.data.reading import read_corpus
-from lowres.data.tables import Table
 from lowres.errors import LowresError
+from lowres.places import Places
 from lowres.recipe.sections import Classification, Columns, Data, FileData
 
 GOLDEN = Path(__file__).parent / "golden" / "data"
@@ -36,7 +37,7 @@ def files(here: Path, columns: Columns | None = None, limit: int | None = None, 
 
 def corpus(data: Data, near: Path, task: Classification = CLASSIFY, seed: int = 13) -> Corpus:
     mirrors = [Path(MIRROR)] if MIRROR else []
-    return read_corpus(data, task, near=near, cache=near / "cache", mirrors=mirrors, offline=True, seed=seed)
+    return read_corpus(data, task, Places(near, near / "cache", mirrors, offline=True), seed=seed)
 
 
 def said(reading: Callable[[], object]) -> str:

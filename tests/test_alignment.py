@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from lowres.data.alignment import LEAST, align
-from lowres.data.bitext import SLIPPED
+from lowres.data.checks.misalignment import LEAST, align
+from lowres.data.checks.parallel_texts import SLIPPED
 from lowres.data.corpus import Corpus
+from lowres.data.files import sha256_of
 from lowres.data.pairs import pairs
 from lowres.data.reading import read_corpus
-from lowres.data.sources import sha256_of
 from lowres.errors import DataError
+from lowres.places import Places
 from lowres.recipe.sections import CardData, Data, FileData, Translation
 
 TRANSLATE = Translation(kind="translation", source="eng-Latn", target="min-Latn")
@@ -52,7 +53,7 @@ def test_sides_that_belong_together_are_left_alone() -> None:
     for seed in range(20):
         english, minang = sides(300, seed)
         found = align(english, minang)
-        assert found.slips == () and found.agreement and found.agreement > 1
+        assert found.misaligned == () and found.agreement and found.agreement > 1
 
 
 @pytest.mark.parametrize("lines", [1, 2, 3])
@@ -60,17 +61,17 @@ def test_sides_that_belong_together_are_left_alone() -> None:
 def test_a_lost_or_doubled_line_is_found_where_it_is(place: int, lines: int) -> None:
     english, minang = sides(300)
     lost = minang[:place] + minang[place + lines :]
-    (slip,) = align(english[: len(lost)], lost).slips
+    (slip,) = align(english[: len(lost)], lost).misaligned
     # the lines that lost their translation go with nothing; those after them have slipped
     assert abs(slip.start - place - lines) <= 3 and (slip.end, slip.shift) == (len(lost), -lines)
     doubled = minang[:place] + minang[place : place + 1] * lines + minang[place:]
-    (slip,) = align(english, doubled[:300]).slips
+    (slip,) = align(english, doubled[:300]).misaligned
     assert abs(slip.start - place) <= 2 and (slip.end, slip.shift) == (300, lines)
 
 
 def test_a_stretch_between_two_losses_is_found() -> None:
     english, minang = sides(300)
-    (slip,) = align(english[:180] + english[181:], minang[:90] + minang[91:]).slips
+    (slip,) = align(english[:180] + english[181:], minang[:90] + minang[91:]).misaligned
     assert abs(slip.start - 90) <= 2 and abs(slip.end - 180) <= 2 and slip.shift == -1
 
 
@@ -78,7 +79,7 @@ def test_unrelated_sides_are_told_from_slipped_ones() -> None:
     english, minang = sides(300)
     shuffled = random.Random(1).sample(minang, len(minang))
     found = align(english, shuffled)
-    assert found.unrelated and found.slips == ()
+    assert found.unrelated and found.misaligned == ()
     assert not align(english, minang).unrelated
 
 
@@ -96,8 +97,8 @@ def test_published_sides_are_judged_as_they_are(path: str) -> None:
     first, *others = [number for number, name in enumerate(head) if name not in ("id", "label")]
     for other in others:
         one, two = [row[first] for row in rows], [row[other] for row in rows]
-        assert not align(one, two).slips
-        (slip,) = align(one[:-1], two[:50] + two[51:]).slips
+        assert not align(one, two).misaligned
+        (slip,) = align(one[:-1], two[:50] + two[51:]).misaligned
         assert abs(slip.start - 50) <= 25 and slip.shift == -1
 
 
@@ -105,7 +106,7 @@ def test_published_sides_are_judged_as_they_are(path: str) -> None:
 
 
 def read(data: Data, folder: Path) -> Corpus:
-    return read_corpus(data, TRANSLATE, near=folder, cache=folder / "cache", offline=True, seed=13)
+    return read_corpus(data, TRANSLATE, Places(folder, folder / "cache", offline=True), seed=13)
 
 
 def lines(folder: Path, name: str, texts: list[str]) -> None:
@@ -171,7 +172,7 @@ lowres:
   contact: nobody@example.org
   redistribute: yes
   known_problems: []
-  columns: {group: line}
+  columns: {cluster: line}
   format: %s
   source: {folder: .}
   subsets:

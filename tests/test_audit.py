@@ -17,12 +17,12 @@ from lowres.cli import lowres as command
 from lowres.errors import DataError
 from lowres.languages.scripts import share_in, without_spaces
 from lowres.models.checkpoint import Checkpoint
-from lowres.vocabulary.advising import MUCH_TEXT, advise
-from lowres.vocabulary.audit import LanguageAudit, Reference, audit
-from lowres.vocabulary.characters import Text
-from lowres.vocabulary.extending import extend
-from lowres.vocabulary.measuring import Cutter, Measures, measure
-from lowres.vocabulary.pieces import Pieces
+from lowres.vocabulary.expansion.expanding import extend
+from lowres.vocabulary.measurement.advice import MUCH_TEXT, advise
+from lowres.vocabulary.measurement.characters import Text
+from lowres.vocabulary.measurement.measures import Cutter, Measures, measure
+from lowres.vocabulary.measurement.tokenizer_audit import LanguageAudit, Reference, audit
+from lowres.vocabulary.tokenizer_json import TokenizerJson
 
 SENTENCES = ["the house is old", "the mouse is new", "a house and a mouse", "new and old"] * 5
 
@@ -70,8 +70,8 @@ def test_numbers_are_those_one_counts_by_hand(xlmr: PreTrainedTokenizerBase) -> 
     assert pieces == [["▁the", "▁house", "▁is", "▁old"], ["▁makanan", "ny", "o"]]
     found = look(xlmr, *lines).first
     assert (found.lines, found.words, found.characters, found.pieces) == (2, 5, 23, 7)
-    assert found.pieces_per_word == pytest.approx(7 / 5) and found.headline == "pieces per word"
-    assert found.pieces_per_character == pytest.approx(7 / 23)
+    assert found.tokens_per_word == pytest.approx(7 / 5) and found.primary_metric == "tokens per word"
+    assert found.tokens_per_character == pytest.approx(7 / 23)
     assert found.bytes_per_piece == pytest.approx(26 / 7)  # white space counts once
     assert found.whole_words == pytest.approx(4 / 5)
     assert found.rows_used == pytest.approx(7 / 250_002)
@@ -114,7 +114,7 @@ def test_what_normalisation_changes_is_shown_before_and_after(xlmr: PreTrainedTo
 
 def test_letters_that_may_belong_to_the_language_are_pointed_out(xlmr: PreTrainedTokenizerBase) -> None:
     said = " ".join(finding.what for finding in look(xlmr, "tʰa no´ya ˚ ﬁn").findings)
-    assert "vocabulary.letters" in said and said.endswith("apart: ´ ʰ")
+    assert "vocabulary.protected_characters" in said and said.endswith("apart: ´ ʰ")
 
 
 def test_text_that_is_not_composed_is_counted_and_read_composed(xlmr: PreTrainedTokenizerBase) -> None:
@@ -146,10 +146,12 @@ def test_special_pieces_in_the_text_are_pointed_out(xlmr: PreTrainedTokenizerBas
 
 def test_thai_is_counted_by_characters_and_spaced_thai_by_words(xlmr: PreTrainedTokenizerBase) -> None:
     thai = look(xlmr, "มนุษย์เป็นหลักมูลเหตุแห่งอิสรภาพความยุติธรรมและสันติภาพในโลก", language="tha-Thai")
-    assert thai.first.headline == "pieces per character" and thai.first.fertility == thai.first.pieces_per_character
-    assert thai.advice.what == "leave" and "pieces per character" in thai.advice.reasons[0]
-    assert look(xlmr, "มนุษย์ เป็น หลัก มูลเหตุ แห่ง").first.headline == "pieces per word"
-    assert look(xlmr, "a" * 500).first.headline == "pieces per word"
+    assert (
+        thai.first.primary_metric == "tokens per character" and thai.first.fertility == thai.first.tokens_per_character
+    )
+    assert thai.advice.what == "leave" and "tokens per character" in thai.advice.reasons[0]
+    assert look(xlmr, "มนุษย์ เป็น หลัก มูลเหตุ แห่ง").first.primary_metric == "tokens per word"
+    assert look(xlmr, "a" * 500).first.primary_metric == "tokens per word"
 
 
 def test_scripts_of_letters() -> None:
@@ -194,7 +196,7 @@ def test_a_reference_says_how_many_times_as_many_pieces(xlmr: PreTrainedTokenize
 def test_missing_characters_alone_are_added_by_the_recipe_line(xlmr: PreTrainedTokenizerBase) -> None:
     one = look(xlmr, "Ɖò ná", "Ɖan")
     assert (one.advice.what, one.advice.add, one.advice.recipe) == ("characters", 1, "vocabulary: {extend: 1}")
-    base = Pieces.of(xlmr)
+    base = TokenizerJson.of(xlmr)
     assert "Ɖ" in extend(base, ["Ɖò ná", "Ɖan"], count=1).added and "Ɖ" in extend(base, ["Ɖò ná"], count=1).added
     rare = look(xlmr, *["the house is old"] * 50, "Ɖ")
     assert rare.advice.what == "leave" and "rare" in rare.advice.reasons[-1]
@@ -203,7 +205,7 @@ def test_missing_characters_alone_are_added_by_the_recipe_line(xlmr: PreTrainedT
 def test_text_that_lacks_pieces_is_extended_and_the_number_is_that_of_extend(xlmr: PreTrainedTokenizerBase) -> None:
     lines = [f"xwékpɔ́nnyi ɖyɔ̌gbɛ́ {number % 7} tɛ́nwezɔ́n" for number in range(900)]
     one = look(xlmr, *lines)
-    grown = extend(Pieces.of(xlmr), lines)
+    grown = extend(TokenizerJson.of(xlmr), lines)
     assert one.advice.what == "extend" and one.advice.add == len(grown.added) > 0 and one.advice.gain == grown.gain
     assert one.advice.recipe == "vocabulary: {extend: auto, lexicon: words.tsv}" and grown.why in one.advice.reasons
 
@@ -352,7 +354,7 @@ lowres:
   redistribute: "yes"
   known_problems: []
   labels: [x, y]
-  columns: {text: text, label: label, id: id, group: id}
+  columns: {text: text, label: label, id: id, cluster: id}
   format: tsv
   source: {folder: .}
   subsets:

@@ -14,22 +14,22 @@ from transformers import M2M100Config, M2M100ForConditionalGeneration, PreTraine
 from lowres.data.corpus import Corpus, Row
 from lowres.data.pairs import Pair, pairs
 from lowres.errors import DataError, PlanError, RecipeError
-from lowres.evaluation.translation import sentence_scores
-from lowres.jobs.backtranslation import chosen_texts, translate_back
-from lowres.jobs.translation import lexicons_of, objective, rounds
-from lowres.jobs.translator import Translator, marks_of
+from lowres.evaluation.translation_scores import sentence_scores
 from lowres.models.architectures import ARCHITECTURES
 from lowres.planning import Options, Plan, estimate_seconds, prepare, read_data
 from lowres.recipe import open_recipe
 from lowres.recipe.sections import BackTranslation
 from lowres.running import run as run_recipe
-from lowres.runs import Run
-from lowres.tasks.backtranslation import synthetic
-from lowres.tasks.translation import Hints, Wording, epoch_rows, worded
-from lowres.training.course import NO_CARE
+from lowres.runs.run import Run
+from lowres.runs.writing import Event, Stage
+from lowres.tasks.translation.backtranslation import chosen_texts, translate_back
+from lowres.tasks.translation.filtering import synthetic
+from lowres.tasks.translation.job import objective, phrase_tables_of, rounds
+from lowres.tasks.translation.model import Translator, marking_of
+from lowres.tasks.translation.objective import Hints, TranslationInputs, encode_pairs, epoch_rows
 from lowres.training.loop import Step
 from lowres.training.rounds import train_on
-from lowres.writing import Event, Stage
+from lowres.training.state import NO_CALLBACKS
 
 ENGLISH, TOY = "eng-Latn", "qaa-Latn"
 WORDS = {
@@ -52,7 +52,7 @@ def toy(text: str) -> str:
 
 ALONE = [toy(text) for text in TEXTS[3::4]]
 RECIPE = """\
-lowres: 1
+lowres: 2
 name: Back and forth
 task:
   kind: translation
@@ -72,8 +72,8 @@ data:
 base: {{name: "{base}"}}
 vocabulary: {{extend: off, trim: off}}
 method: {{kind: full}}
-training: {{epochs: 20, learning_rate: 0.005, batch_tokens: 512, max_pieces: 60, patience: 100, label_smoothing: 0.0}}
-ensemble: {{lexicon: off}}
+training: {{epochs: 20, learning_rate: 0.005, batch_tokens: 512, max_length: 60, patience: 100, label_smoothing: 0.0}}
+ensemble: {{phrase_table: off}}
 decoding: {{beams: 2}}
 evaluation: {{resamples: 100, baselines: false}}
 """
@@ -150,7 +150,7 @@ def test_the_record_says_what_was_translated_and_what_was_kept(finished: Run) ->
     assert list(facts.kept) == list(facts.texts) and 0 < facts.kept["eng-Latn→qaa-Latn"] < len(ALONE)
     assert facts.kept["eng-Latn→qaa-Latn"] + sum(facts.dropped.values()) == len(ALONE)
     assert facts.dropped["round trip"] > 0 and facts.seconds > 0
-    assert (facts.round, facts.filter, facts.mark) == (1, "round-trip", "<s>")
+    assert (facts.round, facts.filter, facts.tag) == (1, "round-trip", "<s>")
 
 
 def test_further_training_joins_the_curve_and_the_best_of_all_weights_are_kept(
@@ -205,7 +205,7 @@ def test_a_run_that_is_cut_off_in_a_round_makes_that_round_anew(
     assert [(step.update, step.loss, step.dev) for step in pieces] == [
         (step.update, step.loss, step.dev) for step in whole
     ]
-    assert resumed.record.training.taken_up_after and len(resumed.record.back_translation) == 1
+    assert resumed.record.training.resumed_after and len(resumed.record.back_translation) == 1
     assert (resumed.folder / "predictions.jsonl").read_bytes() == (finished.folder / "predictions.jsonl").read_bytes()
 
 
@@ -217,9 +217,9 @@ def test_predictions_are_of_the_test_pairs_only(finished: Run) -> None:
 
 def again(run: Run) -> tuple[Translator, Plan, Corpus]:
     file = open_recipe(run.folder.parent / "recipe.yaml")
-    answerer = run.answerer
-    assert isinstance(answerer, Translator)
-    return answerer, prepare(file, run.options), read_data(file, run.options)
+    predictor = run.predictor
+    assert isinstance(predictor, Translator)
+    return predictor, prepare(file, run.options), read_data(file, run.options)
 
 
 def test_the_model_writes_sources_and_only_sources(finished: Run) -> None:
@@ -234,11 +234,11 @@ def test_the_model_writes_sources_and_only_sources(finished: Run) -> None:
         [pair.target.fields["text"] for pair in found.pairs], source=TOY, target=ENGLISH
     )
     assert [pair.source.fields["text"] for pair in found.pairs] == [one.translation for one in written]
-    assert all(pair.synthetic and pair.way == (ENGLISH, TOY) for pair in found.pairs)
+    assert all(pair.synthetic and pair.direction == (ENGLISH, TOY) for pair in found.pairs)
     lesson = objective(translator, plan, corpus, found.pairs)
-    marked = [number for number, ids in enumerate(lesson.sources) if ids[1] == translator.wording.mark]
+    marked = [number for number, ids in enumerate(lesson.sources) if ids[1] == translator.inputs.mark]
     assert marked == list(range(len(lesson.sources) - len(found.pairs), len(lesson.sources)))
-    assert not any(translator.wording.mark in ids for ids in (*lesson.targets, *lesson.dev_sources))
+    assert not any(translator.inputs.mark in ids for ids in (*lesson.targets, *lesson.dev_sources))
 
 
 def test_the_round_trip_keeps_what_comes_back_best(finished: Run) -> None:
@@ -261,10 +261,10 @@ def test_texts_are_chosen_by_the_seed_and_none_is_too_long(finished: Run) -> Non
 
     assert chosen(5, 1) == chosen(5, 1) == chosen(9, 1)[:5] != chosen(5, 2)
     assert len(chosen(5, 1)) == 5 and len(chosen(99, 1)) == len(ALONE)
-    shortest = min(translator.wording.length(text) for text in ALONE)
+    shortest = min(translator.inputs.length(text) for text in ALONE)
     narrow = replace(translator, facts=translator.facts.model_copy(update={"longest": shortest}))
     left = chosen_texts(narrow, corpus, 99, 1)[ENGLISH, TOY]
-    assert left and {translator.wording.length(row.fields["text"]) for row in left} == {shortest}
+    assert left and {translator.inputs.length(row.fields["text"]) for row in left} == {shortest}
 
 
 def test_training_that_does_harm_leaves_the_weights_as_they_were(finished: Run) -> None:
@@ -279,7 +279,7 @@ def test_training_that_does_harm_leaves_the_weights_as_they_were(finished: Run) 
     wild = plan.recipe.training.model_copy(update={"epochs": 1, "learning_rate": 0.5})
     steps = list(
         train_on(
-            translator.model, lesson, wild, [start], accelerator=translator.accelerator, micro_batch_tokens=512, care=NO_CARE
+            translator.model, lesson, wild, [start], accelerator=translator.accelerator, micro_batch_tokens=512, callbacks=NO_CALLBACKS
         )
     )  # fmt: skip
     assert steps[0].update == 8 and steps[-1].epoch == 3.0 and steps[-1].examples > 70
@@ -292,7 +292,7 @@ def test_without_an_objective_there_is_nothing_to_train(finished: Run) -> None:
     translator, plan, _ = again(finished)
     nothing = train_on(
         translator.model, None, plan.recipe.training, [], accelerator=translator.accelerator, micro_batch_tokens=512,
-        care=NO_CARE,
+        callbacks=NO_CALLBACKS,
     )  # fmt: skip
     assert list(nothing) == []
 
@@ -318,23 +318,25 @@ MARKED = {  # family → pieces that its tokenizer has besides; what stands befo
 }
 
 
-def wording(kind: str, tokenizer: PreTrainedTokenizerFast, more: list[str], max_pieces: int = 120) -> Wording:
-    found, marks = tagged(tokenizer, "qaa_Latn", *more), marks_of(ARCHITECTURES[kind].marks)
+def inputs(kind: str, tokenizer: PreTrainedTokenizerFast, more: list[str], max_length: int = 120) -> TranslationInputs:
+    found, language_marking = tagged(tokenizer, "qaa_Latn", *more), marking_of(ARCHITECTURES[kind].language_marking)
     if kind != "bart":  # the others put nothing before a text
         found.backend_tokenizer.post_processor = processors.TemplateProcessing(
             single="$A </s>", special_tokens=[("</s>", 2)]
         )
     found.mask_token = "<mask>" if "<mask>" in more else None
     tags = (
-        {tag: int(found.convert_tokens_to_ids(tag.replace("-", "_"))) for tag in (ENGLISH, TOY)} if marks.tags else {}
+        {tag: int(found.convert_tokens_to_ids(tag.replace("-", "_"))) for tag in (ENGLISH, TOY)}
+        if language_marking.tags
+        else {}
     )
-    return Wording(found, marks, tags if kind != "bart" else {}, 2, 2, 1, "", max_pieces)
+    return TranslationInputs(found, language_marking, tags if kind != "bart" else {}, 2, 2, 1, "", max_length)
 
 
 @pytest.mark.parametrize("kind", MARKED)
 def test_synthetic_sources_bear_a_piece_that_others_do_not(kind: str, tiny_tokenizer: PreTrainedTokenizerFast) -> None:
     more, wanted = MARKED[kind]
-    found = wording(kind, tiny_tokenizer, more)
+    found = inputs(kind, tiny_tokenizer, more)
     text = "the soup was warm and good"
     ((plain,), (marked,)) = (found.sources([text], ENGLISH, TOY, synthetic=made) for made in (False, True))
     place = next((number for number, name in enumerate(wanted) if name.startswith("[")), None)
@@ -346,7 +348,7 @@ def test_synthetic_sources_bear_a_piece_that_others_do_not(kind: str, tiny_token
 
 
 def test_a_marked_text_is_cut_before_its_end(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
-    found = wording("m2m_100", tiny_tokenizer, [], max_pieces=6)
+    found = inputs("m2m_100", tiny_tokenizer, [], max_length=6)
     (marked,) = found.sources(["the soup was warm and good and the cook"], ENGLISH, TOY, synthetic=True)
     assert len(marked) == 6 and marked[-1] == found.end and marked[1] == found.mark
 
@@ -356,13 +358,13 @@ def test_a_synthetic_pair_has_no_hint_and_leaves_those_of_others_alone(tiny_toke
         [row(tag, str(number), text) for number, one in enumerate(TEXTS) for tag, text in ((ENGLISH, one), (TOY, toy(one)))],
         [(ENGLISH, TOY)],
     )  # fmt: skip
-    hints = Hints(lexicons_of(train))
+    hints = Hints(phrase_tables_of(train))
     made = [synthetic(row(TOY, f"alone {number}", toy(text)), ENGLISH, text) for number, text in enumerate(TEXTS[:5])]
     both = [*train, *made]
     shown = hints.of_train(both, range(len(both)))
     assert shown[: len(train)] == hints.of_train(train, range(len(train))) and sum(map(bool, shown)) > 50
     assert shown[len(train) :] == [""] * 5 and all(hints.of(made)), "the lexicon would give all of them away"
-    sources, targets = worded(wording("m2m_100", tiny_tokenizer, []), made, shown[len(train) :])
+    sources, targets = encode_pairs(inputs("m2m_100", tiny_tokenizer, []), made, shown[len(train) :])
     assert all(ids[1] == 0 for ids in sources) and all(len(ids) > 5 for ids in targets)
 
 
@@ -370,10 +372,10 @@ def test_synthetic_pairs_take_no_real_ones_turn() -> None:
     real = [Pair(f"r{number}", row(ENGLISH, "", "a"), row(TOY, "", "b")) for number in range(10)]
     made = [synthetic(row(TOY, str(number), "b"), ENGLISH, "a") for number in range(30)]
     assert sorted(epoch_rows([*real, *made], 1.0, None, 13)(0)) == list(range(40))
-    alone, beside = epoch_rows(real, 1.0, 4, 13), epoch_rows([*real, *made], 1.0, 4, 13)
+    alone, auxiliary = epoch_rows(real, 1.0, 4, 13), epoch_rows([*real, *made], 1.0, 4, 13)
     for epoch in range(3):
-        assert [number for number in beside(epoch) if number < 10] == alone(epoch)
-        assert sum(number >= 10 for number in beside(epoch)) == 4
+        assert [number for number in auxiliary(epoch) if number < 10] == alone(epoch)
+        assert sum(number >= 10 for number in auxiliary(epoch)) == 4
 
 
 # What is refused, and what check says
@@ -400,10 +402,10 @@ def test_a_share_to_keep_needs_the_round_trip(tmp_path: Path, base: Path, option
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ("{mots: 5}", "unknown key .did you mean “most”"),
+        ("{max_text: 5}", "unknown key .did you mean “max_texts”"),
         ("{filter: trip}", "“trip” is not possible .possible: round-trip, length"),
         ("{keep: 0}", "0 is out of range .more than 0, at most 1"),
-        ("on", "“on” is not a section .write back_translation: {most: …}"),
+        ("on", "“on” is not a section .write back_translation: {max_texts: …}"),
     ],
 )  # fmt: skip
 def test_the_section_is_read_strictly(tmp_path: Path, base: Path, section: str, words: str) -> None:

@@ -43,7 +43,7 @@ from lowres.methods import TECHNIQUES
 from lowres.methods.tuner import BottleneckConfig, Coupling, _register
 from lowres.models.architectures import ARCHITECTURES
 from lowres.recipe.methods import Bottleneck
-from lowres.vocabulary.rows import split_rows
+from lowres.vocabulary.embeddings import split_rows
 
 STYLES = ("houlsby", "pfeiffer", "parallel")
 SIZE, WIDTH = 40, 16
@@ -157,7 +157,7 @@ def test_every_family_has_a_model_here() -> None:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_rows_are_learned_over_a_base_that_stays(family: str, style: Any, tmp_path: Path) -> None:
-    untouched, method = logits(base(family)).detach(), Bottleneck(kind="bottleneck", style=style, reduction=4)
+    untouched, method = logits(base(family)).detach(), Bottleneck(kind="bottleneck", style=style, reduction_factor=4)
     model = TECHNIQUES["bottleneck"].apply(base(family), method, ARCHITECTURES[family])
     assert same(logits(model), untouched)
     weights = {key: weight.clone() for key, weight in model.named_parameters() if "bottleneck" not in key}
@@ -314,19 +314,19 @@ def test_adapters_of_a_half_precise_base_are_precise() -> None:
 @pytest.mark.parametrize("family", ["xlm-roberta", "mt5", "m2m_100"])
 def test_bases_in_few_bits(family: str, bits: int, style: Any, tmp_path: Path) -> None:
     base(family).save_pretrained(tmp_path / "base")
-    model = get_peft_model(quantised(tmp_path / "base", bits), BottleneckConfig(style=style, size=4, invertible=True))
-    assert same(logits(model), logits(quantised(tmp_path / "base", bits)))
+    model = get_peft_model(quantizable(tmp_path / "base", bits), BottleneckConfig(style=style, size=4, invertible=True))
+    assert same(logits(model), logits(quantizable(tmp_path / "base", bits)))
     losses = fit(model)
     assert losses[-1] < 0.6 * losses[0], losses[:: len(losses) - 1]
     assert moved(model) == {"default"}
     model.save_pretrained(str(tmp_path / "adapter"), save_embedding_layers=False)
-    restored = PeftModel.from_pretrained(quantised(tmp_path / "base", bits), str(tmp_path / "adapter"))
+    restored = PeftModel.from_pretrained(quantizable(tmp_path / "base", bits), str(tmp_path / "adapter"))
     assert same(logits(restored), logits(model))
     if model.config.is_encoder_decoder:
         assert model.generate(input_ids=ROWS, max_new_tokens=2).shape == (4, 3)
 
 
-def quantised(folder: Path, bits: int) -> Any:
+def quantizable(folder: Path, bits: int) -> Any:
     """The base in nf4 or int8, ready for gradients."""
     how = BitsAndBytesConfig(load_in_4bit=bits == 4, load_in_8bit=bits == 8, bnb_4bit_quant_type="nf4")
     kind = (

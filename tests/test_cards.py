@@ -7,7 +7,7 @@ import pytest
 
 from lowres.cards import Card, CardFile, available_cards, read_card
 from lowres.cards.licences import SPDX
-from lowres.data.sources import card_file, fetch
+from lowres.data.files import card_file, fetch
 from lowres.errors import CardError
 from lowres.languages import language
 

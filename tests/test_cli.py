@@ -14,12 +14,12 @@ import pytest
 from conftest import rows, write_tsv
 
 from lowres.cli.answering import lines_of
-from lowres.cli.text import clean, clean_json, one_line
+from lowres.cli.safe_text import clean, clean_json, one_line
 from lowres.errors import DataError
-from lowres.runs import read_record
+from lowres.runs.run import read_record
 
 RECIPE = """\
-lowres: 1
+lowres: 2
 name: Small reviews
 task: {{kind: classification}}
 data:
@@ -28,7 +28,7 @@ data:
   licence: CC0-1.0
   source: written for this test
 base: {{name: "{base}"}}
-training: {{epochs: {epochs}, learning_rate: 0.003, batch_tokens: 256, max_pieces: 64, patience: 100}}
+training: {{epochs: {epochs}, learning_rate: 0.003, batch_tokens: 256, max_length: 64, patience: 100}}
 evaluation: {{resamples: 100}}
 """
 COMMAND = [sys.executable, "-m", "lowres"]
@@ -100,7 +100,7 @@ def test_run_as_json_is_the_record(desk: Path) -> None:
 
 
 def test_the_users_faults_end_with_2_and_say_where(desk: Path, first_run: Answer) -> None:
-    (desk / "bad.yaml").write_text("lowres: 1\nname: x\ntask: {kind: clasification}\n", encoding="utf-8")
+    (desk / "bad.yaml").write_text("lowres: 2\nname: x\ntask: {kind: clasification}\n", encoding="utf-8")
     for arguments, said in {
         ("run", "bad.yaml"): "bad.yaml:3:14 task.kind",
         ("check", "bad.yaml"): "bad.yaml:3:14 task.kind",

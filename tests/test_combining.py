@@ -16,13 +16,13 @@ from lowres.planning import Options
 from lowres.recipe.methods import Combination, Lora
 from lowres.running import run as run_recipe
 
-FACTS = ARCHITECTURES["bert"]
+METHOD_FACTS = ARCHITECTURES["bert"]
 QUIET = {"evaluation:": "ensemble: {ngrams: off}\nevaluation:", "epochs: 30": "epochs: 3"}
 
 
 def saved(folder: Path, seed: int, rank: int = 4) -> Path:
     """A LoRA over the tiny BERT whose every pair does something."""
-    model = lora.apply(tiny("bert"), Lora(kind="lora", rank=rank), FACTS)
+    model = lora.apply(tiny("bert"), Lora(kind="lora", rank=rank), METHOD_FACTS)
     torch.manual_seed(seed)
     for name, weight in model.named_parameters():
         if "lora_" in name:
@@ -32,7 +32,7 @@ def saved(folder: Path, seed: int, rank: int = 4) -> Path:
 
 
 def combined(folders: list[Path], rank: int = 8, **how: Any) -> Any:
-    model = lora.apply(tiny("bert"), Lora(kind="lora", rank=rank), FACTS)
+    model = lora.apply(tiny("bert"), Lora(kind="lora", rank=rank), METHOD_FACTS)
     combine(model, Combination(runs=tuple(map(str, folders)), **how), folders)
     return model
 

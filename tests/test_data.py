@@ -9,8 +9,8 @@ from readings import corpus, files, golden, needs_mirror, said, written
 
 from lowres.cards import read_card
 from lowres.data.corpus import SPLITS
+from lowres.data.files import card_file, fetch, sha256_of
 from lowres.data.rows import Cut
-from lowres.data.sources import card_file, fetch, sha256_of
 from lowres.errors import CardError, DataError
 from lowres.recipe.sections import CardData, Classification, Columns
 
@@ -98,7 +98,7 @@ def test_equal_ids_of_two_splits_promise_nothing(here: Path) -> None:
         ),
         here,
     )
-    assert len({row.group for row in read.rows()}) == 6
+    assert len({row.cluster for row in read.rows()}) == 6
 
 
 def test_a_wrong_language_is_refused(here: Path) -> None:
@@ -218,7 +218,7 @@ lowres:
   redistribute: yes
   known_problems: []
   labels: [p, n]
-  columns: {id: id, group: id}
+  columns: {id: id, cluster: id}
   format: tsv
   source: {folder: data}
   subsets:
@@ -239,7 +239,7 @@ def test_a_card_of_two_subsets(here: Path) -> None:
         ("min-Latn", "jav-Latn"),
     )
     assert [row.id for row in read.train] == ["min/1", "min/2", "jav/1", "jav/2"]
-    assert [row.group for row in read.train] == ["1", "2", "1", "2"]
+    assert [row.cluster for row in read.train] == ["1", "2", "1", "2"]
     assert corpus(CardData(card="two", subset="jav"), here).name == "two (jav)"
 
 
@@ -276,10 +276,10 @@ def test_nusax(tmp_path: Path) -> None:
     assert len(read.languages) == 12
     for split, rows in zip(SPLITS, (500, 100, 400), strict=True):
         assert set(Counter(row.language for row in read.split(split)).values()) == {rows}
-        assert len({row.group for row in read.split(split)}) == rows
+        assert len({row.cluster for row in read.split(split)}) == rows
     labels: dict[str, set[str]] = {}
     for row in read.rows():
-        labels.setdefault(row.group, set()).add(row.fields["label"])
+        labels.setdefault(row.cluster, set()).add(row.fields["label"])
     assert all(len(found) == 1 for found in labels.values())
     assert (read.labels, read.licence) == (("negative", "neutral", "positive"), "CC-BY-SA-4.0")
     assert sum(count.kept for count in read.files) == 12_000
@@ -288,9 +288,9 @@ def test_nusax(tmp_path: Path) -> None:
 @needs_mirror
 def test_a_limit_keeps_nusax_parallel(tmp_path: Path) -> None:
     read = corpus(CardData(card="nusax-sentiment", subset=("min", "jav"), limit=50), tmp_path)
-    groups = [[row.group for row in read.train if row.language == tag] for tag in ("min-Latn", "jav-Latn")]
-    assert len(groups[0]) == 50
-    assert groups[0] == groups[1]
+    clusters = [[row.cluster for row in read.train if row.language == tag] for tag in ("min-Latn", "jav-Latn")]
+    assert len(clusters[0]) == 50
+    assert clusters[0] == clusters[1]
 
 
 SORBIAN = CardData(card="django-messages", subset=("hsb", "dsb", "cs", "sk", "pl"))
@@ -301,8 +301,8 @@ def test_django_messages(tmp_path: Path) -> None:
     read = corpus(SORBIAN, tmp_path)
     assert read.labels == ("ces-Latn", "dsb-Latn", "hsb-Latn", "pol-Latn", "slk-Latn")
     assert [len(read.train), len(read.dev), len(read.test)] == [3241, 412, 477]
-    placed = {row.group: split for split in SPLITS for row in read.split(split)}
-    assert all(placed[row.group] == split for split in SPLITS for row in read.split(split))
+    placed = {row.cluster: split for split in SPLITS for row in read.split(split)}
+    assert all(placed[row.cluster] == split for split in SPLITS for row in read.split(split))
     assert not any("in train too" in finding.what for finding in read.findings)
     texts = {(row.language, row.fields["text"]) for row in read.rows()}
     assert ("hsb-Latn", "Bołharšćina") in texts

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lowres.data import sources
-from lowres.data.sources import File, fetch
+from lowres.data import files as downloading
+from lowres.data.files import File, fetch
 from lowres.errors import DataError
 
 BODY = "".join(f"{number}\tkato\n" for number in range(20_000)).encode()
@@ -58,7 +58,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     )  # fmt: skip
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     monkeypatch.setenv("no_proxy", "localhost")
-    monkeypatch.setattr(sources, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(downloading, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(Answers, "asked", [], raising=False)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)

@@ -19,12 +19,11 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, precisi
 from lowres.data.corpus import Row
 from lowres.errors import DataError
 from lowres.evaluation.baselines import majority, tfidf
-from lowres.evaluation.classification import classification_scores, confusion, headline
+from lowres.evaluation.classification_scores import classification_scores, confusion, primary_metric
+from lowres.evaluation.classification_statistics import count
 from lowres.evaluation.comparison import compare, randomisation_p, transfer_verdict
-from lowres.evaluation.counts import count
-from lowres.evaluation.record import Comparison
-from lowres.evaluation.resampling import bootstrap
-from lowres.evaluation.scores import Score
+from lowres.evaluation.resampling import Resampling, bootstrap
+from lowres.record import Comparison, Score
 
 LABELS = ["negative", "neutral", "positive"]
 
@@ -36,7 +35,8 @@ def scores_of(
     labels: Sequence[str] = LABELS,
     **options: Any,
 ) -> list[Score]:
-    chosen: Any = {"split": "test", "confidence": 0.95, "resamples": 200, "seed": 13} | options
+    given = {"resamples": 200} | {name: options.pop(name) for name in ("confidence", "resamples") if name in options}
+    chosen: Any = {"split": "test", "resampling": Resampling(**given)} | options
     return classification_scores(references, predictions, languages or ["min-Latn"] * len(references), labels, **chosen)
 
 
@@ -46,18 +46,18 @@ def find(scores: list[Score], name: str, language: str | None = None, label: str
 
 def noisy(references: list[str], right: float, seed: int) -> list[str]:
     """Predictions that are right about so often."""
-    dice = random.Random(seed)
-    return [label if dice.random() < right else dice.choice(LABELS) for label in references]
+    rng = random.Random(seed)
+    return [label if rng.random() < right else rng.choice(LABELS) for label in references]
 
 
-def parallel(groups: int, languages: list[str], seed: int = 1) -> tuple[list[str], list[str], list[str]]:
+def parallel(clusters: int, languages: list[str], seed: int = 1) -> tuple[list[str], list[str], list[str]]:
     """References, languages and groups of texts that are translated into every language."""
-    dice = random.Random(seed)
-    labels = [dice.choice(LABELS) for _ in range(groups)]
+    rng = random.Random(seed)
+    labels = [rng.choice(LABELS) for _ in range(clusters)]
     return (
         labels * len(languages),
-        [tag for tag in languages for _ in range(groups)],
-        [str(group) for _ in languages for group in range(groups)],
+        [tag for tag in languages for _ in range(clusters)],
+        [str(cluster) for _ in languages for cluster in range(clusters)],
     )
 
 
@@ -124,7 +124,7 @@ def test_overall_is_the_mean_over_languages_however_many_rows_each_has() -> None
         Row(str(i), str(i), tag, {"text": "", "label": true})
         for i, (tag, true) in enumerate(zip(languages, references, strict=True))
     ]
-    assert headline(rows, predictions, ["negative", "positive"]) == scores[0].value
+    assert primary_metric(rows, predictions, ["negative", "positive"]) == scores[0].value
 
 
 def test_one_language_has_no_scores_by_language() -> None:
@@ -142,8 +142,8 @@ def test_language_identification_is_scored_over_all_rows_together() -> None:
 
 
 def test_signature_names_every_setting() -> None:
-    references, languages, groups = parallel(30, ["min-Latn", "ind-Latn"])
-    score = scores_of(references, noisy(references, 0.7, 2), languages, groups=groups, resamples=1000)[0]
+    references, languages, clusters = parallel(30, ["min-Latn", "ind-Latn"])
+    score = scores_of(references, noisy(references, 0.7, 2), languages, clusters=clusters, resamples=1000)[0]
     settings, _, version = score.signature.partition("|lowres:")
     assert settings == "macro-F1|labels:3|average:languages|bootstrap:1000|interval:bca|groups:30|ci:95|seed:13"
     assert version
@@ -170,10 +170,10 @@ def test_interval_narrows_with_rows_and_widens_with_confidence() -> None:
 
 def test_interval_holds_the_true_score_about_as_often_as_it_says() -> None:
     """Accuracy of a system that is right with probability 0.8, in 200 samples of 60 rows, at 90 %."""
-    dice = np.random.default_rng(5)
+    rng = np.random.default_rng(5)
     held = 0
     for _ in range(200):
-        right = dice.random(60) < 0.8
+        right = rng.random(60) < 0.8
         said = ["positive" if is_right else "negative" for is_right in right]
         score = find(scores_of(["positive"] * 60, said, confidence=0.9), "accuracy")
         held += score.low <= 80 <= score.high
@@ -182,7 +182,7 @@ def test_interval_holds_the_true_score_about_as_often_as_it_says() -> None:
 
 def test_bootstrap_agrees_with_scipy_on_a_mean() -> None:
     values = np.random.default_rng(1).gamma(2.0, size=50)
-    ours = bootstrap(lambda w: w @ values[:, None] / 50, 50, confidence=0.95, resamples=20_000, seed=1)
+    ours = bootstrap(lambda w: w @ values[:, None] / 50, 50, resampling=Resampling(0.95, 20_000, 1))
     theirs = stats.bootstrap((values,), np.mean, n_resamples=20_000, rng=np.random.default_rng(2)).confidence_interval
     assert ours.low[0] == pytest.approx(theirs.low, abs=0.03)
     assert ours.high[0] == pytest.approx(theirs.high, abs=0.03)
@@ -190,9 +190,9 @@ def test_bootstrap_agrees_with_scipy_on_a_mean() -> None:
 
 def test_parallel_rows_are_resampled_together_and_so_give_wider_intervals() -> None:
     tags = ["min-Latn", "ind-Latn", "jav-Latn", "sun-Latn", "ban-Latn", "bug-Latn"]
-    references, languages, groups = parallel(60, tags)
+    references, languages, clusters = parallel(60, tags)
     predictions = noisy(references[:60], 0.6, 3) * len(tags)  # the same mistakes in every language
-    together = scores_of(references, predictions, languages, groups=groups, resamples=1000)[0]
+    together = scores_of(references, predictions, languages, clusters=clusters, resamples=1000)[0]
     apart = scores_of(references, predictions, languages, resamples=1000)[0]
     assert together.value == apart.value
     assert together.high - together.low > 2 * (apart.high - apart.low)
@@ -213,9 +213,9 @@ def test_a_single_group_says_nothing_of_the_spread() -> None:
 
 
 def test_unknown_labels_are_named_all_at_once() -> None:
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as states_at_head:
         scores_of(["negativ", "positive"], ["positive", "spam"])
-    assert str(caught.value) == (
+    assert str(states_at_head.value) == (
         "the reference “negativ” is not one of the labels (did you mean “negative”?)\n"
         "the prediction “spam” is not one of the labels (the labels are negative, neutral, positive)"
     )
@@ -229,7 +229,7 @@ def test_no_rows_and_unlike_lengths_are_refused() -> None:
     with pytest.raises(ValueError):
         scores_of(["negative"] * 3, ["negative"] * 2)
     with pytest.raises(ValueError):
-        scores_of(["negative"] * 3, ["negative"] * 3, groups=["1", "2"])
+        scores_of(["negative"] * 3, ["negative"] * 3, clusters=["1", "2"])
 
 
 def test_confusion_counts_true_by_predicted() -> None:
@@ -238,24 +238,24 @@ def test_confusion_counts_true_by_predicted() -> None:
 
 
 def compared(
-    references: list[str], ours: list[str], theirs: list[str], languages: list[str], groups: list[str], **options: Any
+    references: list[str], ours: list[str], theirs: list[str], languages: list[str], clusters: list[str], **options: Any
 ) -> list[Comparison]:
-    chosen: Any = {"against": "the other", "confidence": 0.95, "resamples": 500, "seed": 13} | options
-    return compare(references, ours, theirs, languages, groups, LABELS, **chosen)
+    chosen: Any = {"against": "the other", "resampling": Resampling(resamples=500)} | options
+    return compare(references, ours, theirs, languages, clusters, LABELS, **chosen)
 
 
 def test_a_system_does_not_differ_from_itself() -> None:
-    references, languages, groups = parallel(50, ["min-Latn", "ind-Latn"])
+    references, languages, clusters = parallel(50, ["min-Latn", "ind-Latn"])
     predictions = noisy(references, 0.6, 2)
-    for comparison in compared(references, predictions, predictions, languages, groups):
+    for comparison in compared(references, predictions, predictions, languages, clusters):
         assert (comparison.difference, comparison.low, comparison.high, comparison.p) == (0, 0, 0, 1)
 
 
 def test_a_clearly_better_system_has_a_small_p_and_an_interval_above_nought() -> None:
-    references, languages, groups = parallel(150, ["min-Latn"])
+    references, languages, clusters = parallel(150, ["min-Latn"])
     ours, theirs = noisy(references, 0.9, 2), noisy(references, 0.3, 3)
-    (forth,) = compared(references, ours, theirs, languages, groups)
-    (back,) = compared(references, theirs, ours, languages, groups)
+    (forth,) = compared(references, ours, theirs, languages, clusters)
+    (back,) = compared(references, theirs, ours, languages, clusters)
     assert forth.p == pytest.approx(1 / 10_001)
     assert 0 < forth.low < forth.difference < forth.high
     assert back.difference == pytest.approx(-forth.difference)
@@ -284,14 +284,14 @@ def test_p_agrees_with_scipys_permutation_test() -> None:
 
 def test_p_values_by_language_are_corrected_after_holm() -> None:
     tags = ["min-Latn", "ind-Latn", "jav-Latn"]
-    references, languages, groups = parallel(60, tags)
+    references, languages, clusters = parallel(60, tags)
     ours = noisy(references[:60], 0.8, 6) + noisy(references[60:120], 0.65, 7) + noisy(references[120:], 0.5, 8)
     theirs = noisy(references, 0.5, 5)
-    found = compared(references, ours, theirs, languages, groups)
+    found = compared(references, ours, theirs, languages, clusters)
     assert [comparison.language for comparison in found] == [None, *tags]
     plain = randomisation_p(
-        count(references, ours, languages, LABELS, groups),
-        count(references, theirs, languages, LABELS, groups),
+        count(references, ours, languages, LABELS, clusters),
+        count(references, theirs, languages, LABELS, clusters),
         seed=13,
     )
     assert found[0].p == plain[0]
@@ -343,11 +343,11 @@ WORDS = {"positive": GOOD, "negative": BAD, "neutral": PLAIN}
 
 def corpus(rows: int, language: str = "min-Latn", seed: int = 1, words: dict[str, list[str]] = WORDS) -> list[Row]:
     """Sentences in which one word of three tells the label."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     made = []
     for number in range(rows):
         label = LABELS[number % 3]
-        text = " ".join([*dice.sample(["rumah", "jalan", "pasar", "urang", "hari"], 3), dice.choice(words[label])])
+        text = " ".join([*rng.sample(["rumah", "jalan", "pasar", "urang", "hari"], 3), rng.choice(words[label])])
         made.append(Row(f"{language}-{number}", str(number), language, {"text": text, "label": label}))
     return made
 
@@ -382,9 +382,9 @@ def test_tfidf_answers_a_language_it_has_no_training_rows_for() -> None:
 
 def test_labels_that_are_languages_are_told_apart_by_one_model() -> None:
     def lines(language: str, words: str, seed: int) -> list[Row]:
-        dice = random.Random(seed)
+        rng = random.Random(seed)
         return [
-            Row(str(i), str(i), language, {"text": " ".join(dice.sample(words.split(), 3)), "label": language})
+            Row(str(i), str(i), language, {"text": " ".join(rng.sample(words.split(), 3)), "label": language})
             for i in range(20)
         ]
 
@@ -433,9 +433,11 @@ def test_tfidf_reaches_what_is_known_of_it_on_nusax() -> None:
     """75.4 in the paper with word features (Winata et al. 2023, table 4); characters add about two points."""
     test = published("test")
     run = tfidf(published("train"), published("valid"), test, LABELS, 13)
-    references, languages, groups = zip(*((row.fields["label"], row.language, row.group) for row in test), strict=True)
+    references, languages, clusters = zip(
+        *((row.fields["label"], row.language, row.cluster) for row in test), strict=True
+    )
     started = time.perf_counter()
-    score = scores_of(references, run.predictions, languages, groups=groups, resamples=1000)[0]
+    score = scores_of(references, run.predictions, languages, clusters=clusters, resamples=1000)[0]
     assert time.perf_counter() - started < 10
     assert 77.1 <= score.value < 78.5
     assert "|average:languages|bootstrap:1000|interval:bca|groups:400|" in score.signature

@@ -13,12 +13,12 @@ from test_translate_run import TEXTS, prepared
 from lowres.errors import ModelError
 from lowres.export import export_merged
 from lowres.planning import Options
-from lowres.proving import prove, read_trial
 from lowres.running import run as run_recipe
-from lowres.runs import Run, load_answerer
+from lowres.runs.reload_check import check_reload, read_sample
+from lowres.runs.run import Run, load_predictor
 
 TEXTS_TO_LABEL = ["the soup was warm and good by the river", "bad rice and angry people on the hill", "rude"]
-QUIET = {"evaluation:": "ensemble: {ngrams: off, lexicon: off}\nevaluation:", "epochs: 30": "epochs: 4"}
+QUIET = {"evaluation:": "ensemble: {ngrams: off, phrase_table: off}\nevaluation:", "epochs: 30": "epochs: 4"}
 
 
 def labelled(folder: Path, base: Path, options: Options, **changes: str) -> Run:
@@ -41,7 +41,7 @@ def said_by(code: str, folder: Path) -> str:
     "changes",
     [
         {"method: {kind: lora, rank: 8}": "vocabulary: {extend: 12, initialise: mean}\nmethod: {kind: lora, rank: 8}"},
-        {"pooling: mean": "pooling: first, quantize: 4bit", "{kind: lora, rank: 8}": "{kind: oft, block: 8}"},
+        {"pooling: mean": "pooling: first, quantize: 4bit", "{kind: lora, rank: 8}": "{kind: oft, block_size: 8}"},
         {"{kind: lora, rank: 8}": "{kind: freeze, layers: 1}"},
     ],
     ids=["lora and new rows", "oft over 4 bits", "freeze"],
@@ -60,19 +60,22 @@ def test_a_run_becomes_one_checkpoint_that_transformers_alone_can_use(
     recipe = write_recipe(small_data, run.folder, **{**QUIET, "pooling: mean": "pooling: auto"})
     second = run_recipe(recipe, again, options=options)
     assert second.record.status == "done"
-    kept = Run(again, options=options).answerer.facts
-    assert kept.pooling == run.answerer.facts.pooling, "the next run reads texts as the first one did"
+    kept = Run(again, options=options).predictor.facts
+    assert kept.pooling == run.predictor.facts.pooling, "the next run reads texts as the first one did"
 
 
 def test_a_translator_leaves_as_one_checkpoint(tiny_encoder: Path, tmp_path: Path, options: Options) -> None:
     recipe = prepared(tmp_path, tiny_encoder, "lora")
-    recipe.write_text(recipe.read_text().replace("both: true", "hints: off") + "ensemble: {lexicon: off}\n")
+    recipe.write_text(recipe.read_text().replace("both: true", "hints: off") + "ensemble: {phrase_table: off}\n")
     run = run_recipe(recipe, tmp_path / "out", options=options)
     assert "lowres export" in (run.folder / "model" / "README.md").read_text(encoding="utf-8")
     merged = export_merged(run)
     code = code_of(merged / "README.md").replace('"…"', json.dumps(TEXTS[0]))
     asked = [[TEXTS[0], "eng-Latn", "qaa-Latn"]]
-    assert said_by(code, merged) == load_answerer(run.folder / "model", options, "merged").trial(asked)[0].strip()
+    assert (
+        said_by(code, merged)
+        == load_predictor(run.folder / "model", options, "merged").reload_answers(asked)[0].strip()
+    )
 
 
 def test_what_cannot_be_merged_exactly_is_refused(small_data: Path, tiny_encoder: Path, options: Options) -> None:
@@ -85,7 +88,9 @@ def test_what_cannot_be_merged_exactly_is_refused(small_data: Path, tiny_encoder
 
 
 def test_a_bottleneck_cannot_be_merged(small_data: Path, tiny_encoder: Path, options: Options) -> None:
-    run = labelled(small_data, tiny_encoder, options, **{"{kind: lora, rank: 8}": "{kind: bottleneck, reduction: 2}"})
+    run = labelled(
+        small_data, tiny_encoder, options, **{"{kind: lora, rank: 8}": "{kind: bottleneck, reduction_factor: 2}"}
+    )
     with pytest.raises(ModelError, match="no linear map"):
         export_merged(run)
 
@@ -95,8 +100,8 @@ def test_a_model_that_was_not_saved_as_trained_is_found_out(
     lost: str, small_data: Path, tiny_encoder: Path, options: Options
 ) -> None:
     run = labelled(small_data, tiny_encoder, options)
-    trial = read_trial(run.folder)
-    prove(run.folder, trial, options)
+    reload_answers = read_sample(run.folder)
+    check_reload(run.folder, reload_answers, options)
     file = run.folder / "model" / lost
     weights = load_file(file)
     save_file(
@@ -104,7 +109,7 @@ def test_a_model_that_was_not_saved_as_trained_is_found_out(
         file,
     )
     with pytest.raises(ModelError, match="the trained model said"):
-        prove(run.folder, trial, options)
+        check_reload(run.folder, reload_answers, options)
     file.unlink()
     with pytest.raises(ModelError, match="cannot be loaded again"):
-        prove(run.folder, trial, options)
+        check_reload(run.folder, reload_answers, options)

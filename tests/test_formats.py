@@ -10,10 +10,10 @@ import pyarrow.parquet
 import pytest
 from readings import golden, said, texts, written
 
-from lowres.data.columnar import read_hub
-from lowres.data.formats import read_file
-from lowres.data.gettext import read_po
-from lowres.data.plain import read_aligned
+from lowres.data.formats.columnar import read_hub
+from lowres.data.formats.gettext import read_po
+from lowres.data.formats.plain import read_aligned
+from lowres.data.formats.readers import read_file
 from lowres.errors import DataError
 
 
@@ -207,7 +207,7 @@ def test_a_packed_file_that_is_cut_short_or_too_large_is_named(here: Path, monke
         read_file(written(here, "a.txt.xz", whole[:-20]), "a.txt.xz")
     with pytest.raises(DataError, match=r"b.txt.xz  is not a whole .xz file"):
         read_file(written(here, "b.txt.xz", b"plain text"), "b.txt.xz")
-    monkeypatch.setattr("lowres.data.tables.MOST_BYTES", 1 << 16)
+    monkeypatch.setattr("lowres.data.formats.tables.MOST_BYTES", 1 << 16)
     with pytest.raises(DataError, match="unpacks to more than"):
         read_file(written(here, "c.txt.xz", whole), "c.txt.xz")
     with pytest.raises(DataError, match=r"ending on “.po.xz”"):

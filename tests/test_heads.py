@@ -10,10 +10,10 @@ from lowres.data.sampling import shown
 from lowres.errors import DataError, ModelError
 from lowres.planning import Options
 from lowres.running import run as run_recipe
-from lowres.runs import Run
+from lowres.runs.run import Run
 
 RECIPE = """\
-lowres: 1
+lowres: 2
 name: Reviews and places
 task: {{kind: {task}}}
 data:
@@ -21,7 +21,7 @@ data:
   - {{files: {{train: places.tsv}}, language: eng-Latn, licence: CC0-1.0, source: written, head: place}}
 base: {{name: "{base}", pooling: mean}}
 method: {{kind: full}}
-training: {{epochs: 20, learning_rate: 0.003, batch_tokens: 256, max_pieces: 64, patience: 30}}
+training: {{epochs: 20, learning_rate: 0.003, batch_tokens: 256, max_length: 64, patience: 30}}
 ensemble: {{ngrams: off}}
 evaluation: {{resamples: 100}}
 """
@@ -69,17 +69,17 @@ def test_heads_stand_where_they_make_sense(small_data: Path, tiny_encoder: Path,
         run_recipe(written(small_data, tiny_encoder, first=", head: mood"), small_data / "a", options=options)
     recipe = written(small_data, tiny_encoder, task="translation, source: eng-Latn, target: min-Latn")
     recipe.write_text(
-        recipe.read_text().replace(str(tiny_encoder) + '", pooling: mean', str(tiny_encoder) + '", decoder: 1')
+        recipe.read_text().replace(str(tiny_encoder) + '", pooling: mean', str(tiny_encoder) + '", decoder_layers: 1')
     )
     with pytest.raises(DataError, match="is for classification, not for translation"):
         run_recipe(recipe, small_data / "b", options=options)
 
 
 def test_small_groups_are_shown_more_often() -> None:
-    groups = ["large"] * 400 + ["small"] * 25
+    clusters = ["large"] * 400 + ["small"] * 25
 
     def seen(temperature: float) -> Counter[str]:
-        return Counter(groups[number] for number in shown(groups, temperature, None, 13, 0))
+        return Counter(clusters[number] for number in shown(clusters, temperature, None, 13, 0))
 
     assert seen(1.0) == {"large": 400, "small": 25}
     assert seen(2.0) == {"large": 400, "small": 100}

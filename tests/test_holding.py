@@ -14,12 +14,12 @@ from lowres.methods import TECHNIQUES, adalora, lora
 from lowres.methods.whole import thaw
 from lowres.models.architectures import ARCHITECTURES
 from lowres.models.checkpoint import describe
-from lowres.models.holding import hold, precise_weight, release
 from lowres.models.modules import linear_modules, linear_pattern, stacks
+from lowres.models.quantization import dequantize, precise_weight, quantize_base
 from lowres.planning import Machine, make_plan
 from lowres.recipe import parse_recipe
 from lowres.recipe.methods import AdaLora, Freeze, Lora
-from lowres.training.course import Best
+from lowres.training.state import Best
 
 IDS = torch.randint(4, 60, (3, 9), generator=torch.Generator().manual_seed(0))
 HERE = Machine("cpu", "here", 1, 16.0, False)
@@ -38,7 +38,7 @@ def said(model: Any) -> torch.Tensor:
 def rounded_bert() -> Any:
     """As a base is held in 16 bits."""
     model = tiny("bert")
-    hold(model, ARCHITECTURES["bert"], "off", torch.bfloat16)
+    quantize_base(model, ARCHITECTURES["bert"], "off", torch.bfloat16)
     return model
 
 
@@ -54,7 +54,7 @@ def test_layers_are_held_and_everything_else_stays_precise(family: str, bits: st
     whole = dict(linear_modules(model, facts))
     others = {name for name, _ in model.named_parameters() if name.rpartition(".")[0] not in whole}
     before = said(model)
-    hold(model, facts, bits, torch.float32)
+    quantize_base(model, facts, bits, torch.float32)
     for name, module in linear_modules(model, facts).items():
         held = module.weight.dtype in (torch.uint8, torch.int8)
         assert held == (name.rpartition(".")[2] not in facts.precise), name
@@ -62,7 +62,7 @@ def test_layers_are_held_and_everything_else_stays_precise(family: str, bits: st
     assert ("wo" in facts.precise) == (family == "mt5")
     rounded = said(model)
     assert 0 < float((rounded - before).abs().mean()) < float(before.std()), "some is lost, not all"
-    release(model, facts)
+    dequantize(model, facts)
     assert not any(weight.dtype in (torch.uint8, torch.int8) for weight in model.parameters())
     if bits == "4bit":
         torch.testing.assert_close(said(model), rounded, rtol=1e-3, atol=1e-3)
@@ -77,7 +77,7 @@ def test_a_held_layer_passes_gradients_also_after_it_was_evaluated(bits: str) ->
         return [weight.grad.clone() for weight in adapted.parameters() if weight.grad is not None]
 
     model, facts = tiny("xlm-roberta"), ARCHITECTURES["xlm-roberta"]
-    hold(model, facts, bits, torch.float32)
+    quantize_base(model, facts, bits, torch.float32)
     adapted: Any = TECHNIQUES["lora"].apply(model, Lora(kind="lora"), facts)
     torch.manual_seed(1)
     for name, weight in adapted.named_parameters():
@@ -97,7 +97,7 @@ def test_a_held_layer_answers_the_same_after_it_was_trained_in_bfloat16(bits: st
     for name, weight in model.named_parameters():
         if name.endswith("bias"):
             weight.data.normal_(0, 0.5)
-    hold(model, facts, bits, torch.bfloat16)
+    quantize_base(model, facts, bits, torch.bfloat16)
     adapted: Any = TECHNIQUES["lora"].apply(model, Lora(kind="lora"), facts)
 
     def answers() -> torch.Tensor:
@@ -115,7 +115,7 @@ def test_a_held_layer_answers_the_same_after_it_was_trained_in_bfloat16(bits: st
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 def test_eight_bits_on_a_processor_are_of_the_weights_alone_whether_it_trains_or_answers(dtype: torch.dtype) -> None:
     model, facts = tiny("bert"), ARCHITECTURES["bert"]
-    hold(model, facts, "8bit", dtype)
+    quantize_base(model, facts, "8bit", dtype)
     for name, layer in linear_modules(model, facts).items():
         came = torch.randn(5, layer.in_features, generator=torch.Generator().manual_seed(1))
         weights, bias = precise_weight(layer), layer.bias
@@ -133,7 +133,7 @@ def test_half_the_memory_and_the_same_arithmetic_in_bfloat16() -> None:
     model, facts = tiny("bert"), ARCHITECTURES["bert"]
     with torch.autocast("cpu", dtype=torch.bfloat16):
         before = said(model)
-        hold(model, facts, "off", torch.bfloat16)
+        quantize_base(model, facts, "off", torch.bfloat16)
         assert torch.equal(said(model), before)
     assert {module.weight.dtype for module in linear_modules(model, facts).values()} == {torch.bfloat16}
 
@@ -159,8 +159,8 @@ def test_loftq_begins_nearer_to_the_precise_weights() -> None:
     facts = ARCHITECTURES["bert"]
     precise = {name: module.weight.clone() for name, module in linear_modules(tiny("bert"), facts).items()}
     model = tiny("bert")
-    hold(model, facts, "4bit", torch.float32, remember=True)
-    adapted = lora.apply(model, Lora(kind="lora", start="loftq"), facts)
+    quantize_base(model, facts, "4bit", torch.float32, keep_original=True)
+    adapted = lora.apply(model, Lora(kind="lora", init="loftq"), facts)
     for name, module in adapted.get_base_model().named_modules():  # type: ignore[operator]
         if name in precise:
             lost = precise[name] - precise_weight(module.base_layer)
@@ -173,7 +173,7 @@ def test_pissa_begins_as_the_base_and_is_saved_over_the_untouched_one(tmp_path: 
     facts = ARCHITECTURES["bert"]
     model = tiny("bert")
     before = said(model)
-    adapted: Any = lora.apply(model, Lora(kind="lora", rank=4, start="pissa"), facts)
+    adapted: Any = lora.apply(model, Lora(kind="lora", rank=4, init="pissa"), facts)
     torch.testing.assert_close(said(adapted), before, rtol=1e-4, atol=1e-4)
     for name, weight in adapted.named_parameters():
         if "lora_" in name:
@@ -186,7 +186,7 @@ def test_pissa_begins_as_the_base_and_is_saved_over_the_untouched_one(tmp_path: 
 
 def test_pissa_over_rounded_weights_comes_back_to_the_last_bit(tmp_path: Path) -> None:
     """Over bfloat16 what pissa leaves of a weight is rounded; a pair of twice the rank over the untouched weight is not the same."""
-    adapted: Any = lora.apply(rounded_bert(), Lora(kind="lora", rank=4, start="pissa"), ARCHITECTURES["bert"])
+    adapted: Any = lora.apply(rounded_bert(), Lora(kind="lora", rank=4, init="pissa"), ARCHITECTURES["bert"])
     for name, weight in adapted.named_parameters():
         if "lora_" in name:
             weight.data *= 1.1
@@ -203,14 +203,14 @@ def test_adalora_trains_nothing_that_it_does_not_save(tmp_path: Path) -> None:
     model = technique.apply(rounded_bert(), method, facts)
     trained = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=0.1)
-    technique.tend(model, method, facts, 0, 20)
+    technique.on_update(model, method, facts, 0, 20)
     for done in range(1, 21):
         assert technique.penalty is not None
         with torch.autocast("cpu", torch.bfloat16):
             loss = (said(model) - 1).pow(2).mean() + technique.penalty(model)
         loss.backward()
         optimizer.step()
-        technique.tend(model, method, facts, done, 20)
+        technique.on_update(model, method, facts, done, 20)
         optimizer.zero_grad()
     technique.save(model, tmp_path / "adapter", "base")
     again = technique.restore(rounded_bert(), tmp_path / "adapter")
@@ -243,13 +243,13 @@ def test_adalora_takes_ranks_away() -> None:
     model: Any = TECHNIQUES["adalora"].apply(tiny("bert"), method, facts)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=0.01)
-    adalora.tend(model, method, facts, 0, 40)
+    adalora.on_update(model, method, facts, 0, 40)
     assert float(adalora.penalty(model)) > 0
     for done in range(1, 41):
         optimizer.zero_grad()
         said(model)[:, 0].pow(2).mean().backward()
         optimizer.step()
-        adalora.tend(model, method, facts, done, 40)
+        adalora.on_update(model, method, facts, done, 40)
     parts = [weight for name, weight in model.named_parameters() if "lora_E" in name]
     assert all(len(part) == 6 for part in parts)
     kept = sum(int((part != 0).sum()) for part in parts)
@@ -257,23 +257,23 @@ def test_adalora_takes_ranks_away() -> None:
 
 
 RECIPE = """\
-lowres: 1
+lowres: 2
 name: r
 task: {task}
 data: {{card: nusax-sentiment}}
 base: {{name: "{base}", quantize: {bits}}}
 method: {method}
-training: {{max_pieces: 60}}
+training: {{max_length: 60}}
 """
 LABELS, PAIRS = "{kind: classification}", "{kind: translation, source: eng-Latn, target: min-Latn}"
 REFUSED = {
     ("bert", LABELS, "4bit", "{kind: full}"): "base.quantize  full trains weights of the base, and weights in 4 bits do not train "
     "(leave base.quantize out, or choose a method that leaves the base as it is: lora, oft, ia3, adalora, bottleneck, features, head)",
-    ("bert", LABELS, "4bit", "{kind: lora, start: pissa}"): "method.start  pissa changes the weights, and those in 4 bits cannot be "
+    ("bert", LABELS, "4bit", "{kind: lora, init: pissa}"): "method.init  pissa changes the weights, and those in 4 bits cannot be "
     "changed (say loftq)",
-    ("bert", LABELS, "off", "{kind: lora, start: loftq}"): "method.start  loftq begins with what weights in few bits lost; these lose "
+    ("bert", LABELS, "off", "{kind: lora, init: loftq}"): "method.init  loftq begins with what weights in few bits lost; these lose "
     "nothing (say base.quantize: 4bit)",
-    ("bert", LABELS, "4bit", "{kind: lora, start: loftq, dora: true}"): "method.start  loftq does not go with dora "
+    ("bert", LABELS, "4bit", "{kind: lora, init: loftq, dora: true}"): "method.init  loftq does not go with dora "
     "(leave one of them out)",
     ("bert", LABELS, "8bit", "{kind: lora, dora: true}"): "method.dora  dora reads the weights, and those in 8 bits lose their scales "
     "when they are read (say base.quantize: 4bit, or leave dora out)",
@@ -306,7 +306,7 @@ def test_apple_gpus_are_told_what_they_can_do(tmp_path: Path) -> None:
 def test_what_a_recipe_leaves_open_is_the_methods_own() -> None:
     text = RECIPE.format(task=LABELS, base="b", bits="off", method="{kind: ia3}")
     assert parse_recipe(text, "r.yaml").training.learning_rate == 3e-3
-    named = parse_recipe(text.replace("max_pieces: 60", "learning_rate: 0.01"), "r.yaml").training
+    named = parse_recipe(text.replace("max_length: 60", "learning_rate: 0.01"), "r.yaml").training
     assert (named.learning_rate, named.epochs) == (0.01, 10)
 
 

@@ -1,4 +1,5 @@
-"""The house rules that a machine can check: arrows point one way, light doors stay light, nothing prints."""
+"""The rules of the architecture that a machine can check: dependencies point one way, files have names of their own, light entry
+points stay light, nothing prints."""
 
 import ast
 import resource
@@ -9,29 +10,32 @@ from pathlib import Path
 import lowres
 
 HOUSE = Path(lowres.__file__).parent
-# Each room may import only from floors below its own (earlier lines), and from its own files.
+# Each package may import only from layers below its own (earlier lines), and from its own files.
 FLOORS = (
-    ("errors",),
+    ("errors", "places"),
     ("languages",),
-    ("recipe",),
-    ("cards",),
-    ("data",),
-    ("models",),
-    ("methods",),
-    ("training",),
-    ("vocabulary",),
-    ("evaluation",),
-    ("tasks", "report"),
+    ("recipe", "record"),
+    ("cards", "report"),
+    ("data", "models"),
+    ("starters", "statistical", "methods", "training"),
+    ("vocabulary", "evaluation"),
     ("planning",),
-    ("recording",),
-    ("jobs",),
+    ("tasks",),
     ("runs",),
-    ("proving", "writing"),
     ("export",),
     ("running",),
     ("cli",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+# A file name stands for one thing. These stand in several packages, and mean the same wherever they stand.
+SHARED_NAMES = {
+    "__init__": "what a package is",
+    "job": "tasks/job.py says what a task must know how to do; each task's own job.py does it",
+    "objective": "of each task: the loss that training minimises, and the score on dev",
+    "model": "of each task: a predictor, saved and restored",
+    "inputs": "of each task: how texts become token ids",
+    "judgement": "of each task, and what they share: scores, baselines, comparisons",
+}
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "core", "base", "misc"}
 HEAVY = ("torch", "transformers", "peft", "datasets", "pandas", "accelerate")
 
@@ -64,6 +68,42 @@ def test_imports_point_one_way() -> None:
             if FLOOR[other] >= FLOOR[room]:
                 arrows.append(f"{path.relative_to(HOUSE)} → {other}")
     assert not arrows, "these imports point up or sideways:\n" + "\n".join(arrows)
+
+
+def imported_files(path: Path) -> set[Path]:
+    """The files of the package that a file imports when it is loaded; those inside functions are left out."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("lowres"):
+            continue
+        target = HOUSE.parent.joinpath(*str(node.module).split("."))
+        for inner in (*(target / alias.name for alias in node.names), target):
+            file = next((each for each in (inner.with_suffix(".py"), inner / "__init__.py") if each.exists()), None)
+            if file:
+                found.add(file)
+                break
+    return found - {path}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    imports = {path: imported_files(path) for path in HOUSE.rglob("*.py")}
+    left = dict(imports)
+    while ready := [path for path, needs in left.items() if not needs & left.keys()]:
+        for path in ready:
+            del left[path]
+    assert not left, "these files import each other in a circle, or import such files:\n" + "\n".join(
+        f"{path.relative_to(HOUSE)} → {', '.join(sorted(str(other.relative_to(HOUSE)) for other in needs & left.keys()))}"
+        for path, needs in left.items()
+    )
+
+
+def test_a_file_name_stands_for_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for path in sorted(HOUSE.rglob("*.py")):
+        places.setdefault(path.stem, []).append(str(path.relative_to(HOUSE)))
+    several = {stem: found for stem, found in places.items() if len(found) > 1 and stem not in SHARED_NAMES}
+    assert not several, "\n".join(f"{stem}: {', '.join(found)}" for stem, found in several.items())
+    assert not [stem for stem in SHARED_NAMES if len(places.get(stem, ())) < 2], "shared names that are not shared"
 
 
 def test_files_have_names_and_a_size() -> None:

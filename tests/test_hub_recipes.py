@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from lowres.export import export_merged
 from lowres.planning import Options
 from lowres.running import run as run_recipe
-from lowres.runs import Run
+from lowres.runs.run import Run
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 BASES = {"nllb-minangkabau": ("m2m_100", ["ind_Latn", "min_Latn"]), "mt5-minangkabau": ("mt5", [])}
@@ -47,11 +47,11 @@ def test_the_recipe_runs_from_its_file_to_a_merged_checkpoint(
     shipped = (RECIPES / f"{name}.yaml").read_text(encoding="utf-8")
     text = re.sub(r"(?m)^data: .*$", f"data: {texts}", shipped)
     text = re.sub(r"(?m)^base: .*$", f'base: {{name: "{base}"}}', text)
-    text = text.replace("batch_tokens: 2048", "batch_tokens: 2048, max_pieces: 60").replace("epochs: 20", "epochs: 3")
+    text = text.replace("batch_tokens: 2048", "batch_tokens: 2048, max_length: 60").replace("epochs: 20", "epochs: 3")
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(text + "evaluation: {resamples: 100}\n", encoding="utf-8")
     run = run_recipe(recipe, tmp_path / "run", options=options)
-    assert run.record.status == "done" and run.record.headline == "chrF++"
+    assert run.record.status == "done" and run.record.primary_metric == "chrF++"
     assert {"lexicon alone", "copy", "word dictionary"} <= {baseline.name for baseline in run.record.baselines}
     found = Run(run.folder, options=options).predict(TEXTS[68:70], source="ind-Latn", target="min-Latn")
     assert [answer.text for answer in found] == TEXTS[68:70]

@@ -8,32 +8,31 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from lowres.data.material import Store
 from lowres.errors import DataError
 from lowres.models.checkpoint import Checkpoint
 from lowres.models.loading import load_encoder
 from lowres.planning import Options, read_data
 from lowres.recipe import open_recipe
 from lowres.recipe.sections import Vocabulary
-from lowres.vocabulary.adapting import adapt, new_pieces
-from lowres.vocabulary.alignment import meanings
-from lowres.vocabulary.initialising import WAYS, Evidence, with_meaning
-from lowres.vocabulary.material import Material, gather
-from lowres.vocabulary.pieces import Pieces
-from lowres.vocabulary.rows import NewRows
+from lowres.statistical.lexical_translation import meanings
+from lowres.vocabulary.adapting import adapt, new_tokens
+from lowres.vocabulary.embeddings import NewRows
+from lowres.vocabulary.fitting_data import FittingData, gather
+from lowres.vocabulary.initialisation.strategies import WAYS, Evidence, with_meaning
 from lowres.vocabulary.saving import load_rows, save_rows
+from lowres.vocabulary.tokenizer_json import TokenizerJson
 
 WORDS = {"dom": "house", "pes": "dog", "kocka": "cat", "velky": "big", "maly": "small", "vidi": "sees", "ma": "has"}
 
 
 def sentences(count: int) -> list[tuple[list[str], list[str]]]:
     """A language of seven words and its word-for-word translation, in another order."""
-    dice = random.Random(3)
+    rng = random.Random(3)
     found = []
     for _ in range(count):
-        chosen = dice.sample(sorted(WORDS), 4)
+        chosen = rng.sample(sorted(WORDS), 4)
         translated = [WORDS[word] for word in chosen]
-        dice.shuffle(translated)
+        rng.shuffle(translated)
         found.append((chosen, translated))
     return found
 
@@ -50,17 +49,17 @@ def test_without_pairs_nothing_is_known() -> None:
     assert meanings([([], []), (["a"], [])]) == {}
 
 
-def evidence(base: Pieces, new: Sequence[str], **known: object) -> Evidence:
+def evidence(base: TokenizerJson, new: Sequence[str], **known: object) -> Evidence:
     rows = torch.randn(len(base), 16, generator=torch.Generator().manual_seed(0))
     return Evidence(base=base, new=tuple(new), rows=rows, seed=13, **{"lines": [], "meanings": {}, **known})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def base(starter: Checkpoint) -> Pieces:
-    return Pieces.of(AutoTokenizer.from_pretrained(str(starter.folder)))
+def base(starter: Checkpoint) -> TokenizerJson:
+    return TokenizerJson.of(AutoTokenizer.from_pretrained(str(starter.folder)))
 
 
-def test_every_way_gives_a_finite_row_of_its_own_to_every_piece(base: Pieces) -> None:
+def test_every_way_gives_a_finite_row_of_its_own_to_every_piece(base: TokenizerJson) -> None:
     new = ["▁lamak", "▁bana", "nyo", "Ɖ", "ߒ", "ߓ"]  # the last two: letters that the base does not know
     lines = [[5, len(base), 6, len(base) + 1, 7, len(base) + 2] for _ in range(20)]
     found = evidence(base, new, meanings={"▁lamak": [("▁enak", 1.0)]}, lines=lines)
@@ -71,7 +70,7 @@ def test_every_way_gives_a_finite_row_of_its_own_to_every_piece(base: Pieces) ->
     assert WAYS["mean"](found)[3].tolist() == pytest.approx(found.rows[base.ids["ɖ"]].tolist())
 
 
-def test_meaning_is_the_weighted_mean_of_translations(base: Pieces) -> None:
+def test_meaning_is_the_weighted_mean_of_translations(base: TokenizerJson) -> None:
     found = evidence(
         base, ["▁lamak", "nyo"], meanings={"▁lamak": [("▁bagus", 0.75), ("▁baik", 0.25)], "nyo": [("▁baik", 1.0)]}
     )
@@ -90,7 +89,7 @@ def test_distilled_rows_say_more_of_what_the_base_says(starter: Checkpoint) -> N
     tokenizer, encoder = load_encoder(starter)
     table = encoder.get_input_embeddings().weight
     before = table.detach().clone()
-    material = Material(train=[line for number, line in enumerate(lines) if number % 5], dev=lines[::5])
+    material = FittingData(train=[line for number, line in enumerate(lines) if number % 5], dev=lines[::5])
     section = Vocabulary(extend=150, trim="lattice")
     found = adapt(tokenizer, encoder, "encoder.layer", section, material, prefix=starter.prefix, seed=13)
     assert torch.equal(encoder.get_input_embeddings().weight, before)  # the base is left as it was
@@ -105,17 +104,17 @@ def test_distilled_rows_say_more_of_what_the_base_says(starter: Checkpoint) -> N
     assert encoder(input_ids=ids).last_hidden_state.isfinite().all()
 
 
-def test_pieces_are_added_only_where_their_meaning_is_told_or_the_base_cannot_read(base: Pieces) -> None:
+def test_pieces_are_added_only_where_their_meaning_is_told_or_the_base_cannot_read(base: TokenizerJson) -> None:
     from test_vocabulary import messages
 
     readable, pairs = messages("hsb"), [("datum", "date")]
     asked = Vocabulary()
-    assert new_pieces(base, asked, Material(readable), 13).added == ()
-    assert new_pieces(base, asked, Material(readable, lexicon=pairs), 13).added != ()
+    assert new_tokens(base, asked, FittingData(readable), 13).added == ()
+    assert new_tokens(base, asked, FittingData(readable, lexicon=pairs), 13).added != ()
     unreadable = [line.replace("o", "ߏ") for line in readable]
-    found = new_pieces(base, asked, Material(unreadable), 13)
+    found = new_tokens(base, asked, FittingData(unreadable), 13)
     assert "ߏ" in found.added
-    assert new_pieces(base, Vocabulary(extend="off"), Material(unreadable), 13).added == ()
+    assert new_tokens(base, Vocabulary(extend="off"), FittingData(unreadable), 13).added == ()
 
 
 def test_rows_are_read_back_as_they_were_written(tmp_path: Path) -> None:
@@ -129,7 +128,7 @@ def test_rows_are_read_back_as_they_were_written(tmp_path: Path) -> None:
 def recipe(folder: Path, vocabulary: str) -> Path:
     path = folder / "recipe.yaml"
     path.write_text(
-        "lowres: 1\nname: rows\ntask: {kind: classification}\n"
+        "lowres: 2\nname: rows\ntask: {kind: classification}\n"
         "data: {files: {train: train.tsv, dev: dev.tsv, test: test.tsv}, language: eng-Latn, licence: private, source: ours}\n"
         f"vocabulary: {vocabulary}\n"
     )
@@ -141,7 +140,7 @@ def test_material_holds_training_text_lexicon_and_protected_lines(small_data: Pa
     (small_data / "keep.txt").write_text("one line\nand another\n")
     file = open_recipe(recipe(small_data, "{lexicon: words.tsv, protect: [keep.txt]}"))
     corpus = read_data(file, options)
-    found = gather(file.recipe, corpus, small_data, Store(options.cache, (), True))
+    found = gather(file.recipe, corpus, options.places(small_data))
     assert found.lexicon == [("soup", "sup"), ("warm", "hangat")]
     assert found.protect == ["one line", "and another"]
     assert set(found.train).isdisjoint(row.fields["text"] for row in (*corpus.dev, *corpus.test))
@@ -162,4 +161,4 @@ def test_what_cannot_be_read_is_named(small_data: Path, options: Options, vocabu
     (small_data / "keep.txt").write_text("one line\n")
     file = open_recipe(recipe(small_data, vocabulary))
     with pytest.raises(DataError, match=why):
-        gather(file.recipe, read_data(file, options), small_data, Store(options.cache, (), True))
+        gather(file.recipe, read_data(file, options), options.places(small_data))

@@ -10,6 +10,7 @@ import pytest
 from lowres.data.corpus import Corpus, Split
 from lowres.data.pairs import directions, pairs
 from lowres.data.reading import read_corpus
+from lowres.places import Places
 from lowres.recipe.sections import CardData, Classification, FileData, Source, Task, Translation
 
 MIRROR = os.environ.get("LOWRES_MIRROR")
@@ -34,7 +35,7 @@ def own(folder: Path, name: str, train: list[str], dev: list[str], test: list[st
 def read(folder: Path, *sources: Source, task: Task = TRANSLATE) -> Corpus:
     data = sources if len(sources) > 1 else sources[0]
     mirrors = [Path(MIRROR)] if MIRROR else []
-    return read_corpus(data, task, near=folder, cache=folder / "cache", mirrors=mirrors, offline=True, seed=13)
+    return read_corpus(data, task, Places(folder, folder / "cache", mirrors, offline=True), seed=13)
 
 
 def texts(found: Corpus, split: Split, language: str = "eng-Latn") -> set[str]:
@@ -84,7 +85,7 @@ def test_where_lowres_cuts_a_group_goes_with_its_text(tmp_path: Path) -> None:
     found = read(tmp_path, own(tmp_path, "a", rows, [], []))
     later = texts(found, "test", "min-Latn") | texts(found, "dev", "min-Latn")
     assert later and not later & texts(found, "train", "min-Latn")
-    assert set(Counter(row.group for row in found.train).values()) == {2}
+    assert set(Counter(row.cluster for row in found.train).values()) == {2}
 
 
 def test_a_mixture_for_classification_is_clean_as_well(tmp_path: Path) -> None:

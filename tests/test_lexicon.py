@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lowres.models.lexicon import Lexicon, learn_lexicons, load_lexicons, save_lexicons
-from lowres.models.linking import Linked, linked
+from lowres.statistical.phrases import PhraseTable, learn_phrase_tables, load_phrase_tables, save_phrase_tables
+from lowres.statistical.word_alignment import Linked, linked
 
 # A made-up pair of tongues: "no" goes in front on the left and behind on the right; final -a becomes -o.
 NOUNS = {"bira": "biro", "mola": "molo", "tena": "teno", "kura": "kuro", "sola": "solo", "dima": "dimo", "pena": "peno"}
@@ -19,8 +19,8 @@ TRIPLES = [(noun, verb, list(NOUNS)[(k + 2) % len(NOUNS)]) for k, noun in enumer
 
 
 @pytest.fixture(scope="module")
-def lexicon() -> Lexicon:
-    return Lexicon.learn(PAIRS)
+def lexicon() -> PhraseTable:
+    return PhraseTable.learn(PAIRS)
 
 
 def test_words_are_linked_to_their_translations() -> None:
@@ -40,17 +40,17 @@ def test_phrases_never_join_a_sign_that_is_not_linked() -> None:
     assert phrases == {("a", "x")}
 
 
-def test_a_new_sentence_is_translated(lexicon: Lexicon) -> None:
+def test_a_new_sentence_is_translated(lexicon: PhraseTable) -> None:
     assert lexicon.translate("kura bawat pena, ya.") == "kuro tindik peno, he."
     assert lexicon.reversed().translate("kuro tindik peno, he.") == "kura bawat pena, ya."
 
 
 def test_phrases_swap_words() -> None:
     pairs = [(f"tak {verb} {noun}", f"{VERBS[verb]} ora {NOUNS[noun]}") for verb in VERBS for noun in NOUNS] + PAIRS
-    assert Lexicon.learn(pairs).translate("tak lihat kura") == "wasper ora kuro"
+    assert PhraseTable.learn(pairs).translate("tak lihat kura") == "wasper ora kuro"
 
 
-def test_an_unseen_word_is_respelled_as_linked_words_are(lexicon: Lexicon) -> None:
+def test_an_unseen_word_is_respelled_as_linked_words_are(lexicon: PhraseTable) -> None:
     assert lexicon.translate("rola lihat bira, ya.") == "rolo wasper biro, he."
 
 
@@ -58,10 +58,10 @@ def test_an_unseen_word_is_guessed_from_its_kin() -> None:
     stems = {"kantor": "ziburu", "pasar": "gelema", "rumah": "hovedi", "warung": "setiko", "sungai": "bakelu"}
     pairs = [(f"{word} makat", f"{other} guleng") for word, other in stems.items()] * 2
     pairs += [(f"{word}nya makat", f"{other}qe guleng") for word, other in stems.items() if word != "sungai"] * 2
-    assert Lexicon.learn(pairs).translate("sungainya makat") == "bakeluqe guleng"
+    assert PhraseTable.learn(pairs).translate("sungainya makat") == "bakeluqe guleng"
 
 
-def test_signs_spaces_and_capitals_stay(lexicon: Lexicon) -> None:
+def test_signs_spaces_and_capitals_stay(lexicon: PhraseTable) -> None:
     assert lexicon.translate("Bira  makat (MOLA), ya!") == "Biro  guleng (MOLO), he!"
     assert lexicon.translate("  12% 😀 ") == "  12% 😀 "
     assert lexicon.translate("") == ""
@@ -70,7 +70,7 @@ def test_signs_spaces_and_capitals_stay(lexicon: Lexicon) -> None:
 def test_what_must_stay_stays_also_where_it_was_never_seen() -> None:
     """Places to fill in, markup and addresses: a program breaks where they are translated."""
     ways = [(f"%({noun})s {verb} {other}", f"{VERBS[verb]} {NOUNS[other]} %({noun})s") for noun, verb, other in TRIPLES]
-    found = Lexicon.learn([*PAIRS, *ways])
+    found = PhraseTable.learn([*PAIRS, *ways])
     assert found.counts["\ufffc"].keys() == {"\ufffc"}, "a place is never left out or made a word"
     for fixed in (
         "%(mola)s",
@@ -85,14 +85,14 @@ def test_what_must_stay_stays_also_where_it_was_never_seen() -> None:
     assert found.translate("100 %d makat, 5 % mola") == "100 %d guleng, 5 % molo"
 
 
-def test_a_word_without_end_stays(lexicon: Lexicon) -> None:
+def test_a_word_without_end_stays(lexicon: PhraseTable) -> None:
     """Its respelling is a product of thousands of shares, which sinks to 0."""
     assert lexicon.translate("bre" * 3000) == "bre" * 3000
 
 
 def test_leaving_a_pair_out_forgets_only_what_it_alone_taught() -> None:
     once = ("zuqib makat bira, ya.", "weflan guleng biro, he.")
-    lexicon = Lexicon.learn([*PAIRS, once])
+    lexicon = PhraseTable.learn([*PAIRS, once])
     assert lexicon.translate(once[0]) == once[1]
     left = lexicon.translate(once[0], leave=len(PAIRS))
     assert "weflan" not in left
@@ -102,16 +102,16 @@ def test_leaving_a_pair_out_forgets_only_what_it_alone_taught() -> None:
 
 def test_leaving_a_pair_out_is_as_never_having_learned_it() -> None:
     once = ("zuqiba makat rola, ya.", "zuqibo guleng rolo, he.")
-    whole, without = Lexicon.learn([*PAIRS, once]), Lexicon.learn(PAIRS)
+    whole, without = PhraseTable.learn([*PAIRS, once]), PhraseTable.learn(PAIRS)
     texts = [once[0], "zuqiba lihat rola.", "pena bawat zuqiba, ya."]
     assert [whole.translate(text, leave=len(PAIRS)) for text in texts] == [without.translate(text) for text in texts]
     assert whole.translate(once[0]) == once[1], "what was left out is back at the next call"
 
 
 def test_lexicons_come_back_from_their_file(tmp_path: Path) -> None:
-    made = learn_lexicons({("aaa", "bbb"): PAIRS, ("bbb", "aaa"): [pair[::-1] for pair in PAIRS]})
-    save_lexicons(tmp_path / "lexicons.json", made)
-    back = load_lexicons(tmp_path / "lexicons.json")
+    made = learn_phrase_tables({("aaa", "bbb"): PAIRS, ("bbb", "aaa"): [pair[::-1] for pair in PAIRS]})
+    save_phrase_tables(tmp_path / "lexicons.json", made)
+    back = load_phrase_tables(tmp_path / "lexicons.json")
     assert list(back) == list(made)
     texts = ["Rola lihat bira, ya.", "Solo tindik dimo, he."]
     for way, lexicon in made.items():
@@ -121,5 +121,5 @@ def test_lexicons_come_back_from_their_file(tmp_path: Path) -> None:
 
 
 def test_both_directions_are_linked_alike() -> None:
-    made = learn_lexicons({("aaa", "bbb"): PAIRS, ("bbb", "aaa"): [pair[::-1] for pair in PAIRS]})
+    made = learn_phrase_tables({("aaa", "bbb"): PAIRS, ("bbb", "aaa"): [pair[::-1] for pair in PAIRS]})
     assert made["bbb", "aaa"] == made["aaa", "bbb"].reversed()

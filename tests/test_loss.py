@@ -6,9 +6,9 @@ import random
 import pytest
 import torch
 
-from lowres.tasks.denoising import noised, with_denoising
+from lowres.tasks.pretraining.denoising import noised, with_denoising
 from lowres.training import loss as room
-from lowres.training.loss import piece_bits, piece_loss
+from lowres.training.loss import token_bits, vocabulary_loss
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -20,7 +20,7 @@ def test_loss_and_gradients_are_those_of_cross_entropy(
     torch.manual_seed(0)
     states, old, new = (torch.randn(rows, 16, requires_grad=True) for rows in (50, 30, 7))
     bias, targets = torch.randn(37), torch.randint(0, 37, (50,))
-    mine = piece_loss(states, old, new, bias, targets, smoothing)
+    mine = vocabulary_loss(states, old, new, bias, targets, smoothing)
     logits = torch.cat([states @ old.t(), states @ new.t()], dim=1) + bias
     theirs = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
     assert torch.allclose(mine, theirs, atol=1e-5)
@@ -40,20 +40,20 @@ def test_a_bias_that_trains_gets_its_gradient_and_every_place_its_bits() -> None
     for smoothing in (0.0, 0.1):
         theirs = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
         (wanted,) = torch.autograd.grad(theirs, bias, retain_graph=True)
-        (found,) = torch.autograd.grad(piece_loss(states, old, new, bias, targets, smoothing), bias)
+        (found,) = torch.autograd.grad(vocabulary_loss(states, old, new, bias, targets, smoothing), bias)
         assert torch.allclose(found, wanted, atol=1e-6)
     costs = torch.nn.functional.cross_entropy(logits, targets, reduction="none") / math.log(2)
-    assert torch.allclose(piece_bits(states, old, new, bias, targets), costs, atol=1e-4)
+    assert torch.allclose(token_bits(states, old, new, bias, targets), costs, atol=1e-4)
 
 
 def test_a_frozen_table_gets_no_gradient_and_half_precision_comes_near() -> None:
     torch.manual_seed(0)
     states = torch.randn(40, 32, requires_grad=True)
     table, targets = torch.randn(200, 32) * 0.3, torch.randint(0, 200, (40,))
-    exact = piece_loss(states, table, None, None, targets, 0.1)
+    exact = vocabulary_loss(states, table, None, None, targets, 0.1)
     (slope,) = torch.autograd.grad(exact, states)
     half = states.detach().bfloat16().requires_grad_()
-    near = piece_loss(half, table, None, None, targets, 0.1)
+    near = vocabulary_loss(half, table, None, None, targets, 0.1)
     near.backward()  # type: ignore[no-untyped-call]
     assert abs(float(near - exact)) < 0.02
     assert (

@@ -26,33 +26,33 @@ from transformers import (
 )
 
 from lowres.data.corpus import Corpus, Row
-from lowres.jobs import JOBS
-from lowres.jobs.equipping import care_of
-from lowres.jobs.job import make_accelerator
 from lowres.models.checkpoint import describe
 from lowres.planning import Machine, Options, Plan, make_plan
 from lowres.recipe import parse_recipe
-from lowres.recipe.methods import FACTS
-from lowres.runs import load_answerer
+from lowres.recipe.methods import METHOD_FACTS
+from lowres.runs.run import load_predictor
+from lowres.tasks import JOBS
+from lowres.tasks.equipping import callbacks_of
+from lowres.tasks.job import make_accelerator
 from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
 from lowres.vocabulary.adapting import adapt
-from lowres.vocabulary.material import Material
+from lowres.vocabulary.fitting_data import FittingData
 
 TASKS = {
     "classification": "{kind: classification, language: eng-Latn}",
     "translation": "{kind: translation, source: eng-Latn, target: min-Latn, hints: off}",
 }
 RECIPE = """\
-lowres: 1
+lowres: 2
 name: Small
 task: {task}
 data: {{card: nusax-sentiment}}
 base: {{name: "{base}", quantize: {quantize}}}
 vocabulary: {{extend: off, trim: off}}
 method: {method}
-training: {{epochs: {epochs}, learning_rate: {rate}, batch_tokens: 64, max_pieces: 60, patience: 200, label_smoothing: 0.0}}
-ensemble: {{ngrams: off, lexicon: off}}
+training: {{epochs: {epochs}, learning_rate: {rate}, batch_tokens: 64, max_length: 60, patience: 200, label_smoothing: 0.0}}
+ensemble: {{ngrams: off, phrase_table: off}}
 decoding: {{beams: 1}}
 """
 # name → (method, epochs, learning rate): rates for models of width 64, far above those for real ones
@@ -60,12 +60,12 @@ METHODS: dict[str, tuple[str, int, float]] = {
     "lora": ("{kind: lora}", 7, 0.01),
     "dora": ("{kind: lora, dora: true}", 7, 0.01),
     "rslora": ("{kind: lora, rslora: true}", 7, 0.003),
-    "pissa": ("{kind: lora, start: pissa}", 7, 0.01),
-    "loftq": ("{kind: lora, start: loftq}", 7, 0.01),
-    "oft": ("{kind: oft, block: 16}", 7, 0.01),
+    "pissa": ("{kind: lora, init: pissa}", 7, 0.01),
+    "loftq": ("{kind: lora, init: loftq}", 7, 0.01),
+    "oft": ("{kind: oft, block_size: 16}", 7, 0.01),
     "ia3": ("{kind: ia3}", 10, 0.1),
     "adalora": ("{kind: adalora}", 10, 0.02),
-    "bottleneck": ("{kind: bottleneck, reduction: 2}", 7, 0.01),
+    "bottleneck": ("{kind: bottleneck, reduction_factor: 2}", 7, 0.01),
     "full": ("{kind: full}", 7, 0.003),
     "freeze": ("{kind: freeze, layers: 1}", 7, 0.003),
     "gradual": ("{kind: freeze, layers: 2, gradual: true}", 7, 0.003),
@@ -125,9 +125,9 @@ BITS = ("off", "8bit", "4bit")
 
 def possible(family: str, method: str, bits: str) -> bool:
     kind = METHODS[method][0].removeprefix("{kind: ").partition("}")[0].partition(",")[0]
-    facts = FACTS[kind]
+    facts = METHOD_FACTS[kind]
     starts = {"pissa": bits == "off", "loftq": bits != "off", "dora": bits != "8bit"}
-    return FAMILIES[family][0] in facts.tasks and (bits == "off" or facts.quantised) and starts.get(method, True)
+    return FAMILIES[family][0] in facts.tasks and (bits == "off" or facts.quantizable) and starts.get(method, True)
 
 
 CELLS = [(f, m, b) for f in FAMILIES for m in METHODS for b in BITS if possible(f, m, b)]
@@ -162,7 +162,9 @@ def corpus(task: str) -> Corpus:
             for tag, text in (("eng-Latn", t), ("min-Latn", " ".join(WORDS[word] for word in t.split())))
         ]
     labels = ("cold", "warm") if task == "classification" else ()
-    often = tuple(replace(row, id=f"{time}-{row.id}", group=f"{time}-{row.group}") for time in range(5) for row in rows)
+    often = tuple(
+        replace(row, id=f"{time}-{row.id}", cluster=f"{time}-{row.cluster}") for time in range(5) for row in rows
+    )
     return Corpus("toy", often, tuple(rows), tuple(rows), labels, "CC0-1.0")
 
 
@@ -193,26 +195,26 @@ def begun(cell: tuple[str, str, str], base: Path) -> tuple[Any, Plan, Corpus]:
     job = JOBS[plan.recipe.task.kind]
     tokenizer, model = job.load(plan.checkpoint)
     adapted = adapt(
-        tokenizer, job.encoder(model), "", plan.recipe.vocabulary, Material([row.fields["text"] for row in data.train]), whole=model
+        tokenizer, job.encoder(model), "", plan.recipe.vocabulary, FittingData([row.fields["text"] for row in data.train]), whole=model
     )  # fmt: skip
     return job.build(adapted, model, plan, data, make_accelerator(plan.machine, plan.precision)), plan, data
 
 
-def steps_of(answerer: Any, plan: Plan, data: Corpus, checkpoints: Checkpoints | None = None) -> Iterator[Step]:
+def steps_of(predictor: Any, plan: Plan, data: Corpus, checkpoints: Checkpoints | None = None) -> Iterator[Step]:
     kept = checkpoints and checkpoints.read()
     return train(
-        answerer.model, JOBS[plan.recipe.task.kind].objective(answerer, plan, data), plan.recipe.training,
-        accelerator=answerer.accelerator, micro_batch_tokens=512, care=care_of(answerer.model, plan), begun=kept,
+        predictor.model, JOBS[plan.recipe.task.kind].objective(predictor, plan, data), plan.recipe.training,
+        accelerator=predictor.accelerator, micro_batch_tokens=512, callbacks=callbacks_of(predictor.model, plan), begun=kept,
         checkpoints=checkpoints,
     )  # fmt: skip
 
 
 def trained(cell: tuple[str, str, str], base: Path, folder: Path) -> Trained:
-    answerer, plan, data = begun(cell, base)
-    steps = list(steps_of(answerer, plan, data))
-    answerer.save(folder)
-    asked = JOBS[plan.recipe.task.kind].sample(answerer, plan, data, len(TEXTS))
-    return Trained(cell, folder, steps, asked, answerer.trial(asked))
+    predictor, plan, data = begun(cell, base)
+    steps = list(steps_of(predictor, plan, data))
+    predictor.save(folder)
+    asked = JOBS[plan.recipe.task.kind].sample(predictor, plan, data, len(TEXTS))
+    return Trained(cell, folder, steps, asked, predictor.reload_answers(asked))
 
 
 @pytest.mark.usefixtures("eager")
@@ -250,7 +252,7 @@ ASKING = """
 import json, sys
 from pathlib import Path
 from lowres.planning import Options
-from lowres.runs import load_answerer
+from lowres.runs.run import load_answerer
 options = Options(cache=Path(sys.argv[1]), offline=True, device="cpu", threads=1)
 for line in sys.stdin:
     folder, asked = json.loads(line)
@@ -297,10 +299,10 @@ def test_it_learns_and_answers_the_same_elsewhere(
     losses = [step.loss for step in model.steps]
     assert min(losses[-5:]) < 0.35 * losses[0]
     assert close(model.answers, elsewhere(fresh_process, model))
-    mergeable = FACTS[planned(*cell, bases[cell[0]]).recipe.method.kind].mergeable
+    mergeable = METHOD_FACTS[planned(*cell, bases[cell[0]]).recipe.method.kind].mergeable
     if mergeable and cell[2] != "8bit":  # 8 bits round what passes through as well: no merged weights answer the same
-        merged = load_answerer(model.folder, options, "merged")
+        merged = load_predictor(model.folder, options, "merged")
         assert not any(
             f"{kind}_" in name for name, _ in merged.model.named_parameters() for kind in ("lora", "oft", "ia3")
         )
-        assert close(model.answers, merged.trial(model.asked))
+        assert close(model.answers, merged.reload_answers(model.asked))

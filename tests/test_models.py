@@ -9,11 +9,12 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from lowres.errors import ModelError
-from lowres.models import starter as starter_module
 from lowres.models.checkpoint import Checkpoint, describe, find_base
-from lowres.models.classifier import Classifier
 from lowres.models.loading import load_encoder
-from lowres.models.starter import STARTERS, build_starter
+from lowres.places import Places
+from lowres.starters import starters as starter_module
+from lowres.starters.starters import STARTERS, build_starter
+from lowres.tasks.classification.head import ClassificationModel
 
 # Piece ids from the original tokenizer of multilingual-e5-small; the sentences are ours.
 KNOWN_PIECES = json.loads((Path(__file__).parent / "golden" / "starter-pieces.json").read_text(encoding="utf-8"))
@@ -35,10 +36,10 @@ PARALLEL = (
 
 
 def test_the_starter_is_described_before_it_is_built(tmp_path: Path, starter: Checkpoint) -> None:
-    described = find_base("starter:encoder", None, cache=tmp_path, near=tmp_path, offline=True, build=False)
+    described = find_base("starter:encoder", None, Places(tmp_path, tmp_path, offline=True), STARTERS, build=False)
     assert not described.folder.exists()
     read = describe("starter:encoder", starter.folder)
-    for fact in ("hidden_size", "layers", "pieces", "positions", "parameters", "architecture"):
+    for fact in ("hidden_size", "layers", "vocabulary_size", "positions", "parameters", "architecture"):
         assert getattr(described, fact) == getattr(read, fact)
 
 
@@ -55,7 +56,7 @@ def test_decomposed_text_is_cut_like_composed_text(starter: Checkpoint) -> None:
 
 def test_the_starter_finds_translations(starter: Checkpoint) -> None:
     tokenizer, encoder = load_encoder(starter)
-    model = Classifier(encoder, starter.hidden_size, 2, starter.pooling).eval()
+    model = ClassificationModel(encoder, starter.hidden_size, 2, starter.pooling).eval()
 
     def vectors(language: int) -> torch.Tensor:
         texts = [starter.prefix + sentence[language] for sentence in PARALLEL]
@@ -71,7 +72,7 @@ def test_the_starter_finds_translations(starter: Checkpoint) -> None:
 def test_padding_does_not_change_a_vector(tiny_encoder: Path) -> None:
     tokenizer, encoder = load_encoder(describe("tiny", tiny_encoder))
     for pooling in ("mean", "first"):
-        model = Classifier(encoder, 32, 2, pooling).eval()
+        model = ClassificationModel(encoder, 32, 2, pooling).eval()
         alone = tokenizer(["good rice"], return_tensors="pt")
         padded = tokenizer(["good rice", "a lovely clean room by the river"], padding=True, return_tensors="pt")
         one = model.pooled(alone["input_ids"], alone["attention_mask"])[0]
@@ -92,13 +93,13 @@ def test_an_altered_weight_file_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    absent = STARTERS["starter:encoder"].__class__(
-        **{**vars(STARTERS["starter:encoder"]), "package": "no-such-package"}
+    absent = starter_module.TABLE["starter:encoder"].__class__(
+        **{**vars(starter_module.TABLE["starter:encoder"]), "package": "no-such-package"}
     )
-    monkeypatch.setattr(starter_module, "STARTERS", {"starter:encoder": absent})
-    with pytest.raises(ModelError) as caught:
+    monkeypatch.setattr(starter_module, "TABLE", {"starter:encoder": absent})
+    with pytest.raises(ModelError) as states_at_head:
         build_starter("starter:encoder", tmp_path)
-    assert str(caught.value) == (
+    assert str(states_at_head.value) == (
         "starter:encoder  is built from the package no-such-package==0.3.0, which is not installed "
         '(pip install "lowres[starter]" (or no-such-package==0.3.0))'
     )
@@ -121,6 +122,6 @@ def test_bases_that_cannot_be_are_refused_in_words(tmp_path: Path, tiny_encoder:
         "bare": "has no config.json (a base is a folder that save_pretrained wrote)",
     }
     for name, words in cases.items():
-        with pytest.raises(ModelError) as caught:
-            find_base(name, None, cache=tmp_path, near=tmp_path, offline=True)
-        assert words in str(caught.value), name
+        with pytest.raises(ModelError) as states_at_head:
+            find_base(name, None, Places(tmp_path, tmp_path, offline=True), STARTERS)
+        assert words in str(states_at_head.value), name

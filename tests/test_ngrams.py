@@ -7,7 +7,7 @@ import pytest
 from conftest import rows
 
 from lowres.data.corpus import Row
-from lowres.models.ngrams import EVERY, NgramClassifier, combine, pooling_weights
+from lowres.statistical.ngrams import EVERY, NgramClassifier, combine, pooling_weights
 
 LABELS = ("negative", "positive")
 
@@ -45,7 +45,7 @@ def test_it_comes_back_as_it_was(classifier: NgramClassifier, tmp_path: Path) ->
 def test_one_classifier_per_language_and_one_for_all_when_labels_are_languages() -> None:
     both = as_rows(rows(0, 12), "eng-Latn") + as_rows(rows(12, 24), "sco-Latn")
     assert set(NgramClassifier.fit(both, [], LABELS, 13).pools) == {"eng-Latn", "sco-Latn"}
-    named = [Row(row.id, row.group, row.language, {**row.fields, "label": row.language}) for row in both]
+    named = [Row(row.id, row.cluster, row.language, {**row.fields, "label": row.language}) for row in both]
     assert set(NgramClassifier.fit(named, [], ("eng-Latn", "sco-Latn"), 13).pools) == {EVERY}
 
 

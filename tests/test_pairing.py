@@ -8,6 +8,7 @@ import pytest
 from lowres.data.corpus import Corpus
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError
+from lowres.places import Places
 from lowres.recipe.sections import FileData, Translation
 
 TRAIN = ["one hen\tciek ayam", "two hens\tduo ayam", "three hens\ttigo ayam"]
@@ -23,7 +24,7 @@ def read(
     names = {split: f"{split}.tsv" for split in ("train", "dev", "test")}
     data = FileData.model_validate({"files": names, "licence": "private", "source": "written for this test"})
     task = Translation(kind="translation", source="eng-Latn", target=target)
-    return read_corpus(data, task, near=folder, cache=folder / "cache", offline=True, seed=13)
+    return read_corpus(data, task, Places(folder, folder / "cache", offline=True), seed=13)
 
 
 def told(found: Corpus, words: str) -> list[str]:
@@ -71,7 +72,7 @@ def aligned(folder: Path, train: str, test: str, source: Any = "all", target: An
         files[split] = {tags[letter]: f"{split}.{letter}.txt" for letter in letters}
     data = FileData.model_validate({"files": files, "licence": "private", "source": "written for this test"})
     task = Translation(kind="translation", source=source, target=target)
-    return read_corpus(data, task, near=folder, cache=folder / "cache", offline=True, seed=13)
+    return read_corpus(data, task, Places(folder, folder / "cache", offline=True), seed=13)
 
 
 def test_a_direction_that_is_tested_but_never_shown_is_told(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from lowres.data.corpus import Corpus, Row
 from lowres.data.pairs import directions, pairs, sampled
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError
+from lowres.places import Places
 from lowres.recipe import parse_recipe
 from lowres.recipe.sections import Translation
 
 RECIPE = """\
-lowres: 1
+lowres: 2
 name: Pairs
 task: {{kind: translation, source: {source}, target: {target}}}
 data: {data}
@@ -33,13 +34,13 @@ def translation(source: str = "all", target: str = "all", *, both: bool = False)
     return Translation(kind="translation", source=source, target=target, both=both)
 
 
-def row(tag: str, group: str, name: str = "") -> Row:
-    return Row(f"{tag}/{name or group}", group, tag, {"text": f"{tag} {group} {name}"})
+def row(tag: str, cluster: str, name: str = "") -> Row:
+    return Row(f"{tag}/{name or cluster}", cluster, tag, {"text": f"{tag} {cluster} {name}"})
 
 
 def read(folder: Path, data: str, source: str = "eng-Latn", target: str = "min-Latn") -> Corpus:
     recipe = parse_recipe(RECIPE.format(source=source, target=target, data=data), "recipe.yaml")
-    return read_corpus(recipe.data, recipe.task, near=folder, cache=folder / "cache", offline=True, seed=13)
+    return read_corpus(recipe.data, recipe.task, Places(folder, folder / "cache", offline=True), seed=13)
 
 
 def lines(folder: Path, name: str, texts: list[str]) -> None:
@@ -62,7 +63,7 @@ def test_directions_are_all_that_the_task_names() -> None:
 def test_rows_of_one_group_are_paired_and_several_by_their_names() -> None:
     rows = [row("eng-Latn", "1"), row("min-Latn", "1"), row("eng-Latn", "2"), row("min-Latn", "3")]
     (pair,) = pairs(rows, [("eng-Latn", "min-Latn")])
-    assert pair.direction == "eng-Latn→min-Latn" and pair.source.group == pair.target.group == "1"
+    assert pair.direction_name == "eng-Latn→min-Latn" and pair.source.cluster == pair.target.cluster == "1"
     doubled = [
         row("eng-Latn", "1", "a"),
         row("eng-Latn", "1", "b"),
@@ -80,16 +81,16 @@ def test_temperature_evens_out_directions_and_every_pair_comes_in_turn() -> None
     rows = [
         row(tag, f"{tag}{number}") for tag, count in (("ind-Latn", 400), ("jav-Latn", 20)) for number in range(count)
     ]
-    rows += [row("min-Latn", one.group) for one in rows]
+    rows += [row("min-Latn", one.cluster) for one in rows]
     found = pairs(rows, [("ind-Latn", "min-Latn"), ("jav-Latn", "min-Latn")])
 
-    def shown(temperature: float, cap: int | None = None, epoch: int = 0) -> Counter[str]:
-        return Counter(found[number].direction for number in sampled(found, temperature, cap, 13, epoch))
+    def shown(temperature: float, max_pairs: int | None = None, epoch: int = 0) -> Counter[str]:
+        return Counter(found[number].direction_name for number in sampled(found, temperature, max_pairs, 13, epoch))
 
     assert shown(1) == {"ind-Latn→min-Latn": 400, "jav-Latn→min-Latn": 20}
     assert shown(100)["jav-Latn→min-Latn"] > 380
     assert 60 < shown(2)["jav-Latn→min-Latn"] < 120
-    assert shown(1, cap=50) == {"ind-Latn→min-Latn": 50, "jav-Latn→min-Latn": 20}
+    assert shown(1, max_pairs=50) == {"ind-Latn→min-Latn": 50, "jav-Latn→min-Latn": 20}
     rounds = [number for epoch in range(8) for number in sampled(found, 1, 50, 13, epoch) if number < 400]
     assert sorted(rounds) == list(range(400)) and rounds != sorted(rounds)
     assert sampled(found, 2, 50, 13, 3) == sampled(found, 2, 50, 13, 3) != sampled(found, 2, 50, 14, 3)
@@ -116,7 +117,7 @@ def test_a_table_with_two_columns_and_files_line_by_line_give_the_same_pairs(tmp
     ]
     assert texts[0] == texts[1] and len(texts[0]) == 160
     for corpus in (one, other):
-        assert {row.group for row in corpus.train}.isdisjoint(row.group for row in corpus.test)
+        assert {row.cluster for row in corpus.train}.isdisjoint(row.cluster for row in corpus.test)
         assert len(corpus.dev) > 0 and len(corpus.test) > 0
 
 

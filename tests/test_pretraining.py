@@ -29,26 +29,26 @@ from transformers import (
 
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import DataError, LowresError, ModelError
-from lowres.evaluation.spelling import CHARACTERS, CharacterModel
-from lowres.jobs.filler import Filler, load, restore
-from lowres.jobs.job import make_accelerator
-from lowres.jobs.pretraining import build, encoder, objective
 from lowres.languages.words import words
 from lowres.models.checkpoint import describe
-from lowres.models.masked import biases, transform
+from lowres.models.masked_head import biases, transform
 from lowres.planning import Machine, Options, Plan, make_plan, read_data
 from lowres.recipe import open_recipe, parse_recipe
 from lowres.running import run as run_recipe
-from lowres.runs import Run
-from lowres.tasks.hiding import Masking, Spans
-from lowres.tasks.pretraining import choose_words, costs
-from lowres.tasks.reading import Reader
+from lowres.runs.run import Run
+from lowres.statistical.character_lm import CHARACTERS, CharacterModel
+from lowres.tasks.job import make_accelerator
+from lowres.tasks.pretraining.inputs import SegmentInputs
+from lowres.tasks.pretraining.job import build, encoder, objective
+from lowres.tasks.pretraining.masking import Masking, SpanCorruption
+from lowres.tasks.pretraining.model import MaskedLM, load, restore
+from lowres.tasks.pretraining.objective import choose_words, costs
 from lowres.training.loop import train
 from lowres.vocabulary.adapting import adapt
-from lowres.vocabulary.material import Material
+from lowres.vocabulary.fitting_data import FittingData
 
 RECIPE = """\
-lowres: 1
+lowres: 2
 name: Small pre-training
 task: {{kind: pre-training, language: min-Latn{more}}}
 data:
@@ -58,7 +58,7 @@ data:
 base: {{name: "{base}"}}
 vocabulary: {vocabulary}
 method: {{kind: {method}}}
-training: {{epochs: {epochs}, learning_rate: 0.01, batch_tokens: 256, max_pieces: 60, patience: 200}}
+training: {{epochs: {epochs}, learning_rate: 0.01, batch_tokens: 256, max_length: 60, patience: 200}}
 evaluation: {{resamples: 100}}
 """
 TEXTS = [
@@ -171,17 +171,17 @@ def plan(folder: Path, method: str = "full", epochs: int = 40, vocabulary: str =
     return make_plan(recipe, describe(str(folder), folder), Machine.detect("cpu", 1))
 
 
-def filler(found: Plan) -> Filler:
+def masked_lm(found: Plan) -> MaskedLM:
     tokenizer, model = load(found.checkpoint)
     layers = found.checkpoint.architecture.layers
     adapted = adapt(
-        tokenizer, encoder(model), layers, found.recipe.vocabulary, Material((TEXTS + STRANGE) * 6), whole=model
+        tokenizer, encoder(model), layers, found.recipe.vocabulary, FittingData((TEXTS + STRANGE) * 6), whole=model
     )
     return build(adapted, model, found, CORPUS, make_accelerator(found.machine, found.precision))
 
 
-def fitted(found: Plan) -> tuple[Filler, list[float]]:
-    ours = filler(found)
+def fitted(found: Plan) -> tuple[MaskedLM, list[float]]:
+    ours = masked_lm(found)
     aim = objective(ours, found, CORPUS)
     steps = train(
         ours.model, aim, found.recipe.training, accelerator=ours.accelerator, micro_batch_tokens=512
@@ -189,7 +189,7 @@ def fitted(found: Plan) -> tuple[Filler, list[float]]:
     return ours, [step.loss for step in steps]
 
 
-def per_character(ours: Filler, texts: list[str] = TEXTS) -> float:
+def per_character(ours: MaskedLM, texts: list[str] = TEXTS) -> float:
     chosen = choose_words(ours.way, rows(texts), 1000, 13)
     return costs(ours.model, ours.way, rows(texts), chosen, ours.accelerator).per_character
 
@@ -197,7 +197,7 @@ def per_character(ours: Filler, texts: list[str] = TEXTS) -> float:
 def test_every_family_learns_its_lines_and_costs_the_same_from_disk(
     family: str, checkpoint: Path, tmp_path: Path, options: Options
 ) -> None:
-    before = per_character(filler(plan(checkpoint)))
+    before = per_character(masked_lm(plan(checkpoint)))
     ours, losses = fitted(plan(checkpoint))
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
     after = per_character(ours)
@@ -218,7 +218,7 @@ def test_an_adapter_with_new_rows_is_saved_and_found_again(
     assert losses[-1] < losses[0]
     assert ours.rows.added == 5
     if family == "mt5":
-        assert isinstance(ours.way, Spans), "trimming leaves the marks of holes, which no text uses"
+        assert isinstance(ours.way, SpanCorruption), "trimming leaves the marks of holes, which no text uses"
     rows_of = ours.model.get_input_embeddings()
     assert rows_of.new.requires_grad and not rows_of.old.requires_grad
     ours.save(tmp_path / "model")
@@ -228,12 +228,12 @@ def test_an_adapter_with_new_rows_is_saved_and_found_again(
 
 def test_a_fresh_head_trains_whole_under_an_adapter(tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     folder = made("headless", tiny_tokenizer, tmp_path / "base")
-    ours = filler(plan(folder, "lora"))
+    ours = masked_lm(plan(folder, "lora"))
     assert ours.facts.fresh_head
     assert all(weight.requires_grad for weight in (*transform(ours.model).values(), *biases(ours.model)))
     table = ours.model.get_output_embeddings().weight
     assert table is ours.model.get_input_embeddings().weight and not table.requires_grad
-    assert not filler(plan(made("xlm-roberta", tiny_tokenizer, tmp_path / "other"), "lora")).facts.fresh_head
+    assert not masked_lm(plan(made("xlm-roberta", tiny_tokenizer, tmp_path / "other"), "lora")).facts.fresh_head
 
 
 @pytest.mark.parametrize("method", ["bottleneck", "full"])
@@ -249,7 +249,7 @@ def test_a_fixed_head_reads_the_same_space_after_training(
 
 
 def test_all_pieces_alike_cost_what_arithmetic_says(tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
-    ours = filler(plan(made("xlm-roberta", tiny_tokenizer, tmp_path / "base")))
+    ours = masked_lm(plan(made("xlm-roberta", tiny_tokenizer, tmp_path / "base")))
     with torch.no_grad():  # every state is nought, and so is every logit
         for weight in (*transform(ours.model).values(), *biases(ours.model)):
             weight.zero_()
@@ -259,17 +259,17 @@ def test_all_pieces_alike_cost_what_arithmetic_says(tiny_tokenizer: PreTrainedTo
 
 
 def test_what_the_base_cannot_read_is_not_cheap(tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
-    ours = filler(plan(made("xlm-roberta", tiny_tokenizer, tmp_path / "base")))
+    ours = masked_lm(plan(made("xlm-roberta", tiny_tokenizer, tmp_path / "base")))
     assert per_character(ours, ["ЖЖЖ ЖЖ"]) > math.log2(CHARACTERS) * 5 / 6
 
 
 def test_the_cost_of_a_word_is_read_from_left_to_right(tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
-    ours = filler(plan(made("bert", tiny_tokenizer, tmp_path / "base")))
+    ours = masked_lm(plan(made("bert", tiny_tokenizer, tmp_path / "base")))
     assert isinstance(ours.way, Masking)
-    (stretch,) = ours.way.reader.stretches(["we liked zig"], ["min-Latn"])
-    last = [place for place, word in enumerate(stretch.words) if word == 2]
+    (segment,) = ours.way.reader.segments(["we liked zig"], ["min-Latn"])
+    last = [place for place, word in enumerate(segment.words) if word == 2]
     assert len(last) > 2
-    found = ours.way.examine(stretch, {2})
+    found = ours.way.examine(segment, {2})
     masked = [[place for place, one in enumerate(one.read) if one == ours.way.mask] for one in found]
     first = len(ours.way.reader.before["min-Latn"])
     assert masked == [[first + place for place in last[number:]] for number in range(len(last))]
@@ -278,31 +278,31 @@ def test_the_cost_of_a_word_is_read_from_left_to_right(tiny_tokenizer: PreTraine
 
 @pytest.mark.parametrize("family", ["bert", "mt5"], indirect=True)
 def test_words_are_hidden_whole_and_others_each_time(family: str, checkpoint: Path) -> None:
-    way = filler(plan(checkpoint)).way
-    (stretch,) = way.reader.stretches(["zig zag and the river by zog village people"], ["min-Latn"])
-    ends = [list(way.hide(stretch, {0, 6}).written)]
-    copies = {tuple(way.practise(stretch, random.Random(seed)).read) for seed in range(20)}
+    way = masked_lm(plan(checkpoint)).way
+    (segment,) = way.reader.segments(["zig zag and the river by zog village people"], ["min-Latn"])
+    ends = [list(way.hide(segment, {0, 6}).written)]
+    copies = {tuple(way.practise(segment, random.Random(seed)).read) for seed in range(20)}
     assert len(copies) > 5
-    assert way.practise(stretch, random.Random(3)) == way.practise(stretch, random.Random(3))
+    assert way.practise(segment, random.Random(3)) == way.practise(segment, random.Random(3))
     for seed in range(20):
-        found = way.practise(stretch, random.Random(seed))
+        found = way.practise(segment, random.Random(seed))
         if isinstance(way, Masking):
             hidden = {place - len(way.reader.before["min-Latn"]) for place in found.asked}
             assert (
                 hidden
                 and all(  # nothing of a word is seen behind what is hidden of it
-                    place + 1 in hidden or stretch.words[place + 1 : place + 2] != [stretch.words[place]]
+                    place + 1 in hidden or segment.words[place + 1 : place + 2] != [segment.words[place]]
                     for place in hidden
                 )
             )
         else:
-            assert isinstance(way, Spans)
+            assert isinstance(way, SpanCorruption)
             kept = [one for one in found.read if one not in way.sentinels]
             back = [one for one in found.written if one not in way.sentinels]
             assert sorted([*kept, *back]) == sorted(
-                [*way.reader.before["min-Latn"], *stretch.ids, *way.reader.after, way.end]
+                [*way.reader.before["min-Latn"], *segment.ids, *way.reader.after, way.end]
             )
-    if isinstance(way, Spans):
+    if isinstance(way, SpanCorruption):
         (written,) = ends
         names = way.reader.tokenizer.convert_ids_to_tokens(written)
         assert [name for name in names if "extra" in name] == [f"▁<extra_id_{n}>" for n in range(3)]
@@ -313,9 +313,9 @@ def test_words_fill_a_text_and_long_texts_are_read_whole(tiny_tokenizer: PreTrai
     spans = words(text)
     assert spans[0] == (0, 3) and "".join(text[start:end] for start, end in spans) == text
     assert max(end - start for start, end in spans) <= 24 and words("") == []
-    reader = Reader(tiny_tokenizer, {"min-Latn": [0]}, [2], 12)
+    reader = SegmentInputs(tiny_tokenizer, {"min-Latn": [0]}, [2], 12)
     long = " ".join(TEXTS)
-    parts = reader.stretches([long], ["min-Latn"])
+    parts = reader.segments([long], ["min-Latn"])
     assert [one for part in parts for one in part.ids] == tiny_tokenizer(long, add_special_tokens=False)["input_ids"]
     assert max(len(part.ids) for part in parts) <= reader.room
     assert all(before.words[-1] < after.words[0] for before, after in pairwise(parts))
@@ -323,7 +323,7 @@ def test_words_fill_a_text_and_long_texts_are_read_whole(tiny_tokenizer: PreTrai
 
 def test_the_same_words_are_scored_for_every_tokenizer(tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     folder = made("bert", tiny_tokenizer, tmp_path / "base")
-    small, grown = (filler(plan(folder, vocabulary=how)) for how in ("", "{extend: 5, initialise: mean, trim: off}"))
+    small, grown = (masked_lm(plan(folder, vocabulary=how)) for how in ("", "{extend: 5, initialise: mean, trim: off}"))
     chosen = [choose_words(one.way, rows(TEXTS), 12, 7) for one in (small, grown)]
     assert chosen[0] == chosen[1] and all(len(some) == 2 for some in chosen[0])
     counted = [costs(one.model, one.way, rows(TEXTS), chosen[0], one.accelerator).characters for one in (small, grown)]
@@ -374,7 +374,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: PreTraine
 
 def test_a_run_tells_bits_per_character_beside_its_rivals(finished: Run) -> None:
     record = finished.record
-    assert record.status == "done" and record.headline == "bits per character"
+    assert record.status == "done" and record.primary_metric == "bits per character"
     assert {score.split for score in record.scores} == {"test", "dev"}
     assert all((score.better, score.unit) == ("lower", "bits") for score in record.scores)
     assert all(score.low <= score.value <= score.high for score in record.scores)

@@ -10,9 +10,10 @@ import pytest
 
 from lowres.data.corpus import Row
 from lowres.evaluation.baselines import majority
-from lowres.evaluation.classification import classification_scores, confusion
+from lowres.evaluation.classification_scores import classification_scores, confusion
 from lowres.evaluation.comparison import compare, transfer_verdict
-from lowres.evaluation.record import (
+from lowres.evaluation.resampling import Resampling
+from lowres.record import (
     Baseline,
     CostFacts,
     DataFacts,
@@ -29,8 +30,8 @@ from lowres.evaluation.record import (
     VocabularyFacts,
 )
 from lowres.report import render
+from lowres.report.formatting import duration, interval, listing, number, p_value, percent, visible, whole
 from lowres.report.plots import axis
-from lowres.report.text import duration, interval, listing, number, p_value, percent, visible, whole
 
 LABELS = ["negative", "neutral", "positive"]
 SHA = "0123456789abcdef" * 4
@@ -39,32 +40,34 @@ VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 def sample(tags: list[str], labels: list[str] = LABELS, texts: int = 240, right: float = 0.8) -> Record:
     """A finished run over `texts` parallel texts per language; where labels are tags, the label is the language."""
-    dice = random.Random(1)
-    truth = [dice.choice(labels) for _ in range(texts)]
+    rng = random.Random(1)
+    truth = [rng.choice(labels) for _ in range(texts)]
     rows = [
         Row(f"{tag}-{i}", str(i), tag, {"text": f"kalimaik {i}", "label": tag if tag in labels else truth[i]})
         for tag in tags
         for i in range(texts)
     ]
-    references, languages, groups = zip(*((r.fields["label"], r.language, r.group) for r in rows), strict=True)
+    references, languages, clusters = zip(*((r.fields["label"], r.language, r.cluster) for r in rows), strict=True)
 
     def said(share: float) -> list[str]:
-        return [label if dice.random() < share else dice.choice(labels) for label in references]
+        return [label if rng.random() < share else rng.choice(labels) for label in references]
 
     ours = said(right)
-    options: Any = {"confidence": 0.95, "resamples": 200, "seed": 13}
+    options: Any = {"resampling": Resampling(resamples=200)}
     runs = {"majority class": list(majority(rows, rows).predictions), "TF-IDF + logistic regression": said(right - 0.2)}
     baselines, comparisons = [], []
     for name, theirs in runs.items():
-        scores = classification_scores(references, theirs, languages, labels, groups=groups, split="test", **options)
+        scores = classification_scores(
+            references, theirs, languages, labels, clusters=clusters, split="test", **options
+        )
         baselines.append(Baseline(name=name, description=f"how {name} works", seconds=1.5, scores=scores))
-        comparisons += compare(references, ours, theirs, languages, groups, labels, against=name, **options)
+        comparisons += compare(references, ours, theirs, languages, clusters, labels, against=name, **options)
     counts = dict(Counter(references))
     return Record(
         status="done",
         recipe=RecipeFacts(
             name="Feelings", description="What is felt?", path="somewhere/deep/feelings.yaml",
-            text="lowres: 1\nname: Feelings\n", sha256=SHA,
+            text="lowres: 2\nname: Feelings\n", sha256=SHA,
         ),
         plan=PlanFacts(
             task="classification", base="starter:encoder", architecture="bert", method="lora", device="cpu",
@@ -81,14 +84,14 @@ def sample(tags: list[str], labels: list[str] = LABELS, texts: int = 240, right:
             findings=[FindingFact(level="warning", what="2 rows of train are in test", where="train.csv:7")],
         ),
         vocabulary=VocabularyFacts(
-            pieces=37_102, used=9_821, pieces_before=250_002, added=312, gain=0.183, initialised="meaning",
+            pieces=37_102, used=9_821, tokens_before=250_002, added=312, gain=0.183, initialised="meaning",
             measure="translations found, %", measured={"untouched": 48.0, "meaning": 83.4},
             fertility_before=[
-                Fertility(language=tag, split=split, pieces_per_word=2.17, unknown=0.0004, truncated=0)
+                Fertility(language=tag, split=split, tokens_per_word=2.17, unknown=0.0004, truncated=0)
                 for tag in tags for split in ("train", "dev")
             ],
             fertility=[
-                Fertility(language=tag, split=split, pieces_per_word=1.53, unknown=0.0004, truncated=0)
+                Fertility(language=tag, split=split, tokens_per_word=1.53, unknown=0.0004, truncated=0)
                 for tag in tags for split in ("train", "dev")
             ],
         ),
@@ -104,7 +107,7 @@ def sample(tags: list[str], labels: list[str] = LABELS, texts: int = 240, right:
                 for update in range(1, 101)
             ],
         ),
-        scores=classification_scores(references, ours, languages, labels, groups=groups, split="test", **options),
+        scores=classification_scores(references, ours, languages, labels, clusters=clusters, split="test", **options),
         confusion=confusion(references, ours, labels),
         baselines=baselines,
         comparisons=comparisons,
@@ -189,7 +192,7 @@ def test_the_verdict_does_not_claim_what_could_be_chance_and_says_when_the_model
 
 def test_a_part_of_the_model_is_shown_but_is_no_rival() -> None:
     score = ONE.scores[0]
-    part = Baseline(name="encoder alone", description="without the rest", seconds=0, scores=ONE.scores, part=True)
+    part = Baseline(name="encoder alone", description="without the rest", seconds=0, scores=ONE.scores, ablation=True)
     gain = ONE.comparisons[0].model_copy(
         update={"against": "encoder alone", "difference": 0.0, "low": -1.0, "high": 1.0}
     )

@@ -26,7 +26,7 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from lowres.vocabulary.rows import NewRows, SplitEmbedding, Tables, join_rows, new_rows, place_rows, split_rows
+from lowres.vocabulary.embeddings import NewRows, SplitEmbedding, Tables, join_rows, new_rows, place_rows, split_rows
 
 OLD, WIDTH, NEW = 60, 32, 4
 KEPT = [0, 1, 2, 3, 10, 11, 12, 30, 31, 59]
@@ -84,8 +84,8 @@ def logits(model: Any, ids: list[list[int]]) -> torch.Tensor:
 
 
 def fresh(count: int = NEW) -> NewRows:
-    dice = torch.Generator().manual_seed(1)
-    return NewRows(*(torch.randn(count, WIDTH, generator=dice) * 0.1 for _ in range(2)), torch.zeros(count))
+    rng = torch.Generator().manual_seed(1)
+    return NewRows(*(torch.randn(count, WIDTH, generator=rng) * 0.1 for _ in range(2)), torch.zeros(count))
 
 
 @pytest.mark.parametrize("make", MODELS)
@@ -192,9 +192,9 @@ def test_new_rows_train_over_a_quantised_base(bits: int, tmp_path: Path) -> None
         vocab_size=OLD, max_position_embeddings=40, pad_token_id=1, **{**SMALL, "intermediate_size": 64}
     )
     XLMRobertaModel(config, add_pooling_layer=False).save_pretrained(tmp_path)
-    quantised = BitsAndBytesConfig(load_in_4bit=bits == 4, load_in_8bit=bits == 8)
+    quantizable = BitsAndBytesConfig(load_in_4bit=bits == 4, load_in_8bit=bits == 8)
     model = XLMRobertaModel.from_pretrained(
-        tmp_path, quantization_config=quantised, add_pooling_layer=False, device_map="cpu"
+        tmp_path, quantization_config=quantizable, add_pooling_layer=False, device_map="cpu"
     )
     place_rows(model, [*KEPT, *range(OLD, OLD + NEW)], fresh())
     (rows,) = split_rows(model, NEW)

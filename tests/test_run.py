@@ -14,17 +14,17 @@ from transformers import AutoModel
 
 import lowres
 from lowres.errors import DataError, LowresError, ModelError, PlanError
-from lowres.evaluation.record import Record
 from lowres.planning import Machine, Options, make_plan, prepare
 from lowres.recipe import parse_recipe
+from lowres.record import Record
 from lowres.running import run as run_recipe
-from lowres.runs import Run, read_record
+from lowres.runs.run import Run, read_record
+from lowres.runs.writing import Stage
 from lowres.training.loop import Step
 from lowres.vocabulary.saving import load_rows
-from lowres.writing import Stage
 
 RECIPE = """\
-lowres: 1
+lowres: 2
 name: Small reviews
 task: {{kind: classification}}
 data:
@@ -34,10 +34,14 @@ data:
   source: written for this test
 base: {{name: "{base}", pooling: mean}}
 method: {method}
-training: {{epochs: 30, learning_rate: 0.003, batch_tokens: 256, max_pieces: 64, patience: 30}}
+training: {{epochs: 30, learning_rate: 0.003, batch_tokens: 256, max_length: 64, patience: 30}}
 evaluation: {{resamples: 100}}
 """
-METHODS = {"lora": "{kind: lora, rank: 8}", "bottleneck": "{kind: bottleneck, reduction: 4}", "full": "{kind: full}"}
+METHODS = {
+    "lora": "{kind: lora, rank: 8}",
+    "bottleneck": "{kind: bottleneck, reduction_factor: 4}",
+    "full": "{kind: full}",
+}
 
 
 def write_recipe(folder: Path, base: Path, method: str = "lora", **changes: str) -> Path:
@@ -111,7 +115,7 @@ def test_new_rows_are_trained_saved_and_found_again(
     changes = {"evaluation:": f"vocabulary: {vocabulary}\nevaluation:", "epochs: 30": "epochs: 4"}
     run = run_recipe(write_recipe(small_data, tiny_encoder, method, **changes), small_data / "out", options=options)
     facts = run.record.vocabulary
-    assert facts is not None and facts.added > 0 and facts.pieces != facts.pieces_before
+    assert facts is not None and facts.added > 0 and facts.pieces != facts.tokens_before
     start, rows = load_rows(run.folder / "model" / "rows.safetensors")
     assert len(rows.inputs) == facts.added and len(start) == facts.pieces
     asked = ["lamakbana in the nagariko", "bad rice", ""]
@@ -214,8 +218,8 @@ def test_a_run_cut_off_twice_ends_like_one_that_was_not(
     assert finished.record.status == "done"
     mine, theirs = finished.record.training, whole.record.training
     assert mine and theirs
-    assert mine.taken_up_after == [4, 8]
-    assert theirs.taken_up_after == []
+    assert mine.resumed_after == [4, 8]
+    assert theirs.resumed_after == []
     assert "taken up again after update 4, 8" in finished.report().read_text(encoding="utf-8")
     assert [(s.update, s.loss, s.dev) for s in mine.steps] == [(s.update, s.loss, s.dev) for s in theirs.steps]
     assert finished.record.scores == whole.record.scores
@@ -238,11 +242,11 @@ def test_what_cannot_be_taken_up_is_refused_or_begun_afresh(
     cut_off(recipe, out, 5, options)
     with (small_data / "dev.tsv").open("a", encoding="utf-8") as file:
         file.write("the bread was warm and good\tpositive\n")
-    with pytest.raises(LowresError, match=r"written with other data than there is now .*--afresh"):
+    with pytest.raises(LowresError, match=r"written with other data than there is now .*--restart"):
         run_recipe(recipe, out, options=options)
-    run = run_recipe(recipe, out, options=options, afresh=True)
+    run = run_recipe(recipe, out, options=options, restart=True)
     assert run.record.training
-    assert run.record.training.taken_up_after == []
+    assert run.record.training.resumed_after == []
     other = small_data / "other"
     cut_off(recipe, other, 5, options)
     with pytest.raises(DataError, match="unfinished run of another recipe"):
@@ -290,7 +294,7 @@ def test_what_does_not_fit_together_is_refused_before_training(
 
     with pytest.raises(PlanError, match="is mT5, an encoder-decoder; classification needs an encoder"):
         prepare(open_recipe(write_recipe(small_data, tiny_mt5)), options)
-    too_long = write_recipe(small_data, tiny_encoder, **{"max_pieces: 64": "max_pieces: 65"})
+    too_long = write_recipe(small_data, tiny_encoder, **{"max_length: 64": "max_length: 65"})
     with pytest.raises(PlanError, match="65 is more than the 64 positions"):
         prepare(open_recipe(too_long), options)
     plan = prepare(open_recipe(write_recipe(small_data, tiny_encoder)), options)
@@ -320,7 +324,7 @@ def test_many_languages_are_reported_one_by_one(tiny_encoder: Path, tmp_path: Pa
         "  contact: us",
         "  redistribute: 'yes'",
         "  known_problems: [none known]",
-        "  columns: {id: id, group: id}",
+        "  columns: {id: id, cluster: id}",
     ]
     card += ["  format: tsv", "  source: {folder: .}", "  subsets:"]
     for language in ("eng", "sco"):
@@ -337,9 +341,11 @@ def test_many_languages_are_reported_one_by_one(tiny_encoder: Path, tmp_path: Pa
     parse_recipe(text, "two.yaml")
     (tmp_path / "two.yaml").write_text(text, encoding="utf-8")
     run = run_recipe(tmp_path / "two.yaml", tmp_path / "out", options=options)
-    headline = {score.language: score.value for score in run.scores if score.name == "macro-F1" and score.label is None}
-    assert set(headline) == {None, "eng-Latn", "sco-Latn"}
-    assert headline[None] == pytest.approx((headline["eng-Latn"] + headline["sco-Latn"]) / 2)
+    primary_metric = {
+        score.language: score.value for score in run.scores if score.name == "macro-F1" and score.label is None
+    }
+    assert set(primary_metric) == {None, "eng-Latn", "sco-Latn"}
+    assert primary_metric[None] == pytest.approx((primary_metric["eng-Latn"] + primary_metric["sco-Latn"]) / 2)
     assert "groups:24" in run.scores[0].signature
     assert run.predict("good soup", language="sco-Latn")[0].label == "positive"
     with pytest.raises(LowresError, match="is not a language of this run"):

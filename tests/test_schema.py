@@ -38,7 +38,7 @@ def test_shipped_recipe_is_valid(path: Path) -> None:
     first = path.read_text(encoding="utf-8").splitlines()[0]
     assert first == "# yaml-language-server: $schema=../docs/recipe.schema.json"
     Draft202012Validator(recipe_schema()).validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
-    assert read_recipe(path).lowres == 1
+    assert read_recipe(path).lowres == 2
 
 
 def test_every_place_of_a_language_tag_is_checked() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from lowres.data.corpus import Row
 from lowres.data.pairs import returning
-from lowres.tasks.backtranslation import best_share, plausible, synthetic, usual_lengths
+from lowres.tasks.translation.filtering import best_share, plausible, synthetic, usual_lengths
 
 ENGLISH, TOY = "eng-Latn", "qaa-Latn"
 

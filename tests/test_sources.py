@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from readings import golden, said, written
 
-from lowres.data.sources import File, PackageFile, fetch, manifest_sha256, matching, sha256_of
+from lowres.data.files import File, PackageFile, fetch, manifest_sha256, matching, sha256_of
 
 
 def test_a_mirror_is_searched_by_content(here: Path) -> None:

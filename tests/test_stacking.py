@@ -11,21 +11,21 @@ from lowres.errors import ModelError, PlanError
 from lowres.methods.stacking import languages_of, read_as
 from lowres.planning import Options
 from lowres.running import run as run_recipe
-from lowres.runs import Run
+from lowres.runs.run import Run
 
 LANGUAGE = """\
-lowres: 1
+lowres: 2
 name: Adapter of {tag}
 task: {{kind: pre-training, language: {tag}}}
 data: {{files: {{train: {tag}.txt}}, licence: CC0-1.0, source: written for this test}}
 base: {{name: "{base}", pooling: mean}}
 vocabulary: {{extend: {extend}, initialise: mean, trim: used}}
-method: {{kind: bottleneck, reduction: 4, invertible: true}}
-training: {{epochs: 3, learning_rate: 0.01, batch_tokens: 256, max_pieces: 60}}
+method: {{kind: bottleneck, reduction_factor: 4, invertible: true}}
+training: {{epochs: 3, learning_rate: 0.01, batch_tokens: 256, max_length: 60}}
 evaluation: {{resamples: 100, baselines: false}}
 """
 TASK = """\
-lowres: 1
+lowres: 2
 name: Reviews in another language
 task: {{kind: classification}}
 data:
@@ -33,8 +33,8 @@ data:
   - {{files: {{train: train.tsv, test: test.tsv}}, language: qaa-Latn, licence: CC0-1.0, source: written, use: [test]}}
 base: {{name: "{base}", pooling: mean}}
 vocabulary: {{extend: off, trim: used}}
-method: {{kind: bottleneck, reduction: 4, over: {{{over}}}}}
-training: {{epochs: 10, learning_rate: 0.01, batch_tokens: 256, max_pieces: 60}}
+method: {{kind: bottleneck, reduction_factor: 4, language_adapters: {{{over}}}}}
+training: {{epochs: 10, learning_rate: 0.01, batch_tokens: 256, max_length: 60}}
 ensemble: {{ngrams: off}}
 evaluation: {{resamples: 100, baselines: false}}
 """
@@ -85,14 +85,14 @@ def test_a_task_learned_over_one_language_is_asked_in_another(base: Path, tmp_pa
     runs = {tag: language_run(tmp_path, base, tag, options) for tag in ("eng-Latn", "qaa-Latn")}
     run = run_recipe(task_recipe(tmp_path, base, runs), tmp_path / "task", options=options)
     assert run.record.status == "done", "asked again in a fresh process, it gave the same answers"
-    labeller = Run(run.folder, options=options).answerer
-    encoder = labeller.model.encoder
+    classifier = Run(run.folder, options=options).predictor
+    encoder = classifier.model.encoder
     assert set(languages_of(encoder)) == set(runs)
     text = ["good rice and friendly people"]
-    english, other = (labeller.predict(text, language=tag)[0].probabilities for tag in runs)
+    english, other = (classifier.predict(text, language=tag)[0].probabilities for tag in runs)
     assert english != other, "each language is read through its own adapter"
     with pytest.raises(ModelError, match="a text of unknown language cannot be read"):
-        labeller.predict(text)
+        classifier.predict(text)
     assert not (run.folder / "merged").exists()
 
 
@@ -109,7 +109,7 @@ def test_only_the_task_learns(base: Path, tmp_path: Path, options: Options) -> N
     assert {name.replace(".roberta.", ".") for name in before} == set(after)
     for name, weight in before.items():
         assert torch.equal(weight, after[name.replace(".roberta.", ".")])
-    encoder = run.answerer.model.encoder
+    encoder = run.predictor.model.encoder
     read_as(encoder, "eng-Latn")
     assert any(bool(weight.any()) for name, weight in encoder.named_parameters() if "default" in name and "up" in name)
 
@@ -123,6 +123,6 @@ def test_what_cannot_be_stacked_is_refused(base: Path, tiny_encoder: Path, tmp_p
     with pytest.raises(ModelError, match="another base"):
         run_recipe(task_recipe(tmp_path, tiny_encoder, {"qaa-Latn": grown}), tmp_path / "three", options=options)
     recipe = tmp_path / "qaa-Latn.yaml"
-    recipe.write_text(recipe.read_text().replace("invertible: true", f'over: {{qaa-Latn: "{grown}"}}'))
+    recipe.write_text(recipe.read_text().replace("invertible: true", f'language_adapters: {{qaa-Latn: "{grown}"}}'))
     with pytest.raises(PlanError, match="is for classification, not for pre-training"):
         run_recipe(recipe, tmp_path / "four", options=options)

@@ -8,20 +8,25 @@ import torch
 from lowres.errors import ModelError
 from lowres.models.checkpoint import Checkpoint, describe, find_base
 from lowres.models.loading import load_translator
-from lowres.models.starter import STARTERS, shipped
+from lowres.places import Places
+from lowres.starters.starters import STARTERS, TABLE, shipped
 
 NAME = "starter:translation"
 
 
 @pytest.fixture(scope="module")
 def built(cache: Path) -> Checkpoint:
-    return find_base(NAME, None, cache=cache, near=cache, offline=True)
+    return find_base(NAME, None, Places(cache, cache, offline=True), STARTERS)
 
 
 def test_it_is_what_the_table_says(built: Checkpoint) -> None:
-    found, starter = describe(NAME, built.folder), STARTERS[NAME]
+    found, starter = describe(NAME, built.folder), TABLE[NAME]
     assert found.architecture.family == "BART"
-    assert (found.pieces, found.positions, found.parameters) == (starter.pieces, starter.positions, starter.parameters)
+    assert (found.vocabulary_size, found.positions, found.parameters) == (
+        starter.vocabulary_size,
+        starter.positions,
+        starter.parameters,
+    )
     assert shipped(NAME).stat().st_size < 40 * 2**20
 
 
@@ -39,8 +44,8 @@ def test_its_tags_have_their_own_rows_and_its_encoder_is_the_starters(built: Che
 def test_a_damaged_file_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from lowres.models import starter as room
+    from lowres.starters import starters as room
 
-    monkeypatch.setitem(room.STARTERS, NAME, replace(STARTERS[NAME], decoder_sha256="0" * 64))  # type: ignore[misc]
+    monkeypatch.setitem(room.TABLE, NAME, replace(room.TABLE[NAME], decoder_sha256="0" * 64))  # type: ignore[misc]
     with pytest.raises(ModelError, match="expected 0000"):
-        find_base(NAME, None, cache=tmp_path, near=cache, offline=True)
+        find_base(NAME, None, Places(cache, tmp_path, offline=True), STARTERS)

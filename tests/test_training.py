@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lowres.errors import TrainingError
 from lowres.recipe.sections import Training
 from lowres.training.batches import plan_batches, sorted_batches
-from lowres.training.checkpoints import Checkpoints, Standing
+from lowres.training.checkpoints import Checkpoints, CheckpointState
 from lowres.training.loop import Step, train
 
 lengths_strategy = st.lists(st.integers(1, 300), min_size=1, max_size=200)
@@ -153,17 +153,19 @@ def test_a_training_that_had_ended_is_not_made_again(tmp_path: Path) -> None:
 def test_a_checkpoint_of_something_else_or_damaged_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "kept"
     assert Checkpoints(path, {"data": "a"}).read() is None
-    Checkpoints(path, {"data": "a", "base": "b"}).write(Standing({"update": 3}, {"x": torch.ones(2)}))
+    Checkpoints(path, {"data": "a", "base": "b"}).write(CheckpointState({"update": 3}, {"x": torch.ones(2)}))
     read = Checkpoints(path, {"data": "a", "base": "b"}).read()
     assert read is not None
     assert read.facts == {"update": 3}
     assert torch.equal(read.tensors["x"], torch.ones(2))
-    with pytest.raises(TrainingError, match=r"written with other base than there is now .*--afresh"):
+    with pytest.raises(TrainingError, match=r"written with other base than there is now .*--restart"):
         Checkpoints(path, {"data": "a", "base": "c"}).read()
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(TrainingError, match="cannot be read"):
         Checkpoints(path, {"data": "a", "base": "b"}).read()
-    Checkpoints(path, {}).write(Standing({"update": 3}, {"weight z": torch.ones(2), "dice cpu": torch.get_rng_state()}))
+    Checkpoints(path, {}).write(
+        CheckpointState({"update": 3}, {"weight z": torch.ones(2), "dice cpu": torch.get_rng_state()})
+    )
     with pytest.raises(TrainingError, match="another model"):
         begun(Training(epochs=1, batch_tokens=64), Checkpoints(path, {}))
 

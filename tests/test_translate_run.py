@@ -11,10 +11,10 @@ from lowres.cli.answering import notices
 from lowres.errors import DataError, ModelError, PlanError
 from lowres.planning import Options
 from lowres.running import run as run_recipe
-from lowres.runs import Run
+from lowres.runs.run import Run
 
 RECIPE = """\
-lowres: 1
+lowres: 2
 name: Small translator
 task: {{kind: translation, source: eng-Latn, target: qaa-Latn, both: true}}
 data:
@@ -24,10 +24,10 @@ data:
     test: {{eng-Latn: en.test.txt, qaa-Latn: toy.test.txt}}
   licence: CC0-1.0
   source: written for this test
-base: {{name: "{base}", decoder: 1}}
+base: {{name: "{base}", decoder_layers: 1}}
 vocabulary: {{extend: off, trim: used}}
 method: {{kind: {method}}}
-training: {{epochs: 3, learning_rate: 0.003, batch_tokens: 512, max_pieces: 60}}
+training: {{epochs: 3, learning_rate: 0.003, batch_tokens: 512, max_length: 60}}
 decoding: {{beams: 2}}
 evaluation: {{resamples: 100}}
 """
@@ -66,12 +66,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, cache
 
 def test_the_record_tells_scores_floors_and_parts(finished: Run) -> None:
     record = finished.record
-    assert record.status == "done" and record.headline == "chrF++" == record.scores[0].name
+    assert record.status == "done" and record.primary_metric == "chrF++" == record.scores[0].name
     names = {score.name for score in record.scores}
     assert {"chrF++", "BLEU", "TER"} <= names
     assert {score.language for score in record.scores} == {None, "eng-Latn→qaa-Latn", "qaa-Latn→eng-Latn"}
     assert all("nrefs:1" in score.signature and "bootstrap:100" in score.signature for score in record.scores)
-    assert [baseline.name for baseline in record.baselines if not baseline.part] == ["copy", "word dictionary"]
+    assert [baseline.name for baseline in record.baselines if not baseline.ablation] == ["copy", "word dictionary"]
     assert record.tested == {"eng-Latn→qaa-Latn": 7, "qaa-Latn→eng-Latn": 7}
     assert record.translations and record.transfer is not None
     assert record.transfer.verdict == "hurts" and "lexicon alone" in record.transfer.why, (
@@ -84,7 +84,7 @@ def test_a_barely_trained_model_leaves_the_work_to_the_lexicon(finished: Run) ->
         json.loads(line) for line in (finished.folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     assert len(lines) == 14
-    assert finished.answerer.facts.by_lexicon == [("eng-Latn", "qaa-Latn"), ("qaa-Latn", "eng-Latn")]
+    assert finished.predictor.facts.by_phrase_table == [("eng-Latn", "qaa-Latn"), ("qaa-Latn", "eng-Latn")]
     assert all(line["prediction"] == line["reference"] for line in lines), (
         "word for word, the toy language is learned at once"
     )
@@ -119,8 +119,8 @@ def test_another_process_translates_the_same_line_for_line(finished: Run, cache:
 
 
 def test_the_model_alone_answers_the_same_from_disk(finished: Run) -> None:
-    fresh = Run(finished.folder, options=finished.options).answerer.by_model()
-    again = Run(finished.folder, options=finished.options).answerer.by_model()
+    fresh = Run(finished.folder, options=finished.options).predictor.by_model()
+    again = Run(finished.folder, options=finished.options).predictor.by_model()
     texts = TEXTS[:5]
     mine = [found.translation for found in fresh.predict(texts, source="eng-Latn", target="qaa-Latn")]
     assert mine == [found.translation for found in again.predict(texts, source="eng-Latn", target="qaa-Latn")]
@@ -128,7 +128,7 @@ def test_the_model_alone_answers_the_same_from_disk(finished: Run) -> None:
 
 def test_a_place_that_the_model_loses_is_told_and_the_lexicon_loses_none(finished: Run) -> None:
     texts = ["the soup was %(taste)s", "the soup was good"]
-    by_model = finished.answerer.by_model().predict(texts, source="eng-Latn", target="qaa-Latn")
+    by_model = finished.predictor.by_model().predict(texts, source="eng-Latn", target="qaa-Latn")
     assert [found.lost for found in by_model] == [("%(taste)s",), ()]
     assert list(notices(by_model)) == [
         "a tag, an address or a place to be filled in is missing from the translation of line 1"
@@ -146,7 +146,7 @@ def test_the_report_shows_directions_and_translations(finished: Run) -> None:
 
 def test_an_encoder_alone_cannot_translate(tmp_path: Path, tiny_encoder: Path, options: Options) -> None:
     recipe = prepared(tmp_path, tiny_encoder)
-    recipe.write_text(recipe.read_text(encoding="utf-8").replace(", decoder: 1", ""), encoding="utf-8")
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace(", decoder_layers: 1", ""), encoding="utf-8")
     with pytest.raises(PlanError, match="translation needs an encoder-decoder"):
         run_recipe(recipe, tmp_path / "out", options=options)
 

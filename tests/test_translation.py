@@ -25,28 +25,30 @@ from transformers import (
 
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import ModelError
-from lowres.jobs.job import make_accelerator
-from lowres.jobs.translation import build, objective
-from lowres.jobs.translator import Translator, restore
 from lowres.languages.codes import FORMS, form_of, new_piece, piece_for
 from lowres.languages.sentences import parts, sentences
 from lowres.models.checkpoint import describe, find_base
 from lowres.models.loading import load_encoder, load_translator
+from lowres.places import Places
 from lowres.planning import Machine, Options, Plan, make_plan
 from lowres.recipe import parse_recipe
-from lowres.tasks.translation import Beams
+from lowres.starters.starters import STARTERS
+from lowres.tasks.job import make_accelerator
+from lowres.tasks.translation.job import build, objective
+from lowres.tasks.translation.model import Translator, restore
+from lowres.tasks.translation.search import Beams
 from lowres.training.loop import train
 from lowres.vocabulary.adapting import adapt
-from lowres.vocabulary.material import Material
+from lowres.vocabulary.fitting_data import FittingData
 
 RECIPE = """\
-lowres: 1
+lowres: 2
 name: Small translator
 task: {{kind: translation, source: eng-Latn, target: {target}, both: true, hints: off{more}}}
 data: {{card: nusax-sentiment}}
 base: {{name: "{base}"}}
 method: {{kind: {method}}}
-training: {{epochs: 40, learning_rate: 0.005, batch_tokens: 512, max_pieces: 60, patience: 100, label_smoothing: 0.0}}
+training: {{epochs: 40, learning_rate: 0.005, batch_tokens: 512, max_length: 60, patience: 100, label_smoothing: 0.0}}
 decoding: {{beams: 2}}
 """
 WORDS = {
@@ -142,7 +144,7 @@ def plan(folder: Path, method: str = "full", target: str = "min-Latn", more: str
 def translator(made: Plan, data: Corpus, section: str = "{extend: off, trim: off}") -> Translator:
     tokenizer, model = load_translator(made.checkpoint)
     vocabulary = made.recipe.vocabulary.model_validate({"extend": "off", "trim": "off"})
-    adapted = adapt(tokenizer, model.get_encoder(), "layers", vocabulary, Material([*ENGLISH, *OTHER]), whole=model)
+    adapted = adapt(tokenizer, model.get_encoder(), "layers", vocabulary, FittingData([*ENGLISH, *OTHER]), whole=model)
     return build(adapted, model, made, data, make_accelerator(made.machine, made.precision))
 
 
@@ -162,17 +164,17 @@ def fitted(made: Plan, data: Corpus) -> Translator:
 def test_sources_are_marked_as_the_family_does(family: str, checkpoint: Path) -> None:
     found = translator(plan(checkpoint), corpus())
     _, _, before, behind = FAMILIES[family]
-    (ids,) = found.wording.sources(["the soup was warm"], "eng-Latn", "min-Latn")
-    names = found.wording.tokenizer.convert_ids_to_tokens(ids)
+    (ids,) = found.inputs.sources(["the soup was warm"], "eng-Latn", "min-Latn")
+    names = found.inputs.tokenizer.convert_ids_to_tokens(ids)
     assert names[-len(behind) :] == behind
     if family == "mt5":
-        written = found.wording.tokenizer.decode(ids, skip_special_tokens=True)
+        written = found.inputs.tokenizer.decode(ids, skip_special_tokens=True)
         assert written.startswith("translate nglish to inangkabau the soup")  # it has no piece for capitals
     else:
         assert names[: len(before)] == before
-    (target,) = found.wording.targets(["lo mira"], "min-Latn")
-    assert target[-1] == found.wording.end
-    assert (target[0] in found.wording.tags.values()) is found.wording.marks.forced
+    (target,) = found.inputs.targets(["lo mira"], "min-Latn")
+    assert target[-1] == found.inputs.end
+    assert (target[0] in found.inputs.tags.values()) is found.inputs.language_marking.forced
 
 
 def test_every_family_learns_pairs_in_both_directions_and_answers_the_same_from_disk(
@@ -225,12 +227,12 @@ def test_a_new_tag_starts_from_the_language_that_it_is_like(
     )
     FAMILIES["nllb"][0](len(tokenizer)).save_pretrained(folder)
     tokenizer.save_pretrained(str(folder))
-    made = plan(folder, "lora", more=", like: {min-Latn: ind-Latn}")
+    made = plan(folder, "lora", more=", init_from: {min-Latn: ind-Latn}")
     found = translator(made, corpus())
     rows = found.model.get_input_embeddings()
-    assert torch.equal(rows.new[0], rows.old[found.wording.tokenizer.convert_tokens_to_ids("ind_Latn")])
+    assert torch.equal(rows.new[0], rows.old[found.inputs.tokenizer.convert_tokens_to_ids("ind_Latn")])
     assert found.facts.tags == {"eng-Latn": "eng_Latn", "min-Latn": "min_Latn"}
-    wrong = plan(folder, "lora", more=", like: {min-Latn: sun-Latn}")
+    wrong = plan(folder, "lora", more=", init_from: {min-Latn: sun-Latn}")
     with pytest.raises(ModelError, match="no tag for sun-Latn"):
         translator(wrong, corpus())
 
@@ -241,8 +243,8 @@ def _saved(tokenizer: PreTrainedTokenizerFast, folder: Path) -> str:
 
 
 def test_an_encoder_with_a_new_decoder_reads_as_before(tiny_encoder: Path, cache: Path) -> None:
-    encoder = find_base(str(tiny_encoder), None, cache=cache, near=cache, offline=True)
-    made = find_base(str(tiny_encoder), None, cache=cache, near=cache, offline=True, decoder=2)
+    encoder = find_base(str(tiny_encoder), None, Places(cache, cache, offline=True), STARTERS)
+    made = find_base(str(tiny_encoder), None, Places(cache, cache, offline=True), STARTERS, decoder=2)
     tokenizer, plain = load_encoder(encoder)
     _, model = load_translator(made)
     ids = torch.tensor([tokenizer("the soup was warm and good")["input_ids"]])

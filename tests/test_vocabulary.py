@@ -14,15 +14,15 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre
 from transformers import AutoTokenizer, ByT5Tokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from lowres.errors import DataError, ModelError
-from lowres.languages.text import normalise
+from lowres.languages.normalisation import normalise
 from lowres.models.checkpoint import Checkpoint
 from lowres.recipe.sections import TrimPolicy
-from lowres.vocabulary.extending import LEAST_WORDS, extend, spare, tokens
-from lowres.vocabulary.initialising import Evidence
-from lowres.vocabulary.letters import with_letters
-from lowres.vocabulary.pieces import WORD_START, Pieces, has_pieces
-from lowres.vocabulary.replacing import replacement
-from lowres.vocabulary.trimming import kept_ids
+from lowres.vocabulary.expansion.expanding import LEAST_WORDS, extend, spare, tokens
+from lowres.vocabulary.expansion.replacing import replacement
+from lowres.vocabulary.initialisation.strategies import Evidence
+from lowres.vocabulary.protected_characters import with_letters
+from lowres.vocabulary.pruning import kept_ids
+from lowres.vocabulary.tokenizer_json import WORD_START, TokenizerJson, has_subwords
 
 LANGUAGES = ("hsb", "cs", "he", "th")
 POLICIES: tuple[TrimPolicy, ...] = ("used", "lattice", "charset")
@@ -53,8 +53,8 @@ def xlmr(starter: Checkpoint) -> PreTrainedTokenizerBase:
 
 
 @pytest.fixture(scope="module")
-def base(xlmr: PreTrainedTokenizerBase) -> Pieces:
-    return Pieces.of(xlmr)
+def base(xlmr: PreTrainedTokenizerBase) -> TokenizerJson:
+    return TokenizerJson.of(xlmr)
 
 
 def parted(lines: list[str]) -> tuple[list[str], list[str]]:
@@ -101,7 +101,7 @@ def wordpiece(texts: Sequence[str]) -> PreTrainedTokenizerBase:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]")
 
 
-def test_new_pieces_save_tokens_of_text_never_seen(base: Pieces, text: dict[str, list[str]]) -> None:
+def test_new_pieces_save_tokens_of_text_never_seen(base: TokenizerJson, text: dict[str, list[str]]) -> None:
     train, unseen = parted(text["hsb"])
     found = extend(base, train)
     words = base.words(unseen)
@@ -112,7 +112,7 @@ def test_new_pieces_save_tokens_of_text_never_seen(base: Pieces, text: dict[str,
 
 
 def test_old_pieces_keep_their_ids_and_old_languages_their_segmentation(
-    base: Pieces, text: dict[str, list[str]]
+    base: TokenizerJson, text: dict[str, list[str]]
 ) -> None:
     free = extend(base, text["hsb"], count=300)
     found = extend(base, text["hsb"], count=300, protect=text["cs"], change=0.002)
@@ -122,7 +122,7 @@ def test_old_pieces_keep_their_ids_and_old_languages_their_segmentation(
     listed = list(protected)
     before = base.cut(listed)
 
-    def changed(pieces: Pieces) -> float:
+    def changed(pieces: TokenizerJson) -> float:
         moved = [word for word, old, new in zip(listed, before, pieces.cut(listed), strict=True) if old != new]
         return sum(protected[word] for word in moved) / protected.total()
 
@@ -131,7 +131,7 @@ def test_old_pieces_keep_their_ids_and_old_languages_their_segmentation(
     assert len(found.added) > 50
 
 
-def test_every_new_piece_occurs_often_enough_to_be_learned(base: Pieces, text: dict[str, list[str]]) -> None:
+def test_every_new_piece_occurs_often_enough_to_be_learned(base: TokenizerJson, text: dict[str, list[str]]) -> None:
     found = extend(base, text["hsb"], count=400)
     words = base.words(text["hsb"])
     uses: dict[str, int] = {}
@@ -141,14 +141,14 @@ def test_every_new_piece_occurs_often_enough_to_be_learned(base: Pieces, text: d
     assert [piece for piece in found.added if len(piece) > 1 and uses.get(piece, 0) < 5] == []
 
 
-def test_a_hyphen_belongs_to_the_word_that_it_binds(base: Pieces, text: dict[str, list[str]]) -> None:
+def test_a_hyphen_belongs_to_the_word_that_it_binds(base: TokenizerJson, text: dict[str, list[str]]) -> None:
     names = [word.strip(".,:") for line in text["cs"] for word in line.split() if word.istitle()]
     found = extend(base, [f"nge-{name} kwe-{name}" for name in names], count=20)
     assert {"▁nge-", "▁kwe-"} <= {*found.added}
 
 
 def test_text_with_new_pieces_is_read_back_whole(
-    xlmr: PreTrainedTokenizerBase, base: Pieces, text: dict[str, list[str]]
+    xlmr: PreTrainedTokenizerBase, base: TokenizerJson, text: dict[str, list[str]]
 ) -> None:
     made = extend(base, text["hsb"], count=300).pieces.tokenizer(xlmr)
     for line in text["hsb"][:300]:
@@ -158,11 +158,11 @@ def test_text_with_new_pieces_is_read_back_whole(
         assert back == kept or "…" in kept  # XLM-R's own normalisation writes three dots
 
 
-def test_a_script_that_the_base_lacks_gets_its_characters_first(base: Pieces) -> None:
+def test_a_script_that_the_base_lacks_gets_its_characters_first(base: TokenizerJson) -> None:
     alphabet = [chr(code) for code in range(0x07CA, 0x07E8)]  # N'Ko letters
-    dice = random.Random(1)
-    words = ["".join(dice.choices(alphabet, k=dice.randint(2, 6))) for _ in range(300)]
-    lines = [" ".join(dice.choices(words, k=8)) for _ in range(500)]
+    rng = random.Random(1)
+    words = ["".join(rng.choices(alphabet, k=rng.randint(2, 6))) for _ in range(300)]
+    lines = [" ".join(rng.choices(words, k=8)) for _ in range(500)]
     assert set(base.cut(["▁" + words[0]])[0]) - set(base.names)  # unknown to the base
     found = extend(base, lines)
     assert set(alphabet) <= set(found.added)
@@ -171,7 +171,7 @@ def test_a_script_that_the_base_lacks_gets_its_characters_first(base: Pieces) ->
     assert found.gain == 0 or len(found.added) > len(alphabet)
 
 
-def test_capitals_that_the_base_lacks_come_along(base: Pieces) -> None:
+def test_capitals_that_the_base_lacks_come_along(base: TokenizerJson) -> None:
     assert "Ɖ" not in base.ids and "ɖ" in base.ids
     lines = [f"Ɖò xwé ɔ mɛ {number} ɖò fí bo nɔ yì ɖò Ɖan tɔn" for number in range(400)]
     found = extend(base, lines)
@@ -186,13 +186,13 @@ def test_capitals_that_the_base_lacks_come_along(base: Pieces) -> None:
         (["słowo"], "too few"),
     ],
 )
-def test_too_little_text_adds_nothing_and_says_why(base: Pieces, lines: list[str], why: str) -> None:
+def test_too_little_text_adds_nothing_and_says_why(base: TokenizerJson, lines: list[str], why: str) -> None:
     found = extend(base, lines)
     assert found.added == () and why in found.why and str(LEAST_WORDS) in found.why
 
 
 @pytest.mark.parametrize("line", ["🫠" * 500, "ߒߞߏ ߛߓߍ ߞߏ ߞߎߡߊ ߦߋ ߟߊߓߊ߯ߙߊ ߘߌ߫"])
-def test_characters_that_cannot_be_read_are_added_however_short_the_text(base: Pieces, line: str) -> None:
+def test_characters_that_cannot_be_read_are_added_however_short_the_text(base: TokenizerJson, line: str) -> None:
     assert base.unknown_id in base.cut_ids([*base.words([line])])[0]
     found = extend(base, [line] * 10)
     assert found.added and all(len(piece) == 1 for piece in found.added)
@@ -201,9 +201,9 @@ def test_characters_that_cannot_be_read_are_added_however_short_the_text(base: P
     assert extend(base, [line[:2]]).added == (), "seen twice is not enough to learn a row"
 
 
-def test_a_line_without_end_is_read_in_bounded_time(base: Pieces) -> None:
-    dice = random.Random(2)
-    endless = "".join(dice.choices("abcdefghij", k=300_000))
+def test_a_line_without_end_is_read_in_bounded_time(base: TokenizerJson) -> None:
+    rng = random.Random(2)
+    endless = "".join(rng.choices("abcdefghij", k=300_000))
     found = extend(base, [endless, *["kurz und gut"] * 50], count=50)
     assert len(found.added) <= 50
 
@@ -211,7 +211,7 @@ def test_a_line_without_end_is_read_in_bounded_time(base: Pieces) -> None:
 @pytest.mark.parametrize("byte_level", [False, True])
 def test_bpe_is_continued_behind_its_own_merges(byte_level: bool, text: dict[str, list[str]]) -> None:
     tokenizer = bpe(text["cs"], byte_level=byte_level)
-    base = Pieces.of(tokenizer)
+    base = TokenizerJson.of(tokenizer)
     train, unseen = parted(text["hsb"])
     found = extend(base, train, count=300, protect=text["cs"], change=0.01)
     assert found.pieces.merges[: len(base.merges)] == base.merges
@@ -230,18 +230,18 @@ def test_bpe_is_continued_behind_its_own_merges(byte_level: bool, text: dict[str
 
 
 def test_wordpiece_is_left_alone_with_the_reason(text: dict[str, list[str]]) -> None:
-    found = extend(Pieces.of(wordpiece(text["cs"])), text["hsb"])
+    found = extend(TokenizerJson.of(wordpiece(text["cs"])), text["hsb"])
     assert found.added == () and "WordPiece" in found.why
 
 
 def test_bytes_have_no_vocabulary() -> None:
     tokenizer = ByT5Tokenizer()
-    assert not has_pieces(tokenizer)
+    assert not has_subwords(tokenizer)
     with pytest.raises(ModelError, match="bytes or characters"):
-        Pieces.of(tokenizer)
+        TokenizerJson.of(tokenizer)
 
 
-def same_where_kept(base: Pieces, kept: Pieces, words: Sequence[str]) -> float:
+def same_where_kept(base: TokenizerJson, kept: TokenizerJson, words: Sequence[str]) -> float:
     """Share of words made of kept pieces only; asserts that just those are cut the same."""
     there, inside = set(kept.names), 0
     for old, new in zip(base.cut(words), kept.cut(words), strict=True):
@@ -253,7 +253,7 @@ def same_where_kept(base: Pieces, kept: Pieces, words: Sequence[str]) -> float:
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_trimmed_unigram_cuts_as_before_what_it_can(
-    base: Pieces, policy: TrimPolicy, text: dict[str, list[str]]
+    base: TokenizerJson, policy: TrimPolicy, text: dict[str, list[str]]
 ) -> None:
     train, unseen = parted(text["hsb"])
     kept = base.kept(kept_ids(base, train, policy))
@@ -270,7 +270,7 @@ def test_a_trimmed_unigram_cuts_as_before_what_it_can(
 @pytest.mark.parametrize("make", [lambda t: bpe(t, byte_level=False), lambda t: bpe(t, byte_level=True), wordpiece])
 @pytest.mark.parametrize("policy", POLICIES)
 def test_other_kinds_trim_exactly_too(make: object, policy: TrimPolicy, text: dict[str, list[str]]) -> None:
-    base = Pieces.of(make(text["cs"] + text["hsb"]))  # type: ignore[operator]
+    base = TokenizerJson.of(make(text["cs"] + text["hsb"]))  # type: ignore[operator]
     kept = base.kept(kept_ids(base, text["hsb"], policy))
     assert len(kept) < len(base)
     assert same_where_kept(base, kept, list(base.words(text["hsb"]))) == 1
@@ -278,7 +278,7 @@ def test_other_kinds_trim_exactly_too(make: object, policy: TrimPolicy, text: di
 
 
 def test_special_pieces_stay_where_a_model_expects_them(
-    xlmr: PreTrainedTokenizerBase, base: Pieces, text: dict[str, list[str]]
+    xlmr: PreTrainedTokenizerBase, base: TokenizerJson, text: dict[str, list[str]]
 ) -> None:
     grown = extend(base, text["hsb"], count=100).pieces
     longer = grown.tokenizer(xlmr)
@@ -301,13 +301,13 @@ def test_decomposed_text_is_composed_first_and_that_is_saved(tmp_path: Path, sta
     line = "Ẹ̀kọ́ ni kọ́kọ́rọ́ sí àṣeyọrí nínú ayé"
     decomposed = unicodedata.normalize("NFD", line)
     assert bare.tokenize(decomposed) != bare.tokenize(line)  # marks are lost without NFC
-    Pieces.of(bare).tokenizer(bare).save_pretrained(str(tmp_path))
+    TokenizerJson.of(bare).tokenizer(bare).save_pretrained(str(tmp_path))
     again = AutoTokenizer.from_pretrained(str(tmp_path))
     assert again.tokenize(decomposed) == again.tokenize(line) == bare.tokenize(line)
 
 
 def test_a_new_tokenizer_keeps_special_and_shared_pieces(
-    xlmr: PreTrainedTokenizerBase, base: Pieces, text: dict[str, list[str]]
+    xlmr: PreTrainedTokenizerBase, base: TokenizerJson, text: dict[str, list[str]]
 ) -> None:
     found = replacement(base, text["hsb"], 1500)
     assert len(found.pieces) <= 1500
@@ -321,7 +321,7 @@ def test_a_new_tokenizer_keeps_special_and_shared_pieces(
 
 
 def test_sparing_takes_away_what_is_built_through_a_piece_that_goes(text: dict[str, list[str]]) -> None:
-    base = Pieces.of(bpe(text["cs"], byte_level=False))
+    base = TokenizerJson.of(bpe(text["cs"], byte_level=False))
     grown = extend(base, text["hsb"], count=300).pieces
     spared, changed = spare(grown, base, base.words(text["hsb"]), base.words(text["cs"]), 0.0)
     assert changed == 0
@@ -332,7 +332,7 @@ def test_sparing_takes_away_what_is_built_through_a_piece_that_goes(text: dict[s
 
 
 def test_letters_that_the_base_would_fold_are_kept_apart_when_asked(
-    xlmr: PreTrainedTokenizerBase, base: Pieces
+    xlmr: PreTrainedTokenizerBase, base: TokenizerJson
 ) -> None:
     lines = [f"tʰa kʷe tʰi kʷa {word} tha kwe" for word in ("pana", "suri", "mato", "lin") for _ in range(100)]
     assert xlmr.decode(xlmr(lines[0])["input_ids"], skip_special_tokens=True).startswith("tha kwe")  # the trap
@@ -349,6 +349,6 @@ def test_letters_that_the_base_would_fold_are_kept_apart_when_asked(
     assert torch.allclose(row, rows[base.ids["h"]])  # it starts where the letter was that it used to be folded into
 
 
-def test_a_letter_that_stays_anyway_is_refused(base: Pieces) -> None:
+def test_a_letter_that_stays_anyway_is_refused(base: TokenizerJson) -> None:
     with pytest.raises(DataError, match="is not folded"):
         with_letters(base, ["ŋ"])

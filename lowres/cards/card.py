@@ -31,7 +31,7 @@ class CardFile(_Part):
     sha256: Digest
 
 
-class Source(_Part):
+class Origin(_Part):
     """Where the files come from: just one of url, package and folder."""
 
     url: str | None = Field(None, pattern=r"^https://.*/$", description="folder at one commit, with / at its end")
@@ -41,7 +41,7 @@ class Source(_Part):
     folder: str | None = Field(None, description="folder beside the card")
 
     @model_validator(mode="after")
-    def _one(self) -> "Source":
+    def _one(self) -> "Origin":
         if sum(value is not None for value in (self.url, self.package, self.folder)) != 1:
             raise ValueError("a source is just one of url, package, folder")
         if (self.package is None) != (self.version is None):
@@ -85,7 +85,7 @@ class CardColumns(_Part):
     text: str = "text"
     label: str = "label"
     id: str | None = None
-    group: str | None = None
+    cluster: str | None = None
 
 
 class HashSplit(_Part):
@@ -109,7 +109,7 @@ class Loader(_Part):
     labels: list[str] | None = None
     columns: CardColumns = CardColumns()
     format: Literal["tsv", "csv", "jsonl", "parquet", "text", "gettext"]
-    source: Source
+    source: Origin
     split: HashSplit | None = None
     subsets: dict[str, Subset] = Field(min_length=1)
 

@@ -51,7 +51,7 @@ def main() -> None:
         click.echo("\nstopped; the same command goes on where it stood", err=True)
         sys.exit(130)
     except LowresError as error:
-        from lowres.cli.text import clean
+        from lowres.cli.safe_text import clean
 
         for problem in error.problems:
             click.echo(clean(str(problem)), err=True)
@@ -59,7 +59,7 @@ def main() -> None:
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
-        from lowres.cli.text import clean
+        from lowres.cli.safe_text import clean
 
         click.echo(clean(f"{error.filename}  {error.strerror} ({UNWRITABLE[error.errno]})"), err=True)
         sys.exit(2)

@@ -11,7 +11,7 @@ import rich_click as click
 
 from lowres.cli.making import cache_option, device_option, json_option, machine_options, offline_option, threads_option
 from lowres.cli.quiet import quiet_libraries
-from lowres.cli.text import echo, echo_json, one_line
+from lowres.cli.safe_text import echo, echo_json, one_line
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
@@ -58,7 +58,7 @@ def predict(
         lines = lines_of(sys.stdin.buffer.read())
     quiet_libraries()
 
-    from lowres.runs import Run
+    from lowres.runs.run import Run
 
     found = Run(run, options=machine_options(cache, (), offline, device, threads))
     answers = found.predict(lines, language=language, source=source, target=target, head=head)
@@ -82,7 +82,7 @@ def notices(answers: Sequence[object]) -> Iterator[str]:
 
 def shown(answer: object) -> str:
     """An answer in one line."""
-    from lowres.tasks.classification import Prediction
+    from lowres.tasks.classification.model import Prediction
 
     if isinstance(answer, Prediction):
         label = one_line(answer.label)
@@ -116,7 +116,8 @@ def report(run: Path) -> None:
     quiet_libraries()
 
     from lowres.report import render
-    from lowres.runs import RECORD, REPORT, read_record
+    from lowres.runs.layout import RECORD, REPORT
+    from lowres.runs.run import read_record
 
     path = run / REPORT
     path.write_text(render(read_record(run / RECORD)), encoding="utf-8")
@@ -137,7 +138,7 @@ def export(run: Path, out: Path | None, cache: Path | None, offline: bool, as_js
     quiet_libraries()
 
     from lowres.export import export_merged
-    from lowres.runs import Run
+    from lowres.runs.run import Run
 
     folder = export_merged(Run(run, options=machine_options(cache, (), offline, "cpu", None)), out)
     if as_json:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.cells import cell_len
 
-from lowres.vocabulary.audit import Audit, LanguageAudit
-from lowres.vocabulary.characters import Changed, Unknown, shown, visible
-from lowres.vocabulary.measuring import PER_CHARACTER, Measures
+from lowres.vocabulary.measurement.characters import Changed, Unknown, shown, visible
+from lowres.vocabulary.measurement.measures import PER_CHARACTER, Measures
+from lowres.vocabulary.measurement.tokenizer_audit import Audit, LanguageAudit
 
 MOST = 10
 NAMES = {"unigram": "Unigram", "bpe": "BPE", "wordpiece": "WordPiece"}
@@ -41,9 +41,9 @@ def page(found: Audit, base: str, notes: Sequence[str]) -> list[str]:
 
 def _one(found: Audit, one: LanguageAudit) -> list[str]:
     columns = [*one.texts, *([found.reference] if found.reference else [])]
-    headline = one.first.headline
+    primary_metric = one.first.primary_metric
     header = [_short(one.language), *(_short(column.name) for column in columns), ""]
-    lines = _aligned([header, *([name, *map(value, columns), note] for name, value, note in _rows(headline))])
+    lines = _aligned([header, *([name, *map(value, columns), note] for name, value, note in _rows(primary_metric))])
     lines += ["", *_beside(one, found.reference)]
     lines += [*_unknown(one.texts), *_changed(one.texts)]
     if one.findings:
@@ -51,7 +51,7 @@ def _one(found: Audit, one: LanguageAudit) -> list[str]:
     return [*lines, "", *_advice(one)]
 
 
-def _rows(headline: str) -> list[Row]:
+def _rows(primary_metric: str) -> list[Row]:
     """The measures in the order in which they are read, each explained once."""
 
     def ratio(name: str) -> Callable[[Measures], str]:
@@ -64,12 +64,12 @@ def _rows(headline: str) -> list[Row]:
         return lambda one: percent(getattr(one, name))
 
     watch = "the number to watch; fewer is better"
-    spaceless = headline == PER_CHARACTER
+    spaceless = primary_metric == PER_CHARACTER
     return [
         ("lines", count("lines"), ""),
         ("words", count("words"), "what stands between spaces; this script has none between words" if spaceless else ""),
-        ("pieces per word", ratio("pieces_per_word"), "" if spaceless else watch),
-        ("pieces per character", ratio("pieces_per_character"), watch if spaceless else ""),
+        ("tokens per word", ratio("tokens_per_word"), "" if spaceless else watch),
+        ("tokens per character", ratio("tokens_per_character"), watch if spaceless else ""),
         ("bytes per piece", ratio("bytes_per_piece"), ""),
         ("words kept whole", share("whole_words"), "a single piece"),
         ("one-character pieces", share("single_characters"), "of all pieces; they say little"),
@@ -88,7 +88,7 @@ def _beside(one: LanguageAudit, reference: Measures | None) -> Iterator[str]:
         yield "No reference was given (--against), so nothing says what a language that the base knows well would need."
         return
     if one.parity.per_word is not None:
-        yield f"{one.parity.per_word:.2f} times the pieces per word of {reference.name}"
+        yield f"{one.parity.per_word:.2f} times the tokens per word of {reference.name}"
     if one.parity.per_content is not None:
         yield f"{one.parity.per_content:.2f} times the pieces of {reference.name} for the same content"
     if one.parity == type(one.parity)(None, None):
@@ -165,18 +165,18 @@ def _several(found: Audit) -> list[str]:
     rows = [header]
     for one in found.languages:
         text, advice = one.first, one.advice
-        per_word = "–" if text.headline == PER_CHARACTER else f"{text.pieces_per_word:.2f}"
+        per_word = "–" if text.primary_metric == PER_CHARACTER else f"{text.tokens_per_word:.2f}"
         add = f" by {advice.add:,}" if advice.what == "extend" else f" ({advice.add})" if advice.add else ""
         rows.append([
-            one.language, f"{text.lines:,}", per_word, f"{text.pieces_per_character:.2f}", percent(text.whole_words),
+            one.language, f"{text.lines:,}", per_word, f"{text.tokens_per_character:.2f}", percent(text.whole_words),
             percent(text.unknown_words), percent(text.lossy_lines), advice.what + add,
         ])  # fmt: skip
     legend = [
         "whole: words that are one piece; unknown: words that hold something the base cannot read;",
         "not read back: lines that the pieces, put together, do not give again",
     ]
-    beside = found.reference
-    said = [f"{beside.name}: {beside.fertility:.2f} {beside.headline}"] if beside else []
+    auxiliary = found.reference
+    said = [f"{auxiliary.name}: {auxiliary.fertility:.2f} {auxiliary.primary_metric}"] if auxiliary else []
     return [*_aligned(rows), "", *legend, *said]
 
 

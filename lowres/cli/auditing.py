@@ -10,14 +10,14 @@ import rich_click as click
 
 from lowres.cli.making import cache_option, json_option, machine_options, mirror_option, offline_option
 from lowres.cli.quiet import quiet_libraries
-from lowres.cli.text import echo, echo_json
+from lowres.cli.safe_text import echo, echo_json
 
 if TYPE_CHECKING:
     from lowres.data.corpus import Corpus
-    from lowres.data.tables import Record, Table
+    from lowres.data.formats.tables import Record, Table
     from lowres.planning import Options
-    from lowres.vocabulary.audit import Reference
-    from lowres.vocabulary.characters import Text
+    from lowres.vocabulary.measurement.characters import Text
+    from lowres.vocabulary.measurement.tokenizer_audit import Reference
 
     Material = dict[str, dict[str, list[Text]]]
 
@@ -50,7 +50,7 @@ def audit(
     learned from; further ones are other texts in the same language, and their spelling is compared with it. Of a CARD, train
     would be learned from and dev is compared; test is not looked at.
     """
-    from lowres.data.sources import cache_folder
+    from lowres.data.files import cache_folder
 
     options = machine_options(cache or cache_folder(), mirrors, offline, "auto", None)
     asked = Asked(texts, subsets, column, language, against, parallel)
@@ -63,9 +63,10 @@ def audit(
 
     from lowres.cli.audit_page import page
     from lowres.models.checkpoint import tokenizer_folder
-    from lowres.vocabulary.audit import audit as look
+    from lowres.starters.starters import STARTERS
+    from lowres.vocabulary.measurement.tokenizer_audit import audit as look
 
-    folder = tokenizer_folder(base, revision, cache=options.cache, offline=offline)
+    folder = tokenizer_folder(base, revision, options.places(Path()), STARTERS)
     tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     found = look(tokenizer, material, reference=reference)
     if as_json:
@@ -90,7 +91,7 @@ class Asked:
 
 def _are_files(asked: Asked) -> bool:
     """Whether files are meant, not a card. Raises DataError for what can be neither."""
-    from lowres.data.formats import ENDINGS
+    from lowres.data.formats.readers import ENDINGS
     from lowres.errors import DataError, Problem
 
     problems, files = [], []
@@ -113,9 +114,9 @@ def _are_files(asked: Asked) -> bool:
 
 def of_files(asked: Asked) -> "tuple[Material, Reference | None, list[str]]":
     """The texts of files, all in one language."""
-    from lowres.data.formats import read_file
+    from lowres.data.formats.readers import read_file
     from lowres.languages import language
-    from lowres.vocabulary.audit import Reference
+    from lowres.vocabulary.measurement.tokenizer_audit import Reference
 
     tag = language(asked.language).tag if asked.language else ""
     paths = [Path(name) for name in asked.texts]
@@ -138,14 +139,16 @@ def of_card(asked: Asked, options: "Options") -> "tuple[Material, Reference | No
     from lowres.data.reading import read_corpus
     from lowres.errors import DataError, Problem, nearest
     from lowres.recipe.sections import CardData, Classification
-    from lowres.vocabulary.audit import Reference
-    from lowres.vocabulary.characters import Text
+    from lowres.vocabulary.measurement.characters import Text
+    from lowres.vocabulary.measurement.tokenizer_audit import Reference
 
     def read(subset: "tuple[str, ...] | str") -> "Corpus":
         return read_corpus(
-            CardData(card=asked.texts[0], subset=subset), Classification(kind="classification"), near=Path(),
-            cache=options.cache, mirrors=options.mirrors, offline=options.offline, seed=13,
-        )  # fmt: skip
+            CardData(card=asked.texts[0], subset=subset),
+            Classification(kind="classification"),
+            options.places(Path()),
+            seed=13,
+        )
 
     corpus = read(asked.subsets or "all")
     if asked.language and asked.language not in corpus.languages:
@@ -161,15 +164,15 @@ def of_card(asked: Asked, options: "Options") -> "tuple[Material, Reference | No
     notes = [finding.what for finding in corpus.findings]
     if not asked.against:
         return material, None, notes
-    groups = {row.group for row in corpus.train}
-    rows = [row for row in read((asked.against,)).train if row.group in groups]
-    translated = {row.group for row in rows} == groups
+    groups = {row.cluster for row in corpus.train}
+    rows = [row for row in read((asked.against,)).train if row.cluster in groups]
+    translated = {row.cluster for row in rows} == groups
     rows = rows if translated else list(read((asked.against,)).train)
     return material, Reference(asked.against, [Text(row.id, row.fields["text"]) for row in rows], translated), notes
 
 
 def _column(table: "Table", column: str) -> "list[Text]":
-    from lowres.data.tables import no_column
+    from lowres.data.formats.tables import no_column
     from lowres.errors import DataError
 
     if column not in table.columns:
@@ -179,7 +182,7 @@ def _column(table: "Table", column: str) -> "list[Text]":
 
 def _texts(records: "Iterable[Record]", column: str) -> "list[Text]":
     """What stands in a column, as it was written; blank rows are left out."""
-    from lowres.vocabulary.characters import Text
+    from lowres.vocabulary.measurement.characters import Text
 
     return [
         Text(record.where, record.original.get(column, record.fields[column]))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from lowres.cli.quiet import quiet_libraries
-from lowres.cli.text import echo, echo_json
+from lowres.cli.safe_text import echo, echo_json
 
 if TYPE_CHECKING:
-    from lowres.evaluation.record import Record
     from lowres.planning import Options
+    from lowres.record import Record
 
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
 mirror_option = click.option(
@@ -33,7 +33,7 @@ def machine_options(
     cache: Path | None, mirrors: tuple[Path, ...], offline: bool, device: str, threads: int | None
 ) -> "Options":
     """Command-line options as the library takes them."""
-    from lowres.data.sources import cache_folder
+    from lowres.data.files import cache_folder
     from lowres.planning import Options
 
     return Options(cache or cache_folder(), mirrors, offline, device, threads)
@@ -46,7 +46,7 @@ def machine_options(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the run; runs/<recipe>-<time> by default.",
 )
-@click.option("--afresh", is_flag=True, help="Begin anew where a run of this recipe that was cut off would go on.")
+@click.option("--restart", is_flag=True, help="Begin anew where a run of this recipe that was cut off would go on.")
 @mirror_option
 @cache_option
 @offline_option
@@ -54,7 +54,7 @@ def machine_options(
 @threads_option
 @json_option
 def run(
-    recipe: Path, out: Path | None, afresh: bool, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, device: str,
+    recipe: Path, out: Path | None, restart: bool, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, device: str,
     threads: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Carry out a recipe: train, evaluate, report. A run that was cut off goes on where it stood."""
@@ -67,14 +67,16 @@ def run(
 
     from lowres.cli.terminal import Watcher
     from lowres.running import run as run_recipe
-    from lowres.writing import silent
+    from lowres.runs.writing import silent
 
     if as_json:
-        echo_json(run_recipe(file, out, options=options, notify=silent, afresh=afresh).record.model_dump_json(indent=1))
+        echo_json(
+            run_recipe(file, out, options=options, notify=silent, restart=restart).record.model_dump_json(indent=1)
+        )
         return
     with Watcher() as watcher:
         watcher.say(f"{file.recipe.name}  ({file.path})")
-        finished = run_recipe(file, out, options=options, notify=watcher, afresh=afresh)
+        finished = run_recipe(file, out, options=options, notify=watcher, restart=restart)
     for line in summary(finished.record):
         watcher.say(line)
     watcher.say(f"report: {finished.folder / 'report.html'}")
@@ -89,7 +91,7 @@ def summary(record: "Record") -> list[str]:
     for name, scores in rows:
         for score in scores:
             overall = score.language is None and score.label is None and score.split == "test"
-            if score.name == record.headline and overall:
+            if score.name == record.primary_metric and overall:
                 digits = score.digits
                 interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]"
                 value = f"{score.name} {score.value:5.{digits}f}"
@@ -121,14 +123,14 @@ def check(
 ) -> None:
     """Validate a recipe and plan it: data, licence, memory, time. Trains nothing."""
     from lowres.data.corpus import SPLITS
-    from lowres.planning import estimate_seconds, prepare, read_data, read_material
+    from lowres.planning import estimate_seconds, prepare, read_data, read_fitting_data
     from lowres.recipe import open_recipe
 
     file = open_recipe(recipe)
     options = machine_options(cache, mirrors, offline, device, threads)
     plan = prepare(file, options, build=False)
     corpus = read_data(file, options)
-    material = read_material(file, corpus, options)
+    material = read_fitting_data(file, corpus, options)
     facts = {
         "recipe": file.recipe.name,
         "data": corpus.name,

@@ -7,12 +7,12 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn,
 from rich.table import Column
 from rich.text import Text
 
-from lowres.cli.text import clean
+from lowres.cli.safe_text import clean
 from lowres.errors import Finding
-from lowres.evaluation.record import Record
-from lowres.recording import peak_memory_gib
+from lowres.record import Record
+from lowres.runs.facts import peak_memory_gib
+from lowres.runs.writing import Event, Stage
 from lowres.training.loop import Step
-from lowres.writing import Event, Stage
 
 STAGES = {
     "plan": "planning",

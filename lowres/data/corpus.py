@@ -21,7 +21,7 @@ class Row:
     """
 
     id: str
-    group: str
+    cluster: str
     language: str
     fields: Mapping[str, str]
 
@@ -42,7 +42,7 @@ class FileCount:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class LabelledRows:
     """Training rows with labels of one kind."""
 
     labels: tuple[str, ...]
@@ -66,7 +66,7 @@ class Corpus:
     homepage: str = ""
     files: tuple[FileCount, ...] = ()
     findings: tuple[Finding, ...] = ()
-    beside: Mapping[str, Lesson] = field(default_factory=dict)
+    auxiliary: Mapping[str, LabelledRows] = field(default_factory=dict)
 
     def split(self, name: Split) -> tuple[Row, ...]:
         """The rows of one split."""
@@ -88,10 +88,10 @@ class Corpus:
         digest = hashlib.sha256()
         for name in SPLITS:
             for row in self.split(name):
-                line = [name, row.id, row.group, row.language, sorted(row.fields.items())]
+                line = [name, row.id, row.cluster, row.language, sorted(row.fields.items())]
                 digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-        for head, lesson in self.beside.items():
+        for head, lesson in self.auxiliary.items():
             for row in lesson.train:
-                line = [head, row.id, row.group, row.language, sorted(row.fields.items())]
+                line = [head, row.id, row.cluster, row.language, sorted(row.fields.items())]
                 digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         return digest.hexdigest()

@@ -4,8 +4,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from lowres.data.formats.tables import capped
 from lowres.data.rows import Sample, relabelled
-from lowres.data.tables import capped
 from lowres.errors import DataError, Problem, nearest
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lowres.data.corpus import Row
 from lowres.data.sampling import shown
-from lowres.languages import comparable
+from lowres.languages import matching_key
 from lowres.recipe.sections import Languages, Translation
 
 Direction = tuple[str, str]
@@ -21,12 +21,12 @@ class Pair:
     synthetic: bool = False
 
     @property
-    def direction(self) -> str:
+    def direction_name(self) -> str:
         """Both tags, such as ind-Latn→min-Latn."""
         return f"{self.source.language}→{self.target.language}"
 
     @property
-    def way(self) -> Direction:
+    def direction(self) -> Direction:
         """Both tags, apart."""
         return self.source.language, self.target.language
 
@@ -48,12 +48,12 @@ def pairs(rows: Sequence[Row], directions: Sequence[Direction]) -> tuple[Pair, .
 
     Where a group has several rows of a language, those whose ids are equal but for the subset go together, else the first ones.
     """
-    groups: dict[str, dict[str, list[Row]]] = {}
+    clusters: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
-        groups.setdefault(row.group, {}).setdefault(row.language, []).append(row)
+        clusters.setdefault(row.cluster, {}).setdefault(row.language, []).append(row)
     found = []
     for source, target in directions:
-        for texts in groups.values():
+        for texts in clusters.values():
             if source in texts and target in texts:
                 found += [
                     Pair(f"{left.id}→{right.language}", left, right)
@@ -78,11 +78,11 @@ def returning(
     rows of dev and test, whatever its language there.
     """
     known = pairs(train, directions)
-    seen = {comparable(row.fields["text"]) for row in held}
-    seen |= {comparable(row.fields["text"]) for pair in known for row in (pair.source, pair.target)}
+    seen = {matching_key(row.fields["text"]) for row in held}
+    seen |= {matching_key(row.fields["text"]) for pair in known for row in (pair.source, pair.target)}
     alone: dict[str, dict[str, Row]] = {}
     for row in unpaired(train, known, directions):
-        text = comparable(row.fields["text"])
+        text = matching_key(row.fields["text"])
         if text not in seen:
             alone.setdefault(row.language, {}).setdefault(text, row)
     return {
@@ -94,7 +94,7 @@ def returning(
 
 def sampled(pairs: Sequence[Pair], temperature: float, cap: int | None, seed: int, epoch: int) -> list[int]:
     """Numbers of the pairs that an epoch shows, as `shown` does with directions for groups."""
-    return shown([pair.direction for pair in pairs], temperature, cap, seed, epoch)
+    return shown([pair.direction_name for pair in pairs], temperature, cap, seed, epoch)
 
 
 def _spoken(tags: Languages, languages: Sequence[str]) -> tuple[str, ...]:

@@ -2,36 +2,36 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 from lowres.cards import Card, read_card
 from lowres.cards.card import CardColumns, CardFile, Subset
 from lowres.cards.licences import SPDX
-from lowres.data.audit import audit
-from lowres.data.bitext import Side, without_slips
-from lowres.data.corpus import SPLITS, Corpus, Lesson, Split
-from lowres.data.formats import READERS
-from lowres.data.gettext import read_catalogues
+from lowres.data.checks.contamination import Left, without_contamination
+from lowres.data.checks.data_audit import audit
+from lowres.data.checks.pair_checks import check_pairs
+from lowres.data.checks.parallel_texts import Side, without_misaligned
+from lowres.data.corpus import SPLITS, Corpus, LabelledRows, Split
+from lowres.data.files import PackageFile, card_file, fetch, matching
+from lowres.data.formats.gettext import read_catalogues
+from lowres.data.formats.readers import READERS
+from lowres.data.formats.tables import Table, capped
 from lowres.data.labels import checked_labels
-from lowres.data.leaks import Left, without_leaks
-from lowres.data.material import Material, Store
-from lowres.data.pairing import check_pairs
 from lowres.data.rows import (
     Cut,
     Part,
     Roles,
     Sample,
     count_files,
-    crossing_groups,
+    crossing_clusters,
     limited,
     take_rows,
 )
-from lowres.data.sources import PackageFile, card_file, fetch, matching
-from lowres.data.tables import Table, capped
-from lowres.data.uncarded import from_files, from_hub
+from lowres.data.source_tables import SourceTables
+from lowres.data.user_data import from_files, from_hub
 from lowres.errors import DataError, Finding, LowresError, Problem, nearest
 from lowres.languages import language
+from lowres.places import Places
 from lowres.recipe.sections import CardData, Classification, Data, FileData, Source, Task, Translation
 
 TRAIN_ONLY: tuple[Split, ...] = ("train",)
@@ -41,33 +41,27 @@ CardSplit = Literal["train", "dev", "test", "all"]
 def read_corpus(
     data: Data,
     task: Task,
-    *,
-    near: Path,
-    cache: Path,
-    mirrors: Sequence[Path] = (),
-    offline: bool = False,
+    places: Places,
     seed: int,
 ) -> Corpus:
     """The rows that a recipe's `data` section means, checked; each has the field `text`, for classification also `label`.
 
-    Paths are relative to `near`, the recipe's folder. `seed` chooses the rows that `data.limit` keeps. Raises
+    `seed` chooses the rows that `data.limit` keeps. Raises
     CardError or DataError with all problems found at that stage.
     """
-    store = Store(cache, mirrors, offline)
     sources = data if isinstance(data, tuple) else (data,)
     _check_heads(sources, task)
     materials = [
-        _material(source, task, near, store, number if len(sources) > 1 else 0)
-        for number, source in enumerate(sources, 1)
+        _material(source, task, places, number if len(sources) > 1 else 0) for number, source in enumerate(sources, 1)
     ]
     _check_languages(task, [part for material in materials for part in material.parts])
     materials = [_spoken(task, material) for material in materials]
     parts = [part for material in materials for part in material.parts]
     samples = take_rows(parts)
-    crossing = list(crossing_groups(samples))
+    crossing = list(crossing_clusters(samples))
     if crossing:
         raise DataError(*capped(crossing))
-    left = without_leaks(samples, parts, whole_groups=isinstance(task, Translation))
+    left = without_contamination(samples, parts, whole_clusters=isinstance(task, Translation))
     samples = [
         sample
         for source, taken in zip(sources, _by_entry(left.samples, materials), strict=True)
@@ -78,9 +72,9 @@ def read_corpus(
     samples = [sample for sample in samples if not parts[sample.part].head]
     _refuse_empty_splits(samples, whole)
     labels: tuple[str, ...] = ()
-    beside: dict[str, Lesson] = {}
+    auxiliary: dict[str, LabelledRows] = {}
     if isinstance(task, Classification):
-        beside = _lessons(others, parts)
+        auxiliary = _lessons(others, parts)
         samples, labels = checked_labels(samples, task.labels or whole.labels)
     rows = {split: tuple(sample.row for sample in samples if sample.split == split) for split in SPLITS}
     findings = (
@@ -101,7 +95,7 @@ def read_corpus(
         homepage=whole.homepage,
         files=count_files(parts, [*samples, *others]),
         findings=findings,
-        beside=beside,
+        auxiliary=auxiliary,
     )
 
 
@@ -116,9 +110,9 @@ def _check_heads(sources: Sequence[Source], task: Task) -> None:
         )
 
 
-def _lessons(samples: Sequence[Sample], parts: Sequence[Part]) -> dict[str, Lesson]:
+def _lessons(samples: Sequence[Sample], parts: Sequence[Part]) -> dict[str, LabelledRows]:
     """The rows of each further head, their labels checked."""
-    found: dict[str, Lesson] = {}
+    found: dict[str, LabelledRows] = {}
     for head in dict.fromkeys(part.head for part in parts if part.head):
         some = [sample for sample in samples if parts[sample.part].head == head]
         if not some:
@@ -127,18 +121,18 @@ def _lessons(samples: Sequence[Sample], parts: Sequence[Part]) -> dict[str, Less
                 Problem("data.head", what, "all its texts give dev or test away, or it names no training file")
             )
         tidy, labels = checked_labels(some, None)
-        found[head] = Lesson(labels, tuple(sample.row for sample in tidy))
+        found[head] = LabelledRows(labels, tuple(sample.row for sample in tidy))
     return found
 
 
-def _material(source: Source, task: Task, near: Path, store: Store, entry: int) -> Material:
+def _material(source: Source, task: Task, places: Places, entry: int) -> SourceTables:
     """What one source gives; of a mixture, only the splits that the recipe uses, set apart by the number of its entry."""
     if isinstance(source, CardData):
-        material = _from_card(source, task, near, store)
+        material = _from_card(source, task, places)
     elif isinstance(source, FileData):
-        material = from_files(source, task, near)
+        material = from_files(source, task, places.near)
     else:
-        material = from_hub(source, task, store)
+        material = from_hub(source, task, places)
     use = source.use if source.head is None else TRAIN_ONLY
     parts = [
         replace(part, entry=f"{entry}:" if entry else "", use=use, head=source.head or "")
@@ -148,7 +142,7 @@ def _material(source: Source, task: Task, near: Path, store: Store, entry: int) 
     return replace(material, parts=tuple(parts))
 
 
-def _by_entry(samples: Sequence[Sample], materials: Sequence[Material]) -> Iterator[list[Sample]]:
+def _by_entry(samples: Sequence[Sample], materials: Sequence[SourceTables]) -> Iterator[list[Sample]]:
     """The samples of each source of a mixture."""
     start = 0
     for material in materials:
@@ -157,13 +151,13 @@ def _by_entry(samples: Sequence[Sample], materials: Sequence[Material]) -> Itera
         start = stop
 
 
-def _joined(materials: Sequence[Material]) -> Material:
+def _joined(materials: Sequence[SourceTables]) -> SourceTables:
     """A mixture as one; every licence and every citation counts."""
 
     def all_of(values: Iterable[str], between: str) -> str:
         return between.join(dict.fromkeys(value for value in values if value))
 
-    return Material(
+    return SourceTables(
         name=all_of((material.name for material in materials), " + "),
         parts=tuple(part for material in materials for part in material.parts),
         licence=all_of((material.licence for material in materials), " + "),
@@ -174,7 +168,7 @@ def _joined(materials: Sequence[Material]) -> Material:
     )
 
 
-def _spoken(task: Task, material: Material) -> Material:
+def _spoken(task: Task, material: SourceTables) -> SourceTables:
     """Without the languages that no direction of a translation is from or into."""
     if not isinstance(task, Translation) or "all" in (task.source, task.target):
         return material
@@ -215,8 +209,8 @@ def _asked(task: Task) -> Iterator[tuple[str, str]]:
             yield from ((key, tag) for tag in ((tags,) if isinstance(tags, str) else tags))
 
 
-def _from_card(data: CardData, task: Task, near: Path, store: Store) -> Material:
-    card = read_card(data.card, near)
+def _from_card(data: CardData, task: Task, places: Places) -> SourceTables:
+    card = read_card(data.card, places.near)
     facts, chosen = card.lowres, _chosen_subsets(data, card)
     given = (
         data.columns.model_dump(include=data.columns.model_fields_set & set(CardColumns.model_fields))
@@ -226,12 +220,12 @@ def _from_card(data: CardData, task: Task, near: Path, store: Store) -> Material
     columns = facts.columns.model_dump() | given
     roles = Roles(**(columns if isinstance(task, Classification) else columns | {"label": None}))
     findings: list[Finding] = []
-    parts = tuple(part for name in chosen for part in _card_parts(card, name, roles, store, data.use, findings))
+    parts = tuple(part for name in chosen for part in _card_parts(card, name, roles, places, data.use, findings))
     # the card's labels are those of its own label column
     labels = tuple(facts.labels) if facts.labels and roles.label == facts.columns.label else None
     name = card.name if set(chosen) == set(facts.subsets) else f"{card.name} ({', '.join(chosen)})"
     licence = SPDX.get(card.license, card.license)
-    return Material(name, parts, licence, labels, facts.citation, facts.homepage, tuple(findings))
+    return SourceTables(name, parts, licence, labels, facts.citation, facts.homepage, tuple(findings))
 
 
 def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
@@ -261,17 +255,17 @@ def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
 
 
 def _card_parts(
-    card: Card, name: str, roles: Roles, store: Store, use: Sequence[Split], findings: list[Finding]
+    card: Card, name: str, roles: Roles, places: Places, use: Sequence[Split], findings: list[Finding]
 ) -> Iterator[Part]:
     subset, rule = card.lowres.subsets[name], card.lowres.split
-    for split, sides in _card_sides(card, subset, roles, store, use).items():
+    for split, sides in _card_sides(card, subset, roles, places, use).items():
         if split == "all" and rule is None:
             what = f"the subset {name} has all rows in one file, but the card has no split"
             raise DataError(Problem(f"data_cards/{card.name}.md", what))
         place = Cut(rule.by, rule.train, rule.dev) if split == "all" and rule is not None else split
         tables = {tag: side.table for tag, side in sides.items()}
         if len(sides) > 1 and all(side.column in side.table.columns for side in sides.values()):
-            tables, told = without_slips(sides, split)
+            tables, told = without_misaligned(sides, split)
             findings += told
         for tag, side in sides.items():
             whole = name if subset.language else f"{name}/{tag}"
@@ -279,23 +273,23 @@ def _card_parts(
 
 
 def _card_sides(
-    card: Card, subset: Subset, roles: Roles, store: Store, use: Sequence[Split]
+    card: Card, subset: Subset, roles: Roles, places: Places, use: Sequence[Split]
 ) -> dict[CardSplit, dict[str, Side]]:
     """The texts of each language, split by split; only the files of splits that are used are read."""
     found: dict[CardSplit, dict[str, Side]] = {}
     for tag, files in (subset.sides or {subset.language or "": subset.files}).items():
         wanted = {split: file for split, file in files.items() if split == "all" or split in use}
-        for split, table in _card_tables(card, wanted, store):
+        for split, table in _card_tables(card, wanted, places):
             for spoken, column in (subset.texts or {tag: roles.text}).items():
                 name = table.name if subset.sides else column
                 found.setdefault(split, {})[spoken] = Side(name, table, column)
     return found
 
 
-def _card_tables(card: Card, files: Mapping[CardSplit, CardFile], store: Store) -> Iterator[tuple[CardSplit, Table]]:
+def _card_tables(card: Card, files: Mapping[CardSplit, CardFile], places: Places) -> Iterator[tuple[CardSplit, Table]]:
     for split, entry in files.items():
         file = card_file(card, entry)
-        path = fetch(file, store.cache, store.mirrors, store.offline)
+        path = fetch(file, places.cache, places.mirrors, places.offline)
         if isinstance(file.source, PackageFile) and file.source.is_pattern:
             catalogues = [(found, f"{card.name}:{inner}") for inner, found in matching(path, entry.path)]
             yield split, read_catalogues(catalogues, file.name)
@@ -303,7 +297,7 @@ def _card_tables(card: Card, files: Mapping[CardSplit, CardFile], store: Store) 
             yield split, READERS[card.lowres.format](path, file.name)
 
 
-def _refuse_empty_splits(samples: Sequence[Sample], material: Material) -> None:
+def _refuse_empty_splits(samples: Sequence[Sample], material: SourceTables) -> None:
     filled = {sample.split for sample in samples}
     problems = []
     for split in SPLITS:
@@ -333,7 +327,7 @@ def _left_out(parts: Sequence[Part], left: Left) -> Iterator[Finding]:
     reasons = {
         "whose text is in a later split": left.same_text,
         "that share eight words in a row with a later split of other data": left.same_words,
-        "that translate one of these": left.with_group,
+        "that translate one of these": left.with_cluster,
     }
     tables = {id(part.table): part.table for part in parts}.values()
     for table in tables:

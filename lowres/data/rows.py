@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lowres.data.corpus import SPLITS, FileCount, Row, Split
-from lowres.data.tables import Table, capped, no_column
+from lowres.data.formats.tables import Table, capped, no_column
 from lowres.errors import DataError, Problem
 
 SUBSET, LANGUAGE, LINE = "subset", "language", "line"  # columns that every row has, unless the file has its own
@@ -18,7 +18,7 @@ class Roles:
     text: str
     label: str | None = None
     id: str | None = None
-    group: str | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,16 +94,16 @@ def limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sam
     return [sample for sample in samples if sample.split != "train" or id(sample) in chosen]
 
 
-def crossing_groups(samples: Iterable[Sample]) -> Iterator[Problem]:
+def crossing_clusters(samples: Iterable[Sample]) -> Iterator[Problem]:
     """Groups, that is translations of one text, that stand in more than one split."""
     first: dict[str, Sample] = {}
     told: set[str] = set()
     for sample in samples:
-        group = sample.row.group
-        before = first.setdefault(group, sample)
-        if before.split != sample.split and group not in told:
-            told.add(group)
-            what = f"“{group}” is in {sample.split}, but {before.where} has it in {before.split}"
+        cluster = sample.row.cluster
+        before = first.setdefault(cluster, sample)
+        if before.split != sample.split and cluster not in told:
+            told.add(cluster)
+            what = f"“{cluster}” is in {sample.split}, but {before.where} has it in {before.split}"
             yield Problem(sample.where, what, "rows that translate one another must be in one split")
 
 
@@ -121,12 +121,12 @@ def count_files(parts: Sequence[Part], samples: Iterable[Sample]) -> tuple[FileC
 
 
 def _lot(sample: Sample, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed} {sample.row.group}".encode()).digest()
+    return hashlib.sha256(f"{seed} {sample.row.cluster}".encode()).digest()
 
 
 def _missing_columns(part: Part) -> Iterator[Problem]:
     roles, columns = part.roles, part.table.columns
-    wanted = {roles.text, roles.label or roles.text, roles.id or roles.text, roles.group or roles.text}
+    wanted = {roles.text, roles.label or roles.text, roles.id or roles.text, roles.cluster or roles.text}
     wanted |= {part.split.by} if isinstance(part.split, Cut) else set()
     for column in sorted(wanted - {*columns, SUBSET, LANGUAGE, LINE}):
         yield no_column(f"{part.table.name}:1", column, (*columns, LANGUAGE, SUBSET))
@@ -145,16 +145,16 @@ def _samples(part: Part, number: int) -> Iterator[Sample]:
         name = fields[roles.id or LINE]
         unique = part.entry + (f"{part.subset}/{name}" if part.subset else name)
         # without a column that says so, equal ids of two splits or subsets promise nothing
-        group = f"{part.entry}{_bundle(part)}{fields[roles.group]}" if roles.group else f"{split}/{unique}"
+        cluster = f"{part.entry}{_bundle(part)}{fields[roles.cluster]}" if roles.cluster else f"{split}/{unique}"
         row = Row(
-            unique, group, part.language, {"text": text} | ({"label": fields[roles.label]} if roles.label else {})
+            unique, cluster, part.language, {"text": text} | ({"label": fields[roles.label]} if roles.label else {})
         )
         yield Sample(row, split, part.subset, record.where, number)
 
 
 def _bundle(part: Part) -> str:
     """Equal line numbers mean something only within one set of files."""
-    if part.roles.group != LINE:
+    if part.roles.cluster != LINE:
         return ""
     file = part.split if isinstance(part.split, str) else "all"
     return f"{part.subset.partition('/')[0]}/{file}/" if "/" in part.subset else f"{file}/"

@@ -7,23 +7,28 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from lowres.data.corpus import Row
-from lowres.evaluation.counts import one_label_per_language
-from lowres.models.ngrams import NgramClassifier
+from lowres.data.pairs import Pair
+from lowres.evaluation.classification_statistics import one_label_per_language
+from lowres.statistical.dictionary import companions, substitute
+from lowres.statistical.ngrams import NgramClassifier
+
+Outputs = TypeVar("Outputs", covariant=True)
 
 
 @dataclass(frozen=True)
-class BaselineRun:
-    """Predictions of a baseline, one per test row in order; seconds cover fitting and predicting."""
+class BaselineRun(Generic[Outputs]):
+    """What a baseline makes of the test rows, in their order; seconds cover fitting and predicting."""
 
     name: str
     description: str
     seconds: float
-    predictions: tuple[str, ...]
+    predictions: Outputs
 
 
-def majority(train: Sequence[Row], test: Sequence[Row]) -> BaselineRun:
+def majority(train: Sequence[Row], test: Sequence[Row]) -> BaselineRun[tuple[str, ...]]:
     """Always the most frequent label of train (of the row's language, where labels are not languages).
 
     Of equally frequent labels the alphabetically first is taken.
@@ -44,7 +49,7 @@ def majority(train: Sequence[Row], test: Sequence[Row]) -> BaselineRun:
 
 def tfidf(
     train: Sequence[Row], dev: Sequence[Row], test: Sequence[Row], labels: Sequence[str], seed: int
-) -> BaselineRun:
+) -> BaselineRun[tuple[str, ...]]:
     """Logistic regression over TF-IDF of words and characters: the n-gram classifier by itself."""
     started = time.perf_counter()
     classifier = NgramClassifier.fit(train, dev, labels, seed)
@@ -55,6 +60,31 @@ def tfidf(
         "words 1–2 and characters 2–5, balanced labels, penalty chosen on dev" + scope,
         time.perf_counter() - started,
         tuple(classifier.labels[best] for best in found.argmax(1)),
+    )
+
+
+def copied(pairs: Sequence[Pair]) -> BaselineRun[tuple[str, ...]]:
+    """The source as it stands."""
+    return BaselineRun("copy", "the source as it stands", 0.0, tuple(pair.source.fields["text"] for pair in pairs))
+
+
+def dictionary(train: Sequence[Pair], pairs: Sequence[Pair]) -> BaselineRun[tuple[str, ...]]:
+    """Each word by the word that goes with it in the training pairs of the same direction: see `companions`.
+
+    Words without a companion are copied, and so are all words of a direction that has no training pairs.
+    """
+    started = time.perf_counter()
+    texts: dict[str, list[tuple[str, str]]] = {}
+    for pair in train:
+        texts.setdefault(pair.direction_name, []).append((pair.source.fields["text"], pair.target.fields["text"]))
+    asked = dict.fromkeys(pair.direction_name for pair in pairs)
+    learned = {direction: companions(texts.get(direction, [])) for direction in asked}
+    found = tuple(substitute(pair.source.fields["text"], learned[pair.direction_name]) for pair in pairs)
+    return BaselineRun(
+        "word dictionary",
+        "each word by the one most associated with it in the training pairs (Dice), others copied",
+        time.perf_counter() - started,
+        found,
     )
 
 

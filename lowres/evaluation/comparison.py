@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 from statsmodels.stats.multitest import multipletests
 
-from lowres.evaluation.counts import count
-from lowres.evaluation.matches import CHRF, match
-from lowres.evaluation.record import Comparison, Transfer
-from lowres.evaluation.resampling import batch_of, bootstrap
-from lowres.evaluation.sums import Floats, Sums
+from lowres.evaluation.classification_statistics import count
+from lowres.evaluation.resampling import Resampling, batch_of, bootstrap
+from lowres.evaluation.sufficient_statistics import Floats, SufficientStatistics
+from lowres.evaluation.translation_statistics import CHRF, match
+from lowres.record import Comparison, Transfer
 
 RANDOMISATIONS = 10_000
 
@@ -20,22 +20,18 @@ def compare(
     ours: Sequence[str],
     theirs: Sequence[str],
     languages: Sequence[str],
-    groups: Sequence[str],
+    clusters: Sequence[str],
     labels: Sequence[str],
     *,
     against: str,
-    confidence: float,
-    resamples: int,
-    seed: int,
+    resampling: Resampling,
 ) -> list[Comparison]:
     """Difference of two classifiers in macro-F1: see `compare_sums`. Other arguments: see `classification_scores`.
 
     Raises DataError: no rows, or a label outside `labels`. ValueError: sequences of unlike length.
     """
-    mine, other = (count(references, said, languages, labels, groups) for said in (ours, theirs))
-    return compare_sums(
-        mine, other, "languages", against=against, confidence=confidence, resamples=resamples, seed=seed
-    )
+    mine, other = (count(references, said, languages, labels, clusters) for said in (ours, theirs))
+    return compare_statistics(mine, other, "languages", against=against, resampling=resampling)
 
 
 def compare_translations(
@@ -43,25 +39,21 @@ def compare_translations(
     ours: Sequence[str],
     theirs: Sequence[str],
     directions: Sequence[str],
-    groups: Sequence[str],
+    clusters: Sequence[str],
     *,
     against: str,
-    confidence: float,
-    resamples: int,
-    seed: int,
+    resampling: Resampling,
 ) -> list[Comparison]:
     """Difference of two translators in chrF++: see `compare_sums`. Other arguments: see `translation_scores`.
 
     The field `language` holds the direction. Raises DataError: no rows. ValueError: sequences of unlike length.
     """
-    mine, other = (match(references, said, directions, groups, (CHRF,)) for said in (ours, theirs))
-    return compare_sums(
-        mine, other, "directions", against=against, confidence=confidence, resamples=resamples, seed=seed
-    )
+    mine, other = (match(references, said, directions, clusters, (CHRF,)) for said in (ours, theirs))
+    return compare_statistics(mine, other, "directions", against=against, resampling=resampling)
 
 
-def compare_sums(
-    ours: Sums, theirs: Sums, parts: str, *, against: str, confidence: float, resamples: int, seed: int
+def compare_statistics(
+    ours: SufficientStatistics, theirs: SufficientStatistics, parts: str, *, against: str, resampling: Resampling
 ) -> list[Comparison]:
     """Difference in the headline score, ours minus theirs: overall first, then by language when there are several.
 
@@ -73,15 +65,13 @@ def compare_sums(
     (1979); the overall one is a single test.
     """
     found = bootstrap(
-        lambda weights: ours.headlines(ours.weighted(weights)) - theirs.headlines(theirs.weighted(weights)),
-        ours.groups,
-        confidence=confidence,
-        resamples=resamples,
-        seed=seed,
+        lambda weights: ours.primary_values(ours.weighted(weights)) - theirs.primary_values(theirs.weighted(weights)),
+        ours.clusters,
+        resampling=resampling,
         width=ours.width,
     )
-    p = randomisation_p(ours, theirs, seed=seed)
-    name = f"paired approximate randomisation over {ours.groups} groups, {RANDOMISATIONS} exchanges"
+    p = randomisation_p(ours, theirs, seed=resampling.seed)
+    name = f"paired approximate randomisation over {ours.clusters} groups, {RANDOMISATIONS} exchanges"
     tests = [name]
     if len(p) > 1:
         p[1:] = multipletests(p[1:], method="holm")[1]
@@ -89,36 +79,36 @@ def compare_sums(
     return [
         Comparison(
             against=against,
-            score=ours.headline.name,
+            score=ours.primary_metric.name,
             difference=float(found.value[i]),
             low=max(float(found.low[i]), -100.0),
             high=min(float(found.high[i]), 100.0),
-            confidence=confidence,
+            confidence=resampling.confidence,
             p=float(p[i]),
             test=tests[i],
             language=ours.languages[i - 1] if i else None,
-            better=ours.headline.better,
-            unit=ours.headline.unit,
+            better=ours.primary_metric.better,
+            unit=ours.primary_metric.unit,
         )
         for i in range(len(p))
     ]
 
 
-def randomisation_p(ours: Sums, theirs: Sums, *, seed: int) -> Floats:
+def randomisation_p(ours: SufficientStatistics, theirs: SufficientStatistics, *, seed: int) -> Floats:
     """Two-sided p values of the difference in the headline score, uncorrected: overall, then by language when several."""
     random = np.random.default_rng(seed)
     gain = replace(
         ours, matrix=theirs.matrix - ours.matrix
     )  # what exchanging a group adds to ours and takes from theirs
     totals = ours.total[None], theirs.total[None]
-    observed = np.abs(ours.headlines(totals[0]) - theirs.headlines(totals[1]))
+    observed = np.abs(ours.primary_values(totals[0]) - theirs.primary_values(totals[1]))
     as_large = np.zeros(observed.shape[1])
     left = RANDOMISATIONS
     while left:
-        batch = min(left, batch_of(ours.groups, ours.width))
-        exchanged = random.integers(0, 2, size=(ours.groups, batch)).astype(np.float64)
+        batch = min(left, batch_of(ours.clusters, ours.width))
+        exchanged = random.integers(0, 2, size=(ours.clusters, batch)).astype(np.float64)
         change = gain.weighted(exchanged.T)
-        difference = np.abs(ours.headlines(totals[0] + change) - theirs.headlines(totals[1] - change))
+        difference = np.abs(ours.primary_values(totals[0] + change) - theirs.primary_values(totals[1] - change))
         as_large += (difference >= observed - 1e-9).sum(axis=0)
         left -= batch
     return (1 + as_large) / (1 + RANDOMISATIONS)

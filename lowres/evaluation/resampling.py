@@ -13,16 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from lowres.evaluation.sums import Floats
+from lowres.evaluation.sufficient_statistics import Floats
 
 # The acceleration of BCa leaves out every group once; beyond this many it costs more than it mends.
 LARGEST_BCA = 5_000
 _BATCH_CELLS = 4_000_000
 
 
-def batch_of(groups: int, width: int) -> int:
+def batch_of(clusters: int, width: int) -> int:
     """How many resamples fit in memory at a time, each a weight for every group and `width` sums."""
-    return max(1, _BATCH_CELLS // max(groups, width))
+    return max(1, _BATCH_CELLS // max(clusters, width))
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals and p values are found: the level of confidence (0–1), the number of bootstrap resamples, the seed of both."""
+
+    confidence: float = 0.95
+    resamples: int = 1000
+    seed: int = 13
 
 
 @dataclass(frozen=True)
@@ -34,25 +43,25 @@ class Intervals:
     high: Floats
 
 
-def interval_kind(groups: int) -> str:
+def interval_kind(clusters: int) -> str:
     """Name of the interval for the signature: bias-corrected and accelerated, or percentile."""
-    return "bca" if groups <= LARGEST_BCA else "percentile"
+    return "bca" if clusters <= LARGEST_BCA else "percentile"
 
 
-def settings_of(groups: int, confidence: float, resamples: int, seed: int) -> list[str]:
+def settings_of(clusters: int, resampling: Resampling) -> list[str]:
     """What a signature says of the intervals, and whose they are."""
     return [
-        f"bootstrap:{resamples}",
-        f"interval:{interval_kind(groups)}",
-        f"groups:{groups}",
-        f"ci:{100 * confidence:g}",
-        f"seed:{seed}",
+        f"bootstrap:{resampling.resamples}",
+        f"interval:{interval_kind(clusters)}",
+        f"groups:{clusters}",
+        f"ci:{100 * resampling.confidence:g}",
+        f"seed:{resampling.seed}",
         f"lowres:{_version()}",
     ]
 
 
 def bootstrap(
-    statistic: Callable[[Floats], Floats], groups: int, *, confidence: float, resamples: int, seed: int, width: int = 1
+    statistic: Callable[[Floats], Floats], clusters: int, resampling: Resampling, *, width: int = 1
 ) -> Intervals:
     """Intervals of `statistic`, which maps weights (samples, groups) to values (samples, statistics).
 
@@ -61,14 +70,14 @@ def bootstrap(
     BCa (Efron 1987) where defined, else percentile; always low <= value <= high. A single group tells nothing of the
     spread: its bounds are infinite, for the caller to clip to what the score can be.
     """
-    value = statistic(np.ones((1, groups)))[0]
-    if groups < 2:
+    value = statistic(np.ones((1, clusters)))[0]
+    if clusters < 2:
         return Intervals(value, np.full_like(value, -np.inf), np.full_like(value, np.inf))
 
     def drawn(indices: NDArray[np.int64], axis: int = -1) -> Floats:
         flat = np.atleast_2d(np.moveaxis(indices, axis, -1))
-        offsets = np.arange(len(flat))[:, None] * groups
-        weights = np.bincount((flat + offsets).ravel(), minlength=len(flat) * groups).reshape(len(flat), groups)
+        offsets = np.arange(len(flat))[:, None] * clusters
+        weights = np.bincount((flat + offsets).ravel(), minlength=len(flat) * clusters).reshape(len(flat), clusters)
         values = statistic(weights.astype(np.float64)).T
         return values[:, 0] if indices.ndim == 1 else values
 
@@ -77,16 +86,16 @@ def bootstrap(
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         result = stats.bootstrap(
-            (np.arange(groups),),
+            (np.arange(clusters),),
             drawn,
-            n_resamples=resamples,
-            batch=batch_of(groups, width),
+            n_resamples=resampling.resamples,
+            batch=batch_of(clusters, width),
             vectorized=True,
-            confidence_level=confidence,
-            method="BCa" if interval_kind(groups) == "bca" else "percentile",
-            rng=np.random.default_rng(seed),
+            confidence_level=resampling.confidence,
+            method="BCa" if interval_kind(clusters) == "bca" else "percentile",
+            rng=np.random.default_rng(resampling.seed),
         )
-    tail = (1 - confidence) / 2
+    tail = (1 - resampling.confidence) / 2
     plain = np.quantile(result.bootstrap_distribution, [tail, 1 - tail], axis=-1)
     low = np.where(np.isnan(result.confidence_interval.low), plain[0], result.confidence_interval.low)
     high = np.where(np.isnan(result.confidence_interval.high), plain[1], result.confidence_interval.high)

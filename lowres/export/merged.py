@@ -10,12 +10,13 @@ import torch
 
 from lowres.errors import ModelError, Problem
 from lowres.export.usage import merged_usage
-from lowres.jobs.job import Answerer
-from lowres.jobs.saved import ModelFacts
 from lowres.models.checkpoint import MERGED, OWN_FACTS
-from lowres.proving import read_trial, same
-from lowres.recipe.methods import FACTS
-from lowres.runs import MODEL, Run, load_answerer
+from lowres.recipe.methods import METHOD_FACTS
+from lowres.runs.layout import MODEL
+from lowres.runs.reload_check import read_sample, same
+from lowres.runs.run import Run, load_predictor
+from lowres.tasks.job import Predictor
+from lowres.tasks.saved import ModelFacts
 
 DIFFERENT = "a fault of lowres; please report it with the run's folder"
 
@@ -27,11 +28,16 @@ def export_merged(run: Run, out: Path | None = None) -> Path:
     for bit. Raises ModelError where a run cannot be merged exactly, or the folder is there already.
     """
     out = out or run.folder / MERGED
-    apart = load_answerer(run.folder / MODEL, run.options, "precise")
+    apart = load_predictor(run.folder / MODEL, run.options, "precise")
     refuse(run, apart.facts, out)
-    merged = load_answerer(run.folder / MODEL, run.options, "merged")
-    trial = read_trial(run.folder)
-    for text, expected, found in zip(trial.asked, apart.trial(trial.asked), merged.trial(trial.asked), strict=True):
+    merged = load_predictor(run.folder / MODEL, run.options, "merged")
+    reload_answers = read_sample(run.folder)
+    for text, expected, found in zip(
+        reload_answers.asked,
+        apart.reload_answers(reload_answers.asked),
+        merged.reload_answers(reload_answers.asked),
+        strict=True,
+    ):
         if not same(expected, found):
             raise ModelError(Problem(str(run.folder), f"“{text[0]}”: {expected} apart, {found} merged", DIFFERENT))
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -47,14 +53,14 @@ def export_merged(run: Run, out: Path | None = None) -> Path:
 
 def mergeable(facts: ModelFacts) -> bool:
     """Whether merged weights can give the same answers."""
-    return FACTS[facts.method].mergeable and facts.quantize != "8bit"
+    return METHOD_FACTS[facts.method].mergeable and facts.quantize != "8bit"
 
 
 def refuse(run: Run, facts: ModelFacts, out: Path) -> None:
     """Raises ModelError where merged weights cannot give the same answers, or would replace something."""
     if out.exists():
         raise ModelError(Problem(str(out), "is there already", "remove it, or name another folder with --out"))
-    if not FACTS[facts.method].mergeable:
+    if not METHOD_FACTS[facts.method].mergeable:
         what = f"a {facts.method} adapter cannot be merged into the base: it is no linear map"
         raise ModelError(Problem(str(run.folder), what, "share the run's folder as it is"))
     if not mergeable(facts):
@@ -62,14 +68,14 @@ def refuse(run: Run, facts: ModelFacts, out: Path) -> None:
         raise ModelError(Problem(str(run.folder), what, "train over 4 bits, or with base.quantize: off"))
 
 
-def write(answerer: Answerer, facts: ModelFacts, folder: Path) -> None:
+def write(predictor: Predictor, facts: ModelFacts, folder: Path) -> None:
     """Weights, tokenizer, and what a recipe must know that names the folder as its base."""
-    answerer.transformer.save_pretrained(str(folder))
-    answerer.save_head(folder)
-    answerer.tokenizer.save_pretrained(str(folder))
+    predictor.transformer.save_pretrained(str(folder))
+    predictor.save_head(folder)
+    predictor.tokenizer.save_pretrained(str(folder))
     own = {"pooling": facts.pooling, "prefix": facts.prefix}
     (folder / OWN_FACTS).write_text(json.dumps(own, indent=2) + "\n", encoding="utf-8")
-    read_back(answerer.transformer, folder)
+    read_back(predictor.transformer, folder)
 
 
 def read_back(model: Any, folder: Path) -> None:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from lowres.evaluation.record import Record
 from lowres.languages import language
-from lowres.models.starter import STARTERS
+from lowres.record import Record
+from lowres.starters.starters import STARTERS
 
 IMPORTS = """\
 import torch
@@ -65,38 +65,38 @@ BITS = "It was trained over the base in {bits} bits; over precise weights, as he
 BUILT = "Its base is built by lowres, so that it cannot be fetched elsewhere: `lowres export RUN` writes one ordinary checkpoint.\n"
 
 
-def merged_usage(answerer: Any, record: Record) -> str:
+def merged_usage(predictor: Any, record: Record) -> str:
     """The README of a merged checkpoint."""
     about = "One ordinary checkpoint: base, embedding rows and adapter together."
-    return _page(answerer, record, about, tokenizer="folder", base="folder", rest="")
+    return _page(predictor, record, about, tokenizer="folder", base="folder", rest="")
 
 
-def adapter_usage(answerer: Any, record: Record) -> str:
+def adapter_usage(predictor: Any, record: Record) -> str:
     """The README of a run's model folder, in which base and adapter are apart."""
-    facts = answerer.facts
+    facts = predictor.facts
     about = f"{facts.method} over {facts.base}, with the embedding rows and the tokenizer that belong to it."
-    if facts.base in STARTERS or facts.decoder is not None:
+    if facts.base in STARTERS.names or facts.decoder_layers is not None:
         return f"{_heading(record, about)}{BUILT}"
-    rest = ROWS if answerer.rows.places is not None else ""
-    rest += ADAPTER if hasattr(answerer.transformer, "peft_config") else WEIGHTS
+    rest = ROWS if predictor.rows.places is not None else ""
+    rest += ADAPTER if hasattr(predictor.transformer, "peft_config") else WEIGHTS
     base = f'"{facts.base}", dtype="float32"' + (f', revision="{facts.revision}"' if facts.revision else "")
-    return _page(answerer, record, about, tokenizer='f"{folder}/tokenizer"', base=base, rest=rest)
+    return _page(predictor, record, about, tokenizer='f"{folder}/tokenizer"', base=base, rest=rest)
 
 
-def _page(answerer: Any, record: Record, about: str, *, tokenizer: str, base: str, rest: str) -> str:
-    facts = answerer.facts
+def _page(predictor: Any, record: Record, about: str, *, tokenizer: str, base: str, rest: str) -> str:
+    facts = predictor.facts
     notes = BITS.format(bits=facts.quantize[0]) if facts.quantize != "off" and base != "folder" else ""
     notes += HINTED if getattr(facts, "hints", False) else ""
-    opening = IMPORTS.format(auto=_auto(answerer), tokenizer=tokenizer, base=base)
-    asking = {"classification": _labels, "translation": _translation}.get(facts.task, _nothing)(answerer)
+    opening = IMPORTS.format(auto=_auto(predictor), tokenizer=tokenizer, base=base)
+    asking = {"classification": _labels, "translation": _translation}.get(facts.task, _nothing)(predictor)
     return f"{_heading(record, about)}{notes}```python\n{opening}{rest}{asking}```\n"
 
 
-def _auto(answerer: Any) -> str:
+def _auto(predictor: Any) -> str:
     """The class of transformers that loads such a model."""
-    if answerer.transformer.config.is_encoder_decoder:
+    if predictor.transformer.config.is_encoder_decoder:
         return "AutoModelForSeq2SeqLM"
-    return "AutoModel" if answerer.facts.task == "classification" else "AutoModelForMaskedLM"
+    return "AutoModel" if predictor.facts.task == "classification" else "AutoModelForMaskedLM"
 
 
 def _heading(record: Record, about: str) -> str:
@@ -104,33 +104,33 @@ def _heading(record: Record, about: str) -> str:
     return f"# {record.recipe.name}\n\n{about}{data}\n\n"
 
 
-def _nothing(answerer: Any) -> str:
+def _nothing(predictor: Any) -> str:
     return ""
 
 
-def _labels(answerer: Any) -> str:
-    facts = answerer.facts
+def _labels(predictor: Any) -> str:
+    facts = predictor.facts
     return LABELS.format(
-        labels=facts.labels, prefix=facts.prefix, longest=facts.max_pieces, vectors=POOLED[facts.pooling]
+        labels=facts.labels, prefix=facts.prefix, longest=facts.max_length, vectors=POOLED[facts.pooling]
     )
 
 
-def _translation(answerer: Any) -> str:
+def _translation(predictor: Any) -> str:
     """With the first direction that the model knows."""
-    facts, wording = answerer.facts, answerer.wording
+    facts, inputs = predictor.facts, predictor.inputs
     source, target = facts.directions[0]
     plain = 'tokenizer(text, add_special_tokens=False)["input_ids"]'
     whole = f'tokenizer({facts.prefix!r} + text)["input_ids"]'
     words = f"translate {language(source).name} to {language(target).name}: "
     ids = {
-        "own tag": f"[{wording.tags.get(source)}, *{plain}, {wording.end}]",
-        "target tag": f"[{wording.tags.get(target)}, *{whole}]" if target in wording.tags else whole,
+        "own tag": f"[{inputs.tags.get(source)}, *{plain}, {inputs.end}]",
+        "target tag": f"[{inputs.tags.get(target)}, *{whole}]" if target in inputs.tags else whole,
         "words": f'tokenizer({facts.prefix + words!r} + text)["input_ids"]',
         "nothing": whole,
-    }[wording.marks.source]
-    opening, decoding = wording.opening(target), facts.decoding
+    }[inputs.language_marking.source]
+    opening, decoding = inputs.opening(target), facts.decoding
     return TRANSLATION.format(
-        source=source, target=target, ids=ids, opening=opening, beams=decoding.beams, longest=decoding.longest,
-        penalty=decoding.length_penalty, no_repeat=decoding.no_repeat, most=wording.max_pieces - len(opening),
-        silenced=sorted({wording.pad, *wording.tags.values()}), end=wording.end, pad=wording.pad,
+        source=source, target=target, ids=ids, opening=opening, beams=decoding.beams, longest=decoding.max_length_ratio,
+        penalty=decoding.length_penalty, no_repeat=decoding.no_repeat_ngram_size, most=inputs.max_length - len(opening),
+        silenced=sorted({inputs.pad, *inputs.tags.values()}), end=inputs.end, pad=inputs.pad,
     )  # fmt: skip

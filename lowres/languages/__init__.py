@@ -1,6 +1,6 @@
 """Languages by tag, and text in one Unicode form."""
 
+from lowres.languages.normalisation import matching_key, normalise
 from lowres.languages.tags import Language, language
-from lowres.languages.text import comparable, normalise
 
-__all__ = ["Language", "comparable", "language", "normalise"]
+__all__ = ["Language", "language", "matching_key", "normalise"]

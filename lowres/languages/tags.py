@@ -130,9 +130,9 @@ def _similar(code: str, script: str) -> str:
 
     letters = "abcdefghijklmnopqrstuvwxyz"
     swaps = {code[1] + code[0] + code[2], code[0] + code[2] + code[1]}
-    slips = swaps | {code[:i] + letter + code[i + 1 :] for i in range(3) for letter in letters}
+    misaligned = swaps | {code[:i] + letter + code[i + 1 :] for i in range(3) for letter in letters}
     spoken = sorted(
-        (slip for slip in slips if slip in SPEAKERS and slip in _names()), key=lambda slip: (-SPEAKERS[slip], slip)
+        (slip for slip in misaligned if slip in SPEAKERS and slip in _names()), key=lambda slip: (-SPEAKERS[slip], slip)
     )
     return (
         "did you mean " + ", ".join(f"{slip}-{script} ({_name(slip)})" for slip in spoken[:3]) + "?" if spoken else ""

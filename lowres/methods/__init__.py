@@ -43,19 +43,19 @@ class Technique:
     merge: Callable[[nn.Module], nn.Module] = adapters.merge
     rows: Literal["beside", "anyhow", "never"] = "beside"
     rate: Callable[[Method, str], float] = _steady
-    tend: Callable[[nn.Module, Method, Architecture, int, int], None] = _leave
+    on_update: Callable[[nn.Module, Method, Architecture, int, int], None] = _leave
     penalty: Callable[[nn.Module], Tensor] | None = None
-    remember: Callable[[nn.Module], Mapping[str, Tensor]] = _nothing
-    recall: Callable[[nn.Module, Mapping[str, Tensor]], None] = _forget
+    state_dict: Callable[[nn.Module], Mapping[str, Tensor]] = _nothing
+    load_state_dict: Callable[[nn.Module, Mapping[str, Tensor]], None] = _forget
 
 
 def _whole(
     apply: Callable[[nn.Module, Method, Architecture], nn.Module],
     rows: Literal["beside", "anyhow", "never"] = "beside",
     rate: Callable[[Method, str], float] = _steady,
-    tend: Callable[[nn.Module, Method, Architecture, int, int], None] = _leave,
+    on_update: Callable[[nn.Module, Method, Architecture, int, int], None] = _leave,
 ) -> Technique:
-    return Technique(apply, whole.save, whole.restore, whole.merge, rows, rate, tend)
+    return Technique(apply, whole.save, whole.restore, whole.merge, rows, rate, on_update)
 
 
 TECHNIQUES: Mapping[str, Technique] = {
@@ -65,14 +65,14 @@ TECHNIQUES: Mapping[str, Technique] = {
     "adalora": Technique(
         adalora.apply,
         adalora.save,
-        tend=adalora.tend,
+        on_update=adalora.on_update,
         penalty=adalora.penalty,
-        remember=adalora.remember,
-        recall=adalora.recall,
+        state_dict=adalora.state_dict,
+        load_state_dict=adalora.load_state_dict,
     ),
     "bottleneck": Technique(bottleneck.apply, stacking.save_stack, stacking.restore_stack),
     "full": _whole(whole.full, rows="anyhow", rate=whole.encoder_rate),
-    "freeze": _whole(whole.freeze, tend=whole.thaw),
+    "freeze": _whole(whole.freeze, on_update=whole.thaw),
     "features": _whole(whole.nothing, rows="never"),
     "head": _whole(whole.nothing),
     "decoder": _whole(whole.decoder),

@@ -44,7 +44,7 @@ def save(model: nn.Module, folder: Path, base: str) -> None:
     config.rank_pattern = ranks
 
 
-def tend(model: nn.Module, method: Method, architecture: Architecture, done: int, updates: int) -> None:
+def on_update(model: nn.Module, method: Method, architecture: Architecture, done: int, updates: int) -> None:
     """After an update: move the ranks, from a tenth of training on; over the last half they stay."""
     tuner = _tuner(model)
     if not done:
@@ -55,14 +55,14 @@ def tend(model: nn.Module, method: Method, architecture: Architecture, done: int
     tuner.update_and_allocate(done)
 
 
-def remember(model: nn.Module) -> dict[str, Tensor]:
+def state_dict(model: nn.Module) -> dict[str, Tensor]:
     """How much each singular part has counted so far, and which are left."""
     allocator, kept = _allocator(model), _tuner(model).peft_config[adapters.NAME].rank_pattern or {}
     counted = {f"{what} {name}": value for what in MOVING for name, value in getattr(allocator, what).items()}
     return counted | {f"left {name}": torch.tensor(parts) for name, parts in kept.items()}
 
 
-def recall(model: nn.Module, kept: Mapping[str, Tensor]) -> None:
+def load_state_dict(model: nn.Module, kept: Mapping[str, Tensor]) -> None:
     """Put back what `remember` gave."""
     allocator, left = _allocator(model), {}
     for key, value in kept.items():

@@ -15,7 +15,7 @@ def apply(model: Any, method: Method, architecture: Architecture) -> nn.Module:
     assert isinstance(method, Bottleneck)
     config = BottleneckConfig(
         style=method.style,
-        size=max(1, model.config.hidden_size // method.reduction),
+        size=max(1, model.config.hidden_size // method.reduction_factor),
         activation=method.activation,
         scaling=method.scale,
         dropout=method.dropout,

@@ -28,7 +28,7 @@ def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Mo
         target_modules=linear_pattern(model, architecture, method.modules, method.layers),
     )  # fmt: skip
     adapted = adapters.attach(model, config)
-    STARTS[method.start](adapted)
+    STARTS[method.init](adapted)
     return adapted
 
 

@@ -13,7 +13,7 @@ def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Mo
     """Freeze the model and put trainable rotations before its linear layers."""
     assert isinstance(method, Oft)
     config = OFTConfig(
-        oft_block_size=method.block,
+        oft_block_size=method.block_size,
         r=0,
         target_modules=linear_pattern(model, architecture, method.modules, method.layers),
     )

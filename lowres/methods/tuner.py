@@ -137,7 +137,7 @@ class Coupling(nn.Module):
         return torch.cat([first - self.first_half(second), second], dim=-1).to(states.dtype)
 
 
-class Adapted(nn.Module, BaseTunerLayer):
+class AdaptedModule(nn.Module, BaseTunerLayer):
     """A module of the base with its adapters, by name; several active ones are passed through in the order of their activation."""
 
     adapter_layer_names = ("bottleneck_adapters",)
@@ -161,7 +161,7 @@ class Adapted(nn.Module, BaseTunerLayer):
             )
 
 
-class AdaptedEmbedding(Adapted):
+class EmbeddingWithAdapter(AdaptedModule):
     """The end of an embedding, with the invertible part of language adapters."""
 
     kind = Coupling
@@ -174,7 +174,7 @@ class AdaptedEmbedding(Adapted):
         return states
 
 
-class AdaptedBlock(Adapted):
+class BlockWithAdapter(AdaptedModule):
     """The linear module that ends a residual block of `layer`.
 
     What enters a feed-forward block passes by at another module, `reads`. It is taken there, and kept only until the block ends.
@@ -219,7 +219,7 @@ class BottleneckModel(BaseTuner):
     """
 
     prefix = "bottleneck_"
-    tuner_layer_cls = Adapted
+    tuner_layer_cls = AdaptedModule
     target_module_mapping: dict[str, list[str]] = {}
 
     @staticmethod
@@ -253,17 +253,17 @@ class BottleneckModel(BaseTuner):
         if not fullmatch(targets(blocks, replace(peft_config, invertible=True)), current_key):
             what = f"is no module at which a {peft_config.style} adapter can stand"
             raise ModelError(Problem(current_key, what, "leave target_modules out"))
-        if not isinstance(target, Adapted):
+        if not isinstance(target, AdaptedModule):
             target = self._adapted(target, current_key, blocks)
             setattr(parent, target_name, target)
         target.add(adapter_name, self.model.config.hidden_size, peft_config)
 
-    def _adapted(self, module: nn.Module, key: str, blocks: Blocks) -> Adapted:
+    def _adapted(self, module: nn.Module, key: str, blocks: Blocks) -> AdaptedModule:
         if fullmatch(_anywhere(escape(blocks.embedding)), key):
-            return AdaptedEmbedding(module)
+            return EmbeddingWithAdapter(module)
         last = bool(fullmatch(_anywhere(rf"{blocks.layer}\.{escape(blocks.feed_forward)}"), key))
         end, reads = (blocks.feed_forward, blocks.reads) if last else (blocks.attention, None)
-        return AdaptedBlock(module, self.model.get_submodule(key.removesuffix(f".{end}")), blocks.norm, reads)
+        return BlockWithAdapter(module, self.model.get_submodule(key.removesuffix(f".{end}")), blocks.norm, reads)
 
     def _check_tied_modules(self, model: nn.Module, peft_config: PeftConfig) -> None:
         """A coupling behind an embedding leaves its weight, and a head tied to it, as they are: nothing to warn of."""
@@ -271,7 +271,7 @@ class BottleneckModel(BaseTuner):
     @classmethod
     def _remove_adapter_name_from_key(cls, key: str, adapter_name: str) -> str:
         """PEFT looks for an adapter's name at the end of a key; here parts of the adapter follow it."""
-        place = AdaptedBlock.adapter_layer_names[0]
+        place = BlockWithAdapter.adapter_layer_names[0]
         return key.replace(f".{place}.{adapter_name}.", f".{place}.")
 
     def _check_merge_allowed(self) -> None:

@@ -8,7 +8,7 @@ from lowres.errors import ModelError, Problem, nearest
 
 
 @dataclass(frozen=True)
-class Marks:
+class LanguageMarking:
     """How a family of encoder-decoders is told the languages.
 
     `source` is what stands with the text to translate: the source's tag or the target's, a task in words (“translate Indonesian
@@ -63,7 +63,7 @@ class Architecture:
     dropouts: tuple[str, ...] = ()
     position_offset: int = 0
     layers: str = "encoder.layer"
-    marks: Marks | None = None
+    language_marking: LanguageMarking | None = None
     precise: tuple[str, ...] = ()
 
 
@@ -71,7 +71,7 @@ _BERT_ATTENTION = ("query", "key", "value", "attention.output.dense")
 _BERT_FEED_FORWARD = ("intermediate.dense", "output.dense")
 _BERT_DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 _T5_ATTENTION = ("q", "k", "v", "o")
-_T5_MARKS = Marks("words", forced=False)
+_T5_MARKS = LanguageMarking("words", forced=False)
 _FAIRSEQ_ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
 _FAIRSEQ_DROPOUTS = ("dropout", "attention_dropout", "activation_dropout", "encoder_layerdrop", "decoder_layerdrop")
 
@@ -146,7 +146,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             dropouts=("dropout_rate",),
             layers="block",
             precise=("wo",),
-            marks=_T5_MARKS,
+            language_marking=_T5_MARKS,
         )
         for kind, family, feed_forward in (
             ("mt5", "mT5", ("wi_0", "wi_1", "wo")),
@@ -163,13 +163,13 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             blocks,
             dropouts=_FAIRSEQ_DROPOUTS,
             layers="layers",
-            marks=marks,
+            language_marking=language_marking,
         )
-        for kind, family, blocks, marks in (
-            ("m2m_100", "M2M100 (NLLB)", _FAIRSEQ_BLOCKS, Marks("own tag", forced=True)),
-            ("mbart", "mBART", _MBART_BLOCKS, Marks("own tag", forced=True)),
-            ("bart", "BART", _BART_BLOCKS, Marks("nothing", forced=True)),
-            ("marian", "Marian", _MARIAN_BLOCKS, Marks("target tag", forced=False)),
+        for kind, family, blocks, language_marking in (
+            ("m2m_100", "M2M100 (NLLB)", _FAIRSEQ_BLOCKS, LanguageMarking("own tag", forced=True)),
+            ("mbart", "mBART", _MBART_BLOCKS, LanguageMarking("own tag", forced=True)),
+            ("bart", "BART", _BART_BLOCKS, LanguageMarking("nothing", forced=True)),
+            ("marian", "Marian", _MARIAN_BLOCKS, LanguageMarking("target tag", forced=False)),
         )
     },
 }

@@ -5,14 +5,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from lowres.errors import ModelError, Problem, nearest
 from lowres.models.architectures import ARCHITECTURES, Architecture, architecture
-from lowres.models.starter import STARTERS, build_starter, built
+from lowres.places import Places
 
 MERGED, OWN_FACTS = "merged", "lowres.json"  # of a run: its one checkpoint, and what that says beside its config
-TRANSLATOR_VERSION = 2  # of the way a decoder is begun
 READ = ("*.json", "*.safetensors", "*.model", "*.txt")
 PICKLED = (
     "pytorch_model*.bin",
@@ -37,7 +36,7 @@ class Checkpoint:
     architecture: Architecture
     hidden_size: int
     layers: int
-    pieces: int
+    vocabulary_size: int
     positions: int
     parameters: int
     pooling: Literal["mean", "first"]
@@ -64,25 +63,41 @@ KNOWN: Mapping[tuple[str, str | None], Checkpoint] = {
     for facts in (
         Checkpoint(
             name="facebook/nllb-200-distilled-600M", revision="f8d333a098d19b4fd9a8b18f94170487ad3f821d",
-            folder=Path(), architecture=ARCHITECTURES["m2m_100"], hidden_size=1024, layers=12, pieces=256_206, positions=1024,
+            folder=Path(), architecture=ARCHITECTURES["m2m_100"], hidden_size=1024, layers=12, vocabulary_size=256_206, positions=1024,
             parameters=615_073_792, pooling="mean",
         ),
         Checkpoint(
             name="google/mt5-small", revision="73fb5dbe4756edadc8fbe8c769b0a109493acf7a", folder=Path(),
-            architecture=ARCHITECTURES["mt5"], hidden_size=512, layers=8, pieces=250_112, positions=10_000,
+            architecture=ARCHITECTURES["mt5"], hidden_size=512, layers=8, vocabulary_size=250_112, positions=10_000,
             parameters=300_176_768, pooling="mean",
         ),
     )
 }  # fmt: skip
 
 
+class Starters(Protocol):
+    """The bases that need no hub, by name; they are built on first use, in the cache."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What recipes call them."""
+
+    def describe(self, name: str, cache: Path) -> Checkpoint:
+        """The facts of a starter, whose folder need not exist yet."""
+
+    def build(self, name: str, cache: Path) -> Checkpoint:
+        """The same, with its folder written. Raises ModelError where its package is missing."""
+
+    def add_decoder(self, encoder: Checkpoint, layers: int, decoder: int, cache: Path) -> Path:
+        """The folder of an encoder-decoder: the first `layers` of an encoder and a new decoder of so many."""
+
+
 def find_base(
     name: str,
     revision: str | None,
+    places: Places,
+    starters: Starters,
     *,
-    cache: Path,
-    near: Path,
-    offline: bool,
     build: bool = True,
     layers: int | None = None,
     decoder: int | None = None,
@@ -93,16 +108,16 @@ def find_base(
     first `layers`, is given a new decoder of so many layers. Raises ModelError saying what was looked for and what to do.
     """
     if decoder is not None:
-        encoder = find_base(name, revision, cache=cache, near=near, offline=offline, build=build)
-        return _with_decoder(encoder, layers, decoder, cache, build=build)
+        encoder = find_base(name, revision, places, starters, build=build)
+        return _with_decoder(encoder, layers, decoder, places.cache, starters, build=build)
     if name.startswith("starter:"):
-        if name not in STARTERS:
-            possible = ", ".join(STARTERS)
+        if name not in starters.names:
+            possible = ", ".join(starters.names)
             raise ModelError(
-                Problem("base.name", f"there is no “{name}”", nearest(name, STARTERS) or f"starters: {possible}")
+                Problem("base.name", f"there is no “{name}”", nearest(name, starters.names) or f"starters: {possible}")
             )
-        return _starter(name, cache, build=build)
-    for folder in (near / name, Path(name)):
+        return (starters.build if build else starters.describe)(name, places.cache)
+    for folder in (places.near / name, Path(name)):
         if (folder / "record.json").exists():
             return describe(name, _merged(folder))
         if folder.is_dir():
@@ -110,9 +125,9 @@ def find_base(
     if not build and (name, revision) in KNOWN:
         return KNOWN[name, revision]
     if _on_hub(name):
-        folder = _from_hub(name, revision, offline, READ)
+        folder = _from_hub(name, revision, places.offline, READ)
         if not any(folder.glob("*.safetensors")):
-            folder = _from_hub(name, revision, offline, (*READ, *PICKLED))
+            folder = _from_hub(name, revision, places.offline, (*READ, *PICKLED))
         return describe(name, folder, revision)
     raise ModelError(
         Problem(
@@ -132,7 +147,7 @@ def _merged(run: Path) -> Path:
     return run / MERGED
 
 
-def tokenizer_folder(name: str, revision: str | None, *, cache: Path, offline: bool) -> Path:
+def tokenizer_folder(name: str, revision: str | None, places: Places, starters: Starters) -> Path:
     """A folder with the tokenizer of a base; from the hub nothing else is fetched. Raises ModelError, as find_base does."""
     if Path(name).is_dir():
         folder = Path(name)
@@ -140,20 +155,24 @@ def tokenizer_folder(name: str, revision: str | None, *, cache: Path, offline: b
             raise ModelError(Problem(name, "holds no tokenizer", "save it with save_pretrained"))
         return folder
     if not name.startswith("starter:") and _on_hub(name):
-        return _from_hub(name, revision, offline, TOKENIZER)
-    return find_base(name, revision, cache=cache, near=Path(), offline=offline).folder
+        return _from_hub(name, revision, places.offline, TOKENIZER)
+    return find_base(name, revision, places, starters).folder
 
 
 def _on_hub(name: str) -> bool:
     return name.count("/") == 1 and not name.startswith((".", "/", "~"))
 
 
-def _with_decoder(encoder: Checkpoint, kept: int | None, layers: int, cache: Path, *, build: bool) -> Checkpoint:
+def _with_decoder(
+    encoder: Checkpoint, kept: int | None, layers: int, cache: Path, starters: Starters, *, build: bool
+) -> Checkpoint:
     """The checkpoint of an encoder with a new decoder, built in the cache on first use."""
     if encoder.architecture.shape != "encoder" or "layer" not in encoder.architecture.layers:
         raise ModelError(
             Problem(
-                "base.decoder", f"{encoder.name} is no encoder that could be given a decoder", "leave base.decoder out"
+                "base.decoder_layers",
+                f"{encoder.name} is no encoder that could be given a decoder",
+                "leave base.decoder_layers out",
             )
         )
     depth = min(kept or encoder.layers, encoder.layers)
@@ -165,32 +184,7 @@ def _with_decoder(encoder: Checkpoint, kept: int | None, layers: int, cache: Pat
         parameters=encoder.parameters + (layers * 16 - (encoder.layers - depth) * 12) * square,
         prefix="",
     )
-    if not build:
-        return facts
-    folder = cache / "translators" / f"{encoder.sha256()[:16]}-{depth}-{layers}-{TRANSLATOR_VERSION}"
-
-    def write(draft: Path) -> None:
-        from lowres.models.translator import write_translator  # torch is needed only to build
-
-        write_translator(encoder, depth, layers, draft)
-
-    return replace(facts, folder=built(folder, write))
-
-
-def _starter(name: str, cache: Path, *, build: bool) -> Checkpoint:
-    starter = STARTERS[name]
-    return Checkpoint(
-        name=name,
-        folder=build_starter(name, cache) if build else starter.folder(name, cache),
-        architecture=ARCHITECTURES[starter.model_type],
-        hidden_size=starter.hidden_size,
-        layers=starter.layers,
-        pieces=starter.pieces,
-        positions=starter.positions,
-        parameters=starter.parameters,
-        pooling=starter.pooling,
-        prefix=starter.prefix,
-    )
+    return replace(facts, folder=starters.add_decoder(encoder, depth, layers, cache)) if build else facts
 
 
 def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint:
@@ -219,7 +213,7 @@ def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint
         architecture=family,
         hidden_size=width,
         layers=int(config.get("num_hidden_layers") or config.get("num_layers") or config.get("encoder_layers") or 0),
-        pieces=int(config["vocab_size"]),
+        vocabulary_size=int(config["vocab_size"]),
         positions=int(config.get("max_position_embeddings", 10_000)) - family.position_offset,
         parameters=sum(_parameters(path) for path in weights),
         pooling=own.get("pooling") or family.pooling,

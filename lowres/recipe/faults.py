@@ -115,10 +115,10 @@ def members(annotation: object) -> tuple[object, ...]:
 
 def tags(member: object) -> tuple[str, ...]:
     """What tells a member of a union from the others: its Tag, or the values of its `kind`."""
-    marks = [mark.tag for mark in get_args(member)[1:] if isinstance(mark, Tag)]
+    language_marking = [mark.tag for mark in get_args(member)[1:] if isinstance(mark, Tag)]
     bare = plain(member)
-    if marks or not (isinstance(bare, type) and issubclass(bare, BaseModel)):
-        return tuple(marks)
+    if language_marking or not (isinstance(bare, type) and issubclass(bare, BaseModel)):
+        return tuple(language_marking)
     kind = bare.model_fields.get(KIND)
     return tuple(map(str, get_args(kind.annotation))) if kind else ()
 

@@ -48,7 +48,7 @@ class Lora(Section):
     rslora: bool = Field(
         default=False, description="scale by alpha / √rank (Kalajdzievski 2023, arXiv 2312.03732), for large ranks"
     )
-    start: Literal["zero", "pissa", "loftq"] = Field(
+    init: Literal["zero", "pissa", "loftq"] = Field(
         default="zero",
         description="zero: the base as it is; pissa: train its largest singular parts (Meng et al. 2024, arXiv 2404.02948); "
         "loftq: begin with what a base in 4 or 8 bits lost (Li et al. 2024, arXiv 2310.08659)",
@@ -60,7 +60,7 @@ class Oft(Section):
     """Orthogonal fine-tuning: small rotations of the frozen linear layers' inputs (Qiu et al. 2023, arXiv 2306.07280)."""
 
     kind: Literal["oft"]
-    block: int = Field(default=32, ge=2, le=512, description="width of the blocks that are rotated")
+    block_size: int = Field(default=32, ge=2, le=512, description="width of the blocks that are rotated")
     modules: Modules = Field(default="all", description=_MODULES)
     layers: Upper = Field(default=None, description=_UPPER)
 
@@ -97,7 +97,7 @@ class Bottleneck(Section):
         default="pfeiffer",
         description="houlsby: after attention and after feed-forward; pfeiffer: after feed-forward; parallel: beside feed-forward",
     )
-    reduction: int = Field(
+    reduction_factor: int = Field(
         default=16, ge=1, le=1024, description="how many times narrower than the base the bottleneck is"
     )
     activation: Literal["relu", "gelu", "silu"] = "relu"
@@ -108,7 +108,7 @@ class Bottleneck(Section):
     )
     scale: float = Field(default=1.0, gt=0, le=100, description="factor of what the adapter adds")
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    over: dict[LanguageTag, Annotated[str, Field(min_length=1)]] = Field(
+    language_adapters: dict[LanguageTag, Annotated[str, Field(min_length=1)]] = Field(
         default={},
         description="MAD-X: for each language the folder of a pre-training run, whose adapter stands under this one while texts in "
         "that language are read",
@@ -172,22 +172,22 @@ class MethodFacts:
 
     learning_rate: float
     epochs: int
-    quantised: bool = True
+    quantizable: bool = True
     mergeable: bool = True
     everything: bool = False
     tasks: tuple[str, ...] = ("classification", "translation", "pre-training")
     decoder: bool = False
 
 
-FACTS: Mapping[str, MethodFacts] = {
+METHOD_FACTS: Mapping[str, MethodFacts] = {
     "lora": MethodFacts(5e-4, 10),
     "oft": MethodFacts(1e-3, 10),
     "ia3": MethodFacts(3e-3, 10),
     "adalora": MethodFacts(1e-2, 10),
     "bottleneck": MethodFacts(3e-3, 10, mergeable=False),
-    "full": MethodFacts(1e-4, 10, quantised=False, everything=True),
-    "freeze": MethodFacts(1e-4, 10, quantised=False),
+    "full": MethodFacts(1e-4, 10, quantizable=False, everything=True),
+    "freeze": MethodFacts(1e-4, 10, quantizable=False),
     "features": MethodFacts(5e-3, 100, tasks=("classification",)),
     "head": MethodFacts(5e-3, 30, tasks=("classification",)),
-    "decoder": MethodFacts(3e-3, 10, quantised=False, tasks=("translation",), decoder=True),
+    "decoder": MethodFacts(3e-3, 10, quantizable=False, tasks=("translation",), decoder=True),
 }

@@ -14,11 +14,11 @@ from lowres.recipe.sections import Recipe
 from lowres.recipe.strict import Document, Key, dotted, parse, read_exact, shown
 from lowres.recipe.wording import problem
 
-FORMAT = 1
+FORMAT = 2
 # Every place of a tag, or of a list of tags, in the format.
 LANGUAGES: tuple[tuple[str, str], ...] = (
-    ("task", "language"), ("task", "source"), ("task", "target"), ("task", "like"), ("data", "language"),
-    ("method", "over"), ("evaluation", "languages"),
+    ("task", "language"), ("task", "source"), ("task", "target"), ("task", "init_from"), ("data", "language"),
+    ("method", "language_adapters"), ("evaluation", "languages"),
 )  # fmt: skip
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -55,10 +55,19 @@ def parse_recipe(text: str, where: str) -> Recipe:
     if isinstance(version, int) and version > FORMAT:
         what = f"lowres: this recipe is of format {version}, and this lowres reads format {FORMAT}"
         raise RecipeError(Problem(document.spot(("lowres",)), what, "upgrade: pip install --upgrade lowres"))
+    if version == 1 and isinstance(version, int) and not isinstance(version, bool):
+        what = f"lowres: this recipe is of format 1, and this lowres reads format {FORMAT}"
+        outdated = Problem(
+            document.spot(("lowres",)), what, f"write lowres: {FORMAT}; keys that have another name are named"
+        )
+    else:
+        outdated = None
     known = {path: found for path, tag in _tags(document.data) for found in _untrue_tag(document, path, tag)}
     if isinstance(version, bool | float):  # pydantic takes True and 1.0 for 1
         what = f"lowres: “{document.written[('lowres',)]}” is not possible"
         known["lowres",] = Problem(document.spot(("lowres",)), what, f"possible: {FORMAT}")
+    if outdated:
+        known["lowres",] = outdated
     return validate(Recipe, document, known)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from lowres.recipe.methods import FACTS, Lora, Method
+from lowres.recipe.methods import METHOD_FACTS, Lora, Method
 from lowres.recipe.section import LanguageTag, Section
 
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
@@ -43,7 +43,7 @@ class BackTranslation(Section):
     (doi 10.18653/v1/W18-2703).
     """
 
-    most: int = Field(default=2000, ge=1, description="texts of each direction at most, chosen by the seed")
+    max_texts: int = Field(default=2000, ge=1, description="texts of each direction at most, chosen by the seed")
     filter: Literal["round-trip", "length"] = Field(
         default="round-trip",
         description="length: leave out what is empty, a copy, or of another length than real pairs have; round-trip: then keep "
@@ -65,7 +65,7 @@ class Translation(Section):
     source: Languages = Field(description="language to translate from, several, or all of the data")
     target: Languages = Field(description="language to translate into, several, or all of the data")
     both: bool = Field(default=False, description="also the other way round")
-    like: dict[LanguageTag, LanguageTag] = Field(
+    init_from: dict[LanguageTag, LanguageTag] = Field(
         default={},
         description="a language that the base does not know, and a related one whose tag its own starts from",
     )
@@ -85,7 +85,7 @@ class Translation(Section):
         default="lexicon",
         description="show the model each source with its translation word by word, by a dictionary of the training pairs",
     )
-    cap: Annotated[int, Field(ge=1)] | None = Field(
+    max_pairs: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="at most so many training pairs of each direction in an epoch, others in the next"
     )
     back_translation: BackTranslation | None = Field(
@@ -103,7 +103,7 @@ class PreTraining(Section):
     language: LanguageTag | None = Field(
         default=None, description="language of the texts; by default what the data card says"
     )
-    hidden: float = Field(
+    masked: float = Field(
         default=0.15, gt=0, lt=0.9, description="share of the pieces that are hidden in training, as whole words"
     )
     head: Literal["trained", "fixed"] = Field(
@@ -222,11 +222,11 @@ class Base(Section):
     revision: str | None = Field(
         default=None, pattern=r"^[0-9a-f]{40}$", description="commit on the hub; required there"
     )
-    layers: Annotated[int, Field(ge=1, le=100)] | None = Field(
+    encoder_layers: Annotated[int, Field(ge=1, le=100)] | None = Field(
         default=None,
-        description="with `decoder`: keep only so many of the encoder's lower layers, which are nearer to its words",
+        description="with `decoder_layers`: keep only so many of the encoder's lower layers, which are nearer to its words",
     )
-    decoder: Annotated[int, Field(ge=1, le=24)] | None = Field(
+    decoder_layers: Annotated[int, Field(ge=1, le=24)] | None = Field(
         default=None, description="layers of a new decoder over an encoder that is to learn to translate"
     )
     quantize: Literal["off", "8bit", "4bit"] = Field(
@@ -272,7 +272,7 @@ class Vocabulary(Section):
     change: float = Field(
         default=0.003, ge=0, le=1, description="largest share of protected words that may be cut differently"
     )
-    letters: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = Field(
+    protected_characters: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = Field(
         default=(), description="letters that the base would fold into others and that must stay apart, such as ʰ ʷ ª"
     )
     trim: Literal["off"] | TrimPolicy = Field(
@@ -289,7 +289,7 @@ class Ensemble(Section):
         default="auto",
         description="auto trains a classifier over word and character n-grams on the same rows and weighs both on dev",
     )
-    lexicon: Literal["auto", "off"] = Field(
+    phrase_table: Literal["auto", "off"] = Field(
         default="auto",
         description="for translation: auto lets a dictionary of the training pairs translate where it does better on dev",
     )
@@ -312,9 +312,9 @@ class Training(Section):
         default=0.1, ge=0, lt=1, description="share of the updates over which the learning rate rises"
     )
     weight_decay: float = Field(default=0.01, ge=0)
-    clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
+    max_grad_norm: float = Field(default=1.0, gt=0, description="largest gradient norm")
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
-    max_pieces: int = Field(default=256, ge=8, le=8192, description="longer texts are cut here and counted")
+    max_length: int = Field(default=256, ge=8, le=8192, description="longer texts are cut here and counted")
     evaluations_per_epoch: int = Field(default=1, ge=1, le=100)
     patience: int = Field(default=4, ge=1, description="stop after so many evaluations on dev without a better score")
     seed: int = Field(default=13, ge=0, lt=2**32)
@@ -325,8 +325,12 @@ class Decoding(Section):
 
     beams: int = Field(default=4, ge=1, le=32, description="translations that are followed side by side")
     length_penalty: float = Field(default=1.0, ge=-5, le=5, description="above 0 favours longer translations")
-    no_repeat: int = Field(default=8, ge=0, le=50, description="no run of so many pieces twice; 0 allows all")
-    longest: float = Field(default=2.0, gt=0, le=10, description="pieces written at most, times those of the source")
+    no_repeat_ngram_size: int = Field(
+        default=8, ge=0, le=50, description="no run of so many pieces twice; 0 allows all"
+    )
+    max_length_ratio: float = Field(
+        default=2.0, gt=0, le=10, description="pieces written at most, times those of the source"
+    )
 
 
 class Evaluation(Section):
@@ -346,7 +350,7 @@ class Evaluation(Section):
 class Recipe(Section):
     """One experiment."""
 
-    lowres: Literal[1] = Field(description="version of the recipe format")
+    lowres: Literal[2] = Field(description="version of the recipe format")
     name: str = Field(min_length=1, max_length=100)
     description: str = Field("", description="what the experiment is for")
     task: Task
@@ -367,9 +371,9 @@ class Recipe(Section):
             return found
         method, training = found.get("method", {}), found.get("training", {})
         kind = method.get("kind") if isinstance(method, Mapping) else getattr(method, "kind", None)
-        if not isinstance(training, Mapping) or not isinstance(kind, str) or kind not in FACTS:
+        if not isinstance(training, Mapping) or not isinstance(kind, str) or kind not in METHOD_FACTS:
             return found
-        own = {"epochs": FACTS[kind].epochs, "learning_rate": FACTS[kind].learning_rate}
+        own = {"epochs": METHOD_FACTS[kind].epochs, "learning_rate": METHOD_FACTS[kind].learning_rate}
         return {**found, "training": {**own, **training}}
 
     @property

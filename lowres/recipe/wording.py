@@ -31,6 +31,25 @@ _FORMS = {
     r"^[a-z]{3}-[A-Z][a-z]{3}$": "a language tag: ISO 639-3 code and script, such as min-Latn",
 }
 _TRUTH = {"yes": "write true", "on": "write true", "no": "write false", "off": "write false"}
+# Keys of format 1 that have another name now: section and key → what to write.
+_RENAMED: Mapping[tuple[str, str], str] = {
+    ("task", "like"): "init_from",
+    ("task", "cap"): "max_pairs",
+    ("task", "hidden"): "masked",
+    ("back_translation", "most"): "max_texts",
+    ("base", "layers"): "encoder_layers",
+    ("base", "decoder"): "decoder_layers",
+    ("vocabulary", "letters"): "protected_characters",
+    ("method", "start"): "init",
+    ("method", "reduction"): "reduction_factor",
+    ("method", "block"): "block_size",
+    ("method", "over"): "language_adapters",
+    ("ensemble", "lexicon"): "phrase_table",
+    ("training", "max_pieces"): "max_length",
+    ("training", "clip"): "max_grad_norm",
+    ("decoding", "no_repeat"): "no_repeat_ngram_size",
+    ("decoding", "longest"): "max_length_ratio",
+}
 _COMMAND_LINE = ("device", "threads", "cache", "out", "mirror", "offline")
 
 
@@ -55,6 +74,8 @@ def _unknown_key(fault: Fault, root: type[BaseModel]) -> Words:
     key = str(fault.path[-1])
     if len(fault.path) == 1 and key in _COMMAND_LINE:
         return "is not part of a recipe, which says nothing of the machine", f"say it on the command line: --{key}"
+    if len(fault.path) > 1 and (new := _RENAMED.get((str(fault.path[-2]), key))):
+        return "is a key of format 1", f"it is called {new} now"
     if words := _of_another_kind(fault, root):
         return words
     known = list(fault.section.model_fields) if fault.section else []
@@ -159,9 +180,10 @@ def _out_of_range(fault: Fault) -> Words:
 
 
 def _bound(fault: Fault, name: str) -> object:
-    marks = list(fault.field.metadata) if fault.field else []
+    language_marking = list(fault.field.metadata) if fault.field else []
     return next(
-        (getattr(mark, name) for mark in marks if getattr(mark, name, None) is not None), fault.context.get(name)
+        (getattr(mark, name) for mark in language_marking if getattr(mark, name, None) is not None),
+        fault.context.get(name),
     )
 
 

@@ -7,10 +7,10 @@ from pathlib import PurePath
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from lowres.evaluation.record import Record
-from lowres.report import tables, text
+from lowres.record import Record
+from lowres.report import formatting, table_rows
+from lowres.report.formatting import speech
 from lowres.report.plots import learning_curve, sign
-from lowres.report.text import speech
 from lowres.report.verdict import averaged, cautions, overall, test_rows, verdict
 
 LARGEST_CONFUSION = 24
@@ -58,24 +58,24 @@ def render(record: Record) -> str:
             verdict=verdict(record, _where(record)),
             cautions=cautions(record),
             averaged=averaged(record),
-            explained=EXPLAINED.get(record.headline, ""),
+            explained=EXPLAINED.get(record.primary_metric, ""),
             left_out=LEFT_OUT,
             each="direction" if record.tested else "language",
             tested=test_rows(record),
-            headline=overall(record.scores, record.headline),
-            measures=tables.measures(record),
-            systems=tables.system_table(record),
-            by_language=tables.language_table(record),
-            by_label=tables.label_table(record),
-            best_baseline=tables.best_rival(record),
-            mixups=tables.mixups(record.confusion, 3 if _small(record) else 20) if record.confusion else [],
+            primary_score=overall(record.scores, record.primary_metric),
+            measures=table_rows.measures(record),
+            systems=table_rows.system_table(record),
+            by_language=table_rows.language_table(record),
+            by_label=table_rows.label_table(record),
+            best_baseline=table_rows.best_rival(record),
+            mixups=table_rows.mixups(record.confusion, 3 if _small(record) else 20) if record.confusion else [],
             matrix=_small(record),
             curve=_curve(record),
-            wrong=tables.pick(record.examples, right=False),
-            right=tables.pick(record.examples, right=True, most=tables.MOST_EXAMPLES // 2),
+            wrong=table_rows.pick(record.examples, right=False),
+            right=table_rows.pick(record.examples, right=True, most=table_rows.MOST_EXAMPLES // 2),
             data_labels=_labels(record),
-            fits=tables.fits(record.vocabulary.fertility if record.vocabulary else ()),
-            before=tables.fits(record.vocabulary.fertility_before if record.vocabulary else ()),
+            fits=table_rows.fits(record.vocabulary.fertility if record.vocabulary else ()),
+            before=table_rows.fits(record.vocabulary.fertility_before if record.vocabulary else ()),
             widest=_widest(record),
             file_name=PurePath(record.recipe.path).name,
             signatures=list(dict.fromkeys(score.signature for score in record.scores)),
@@ -94,12 +94,12 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     environment.filters |= {
-        "number": text.number,
-        "whole": text.whole,
-        "percent": text.percent,
-        "interval": text.interval,
-        "duration": text.duration,
-        "listing": text.listing,
+        "number": formatting.number,
+        "whole": formatting.whole,
+        "percent": formatting.percent,
+        "interval": formatting.interval,
+        "duration": formatting.duration,
+        "listing": formatting.listing,
         "speech": speech,
         "sign": sign,
     }
@@ -108,7 +108,7 @@ def _environment() -> Environment:
 
 def _shown(value: object) -> object:
     """Every text on its way into the page, but for markup of our own making."""
-    return text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return formatting.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _tags(record: Record) -> Sequence[str]:
@@ -138,12 +138,12 @@ def _labels(record: Record) -> list[str]:
 
 def _widest(record: Record) -> float:
     """Pieces per word that fill a bar: four, or the most that any language has."""
-    return max([4.0, *(fit.pieces_per_word for fit in record.vocabulary.fertility)]) if record.vocabulary else 4.0
+    return max([4.0, *(fit.tokens_per_word for fit in record.vocabulary.fertility)]) if record.vocabulary else 4.0
 
 
 def _curve(record: Record) -> Markup:
     if record.training is None or len(record.training.steps) < 2:
         return Markup()
     return learning_curve(
-        record.training.steps, record.training.best_update, ON_DEV.get(record.headline, record.headline)
+        record.training.steps, record.training.best_update, ON_DEV.get(record.primary_metric, record.primary_metric)
     )

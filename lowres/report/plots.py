@@ -10,8 +10,8 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from lowres.evaluation.record import StepFacts
-from lowres.report.text import interval, number, visible, whole
+from lowres.record import StepFacts
+from lowres.report.formatting import interval, number, visible, whole
 
 Mark = Literal["circle", "diamond", "square", "triangle"]
 # Shape as well as colour tells the systems apart.

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from lowres.evaluation.record import Comparison, Record
-from lowres.evaluation.scores import Score, Unit
-from lowres.report.text import interval, number, p_value, whole
+from lowres.record import Comparison, Record, Score, Unit
+from lowres.report.formatting import interval, number, p_value, whole
 
 # Card et al. 2020, doi 10.18653/v1/2020.emnlp-main.745: small test sets cannot tell near systems apart.
 FEW_TESTS = 200
@@ -32,7 +31,7 @@ def averaged(record: Record) -> bool:
 
 def verdict(record: Record, where: str) -> list[str]:
     """The result in one or two sentences; `where` is “in Minangkabau” or the like. Empty when nothing was scored."""
-    score = overall(record.scores, record.headline)
+    score = overall(record.scores, record.primary_metric)
     if score is None:
         return []
     rows = test_rows(record)
@@ -42,14 +41,16 @@ def verdict(record: Record, where: str) -> list[str]:
     reached = "is" if score.unit == "points" else "are"
     value = f"{number(score.value, score.digits)}{OUT_OF[score.unit]}"
     return [
-        f"{place.strip()}, the model’s {mean}{record.headline} {reached} {value} ({bounds}).",
+        f"{place.strip()}, the model’s {mean}{record.primary_metric} {reached} {value} ({bounds}).",
         *_against_best(record),
     ]
 
 
 def _against_best(record: Record) -> list[str]:
     ranked = sorted((c for c in record.comparisons if c.language is None), key=lambda c: c.gain[0])
-    scored = {rival.name: overall(rival.scores, record.headline) for rival in record.baselines if not rival.part}
+    scored = {
+        rival.name: overall(rival.scores, record.primary_metric) for rival in record.baselines if not rival.ablation
+    }
     for comparison in ranked:
         theirs = scored.get(comparison.against)
         if theirs is not None:

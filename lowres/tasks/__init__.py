@@ -1,1 +1,16 @@
-"""What a model is asked to do, one file per task."""
+"""What to do for each kind of task, from base to judgement."""
+
+from collections.abc import Mapping
+
+from lowres.tasks.classification.job import CLASSIFICATION
+from lowres.tasks.job import Job, Predictor
+from lowres.tasks.pretraining.job import PRE_TRAINING
+from lowres.tasks.translation.job import TRANSLATION
+
+JOBS: Mapping[str, Job] = {
+    "classification": CLASSIFICATION,
+    "translation": TRANSLATION,
+    "pre-training": PRE_TRAINING,
+}
+
+__all__ = ["JOBS", "Job", "Predictor"]

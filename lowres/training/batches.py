@@ -3,6 +3,9 @@
 import random
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor
+
 
 def plan_batches(
     lengths: Sequence[int], budget: int, seed: int, epoch: int, rows: Sequence[int] | None = None
@@ -27,6 +30,14 @@ def sorted_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
     """Row numbers in batches for scoring: longest first, so that running out of memory shows at once."""
     order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
     return _fill(order, lengths, budget)
+
+
+def padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids and mask, both int64 of shape (rows, longest)."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
+    return ids, mask
 
 
 def _fill(order: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -20,7 +20,7 @@ SHARE = 0.02  # of the training time that writing may take
 
 
 @dataclass(frozen=True)
-class Standing:
+class CheckpointState:
     """All that a training needs to go on: counts and the like by name, tensors by name."""
 
     facts: Mapping[str, Any]
@@ -48,15 +48,17 @@ class Checkpoints:
         """Whether it is time to write."""
         return not self.fault and time.monotonic() - self.written >= self.pause
 
-    def write(self, standing: Standing) -> None:
+    def write(self, checkpoint_state: CheckpointState) -> None:
         """Replace the last checkpoint by this one."""
         begun = time.monotonic()
         draft = self.path.with_suffix(".part")
-        about = {"origin": json.dumps(self.origin), "facts": json.dumps(standing.facts)}
+        about = {"origin": json.dumps(self.origin), "facts": json.dumps(checkpoint_state.facts)}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             save_file(
-                {name: tensor.detach().cpu().contiguous() for name, tensor in standing.tensors.items()}, draft, about
+                {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint_state.tensors.items()},
+                draft,
+                about,
             )
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -68,7 +70,7 @@ class Checkpoints:
         self.written = time.monotonic()
         self.pause = max(EVERY_SECONDS, (self.written - begun) / SHARE)
 
-    def read(self) -> Standing | None:
+    def read(self) -> CheckpointState | None:
         """The last checkpoint, or none. Raises TrainingError where it is damaged or belongs to another experiment."""
         if not self.path.exists():
             return None
@@ -79,7 +81,7 @@ class Checkpoints:
                 facts, origin = json.loads(about["facts"]), json.loads(about["origin"])
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise TrainingError(
-                Problem(str(self.path), f"cannot be read: {error}", "begin anew with --afresh")
+                Problem(str(self.path), f"cannot be read: {error}", "begin anew with --restart")
             ) from error
         other = [name for name in self.origin if origin.get(name) != self.origin[name]]
         if other:
@@ -87,10 +89,10 @@ class Checkpoints:
                 Problem(
                     str(self.path),
                     f"was written with other {' and '.join(other)} than there is now",
-                    "begin anew with --afresh, or name another folder with --out",
+                    "begin anew with --restart, or name another folder with --out",
                 )
             )
-        return Standing(facts, tensors)
+        return CheckpointState(facts, tensors)
 
     def remove(self) -> None:
         """Training is over and its result kept."""

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from lowres.errors import Problem, TrainingError
 from lowres.recipe.sections import Training
 from lowres.training.batches import plan_batches
-from lowres.training.checkpoints import Checkpoints, Standing
-from lowres.training.course import NO_CARE, Care, Course
-from lowres.training.memory import give_back
+from lowres.training.checkpoints import Checkpoints, CheckpointState
+from lowres.training.memory import release_memory
+from lowres.training.state import NO_CALLBACKS, Callbacks, TrainerState
 
 TIDY = 20  # updates between two givings back
 
@@ -59,7 +59,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Turn:
+class PlannedStep:
     """The rows of one update, the epochs that are done after it, and whether dev is then scored."""
 
     rows: Sequence[int]
@@ -70,7 +70,7 @@ class Turn:
 
 def train(
     model: nn.Module, objective: Objective, settings: Training, *, accelerator: Accelerator, micro_batch_tokens: int,
-    care: Care = NO_CARE, begun: Standing | None = None, checkpoints: Checkpoints | None = None,
+    callbacks: Callbacks = NO_CALLBACKS, begun: CheckpointState | None = None, checkpoints: Checkpoints | None = None,
 ) -> Iterator[Step]:  # fmt: skip
     """Fit the trainable weights of `model`; when the generator ends, it holds the weights that scored best on dev.
 
@@ -78,39 +78,39 @@ def train(
     `micro_batch_tokens` is passed through in parts whose gradients are added. A training that has `begun` goes on from there, exactly
     as it would have gone on; where it stands is written to `checkpoints`. Raises TrainingError as soon as a loss is not finite.
     """
-    turns = plan_turns(objective, settings)
-    course = Course(model, settings, accelerator, care, len(turns))
+    turns = plan_steps(objective, settings)
+    trainer = TrainerState(model, settings, accelerator, callbacks, len(turns))
     if begun:
-        course.take_up(begun)
-    while course.update < len(turns) and course.best.since < settings.patience:
-        turn, started = turns[course.update], time.monotonic()
-        learning_rate = course.warm()
-        loss = _update(model, objective, turn, course, settings.clip, accelerator, micro_batch_tokens)
-        course.update += 1
-        course.examples += len(turn.rows)
-        course.tokens += sum(objective.lengths[row] for row in turn.rows)
-        care.tend(course.update, len(turns))
-        if course.update % TIDY == 0 or turn.judged:
-            give_back()
-        course.seconds += time.monotonic() - started
+        trainer.resume(begun)
+    while trainer.update < len(turns) and trainer.best.since < settings.patience:
+        turn, started = turns[trainer.update], time.monotonic()
+        learning_rate = trainer.warm()
+        loss = _update(model, objective, turn, trainer, settings.max_grad_norm, accelerator, micro_batch_tokens)
+        trainer.update += 1
+        trainer.examples += len(turn.rows)
+        trainer.tokens += sum(objective.lengths[row] for row in turn.rows)
+        callbacks.on_update(trainer.update, len(turns))
+        if trainer.update % TIDY == 0 or turn.judged:
+            release_memory()
+        trainer.seconds += time.monotonic() - started
         dev = None
         if turn.judged:
             asked = time.monotonic()
             dev = objective.score()
-            course.best.consider(dev, course.update)
-            course.seconds_on_dev += time.monotonic() - asked
+            trainer.best.consider(dev, trainer.update)
+            trainer.seconds_on_dev += time.monotonic() - asked
         yield Step(
-            update=course.update, updates=len(turns), epoch=turn.done, loss=loss, learning_rate=learning_rate,
-            examples=course.examples, tokens=course.tokens, seconds=course.seconds, seconds_on_dev=course.seconds_on_dev,
-            dev=dev, best=dev is not None and course.best.update == course.update,
-            stopped=course.best.since >= settings.patience and course.update < len(turns),
+            update=trainer.update, updates=len(turns), epoch=turn.done, loss=loss, learning_rate=learning_rate,
+            examples=trainer.examples, tokens=trainer.tokens, seconds=trainer.seconds, seconds_on_dev=trainer.seconds_on_dev,
+            dev=dev, best=dev is not None and trainer.best.update == trainer.update,
+            stopped=trainer.best.since >= settings.patience and trainer.update < len(turns),
         )  # fmt: skip
         if checkpoints and checkpoints.due:
-            checkpoints.write(course.standing)
-    course.best.restore()
+            checkpoints.write(trainer.checkpoint_state)
+    trainer.best.restore()
 
 
-def plan_turns(objective: Objective, settings: Training) -> list[Turn]:
+def plan_steps(objective: Objective, settings: Training) -> list[PlannedStep]:
     """All the updates of a training, the same for the same arguments."""
     turns = []
     for epoch in range(settings.epochs):
@@ -118,18 +118,18 @@ def plan_turns(objective: Objective, settings: Training) -> list[Turn]:
         batches = plan_batches(objective.lengths, settings.batch_tokens, settings.seed, epoch, rows)
         marks = _evaluation_marks(len(batches), settings.evaluations_per_epoch)
         turns += [
-            Turn(batch, epoch, epoch + number / len(batches), number in marks)
+            PlannedStep(batch, epoch, epoch + number / len(batches), number in marks)
             for number, batch in enumerate(batches, start=1)
         ]
     return turns
 
 
 def _update(
-    model: nn.Module, objective: Objective, turn: Turn, course: Course, clip: float, accelerator: Accelerator,
+    model: nn.Module, objective: Objective, turn: PlannedStep, trainer: TrainerState, clip: float, accelerator: Accelerator,
     micro_batch_tokens: int,
 ) -> float:  # fmt: skip
     model.train()
-    course.optimizer.zero_grad()
+    trainer.optimizer.zero_grad()
     total = 0.0
     for part in _parts(turn.rows, objective.lengths, micro_batch_tokens):
         loss = objective.loss(part, turn.epoch) * (len(part) / len(turn.rows))
@@ -137,16 +137,16 @@ def _update(
         if not math.isfinite(total):
             raise TrainingError(
                 Problem(
-                    f"update {course.update + 1}",
+                    f"update {trainer.update + 1}",
                     "the loss is not a finite number",
                     "halve training.learning_rate and run again",
                 )
             )
         accelerator.backward(loss)
-    if course.care.penalty:
-        accelerator.backward(course.care.penalty())
-    accelerator.clip_grad_norm_(list(course.weights.values()), clip)
-    course.optimizer.step()
+    if trainer.callbacks.penalty:
+        accelerator.backward(trainer.callbacks.penalty())
+    accelerator.clip_grad_norm_(list(trainer.weights.values()), clip)
+    trainer.optimizer.step()
     return total
 
 

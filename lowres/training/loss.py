@@ -1,15 +1,17 @@
 """Cross-entropy over a whole vocabulary without its logits: they exist for a few places at a time, and so does their gradient."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 CELLS = 1_500_000  # logits held at once
 
 
-def piece_loss(
+def vocabulary_loss(
     states: Tensor, old: Tensor, new: Tensor | None, bias: Tensor | None, targets: Tensor, smoothing: float
 ) -> Tensor:
     """Mean label-smoothed cross-entropy (Szegedy et al. 2016), as torch.nn.functional.cross_entropy has it; a scalar.
@@ -82,7 +84,7 @@ class _PieceLoss(torch.autograd.Function):
         return slopes * scale.to(slopes.dtype), *grown, None, None
 
 
-def piece_bits(states: Tensor, old: Tensor, new: Tensor | None, bias: Tensor | None, targets: Tensor) -> Tensor:
+def token_bits(states: Tensor, old: Tensor, new: Tensor | None, bias: Tensor | None, targets: Tensor) -> Tensor:
     """The bits that each target costs, −log2 of its probability, float32 of shape (places,). Arguments as in `piece_loss`."""
     tables = [table.to(states.dtype) for table in (old, new) if table is not None]
     step = max(1, CELLS // sum(map(len, tables)))
@@ -92,3 +94,21 @@ def piece_bits(states: Tensor, old: Tensor, new: Tensor | None, bias: Tensor | N
         logits = logits if bias is None else logits + bias.float()
         costs.append(torch.nn.functional.cross_entropy(logits, targets[at : at + step], reduction="none"))
     return torch.cat(costs) / math.log(2) if costs else states.new_zeros(0, dtype=torch.float32)
+
+
+@contextmanager
+def states_at_head(head: nn.Module, here: Tensor) -> Iterator[list[Tensor]]:
+    """Within it the states that reach the head at the places of this mask are put into the list, and the head makes next to
+    no logits: those of padding are never needed, and those of all pieces at all places at once would fill the memory.
+    """
+    states: list[Tensor] = []
+
+    def catch(module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor]:
+        states.append(given[0][here])
+        return (states[0][:1].detach(),)
+
+    hook = head.register_forward_pre_hook(catch)
+    try:
+        yield states
+    finally:
+        hook.remove()

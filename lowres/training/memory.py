@@ -19,7 +19,7 @@ def _glibc() -> Callable[[int], int] | None:
 _TRIM = _glibc()
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Hand free pages back, where the C library is glibc; elsewhere nothing happens."""
     if _TRIM:
         _TRIM(0)

@@ -7,8 +7,8 @@ from accelerate import Accelerator
 from torch import nn
 
 from lowres.recipe.sections import Training
-from lowres.training.course import Best, Care
 from lowres.training.loop import Objective, Step, train
+from lowres.training.state import Best, Callbacks
 
 
 def best_on_dev(steps: Sequence[Step]) -> Step | None:
@@ -18,7 +18,7 @@ def best_on_dev(steps: Sequence[Step]) -> Step | None:
 
 def train_on(
     model: nn.Module, objective: Objective | None, settings: Training, before: Sequence[Step], *, accelerator: Accelerator,
-    micro_batch_tokens: int, care: Care,
+    micro_batch_tokens: int, callbacks: Callbacks,
 ) -> Iterator[Step]:  # fmt: skip
     """Go on after these steps, with a new optimizer and learning rates that rise and fall anew; the steps count on from the last.
 
@@ -30,7 +30,9 @@ def train_on(
     best, last, record = Best(model), before[-1], best_on_dev(before)
     top = -1.0 if record is None or record.dev is None else record.dev
     best.consider(top, last.update)
-    again = train(model, objective, settings, accelerator=accelerator, micro_batch_tokens=micro_batch_tokens, care=care)
+    again = train(
+        model, objective, settings, accelerator=accelerator, micro_batch_tokens=micro_batch_tokens, callbacks=callbacks
+    )
     for step in again:
         higher = step.dev is not None and step.dev > top
         top = step.dev if higher and step.dev is not None else top

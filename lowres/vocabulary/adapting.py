@@ -10,17 +10,17 @@ from transformers import PreTrainedTokenizerBase
 
 from lowres.errors import Finding
 from lowres.recipe.sections import Vocabulary
-from lowres.vocabulary.alignment import Meanings, meanings
-from lowres.vocabulary.choosing import UNTOUCHED, Chosen, Trial, choose_rows
-from lowres.vocabulary.extending import UNREADABLE, NewPieces, extend
-from lowres.vocabulary.initialising import Evidence
-from lowres.vocabulary.letters import with_letters
-from lowres.vocabulary.material import Material
-from lowres.vocabulary.pieces import Pieces, fixed, has_pieces
-from lowres.vocabulary.reading import Reader
-from lowres.vocabulary.replacing import replacement
-from lowres.vocabulary.rows import NewRows, place_rows
-from lowres.vocabulary.trimming import kept_ids
+from lowres.statistical.lexical_translation import Meanings, meanings
+from lowres.vocabulary.embeddings import NewRows, place_rows
+from lowres.vocabulary.expansion.expanding import UNREADABLE, NewTokens, extend
+from lowres.vocabulary.expansion.replacing import replacement
+from lowres.vocabulary.fitting_data import FittingData
+from lowres.vocabulary.initialisation.choosing import UNTOUCHED, Chosen, Trial, choose_rows
+from lowres.vocabulary.initialisation.encoder_states import EncoderStates
+from lowres.vocabulary.initialisation.strategies import Evidence
+from lowres.vocabulary.protected_characters import with_letters
+from lowres.vocabulary.pruning import kept_ids
+from lowres.vocabulary.tokenizer_json import TokenizerJson, fixed, has_subwords
 
 UNTOLD = "no pieces added: nothing tells what they would mean (name vocabulary.pivot or vocabulary.lexicon, or force a number)"
 MARGIN = 2.0  # points on dev by which the base's own pieces must win before an extension is given up
@@ -36,7 +36,7 @@ class Adapted:
     tokenizer: PreTrainedTokenizerBase
     places: Tensor
     rows: NewRows
-    new: NewPieces | None
+    new: NewTokens | None
     initialised: str = ""
     measure: str = ""
     measured: Mapping[str, float] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Adapted:
 
 
 def adapt(
-    tokenizer: PreTrainedTokenizerBase, encoder: Any, layers: str, section: Vocabulary, material: Material, *,
+    tokenizer: PreTrainedTokenizerBase, encoder: Any, layers: str, section: Vocabulary, material: FittingData, *,
     prefix: str = "", pooling: str = "mean", seed: int = 13, whole: Any = None,
 ) -> Adapted:  # fmt: skip
     """Extend or replace, initialise, trim. The encoder, a part of the model `whole` if that is given, is read and left as it was.
@@ -62,13 +62,13 @@ def adapt(
     Raises ModelError where a recipe insists on changing a tokenizer that cannot be changed.
     """
     width = encoder.get_input_embeddings().weight.shape[1]
-    if not has_pieces(tokenizer) and section.replace is None and isinstance(section.extend, str):
+    if not has_subwords(tokenizer) and section.replace is None and isinstance(section.extend, str):
         said = Finding("note", f"the base {fixed(tokenizer)}")
         return Adapted(
             tokenizer, torch.zeros(0, dtype=torch.long), NewRows(torch.zeros(0, width)), None, findings=(said,)
         )
-    base = with_letters(Pieces.of(tokenizer), section.letters)
-    new = new_pieces(base, section, material, seed)
+    base = with_letters(TokenizerJson.of(tokenizer), section.protected_characters)
+    new = new_tokens(base, section, material, seed)
     rows = len(encoder.get_input_embeddings().weight)
     chosen = Chosen(UNTOUCHED, NewRows(torch.zeros(0, width)))
     if new.added:
@@ -81,7 +81,7 @@ def adapt(
         findings.append(
             Finding("note", "given up: on dev the base's own pieces do better than the new ones at their start")
         )
-        new = NewPieces(base, (), 0.0, 0.0, new.why)
+        new = NewTokens(base, (), 0.0, 0.0, new.why)
     ids: Sequence[int] = range(len(new.pieces))
     if section.trim != "off" and section.replace is None:
         ids = kept_ids(new.pieces, [*material.read, prefix], section.trim)
@@ -98,12 +98,12 @@ def adapt(
     )
 
 
-def new_pieces(base: Pieces, section: Vocabulary, material: Material, seed: int) -> NewPieces:
+def new_tokens(base: TokenizerJson, section: Vocabulary, material: FittingData, seed: int) -> NewTokens:
     """The pieces that a recipe asks for."""
     if section.replace is not None:
         return replacement(base, material.train, section.replace)
     if section.extend == "off":
-        return NewPieces(base, (), 0.0, 0.0, "the recipe adds no pieces")
+        return NewTokens(base, (), 0.0, 0.0, "the recipe adds no pieces")
     count = section.extend if isinstance(section.extend, int) else None
     if (
         count is None
@@ -111,11 +111,11 @@ def new_pieces(base: Pieces, section: Vocabulary, material: Material, seed: int)
         and not material.lexicon
         and unknown_share(base, material.train) < UNREADABLE
     ):
-        return NewPieces(base, (), 0.0, 0.0, UNTOLD)
+        return NewTokens(base, (), 0.0, 0.0, UNTOLD)
     return extend(base, material.train, count=count, protect=material.protect, change=section.change, seed=seed)
 
 
-def unknown_share(base: Pieces, texts: Sequence[str]) -> float:
+def unknown_share(base: TokenizerJson, texts: Sequence[str]) -> float:
     """Share of running words (0–1) that hold a character without a piece."""
     words = base.words(texts)
     unknown = base.unknown_id
@@ -124,13 +124,13 @@ def unknown_share(base: Pieces, texts: Sequence[str]) -> float:
 
 
 def initialise(
-    tokenizer: PreTrainedTokenizerBase, encoder: Any, layers: str, section: Vocabulary, material: Material, base: Pieces,
-    new: NewPieces, prefix: str, pooling: str, seed: int, whole: Any,
+    tokenizer: PreTrainedTokenizerBase, encoder: Any, layers: str, section: Vocabulary, material: FittingData, base: TokenizerJson,
+    new: NewTokens, prefix: str, pooling: str, seed: int, whole: Any,
 ) -> Chosen:  # fmt: skip
     """Rows for the new pieces."""
     table = encoder.get_input_embeddings().weight.detach().float().cpu()
-    before = Reader.of(tokenizer, base, prefix)
-    after = Reader(new.pieces, new.places(base, len(table)), before.before, before.after)
+    before = EncoderStates.of(tokenizer, base, prefix)
+    after = EncoderStates(new.pieces, new.places(base, len(table)), before.before, before.after)
     evidence = Evidence(
         base=base,
         new=new.added,
@@ -145,7 +145,7 @@ def initialise(
     return choose_rows(encoder, layers, evidence, trial, material.train, section.initialise, margin, whole)
 
 
-def known_meanings(base: Pieces, material: Material) -> Meanings:
+def known_meanings(base: TokenizerJson, material: FittingData) -> Meanings:
     """What words mean, by every bitext and the lexicon; each source of evidence counts the same."""
     found: dict[str, dict[str, float]] = {}
     for pairs in material.bitexts.values():

@@ -5,7 +5,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lowres.vocabulary.rows import NewRows
+from lowres.vocabulary.embeddings import NewRows
 
 
 def save_rows(path: Path, places: Tensor, rows: NewRows) -> None:

@@ -1,0 +1,157 @@
+"""Whether a corpus holds what a translation needs, and what is odd about its pairs."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from math import log
+from statistics import median
+
+from lowres.data.corpus import SPLITS, Row, Split
+from lowres.data.pairs import Direction, Pair, directions, pairs, returning, unpaired
+from lowres.data.rows import Sample
+from lowres.errors import DataError, Finding, Problem
+from lowres.languages import matching_key
+from lowres.languages.scripts import scripts, share_in
+from lowres.recipe.sections import Translation
+
+RATIO = 3.0  # of the lengths, against what is usual for the two languages, from which on a pair is doubtful
+TELLING = 40  # characters of the longer side from which on lengths tell something
+LETTERS = 10  # letters from which on a text shows its script
+NAMED = 6  # directions that a message names
+
+
+def check_pairs(task: Translation, samples: Sequence[Sample]) -> tuple[Finding, ...]:
+    """What is odd about the pairs of a corpus.
+
+    Raises DataError where a split has none, or where back-translation is wanted and there is nothing that could be translated back.
+    """
+    rows = {split: [sample.row for sample in samples if sample.split == split] for split in SPLITS}
+    wanted = directions(task, tuple(dict.fromkeys(sample.row.language for sample in samples)))
+    if not wanted:
+        raise DataError(Problem("task", "asks for no direction: source and target are one language", "name another"))
+    # one of each direction and its reverse: their pairs are the same
+    once = [way for number, way in enumerate(wanted) if way[::-1] not in wanted[:number]]
+    found = {split: pairs(rows[split], once) for split in SPLITS}
+    problems = []
+    for split in SPLITS:
+        if not found[split]:
+            what = f"none of the {len(rows[split]):,} {split} rows translate one another ({_named(wanted)})"
+            problems.append(Problem("data", what, "rows of one group in two languages make a pair"))
+    if problems:
+        raise DataError(*problems)
+    where = {id(sample.row): sample.where for sample in samples}
+    return (
+        *(_alone(wanted, rows) if task.back_translation else ()),
+        *_unshown(once, found),
+        *_repeated(found["train"], where),
+        *_same(found["train"], where),
+        *_uneven(found["train"], where),
+        *_of_another_script(samples),
+    )
+
+
+def _alone(ways: Sequence[Direction], rows: Mapping[Split, Sequence[Row]]) -> Iterator[Finding]:
+    """How many texts back-translation can use; they must be there, and the model must be taught to translate them."""
+    usable = returning(rows["train"], (*rows["dev"], *rows["test"]), ways)
+    counts = {way[1]: len(texts) for way, texts in usable.items()}
+    if any(counts.values()):
+        said = ", ".join(f"{tag} {count:,}" for tag, count in counts.items())
+        yield Finding("note", f"training texts without a translation, for back-translation: {said}")
+        return
+    alone = {row.language for row in unpaired(rows["train"], pairs(rows["train"], ways), ways)}
+    untaught = [way for way in ways if way[::-1] not in ways and (way[1] in alone or not usable)]
+    where, problems = "task.back_translation", []
+    if untaught:
+        way = min(untaught, key=lambda way: way[1] not in alone)[::-1]
+        what = f"texts of {way[0]} are to be translated back, but the task does not teach {_arrow(way)}"
+        problems.append(Problem(where, what, "say task.both: true"))
+    if not (alone and untaught):
+        written = " or ".join(dict.fromkeys(target for _, target in ways))
+        what = f"train has no text of {written} that is without a translation and not in dev or test either"
+        problems.append(Problem(where, what, "name further data with text of one language, or leave this out"))
+    raise DataError(*problems)
+
+
+def _arrow(way: Direction) -> str:
+    """As a pair names its direction."""
+    return "→".join(way)
+
+
+def _named(ways: Sequence[Direction]) -> str:
+    more = f" and {len(ways) - NAMED} more" if len(ways) > NAMED else ""
+    return ", ".join(map(_arrow, ways[:NAMED])) + more
+
+
+def _unshown(ways: Sequence[Direction], found: Mapping[Split, Sequence[Pair]]) -> Iterator[Finding]:
+    """Pairs of languages that are asked for but not shown in training, or not at all."""
+    counts = {split: Counter(pair.direction_name for pair in some) for split, some in found.items()}
+    zero = [way for way in ways if not counts["train"][_arrow(way)] and counts["test"][_arrow(way)]]
+    if zero:
+        yield Finding("warning", f"train has no pairs for {_named(zero)}, but test does: nothing shows how to do these")
+    never = [way for way in ways if not any(count[_arrow(way)] for count in counts.values())]
+    if never:
+        yield Finding("note", f"the data have no pairs for {_named(never)}")
+
+
+def _repeated(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:
+    first: dict[tuple[str, str, str], Pair] = {}
+    again = []
+    for pair in found:
+        key = (pair.direction_name, matching_key(pair.source.fields["text"]), matching_key(pair.target.fields["text"]))
+        if first.setdefault(key, pair) is not pair:
+            again.append((pair, first[key]))
+    if again:
+        pair, before = again[0]
+        places = f"{where[id(pair.target)]} and {where[id(before.target)]}"
+        yield Finding(
+            "note",
+            f"{len(again):,} of {len(found):,} train pairs repeat an earlier one ({places})",
+            where[id(pair.target)],
+        )
+
+
+def _same(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:
+    """Pairs whose sides are equal: not translated, or the same in both languages."""
+    same = [
+        pair for pair in found if matching_key(pair.source.fields["text"]) == matching_key(pair.target.fields["text"])
+    ]
+    if same:
+        share = f"{len(same):,} of {len(found):,} train pairs have the same text on both sides"
+        yield Finding("note", f"{share} ({where[id(same[0].target)]})", where[id(same[0].target)])
+
+
+def _uneven(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:
+    """Pairs whose lengths are far from what is usual for their two languages."""
+    ratios: dict[str, list[tuple[float, Pair]]] = {}
+    for pair in found:
+        ratios.setdefault(pair.direction_name, []).append((_ratio(pair), pair))
+    odd = []
+    for some in ratios.values():
+        usual = median(ratio for ratio, _ in some)
+        odd += [pair for ratio, pair in some if abs(ratio - usual) > log(RATIO) and _longer(pair) >= TELLING]
+    if odd:
+        what = f"{len(odd):,} of {len(found):,} train pairs have lengths that are more than {RATIO:g} times off"
+        places = f"{where[id(odd[0].source)]} and {where[id(odd[0].target)]}"
+        yield Finding("warning", f"{what} what is usual for their languages ({places})", where[id(odd[0].target)])
+
+
+def _ratio(pair: Pair) -> float:
+    return log(len(pair.target.fields["text"]) / len(pair.source.fields["text"]))
+
+
+def _longer(pair: Pair) -> int:
+    return max(len(pair.source.fields["text"]), len(pair.target.fields["text"]))
+
+
+def _of_another_script(samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Texts that are mostly in another script than their language's tag says."""
+    odd: dict[str, list[Sample]] = {}
+    for sample in samples:
+        text = sample.row.fields["text"]
+        if text.isascii() and sample.row.language.endswith("-Latn"):
+            continue
+        characters = Counter(text)
+        if sum(scripts(characters).values()) >= LETTERS and share_in(sample.row.language[4:], characters) < 0.5:
+            odd.setdefault(sample.row.language, []).append(sample)
+    for tag, some in odd.items():
+        count = "1 text" if len(some) == 1 else f"{len(some):,} texts"
+        yield Finding("warning", f"{count} of {tag} not in the script of the tag ({some[0].where})", some[0].where)

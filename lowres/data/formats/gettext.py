@@ -1,0 +1,102 @@
+"""Catalogues of translated messages: gettext's .po files."""
+
+import hashlib
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lowres.data.formats.tables import Record, Table, decode, read_bytes
+from lowres.errors import DataError, Problem
+from lowres.languages import normalise
+
+COLUMNS = ("id", "group", "source", "target", "context", "plural")
+
+
+def read_po(path: Path, name: str) -> Table:
+    """One catalogue; see read_catalogues."""
+    return read_catalogues([(path, name)], name)
+
+
+def read_catalogues(files: Sequence[tuple[Path, str]], name: str) -> Table:
+    """The messages of the (file, its name) of one language as one table.
+
+    Columns: `source` (msgid), `target` (msgstr; of a message with plural forms, the first form), `context` (msgctxt),
+    `plural` (msgid_plural) and `target_1`, `target_2`, … (the further plural forms); `id` stands for context and
+    source, `group` for the source alone, so it is the same in all languages. Placeholders and markup are untouched.
+    Left out and counted: untranslated messages (as `empty`) and those whose translation equals the source, since
+    neither shows the language; fuzzy ones (a machine's guess that nobody confirmed), obsolete ones, and those that
+    stand again in a later file, of which the first translated one stays. Where no message at all is translated, the
+    catalogue is that of the source language, and the source is its own translation.
+    """
+    records: dict[str, Record] = {}
+    notes: Counter[str] = Counter()
+    digest, converted, columns = hashlib.sha256(), 0, dict.fromkeys(COLUMNS)
+    for path, file_name in files:
+        raw = read_bytes(path, file_name)
+        digest.update(f"{hashlib.sha256(raw).hexdigest()}  {file_name}\n".encode())
+        for line, kind, fields in _messages(path, raw, file_name):
+            if kind:
+                notes[kind] += 1
+                continue
+            converted += sum(not unicodedata.is_normalized("NFC", value) for value in fields.values())
+            record = Record(f"{file_name}:{line}", {column: normalise(value) for column, value in fields.items()})
+            columns |= dict.fromkeys(record.fields)
+            before = records.setdefault(fields["id"], record)
+            if before is not record:
+                notes["repeated"] += 1
+                if record.fields["target"] and not before.fields["target"]:
+                    records[fields["id"]] = record
+    kept, empty = _translated(list(records.values()), notes)
+    filled = tuple(
+        Record(record.where, {column: record.fields.get(column, "") for column in columns}) for record in kept
+    )
+    return Table(name, digest.hexdigest(), tuple(columns), filled, empty, dict(notes), converted)
+
+
+def _translated(records: list[Record], notes: Counter[str]) -> tuple[list[Record], int]:
+    """The records that show their language, and how many have no translation."""
+    translated = [record for record in records if record.fields["target"]]
+    if not translated:
+        return [Record(record.where, {**record.fields, "target": record.fields["source"]}) for record in records], 0
+    own = [record for record in translated if record.fields["target"] != record.fields["source"]]
+    if len(own) < len(translated):
+        notes["same as the source"] = len(translated) - len(own)
+    return own, len(records) - len(translated)
+
+
+def _messages(path: Path, raw: bytes, name: str) -> Iterator[tuple[int, str, dict[str, str]]]:
+    """(line, why it is left out if it is, columns) of each message; polib keeps the header apart."""
+    import polib
+
+    decode(raw, name)
+    try:
+        catalogue = polib.pofile(str(path), encoding="utf-8-sig")
+    except OSError as error:
+        line = re.search(r"\(line (\d+)\)|:(\d+)", str(error).rpartition(str(path))[2])
+        where = f"{name}:{line[1] or line[2]}" if line else name
+        raise DataError(Problem(where, "is not in the syntax of a gettext catalogue")) from None
+    for entry in catalogue:
+        kind = "obsolete" if entry.obsolete else "fuzzy" if "fuzzy" in entry.flags else ""
+        yield (
+            entry.linenum,
+            kind,
+            _fields(entry.msgid, entry.msgctxt or "", entry.msgid_plural, entry.msgstr, entry.msgstr_plural),
+        )
+
+
+def _fields(source: str, context: str, plural: str, target: str, forms: dict[int, str]) -> dict[str, str]:
+    fields = {
+        "id": _digest(f"{context}\x04{source}"),  # gettext joins context and source by this sign, too
+        "group": _digest(source),
+        "source": source,
+        "target": forms.get(0, "") if plural else target,
+        "context": context,
+        "plural": plural,
+    }
+    return fields | {f"target_{form}": text for form, text in sorted(forms.items()) if form}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

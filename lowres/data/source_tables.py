@@ -1,0 +1,19 @@
+"""What a recipe's source gives before its rows are taken: tables, and what is known of their origin."""
+
+from dataclasses import dataclass
+
+from lowres.data.rows import Part
+from lowres.errors import Finding
+
+
+@dataclass(frozen=True)
+class SourceTables:
+    """The tables of a corpus and what is known of their origin. `labels` are those that a card declares."""
+
+    name: str
+    parts: tuple[Part, ...]
+    licence: str
+    labels: tuple[str, ...] | None = None
+    citation: str = ""
+    homepage: str = ""
+    findings: tuple[Finding, ...] = ()

@@ -1,0 +1,106 @@
+"""Results of a system as sums over groups of rows, so that a resample of the test set is one matrix product.
+
+A measure of a whole test set is a function of what is summed over its rows: hits and misses of labels, matches of
+n-grams. Sums add up, so they are taken once per group of rows, and a resample is a weight for each group.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from lowres.record import Better, Unit
+
+Floats = NDArray[np.float64]
+# A matrix product with zeros costs less than the bookkeeping of a sparse one when this share of the cells is filled.
+_DENSE = 0.1
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The score by which systems are compared: functions of sums (..., languages, *shape) → (..., languages).
+
+    `score` is 0–100 unless `unit` says otherwise; `rows` counts the rows behind each language.
+    """
+
+    name: str
+    score: Callable[[Floats], Floats]
+    rows: Callable[[Floats], Floats]
+    better: Better = "higher"
+    unit: Unit = "points"
+
+
+@dataclass(frozen=True)
+class SufficientStatistics:
+    """What was summed for one system: `shape` cells for each language (or direction) and group of rows.
+
+    With pooled rows there is one language, None. `matrix` has shape (groups, languages * cells).
+    """
+
+    languages: tuple[str | None, ...]
+    shape: tuple[int, ...]
+    clusters: int
+    matrix: Any  # an array, or a scipy.sparse.csr_array, which has no types
+    primary_metric: Metric
+
+    @property
+    def width(self) -> int:
+        """Cells of a group."""
+        return len(self.languages) * prod(self.shape)
+
+    def weighted(self, weights: Floats) -> Floats:
+        """Sums of resamples: weights (..., groups) → (..., languages, *shape)."""
+        flat = np.asarray((self.matrix.T @ weights.reshape(-1, self.clusters).T).T)
+        return flat.reshape(*weights.shape[:-1], len(self.languages), *self.shape)
+
+    @property
+    def total(self) -> Floats:
+        """Sums over all rows, (languages, *shape)."""
+        return self.weighted(np.ones(self.clusters))
+
+    def primary_values(self, sums: Floats) -> Floats:
+        """Sums (samples, languages, *shape) → headline (samples, 1 + languages), or (samples, 1) for one language."""
+        return with_mean(self.primary_metric.score(sums), self.primary_metric.rows(sums))
+
+
+def number_clusters(clusters: Sequence[str] | None, rows: int) -> tuple[NDArray[np.int64], int]:
+    """The number of each row's group, shape (rows,), and of all groups; without groups each row stands alone.
+
+    Raises ValueError when there are not as many groups as rows.
+    """
+    if clusters is None:
+        return np.arange(rows), rows
+    if len(clusters) != rows:
+        raise ValueError(f"{len(clusters)} groups for {rows} rows")
+    number_of = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
+    return np.array([number_of[name] for name in clusters], dtype=np.int64), len(number_of)
+
+
+def add_up(
+    clusters: NDArray[np.int64], cells: NDArray[np.int64], amounts: NDArray[np.number[Any]], shape: tuple[int, int]
+) -> Any:
+    """The matrix of `Sums`: amounts added up by group and cell, each argument of shape (amounts,)."""
+    matrix = csr_array((np.asarray(amounts, dtype=np.float64), (clusters, cells)), shape=shape)
+    matrix.sum_duplicates()
+    return matrix.toarray() if matrix.nnz > _DENSE * prod(shape) else matrix
+
+
+def share(part: Floats, whole: Floats) -> Floats:
+    """part / whole, and 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros(np.broadcast_shapes(part.shape, whole.shape)), where=whole > 0)
+
+
+def mean_over_languages(values: Floats, rows: Floats) -> Floats:
+    """Mean over the languages that have rows: both (..., languages) → (...)."""
+    present = rows > 0
+    return share((values * present).sum(axis=-1), present.sum(axis=-1))
+
+
+def with_mean(values: Floats, rows: Floats) -> Floats:
+    """The mean before the values: (..., languages) → (..., 1 + languages); one language is its own mean, (..., 1)."""
+    mean = mean_over_languages(values, rows)[..., None]
+    return mean if values.shape[-1] == 1 else np.concatenate([mean, values], axis=-1)

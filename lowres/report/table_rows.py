@@ -1,0 +1,276 @@
+"""The rows of the report's tables, made from the record."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from markupsafe import Markup
+
+from lowres.languages import Language
+from lowres.record import Baseline, Comparison, Confusion, Example, Fertility, Record, Score
+from lowres.report.formatting import interval, number, p_number, percent, speech
+from lowres.report.plots import Axis, Mark, Point, axis, scale, whiskers
+from lowres.report.verdict import overall
+
+MODEL = "this model"
+MARK: Mark = "circle"
+BASELINE_MARKS: tuple[Mark, ...] = ("diamond", "square", "triangle")
+MOST_EXAMPLES = 12
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number and its interval, ready to be shown; both empty where nothing is known."""
+
+    value: str = ""
+    bounds: str = ""
+
+
+@dataclass(frozen=True)
+class SystemRow:
+    """The model, or a baseline with what the model gains on it."""
+
+    name: str
+    description: str
+    mark: Mark
+    plot: Markup
+    cells: tuple[Cell, ...]
+    gain: Cell
+    p: str
+
+
+@dataclass(frozen=True)
+class LanguageRow:
+    """One language: the model's headline score and, where there is one, the best baseline's."""
+
+    language: Language
+    rows: int | None
+    plot: Markup
+    model: Cell
+    baseline: Cell
+    gain: Cell
+    p: str
+    finding: str
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One label: how much of what was given it is right, and how much of what bears it was found."""
+
+    label: str
+    rows: int | None
+    plot: Markup
+    precision: Cell
+    recall: Cell
+    f1: Cell
+
+
+@dataclass(frozen=True)
+class ReportTable(Generic[Row]):
+    """Rows with the scale of their plots."""
+
+    rows: tuple[Row, ...]
+    scale: Markup
+
+
+@dataclass(frozen=True)
+class Confused:
+    """A true label that was taken for another one."""
+
+    label: str
+    taken_for: str
+    rows: int
+    of: int
+
+    @property
+    def share(self) -> str:
+        """Of the rows with the true label."""
+        return percent(self.rows / self.of)
+
+
+def cell(score: Score | None) -> Cell:
+    """A score with its interval."""
+    if score is None:
+        return Cell()
+    return Cell(number(score.value, score.digits), interval(score.low, score.high, score.digits))
+
+
+def gain(comparison: Comparison | None) -> Cell:
+    """By how much the model is better, with its interval."""
+    if comparison is None:
+        return Cell()
+    value, low, high = comparison.gain
+    return Cell(number(value, comparison.digits, sign=True), interval(low, high, comparison.digits, sign=True))
+
+
+def finding(comparison: Comparison | None) -> str:
+    """better, worse or unclear."""
+    if comparison is None:
+        return ""
+    if comparison.p >= 1 - comparison.confidence or comparison.low <= 0 <= comparison.high:
+        return "unclear"
+    return "better" if comparison.gain[0] > 0 else "worse"
+
+
+def measures(record: Record) -> tuple[str, ...]:
+    """Names of the overall scores, the headline first."""
+    names = [s.name for s in record.scores if s.language is None and s.label is None]
+    return tuple(dict.fromkeys([record.primary_metric, *names]))
+
+
+def system_table(record: Record) -> ReportTable[SystemRow] | None:
+    """The model, then the baselines from best to worst, then parts of the model by themselves."""
+    score = overall(record.scores, record.primary_metric)
+    if score is None:
+        return None
+    names = measures(record)
+    others = sorted(ranked_baselines(record), key=lambda baseline: baseline.ablation)
+    marks = [MARK, *(BASELINE_MARKS[min(place, len(BASELINE_MARKS) - 1)] for place in range(len(others)))]
+    systems = [(MODEL, "", record.scores), *((other.name, other.description, other.scores) for other in others)]
+    points = [
+        [Point(name, found.value, found.low, found.high, mark, found.digits)]
+        if (found := overall(scores, record.primary_metric))
+        else []
+        for (name, _, scores), mark in zip(systems, marks, strict=True)
+    ]
+    across = _axis([point for drawn in points for point in drawn], score)
+    rows = []
+    for (name, description, scores), mark, drawn in zip(systems, marks, points, strict=True):
+        cells = tuple(cell(overall(scores, measure)) for measure in names)
+        against = _against(record, name, None)
+        p = p_number(against.p) if against else ""
+        rows.append(SystemRow(name, description, mark, whiskers(drawn, across), cells, gain(against), p))
+    return ReportTable(tuple(rows), scale(across))
+
+
+def language_table(record: Record) -> ReportTable[LanguageRow] | None:
+    """One row per language, best first; None unless there are several."""
+    own = [s for s in record.scores if s.split == "test" and s.label is None and s.name == record.primary_metric]
+    found = {s.language: s for s in own if s.language}
+    if len(found) < 2:
+        return None
+    best = best_rival(record)
+    theirs = {
+        s.language: s
+        for s in (best.scores if best else ())
+        if s.split == "test" and s.label is None and s.name == record.primary_metric
+    }
+    points = {
+        tag: [
+            Point(name, s.value, s.low, s.high, mark, s.digits)
+            for name, s, mark in ((MODEL, score, MARK), (best.name if best else "", theirs.get(tag), BASELINE_MARKS[0]))
+            if s
+        ]
+        for tag, score in found.items()
+    }
+    first = next(iter(found.values()))
+    across = _axis([point for row in points.values() for point in row], first)
+    tested = record.tested or (record.data.rows.get("test", {}) if record.data else {})
+    rows = []
+    for tag, score in sorted(found.items(), key=lambda item: (-_merit(item[1]), item[0] or "")):
+        against = _against(record, best.name if best else "", tag)
+        rows.append(
+            LanguageRow(
+                language=speech(tag or ""),
+                rows=tested.get(tag or ""),
+                plot=whiskers(points[tag], across),
+                model=cell(score),
+                baseline=cell(theirs.get(tag)),
+                gain=gain(against),
+                p=p_number(against.p) if against else "",
+                finding=finding(against),
+            )
+        )
+    return ReportTable(tuple(rows), scale(across))
+
+
+def label_table(record: Record) -> ReportTable[LabelRow] | None:
+    """One row per label, in the labels' order."""
+    by_label: dict[str, dict[str, Score]] = {}
+    for score in record.scores:
+        if score.label is not None and score.language is None:
+            by_label.setdefault(score.label, {})[score.name] = score
+    points = {
+        label: Point("F1", s["F1"].value, s["F1"].low, s["F1"].high, MARK) for label, s in by_label.items() if "F1" in s
+    }
+    if not points:
+        return None
+    across = _axis(list(points.values()))
+    tested = (
+        dict(zip(record.confusion.labels, map(sum, record.confusion.counts), strict=True)) if record.confusion else {}
+    )
+    rows = tuple(
+        LabelRow(
+            label=label,
+            rows=tested.get(label),
+            plot=whiskers([point], across),
+            precision=cell(by_label[label].get("precision")),
+            recall=cell(by_label[label].get("recall")),
+            f1=cell(by_label[label]["F1"]),
+        )
+        for label, point in points.items()
+    )
+    return ReportTable(rows, scale(across))
+
+
+def fits(fertility: Sequence[Fertility]) -> dict[str, dict[str, Fertility]]:
+    """How a vocabulary fits, by language and split."""
+    found: dict[str, dict[str, Fertility]] = {}
+    for fit in fertility:
+        found.setdefault(fit.language, {})[fit.split] = fit
+    return found
+
+
+def mixups(confusion: Confusion, most: int) -> list[Confused]:
+    """The most frequent mistakes, as true label and what it was taken for."""
+    found = [
+        Confused(confusion.labels[i], confusion.labels[j], count, sum(row))
+        for i, row in enumerate(confusion.counts)
+        for j, count in enumerate(row)
+        if i != j and count
+    ]
+    return sorted(found, key=lambda mix: -mix.rows)[:most]
+
+
+def pick(examples: Sequence[Example], *, right: bool, most: int = MOST_EXAMPLES) -> list[Example]:
+    """Right or wrong examples in their order, each language in turn."""
+    wanted = [example for example in examples if (example.prediction == example.reference) is right]
+    seen: Counter[str] = Counter()
+    turns = []
+    for place, example in enumerate(wanted):
+        turns.append((seen[example.language], place, example))
+        seen[example.language] += 1
+    return [example for _, _, example in sorted(turns, key=lambda turn: turn[:2])[:most]]
+
+
+def ranked_baselines(record: Record) -> list[Baseline]:
+    """Baselines by their headline score, best first."""
+
+    def value(baseline: Baseline) -> float:
+        score = overall(baseline.scores, record.primary_metric)
+        return _merit(score) if score else -math.inf
+
+    return sorted(record.baselines, key=value, reverse=True)
+
+
+def best_rival(record: Record) -> Baseline | None:
+    """The best baseline that is no part of the model itself."""
+    return next((baseline for baseline in ranked_baselines(record) if not baseline.ablation), None)
+
+
+def _against(record: Record, baseline: str, language: str | None) -> Comparison | None:
+    return next((c for c in record.comparisons if (c.against, c.language) == (baseline, language)), None)
+
+
+def _merit(score: Score) -> float:
+    """Higher is better."""
+    return score.value if score.better == "higher" else -score.value
+
+
+def _axis(points: Sequence[Point], score: Score | None = None) -> Axis:
+    ceiling = 100.0 if score is None or score.unit == "points" else math.inf
+    return axis([bound for point in points for bound in (point.low, point.high)], floor=0, ceiling=ceiling)

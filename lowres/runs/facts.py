@@ -1,0 +1,196 @@
+"""From the values of a run to the facts of its record."""
+
+import platform
+import resource
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from lowres.data.corpus import SPLITS, Corpus
+from lowres.errors import Finding
+from lowres.planning import Plan
+from lowres.recipe import RecipeFile
+from lowres.record import (
+    DataFacts,
+    Environment,
+    Fertility,
+    FileFacts,
+    FindingFact,
+    PlanFacts,
+    RecipeFacts,
+    StepFacts,
+    TrainingFacts,
+    VocabularyFacts,
+)
+from lowres.tasks.classification.inputs import TextInputs
+from lowres.training.loop import Step
+from lowres.vocabulary.adapting import Adapted
+from lowres.vocabulary.measurement.characters import Text
+from lowres.vocabulary.measurement.tokenizer_audit import findings
+
+PACKAGES = ("lowres", "torch", "transformers", "peft", "accelerate", "tokenizers", "scikit-learn", "scipy", "numpy")
+
+
+def finding_facts(findings: Sequence[Finding]) -> list[FindingFact]:
+    """Findings as the record keeps them."""
+    return [FindingFact(level=finding.level, what=finding.what, where=finding.where) for finding in findings]
+
+
+def recipe_facts(file: RecipeFile) -> RecipeFacts:
+    """The recipe's exact text; of its place only the file name, which holds on every machine."""
+    return RecipeFacts(
+        name=file.recipe.name,
+        description=file.recipe.description,
+        path=file.path.name,
+        text=file.text,
+        sha256=file.sha256,
+    )
+
+
+def plan_facts(plan: Plan) -> PlanFacts:
+    """How the recipe is carried out here."""
+    return PlanFacts(
+        task=plan.recipe.task.kind,
+        base=plan.checkpoint.name,
+        architecture=plan.checkpoint.architecture.family,
+        method=plan.recipe.method.kind,
+        quantize=plan.recipe.base.quantize,
+        device=plan.machine.device,
+        precision=plan.precision,
+        threads=plan.machine.cores,
+        micro_batch_tokens=plan.micro_batch_tokens,
+        findings=finding_facts(plan.findings),
+    )
+
+
+def data_facts(corpus: Corpus) -> DataFacts:
+    """Rows and labels of every split, counted."""
+    return DataFacts(
+        name=corpus.name,
+        licence=corpus.licence,
+        citation=corpus.citation,
+        homepage=corpus.homepage,
+        fingerprint=corpus.fingerprint,
+        languages=list(corpus.languages),
+        rows={split: dict(Counter(row.language for row in corpus.split(split))) for split in SPLITS},
+        labels={
+            split: dict(Counter(row.fields["label"] for row in corpus.split(split) if "label" in row.fields))
+            for split in SPLITS
+        },
+        files=[FileFacts(**vars(count)) for count in corpus.files],
+        findings=finding_facts(corpus.findings),
+    )
+
+
+def vocabulary_facts(base: PreTrainedTokenizerBase, adapted: Adapted, corpus: Corpus, plan: Plan) -> VocabularyFacts:
+    """How the tokenizer cuts train and dev, by language, before and after; what was added and how it was started."""
+    before, _ = _fit(base, corpus, plan)
+    after, used = _fit(adapted.tokenizer, corpus, plan)
+    train = [Text(row.id, row.fields["text"]) for row in corpus.train]
+    return VocabularyFacts(
+        tokens=len(adapted.tokenizer),
+        used=used,
+        fertility=after,
+        tokens_before=len(base),
+        fertility_before=before,
+        added=adapted.added,
+        gain=adapted.new.gain if adapted.new else 0.0,
+        changed=adapted.new.changed if adapted.new else 0.0,
+        initialised=adapted.initialised,
+        measure=adapted.measure,
+        measured=dict(adapted.measured),
+        findings=finding_facts([*adapted.findings, *findings(base, train)]),
+    )
+
+
+def _fit(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, plan: Plan) -> tuple[list[Fertility], int]:
+    """Fertility by split and language, and how many pieces are used."""
+    encoder = TextInputs(tokenizer, plan.checkpoint.prefix, plan.recipe.training.max_length)
+    used: set[int] = set()
+    rows: list[Fertility] = []
+    for split in SPLITS[:2]:
+        for language in corpus.languages:
+            texts = [row.fields["text"] for row in corpus.split(split) if row.language == language]
+            if texts:
+                rows.append(_fertility(encoder, texts, language, split, used))
+    return rows, len(used)
+
+
+def _fertility(encoder: TextInputs, texts: Sequence[str], language: str, split: str, used: set[int]) -> Fertility:
+    ids = encoder.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    pieces = sum(len(row) for row in ids)
+    used.update(piece for row in ids for piece in row)
+    unknown = sum(piece == encoder.tokenizer.unk_token_id for row in ids for piece in row)
+    room = encoder.max_length - encoder.tokenizer.num_special_tokens_to_add()
+    return Fertility(
+        language=language,
+        split=split,
+        tokens_per_word=pieces / max(1, sum(len(text.split()) for text in texts)),
+        unknown=unknown / max(1, pieces),
+        truncated=sum(len(row) > room for row in ids) / len(texts),
+    )
+
+
+def training_facts(steps: Sequence[Step], cuts: Sequence[int], model: nn.Module) -> TrainingFacts:
+    """What training took, and its learning curve thinned to about 200 points with every scored one kept."""
+    last = steps[-1]
+    best = max((step for step in steps if step.dev is not None), key=lambda step: (step.dev or 0.0, -step.update))
+    stride = max(1, len(steps) // 200)
+    weights = list(model.parameters())
+    return TrainingFacts(
+        updates=last.update,
+        examples=last.examples,
+        tokens=last.tokens,
+        seconds=last.seconds,
+        seconds_on_dev=last.seconds_on_dev,
+        tokens_per_second=last.tokens / max(last.seconds, 1e-9),
+        peak_memory_gib=peak_memory_gib(),
+        best_update=best.update,
+        best_dev=best.dev or 0.0,
+        stopped_early=last.stopped,
+        resumed_after=list(cuts),
+        trained_parameters=sum(weight.numel() for weight in weights if weight.requires_grad),
+        total_parameters=sum(weight.numel() for weight in weights),
+        steps=[
+            StepFacts(
+                update=step.update, epoch=step.epoch, loss=step.loss, learning_rate=step.learning_rate,
+                seconds=step.seconds, dev=step.dev,
+            )
+            for step in steps if step.dev is not None or step.update % stride == 0
+        ],
+    )  # fmt: skip
+
+
+def environment(plan: Plan) -> Environment:
+    """The machine and the versions of what ran."""
+    return Environment(
+        python=platform.python_version(),
+        platform=platform.system(),
+        processor=plan.machine.name,
+        cores=plan.machine.cores,
+        memory_gib=round(plan.machine.memory_gib, 1),
+        versions=versions(),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that a result depends on."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # running from a source tree
+            found[package] = "source"
+    return found
+
+
+def peak_memory_gib() -> float:
+    """Peak resident memory of this process so far, in GiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**30 if sys.platform == "darwin" else 2**20)

@@ -1,0 +1,5 @@
+"""What lies where in the folder of a run."""
+
+RECIPE, LOCK, RECORD, REPORT = "recipe.yaml", "recipe.lock", "record.json", "report.html"
+PREDICTIONS, LOG, MODEL = "predictions.jsonl", "log.jsonl", "model"
+CHECKPOINT = "checkpoints/training.safetensors"

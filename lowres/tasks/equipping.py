@@ -1,0 +1,82 @@
+"""From an untouched base to the model of a recipe: its rows, how it is held, and its method."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lowres.errors import ModelError, Problem
+from lowres.methods import TECHNIQUES
+from lowres.methods.combining import combine
+from lowres.methods.stacking import stack
+from lowres.models.quantization import PRECISIONS, quantize_base
+from lowres.planning import Plan
+from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
+from lowres.tasks.saved import ADAPTER, ModelFacts, read_facts
+from lowres.training.state import Callbacks
+from lowres.vocabulary.adapting import Adapted
+from lowres.vocabulary.embeddings import split_rows
+
+
+def equip(base: Any, adapted: Adapted, plan: Plan) -> Any:
+    """The base with the vocabulary's rows, held in the recipe's bits, and only what the method trains trainable."""
+    method = plan.recipe.method
+    technique = TECHNIQUES[method.kind]
+    adapted.install(base)
+    fresh = split_rows(base, adapted.added) if technique.rows == "beside" and adapted.added else []
+    quantize_frozen(base, plan)
+    model = technique.apply(base, method, plan.checkpoint.architecture)
+    if isinstance(method, Bottleneck) and method.language_adapters:
+        stack(
+            model,
+            {
+                tag: adapter_of(run, "method.language_adapters", plan, adapted)
+                for tag, run in method.language_adapters.items()
+            },
+        )
+    if isinstance(method, Lora) and method.combine:
+        named = [adapter_of(run, "method.combine", plan, adapted) for run in method.combine.runs]
+        combine(model, method.combine, named)
+    for rows in fresh:  # methods freeze all that is not their own
+        rows.requires_grad_(True)
+    return model
+
+
+def quantize_frozen(base: Any, plan: Plan) -> None:
+    """Hold what does not train in as few bits as the recipe and the machine say."""
+    method = plan.recipe.method
+    if METHOD_FACTS[method.kind].quantizable:
+        keep_original = isinstance(method, Lora) and method.init == "loftq"
+        quantize, dtype = plan.recipe.base.quantize, PRECISIONS[plan.precision]
+        quantize_base(base, plan.checkpoint.architecture, quantize, dtype, keep_original=keep_original)
+
+
+def callbacks_of(model: Any, plan: Plan) -> Callbacks:
+    """What the method asks of training."""
+    method = plan.recipe.method
+    technique = TECHNIQUES[method.kind]
+    return Callbacks(
+        rate=partial(technique.rate, method),
+        on_update=partial(technique.on_update, model, method, plan.checkpoint.architecture),
+        penalty=partial(technique.penalty, model) if technique.penalty else None,
+        state_dict=partial(technique.state_dict, model),
+        load_state_dict=partial(technique.load_state_dict, model),
+    )
+
+
+def adapter_of(run: str, where: str, plan: Plan, adapted: Adapted) -> Path:
+    """The adapter that a finished run left. Raises ModelError where it cannot stand beside this recipe's over this base."""
+    kind = plan.recipe.method.kind
+    folder = next((path for path in (plan.near / run, Path(run)) if (path / "record.json").exists()), None)
+    if folder is None:
+        raise ModelError(Problem(where, f"{run} is no run", f"name the folder of a finished run with {kind}"))
+    facts = read_facts(folder / "model", ModelFacts)
+    why = ""
+    if facts.method != kind:
+        why = f"trained {facts.method}, not {kind}"
+    elif facts.base_sha256 != plan.checkpoint.sha256():
+        why = f"stands on {facts.base}, another base than {plan.checkpoint.name}"
+    elif facts.added or adapted.added:
+        why = "and this recipe do not have the same pieces; both need vocabulary: {extend: off}"
+    if why:
+        raise ModelError(Problem(where, f"{run} {why}", "train it anew over this base"))
+    return folder / "model" / ADAPTER

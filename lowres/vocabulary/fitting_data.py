@@ -1,0 +1,126 @@
+"""What a vocabulary is fitted to: the recipe's training texts, their translations, word lists, and texts to protect."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lowres.data.corpus import Corpus, Row
+from lowres.data.reading import read_corpus
+from lowres.errors import DataError, Problem, nearest
+from lowres.places import Places
+from lowres.recipe.sections import CardData, Classification, PreTraining, Recipe, Task, Translation
+
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class FittingData:
+    """Texts for a vocabulary. Only `train` is learned from; `dev` chooses between ways to initialise.
+
+    `bitexts` are training texts with their translations into a language that the base knows, one list for each pair of
+    languages; `dev_pairs` dev texts with theirs, `lexicon` words with theirs.
+    """
+
+    train: Sequence[str]
+    dev: Sequence[str] = ()
+    bitexts: Mapping[tuple[str, str], Pairs] = field(default_factory=dict)
+    dev_pairs: Pairs = ()
+    lexicon: Pairs = ()
+    protect: Sequence[str] = ()
+
+    @property
+    def read(self) -> list[str]:
+        """All texts that a trimmed model must read as the whole model does."""
+        pivots = [translation for pairs in self.bitexts.values() for _, translation in pairs]
+        return [*self.train, *pivots, *self.protect]
+
+
+def gather(recipe: Recipe, corpus: Corpus, places: Places) -> FittingData:
+    """The material that a recipe's corpus and `vocabulary` section give. Raises CardError or DataError."""
+    section, seed, near = recipe.vocabulary, recipe.training.seed, places.near
+    others = {
+        name: _subset(recipe, name, places, seed) if _is_subset(recipe, name, near) else _lines(name, near)
+        for name in dict.fromkeys((*section.pivot, *section.protect))
+    }
+    protected = {row.language for name in section.protect for row in _rows(others[name], "train")}
+    bitexts: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    dev_pairs: list[tuple[str, str]] = []
+    for name in section.pivot:
+        if not isinstance(others[name], Corpus):
+            raise DataError(
+                Problem(
+                    "vocabulary.pivot",
+                    f"“{name}” is not a subset of the recipe's card",
+                    "a word list goes to vocabulary.lexicon",
+                )
+            )
+        for row, other in _translations(corpus.train, _rows(others[name], "train")):
+            bitexts.setdefault((row.language, other.language), []).append((row.fields["text"], other.fields["text"]))
+        for row, other in _translations(corpus.dev, _rows(others[name], "dev")):
+            dev_pairs.append((row.fields["text"], other.fields["text"]))
+    learned = [*corpus.train, *(row for lesson in corpus.auxiliary.values() for row in lesson.train)]
+    return FittingData(
+        train=[row.fields["text"] for row in learned if row.language not in protected],
+        dev=[row.fields["text"] for row in corpus.dev if row.language not in protected],
+        bitexts=bitexts,
+        dev_pairs=dev_pairs,
+        lexicon=_word_list(section.lexicon, near) if section.lexicon else (),
+        protect=[text for name in section.protect for text in _texts(others[name])],
+    )
+
+
+def _is_subset(recipe: Recipe, name: str, near: Path) -> bool:
+    return isinstance(recipe.data, CardData) and not (near / name).is_file()
+
+
+def _subset(recipe: Recipe, name: str, places: Places, seed: int) -> Corpus:
+    assert isinstance(recipe.data, CardData)
+    data = recipe.data.model_copy(update={"subset": (name,), "limit": None})
+    task: Task = Translation(kind="translation", source="all", target="all")  # whatever languages the subset has
+    if isinstance(recipe.task, Classification):
+        task = Classification(kind="classification", labels=recipe.task.labels)
+    if isinstance(recipe.task, PreTraining):
+        task = PreTraining(kind="pre-training")
+    return read_corpus(data, task, places, seed=seed)
+
+
+def _lines(name: str, near: Path) -> list[str]:
+    path = near / name
+    if not path.is_file():
+        hint = nearest(name, [found.name for found in near.glob("*.txt")]) or "name a text file beside the recipe"
+        raise DataError(Problem("vocabulary.protect", f"there is no file “{name}”", hint))
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def _rows(source: Corpus | list[str], split: str) -> Sequence[Row]:
+    if not isinstance(source, Corpus):
+        return ()
+    return source.train if split == "train" else source.dev
+
+
+def _texts(source: Corpus | list[str]) -> list[str]:
+    return [row.fields["text"] for row in source.train] if isinstance(source, Corpus) else source
+
+
+def _translations(rows: Sequence[Row], others: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Rows of one group in different languages."""
+    clusters: dict[str, list[Row]] = {}
+    for other in others:
+        clusters.setdefault(other.cluster, []).append(other)
+    return [(row, other) for row in rows for other in clusters.get(row.cluster, ()) if other.language != row.language]
+
+
+def _word_list(name: str, near: Path) -> list[tuple[str, str]]:
+    path = near / name
+    if not path.is_file():
+        raise DataError(Problem("vocabulary.lexicon", f"there is no file “{name}”", "name a table of two columns"))
+    found = []
+    with path.open(encoding="utf-8", newline="") as lines:
+        for number, row in enumerate(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), start=1):
+            if len(row) != 2:
+                raise DataError(
+                    Problem(f"{name}:{number}", f"has {len(row)} columns", "two: a word, a tab, its translation")
+                )
+            found.append((row[0].strip(), row[1].strip()))
+    return found

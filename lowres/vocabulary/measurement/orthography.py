@@ -1,0 +1,60 @@
+"""Whether two texts of one language are spelled with the same letters."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from lowres.languages.normalisation import normalise
+from lowres.vocabulary.expansion.candidates import IN_WORDS
+from lowres.vocabulary.measurement.characters import shown
+
+TIMES = 20  # a letter so many times rarer in one text than in the other is as good as absent from it
+EXPECTED = 20  # it must be expected so often there that chance is no explanation
+SEEN = 10  # and be met so often here that no name or foreign word is behind it
+STRANGE = 0.02  # share of the letters of a text; below it, it is a matter of names and topics
+
+
+@dataclass(frozen=True)
+class Strange:
+    """Letters that a text has and another one lacks, commonest first, and their share of all its letters (0–1)."""
+
+    characters: tuple[str, ...]
+    share: float
+
+
+def letters(texts: Iterable[str]) -> Counter[str]:
+    """Counts of small letters, marks and apostrophes between them; marks that compose are counted with their letter."""
+    found: Counter[str] = Counter()
+    for text in texts:
+        found.update(normalise(text).lower())
+    return Counter({one: count for one, count in found.items() if one in IN_WORDS or _is_letter(one)})
+
+
+def strange(here: Mapping[str, int], there: Mapping[str, int]) -> Strange:
+    """The letters of `here` that `there` lacks, though by their share there should be many."""
+    size, other = sum(here.values()), sum(there.values())
+    if not size or not other:
+        return Strange((), 0.0)
+    found: list[str] = []
+    for one, count in here.items():
+        expected = count / size * other
+        if count >= SEEN and expected >= EXPECTED and expected >= TIMES * (there.get(one, 0) + 0.5):
+            found.append(one)
+    found.sort(key=lambda one: (-here[one], one))
+    return Strange(tuple(found), sum(here[one] for one in found) / size)
+
+
+def differences(name: str, texts: Sequence[str], other_name: str, others: Sequence[str]) -> list[str]:
+    """What is said of two texts whose letters differ; nothing where they do not."""
+    mine, theirs = letters(texts), letters(others)
+    said = []
+    for here, there, a, b in ((theirs, mine, other_name, name), (mine, theirs, name, other_name)):
+        found = strange(here, there)
+        if found.share >= STRANGE:
+            said.append(f"{found.share:.1%} of the letters of {a} hardly ever occur in {b}: {shown(found.characters)}")
+    return said
+
+
+def _is_letter(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LM"
