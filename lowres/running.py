@@ -41,7 +41,7 @@ def run(
     file = recipe if isinstance(recipe, RecipeFile) else open_recipe(recipe)
     job = JOBS[file.recipe.task.kind]
     folder = out or (None if restart else unfinished(file)) or default_folder(file)
-    with RunWriter(file, folder, notify, restart=restart) as writer:
+    with RunWriter(file, folder, notify, restart=restart) as writer, file.naming_lines():
         writer.stage("plan")
         plan = prepare(file, options)
         writer.write(plan=plan_facts(plan))

@@ -49,7 +49,7 @@ def _columns(name: str, data: FileData, task: Task, near: Path) -> list[Language
     """One table: a text and its label in each row, or a text and its translation."""
     table, columns = read_file(near / name, str(near / name)), data.columns
     if isinstance(task, Classification):
-        return [("", data.language or "", table, Roles(columns.text, columns.label, columns.id))]
+        return [("", _spoken(data, task), table, Roles(columns.text, columns.label, columns.id))]
     if isinstance(task, PreTraining):
         return [("", _spoken(data, task), table, Roles(columns.text, None, columns.id))]
     if data.language is not None:  # text of one language, without translations
@@ -64,8 +64,8 @@ def _columns(name: str, data: FileData, task: Task, near: Path) -> list[Language
 
 
 def _spoken(data: FileData | HubData, task: Classification | PreTraining) -> str:
-    """The one language of the texts; empty where nothing names it. Plain text needs to name it only once."""
-    return data.language or (isinstance(task, PreTraining) and task.language) or ""
+    """The one language of the texts, named by the data or by the task; empty if neither does."""
+    return data.language or task.language or ""
 
 
 def _check_columns(table: Table, columns: Sequence[str]) -> None:
