@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from conftest import rows, write_tsv
 
+from lowres.cli.check_facts import check_facts
 from lowres.errors import LowresError, PlanError
-from lowres.planning import Machine, Options, examine
+from lowres.planning import Machine, Options, estimate_seconds, examine, kept_states_gib
 from lowres.planning.machine import refuse_many_processes
 
+RECIPES = Path(__file__).parent.parent / "recipes"
 HEAD = "lowres: 2\nname: Small\n"
 LABELS = "task: {kind: classification}\n"
 PAIRS = "task: {kind: translation, source: eng-Latn, target: deu-Latn}\n"
@@ -166,3 +168,40 @@ def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "4")
     with pytest.raises(PlanError, match=r"4 processes were started .* \(start it without torchrun"):
         refuse_many_processes()
+
+
+@pytest.mark.parametrize(("name", "measured"), [("quickstart", 3.55), ("which-language", 2.84)])
+def test_memory_is_estimated_within_a_quarter_and_never_below(name: str, measured: float, cache: Path) -> None:
+    examined = examine(RECIPES / f"{name}.yaml", Options(cache=cache, offline=True, device="cpu", threads=2))
+    estimated = examined.plan.memory_gib + kept_states_gib(examined.plan, examined.corpus)
+    assert measured <= estimated <= 1.25 * measured
+
+
+def test_check_counts_pairs_and_labels(desk: Path, options: Options) -> None:
+    Path("train.eng.txt").write_text(
+        Path("train.eng.txt").read_text(encoding="utf-8") + "one more line\n", encoding="utf-8"
+    )
+    Path("train.deu.txt").write_text(Path("train.deu.txt").read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    Path("pairs.yaml").write_text(HEAD + PAIRS + ALIGNED + TRANSLATOR, encoding="utf-8")
+    facts = check_facts(examine(Path("pairs.yaml"), options))
+    assert facts["pairs"] == {"train": 48, "dev": 16, "test": 24}
+    assert facts["pairs in test"] == {"eng-Latn→deu-Latn": 24}
+    assert facts["texts without a translation"] == {"train": 1, "dev": 0, "test": 0}
+    assert {"phrase tables", "scoring", "reload check", "in all"} <= facts["minutes_at_most"].keys()
+    Path("labels.yaml").write_text(HEAD + LABELS + TABLES, encoding="utf-8")
+    facts = check_facts(examine(Path("labels.yaml"), options))
+    assert facts["rows"] == {"train": 48, "dev": 16, "test": 24}
+    assert facts["labels in dev"] == {"positive": 8, "negative": 8}
+
+
+def test_training_time_counts_pairs_and_one_pass_for_features(desk: Path, options: Options) -> None:
+    def minutes(text: str) -> float:
+        Path("recipe.yaml").write_text(HEAD + text, encoding="utf-8")
+        examined = examine(Path("recipe.yaml"), options)
+        return estimate_seconds(examined.plan, examined.corpus)
+
+    one, both = (minutes(PAIRS.replace("}", more) + ALIGNED + TRANSLATOR) for more in ("}", ", both: true}"))
+    assert both == pytest.approx(2 * one, rel=0.1)
+    assert minutes(LABELS + TABLES + "method: {kind: features}\n") < minutes(
+        LABELS + TABLES + "training: {epochs: 2}\n"
+    )

@@ -8,7 +8,7 @@ from lowres.data.corpus import Corpus
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base
-from lowres.planning.footprint import activation_bytes, weights_gib
+from lowres.planning.footprint import FIXED_GIB, FRAGMENTATION, activation_bytes, weights_gib
 from lowres.planning.machine import GIB, Machine, Options
 from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES
 from lowres.planning.rules import BASE_RULES
@@ -18,6 +18,7 @@ from lowres.starters.starters import STARTERS
 from lowres.vocabulary.fitting_data import FittingData, gather
 
 Precision = Literal["bf16", "fp32"]
+KEPT_SHARE = 0.25  # of the memory that is left, for encoder states that training keeps
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Plan:
     precision: Precision
     micro_batch_tokens: int
     memory_gib: float
+    kept_states_gib: float
     findings: tuple[Finding, ...]
     near: Path = Path()
 
@@ -63,6 +65,7 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
     room = max(0.0, 0.8 * machine.memory_gib - weights) * GIB
     per_token = activation_bytes(recipe, checkpoint, 1)
     micro = min(recipe.training.batch_tokens, max(recipe.training.max_length, int(room / per_token)))
+    memory = weights + FRAGMENTATION * micro * per_token / GIB + FIXED_GIB
     findings = []
     if micro < recipe.training.batch_tokens:
         findings.append(
@@ -76,7 +79,8 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
         checkpoint=checkpoint,
         precision="bf16" if machine.bf16 else "fp32",
         micro_batch_tokens=micro,
-        memory_gib=weights + micro * per_token / GIB + 1.0,
+        memory_gib=memory,
+        kept_states_gib=max(0.0, KEPT_SHARE * (machine.memory_gib - memory)),
         findings=tuple(findings),
         near=near,
     )
