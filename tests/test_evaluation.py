@@ -35,7 +35,7 @@ def scores_of(
     labels: Sequence[str] = LABELS,
     **options: Any,
 ) -> list[Score]:
-    given = {"resamples": 200} | {name: options.pop(name) for name in ("confidence", "resamples") if name in options}
+    given = {"resamples": 200} | {name: options.pop(name) for name in ("confidence", "resamples", "seed") if name in options}
     chosen: Any = {"split": "test", "resampling": Resampling(**given)} | options
     return classification_scores(references, predictions, languages or ["min-Latn"] * len(references), labels, **chosen)
 

@@ -84,7 +84,7 @@ def sample(tags: list[str], labels: list[str] = LABELS, texts: int = 240, right:
             findings=[FindingFact(level="warning", what="2 rows of train are in test", where="train.csv:7")],
         ),
         vocabulary=VocabularyFacts(
-            pieces=37_102, used=9_821, tokens_before=250_002, added=312, gain=0.183, initialised="meaning",
+            tokens=37_102, used=9_821, tokens_before=250_002, added=312, gain=0.183, initialised="meaning",
             measure="translations found, %", measured={"untouched": 48.0, "meaning": 83.4},
             fertility_before=[
                 Fertility(language=tag, split=split, tokens_per_word=2.17, unknown=0.0004, truncated=0)
