@@ -1,10 +1,10 @@
-"""What models call languages: the pieces that stand for `min-Latn` in NLLB, M2M100, mBART, Marian and in our own."""
+"""Language tokens: what NLLB, M2M100, mBART, Marian and our own models write for `min-Latn`."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-# Codes of groups of languages, and the member that models mean by them (NLLB's own list of languages).
+# Macrolanguages of ISO 639-3, and the member language that models mean by them (from NLLB's list of languages).
 MEMBERS: Mapping[str, str] = {
     "ara": "arb", "aym": "ayr", "aze": "azj", "est": "ekk", "fas": "pes", "kur": "kmr", "lav": "lvs", "mlg": "plt", "mon": "khk",
     "msa": "zsm", "nep": "npi", "nor": "nob", "ori": "ory", "orm": "gaz", "pus": "pbt", "que": "quy", "sqi": "als", "swa": "swh",
@@ -14,8 +14,12 @@ MEMBERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Form:
-    """How a family writes a language as a piece. `shape` recognises such pieces; `pattern` and `new` are filled with `three` and
-    `two` letters (three where there are no two) and the `script`."""
+    """How a model family writes a language as a token.
+
+    `shape` is a regular expression that matches every such token of the family. `pattern` (a regular expression) and `new`
+    are templates for one language: `{three}` is its ISO 639-3 code, `{two}` its ISO 639-1 code (the ISO 639-3 code where there is
+    none), `{script}` its ISO 15924 code.
+    """
 
     shape: str
     pattern: str
@@ -32,37 +36,37 @@ FORMS: tuple[Form, ...] = (
 OWN = FORMS[0]
 
 
-def form_of(pieces: Iterable[str]) -> Form | None:
-    """The form in which these special pieces name languages: that of most of them; None where none does."""
+def form_of(tokens: Iterable[str]) -> Form | None:
+    """The form that most of these special tokens have; None if none of them names a language."""
     counts = dict.fromkeys(FORMS, 0)
-    for piece in pieces:
+    for token in tokens:
         for form in FORMS:
-            counts[form] += re.fullmatch(form.shape, piece) is not None
+            counts[form] += re.fullmatch(form.shape, token) is not None
     best = max(FORMS, key=lambda form: counts[form])
     return best if counts[best] else None
 
 
-def piece_for(tag: str, pieces: Iterable[str], form: Form) -> str | None:
-    """The piece that stands for a language, by its own code or that of its group; None where the model has none."""
+def language_token(tag: str, tokens: Iterable[str], form: Form) -> str | None:
+    """The model's token for a language, by its own code, its macrolanguage's or a member's; None if the model has none."""
     code, script = tag.split("-")
-    group = {member: whole for whole, member in MEMBERS.items()}
-    found = {piece for piece in pieces if re.fullmatch(form.shape, piece)}
-    for three in dict.fromkeys((code, MEMBERS.get(code, code), group.get(code, code))):
+    macrolanguages = {member: whole for whole, member in MEMBERS.items()}
+    found = {token for token in tokens if re.fullmatch(form.shape, token)}
+    for three in dict.fromkeys((code, MEMBERS.get(code, code), macrolanguages.get(code, code))):
         pattern = form.pattern.format(three=three, two=_short(three), script=script)
-        for piece in sorted(found):
-            if re.fullmatch(pattern, piece):
-                return piece
+        for token in sorted(found):
+            if re.fullmatch(pattern, token):
+                return token
     return None
 
 
-def new_piece(tag: str, form: Form) -> str:
-    """The piece that a new language gets."""
+def new_language_token(tag: str, form: Form) -> str:
+    """The token to add for a language that the model does not know."""
     code, script = tag.split("-")
     return form.new.format(three=code, two=_short(code), script=script)
 
 
 def _short(three: str) -> str:
-    """The two letters of ISO 639-1, or the three of ISO 639-3 where there are none."""
+    """The ISO 639-1 code (two letters) of an ISO 639-3 code, or that code itself where ISO 639-1 has none."""
     from langcodes.data_dicts import LANGUAGE_ALPHA3
 
     return next((two for two, code in LANGUAGE_ALPHA3.items() if code == three and len(two) == 2), three)

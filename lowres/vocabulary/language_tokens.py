@@ -10,7 +10,7 @@ from tokenizers import AddedToken
 from torch import Tensor
 
 from lowres.errors import Finding, ModelError, Problem, nearest
-from lowres.languages.codes import OWN, Form, form_of, new_piece, piece_for
+from lowres.languages.codes import OWN, Form, form_of, language_token, new_language_token
 from lowres.models.architectures import LanguageMarking
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.embeddings import NewRows, Tables
@@ -38,7 +38,7 @@ def tag_languages(
     if not language_marking.tags or (form is None and not language_marking.forced):
         return Tagged(adapted, {})
     form = form or OWN
-    tags = {tag: piece for tag in languages if (piece := piece_for(tag, known, form))}
+    tags = {tag: piece for tag in languages if (piece := language_token(tag, known, form))}
     fresh = [tag for tag in languages if tag not in tags]
     tables = Tables.of(model)
     table = tables.inputs[0].weight.detach().float().cpu()
@@ -47,7 +47,7 @@ def tag_languages(
     starts = [_start(tag, known, form, own, like) for tag in fresh]
     if not fresh:
         return Tagged(adapted, tags)
-    names = [new_piece(tag, form) for tag in fresh]
+    names = [new_language_token(tag, form) for tag in fresh]
     tokenizer.add_tokens([AddedToken(name, special=True, normalized=False) for name in names], special_tokens=True)
     heads = None if tables.head is None or tables.tied else tables.head.weight.detach().float().cpu()
     rows = NewRows(
@@ -65,10 +65,13 @@ def _start(tag: str, known: Sequence[str], form: Form, own: Mapping[str, int], l
     """Rows of the base whose mean a new tag starts as; none where the base names no language."""
     if tag not in like:
         return list(own.values())
-    piece = piece_for(like[tag], known, form)
+    piece = language_token(like[tag], known, form)
     if piece is None:
         hint = " ".join(
-            filter(None, [nearest(new_piece(like[tag], form), own), f"it has {len(own)}: {', '.join(list(own)[:12])}"])
+            filter(
+                None,
+                [nearest(new_language_token(like[tag], form), own), f"it has {len(own)}: {', '.join(list(own)[:12])}"],
+            )
         )
         raise ModelError(Problem(f"task.init_from.{tag}", f"the base has no tag for {like[tag]}", hint))
     return [own[piece]]
