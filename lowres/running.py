@@ -25,6 +25,7 @@ from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
 from lowres.training.rounds import train_on
 from lowres.vocabulary.adapting import Adapted, adapt
+from lowres.vocabulary.language_tokens import language_tokens, token_findings
 
 
 def run(
@@ -58,7 +59,10 @@ def run(
         book.write(vocabulary=vocabulary_facts(tokenizer, adapted, corpus, plan))
 
         book.stage("training")
+        known = language_tokens(tokenizer)
         predictor = job.build(adapted, base, plan, corpus, accelerator)
+        said = token_findings(known, getattr(predictor.facts, "tags", {}), getattr(file.recipe.task, "init_from", {}))
+        book.write(vocabulary=with_findings(book.record.vocabulary, list(said)))
         steps = fit(predictor, job, plan, corpus, book)
         book.write(training=training_facts(steps, book.cuts, predictor.model))
         predictor.save(book.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
