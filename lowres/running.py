@@ -68,19 +68,19 @@ def run(
         write_lock(book.folder / LOCK, lock(file, plan, corpus))
 
         book.stage("evaluation")
-        answers = job.answer(predictor, plan, corpus)
+        answers = job.predict(predictor, plan, corpus)
         book.predictions(job.lines(plan, corpus, answers))
         for facts in job.judge(predictor, plan, corpus, answers, book.stage):
             book.write(**facts)
 
         book.stage("proof")
         asked = job.sample(predictor, plan, corpus, ASKED)
-        check_reload(book.folder, ReloadSample(asked, predictor.reload_answers(asked)), options)
+        check_reload(book.folder, ReloadSample(asked, predictor.raw_predictions(asked)), options)
         (book.folder / MODEL / "README.md").write_text(adapter_usage(predictor, book.record), encoding="utf-8")
         book.finish(environment(plan))
         checkpoints(plan, corpus, book).remove()
     finished = Run(book.folder, options=options)
-    if job.leads_on and mergeable(predictor.facts):
+    if job.is_base and mergeable(predictor.facts):
         export_merged(finished)
     return finished
 

@@ -14,7 +14,7 @@ from lowres.models.loading import load_encoder
 from lowres.planning import Options, read_data
 from lowres.recipe import open_recipe
 from lowres.recipe.sections import Vocabulary
-from lowres.statistical.lexical_translation import meanings
+from lowres.statistical.lexical_translation import word_translations
 from lowres.vocabulary.adapting import adapt, new_tokens
 from lowres.vocabulary.embeddings import NewRows
 from lowres.vocabulary.fitting_data import FittingData, gather
@@ -38,15 +38,15 @@ def sentences(count: int) -> list[tuple[list[str], list[str]]]:
 
 
 def test_a_word_for_word_language_is_understood() -> None:
-    found = meanings(sentences(60))
+    found = word_translations(sentences(60))
     assert {word: others[0][0] for word, others in found.items()} == WORDS
     for others in found.values():
         assert sum(weight for _, weight in others) == pytest.approx(1)
 
 
 def test_without_pairs_nothing_is_known() -> None:
-    assert meanings([]) == {}
-    assert meanings([([], []), (["a"], [])]) == {}
+    assert word_translations([]) == {}
+    assert word_translations([([], []), (["a"], [])]) == {}
 
 
 def evidence(base: TokenizerJson, new: Sequence[str], **known: object) -> Evidence:

@@ -23,6 +23,7 @@ STAGES = {
     "back-translation": "translating texts that have no translation",
     "proof": "asking the saved model in a fresh process",
     "n-grams": "fitting the n-gram classifier",
+    "phrase table": "comparing model and phrase table on dev",
     "evaluation": "scoring the test split",
     "before": "scoring the base as it was",
     "baselines": "baselines on the same rows",

@@ -32,9 +32,9 @@ class ReloadSample:
     answers: Sequence[Any]
 
 
-def write_sample(run: Path, reload_answers: ReloadSample) -> None:
+def write_sample(run: Path, sample: ReloadSample) -> None:
     """Keep it in the folder of the run, for whoever wants to ask again."""
-    text = json.dumps({"asked": reload_answers.asked, "answers": reload_answers.answers}, ensure_ascii=False, indent=1)
+    text = json.dumps({"asked": sample.asked, "answers": sample.answers}, ensure_ascii=False, indent=1)
     (run / RELOAD).write_text(text + "\n", encoding="utf-8")
 
 
@@ -47,13 +47,13 @@ def read_sample(run: Path) -> ReloadSample:
         raise ModelError(Problem(str(run / RELOAD), f"cannot be read: {error}", "did the run end well?")) from error
 
 
-def check_reload(run: Path, reload_answers: ReloadSample, options: Options) -> None:
+def check_reload(run: Path, sample: ReloadSample, options: Options) -> None:
     """Ask the saved model of a run the same in a fresh process. Raises ModelError where it cannot be loaded or answers otherwise."""
-    write_sample(run, reload_answers)
+    write_sample(run, sample)
     folder = run / MODEL
     question = {
         "folder": str(folder.resolve()), "cache": str(options.cache.resolve()), "offline": options.offline,
-        "device": options.device, "threads": options.threads, "asked": reload_answers.asked,
+        "device": options.device, "threads": options.threads, "asked": sample.asked,
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "lowres.runs.reload_check"],
@@ -66,7 +66,7 @@ def check_reload(run: Path, reload_answers: ReloadSample, options: Options) -> N
         last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
         raise ModelError(Problem(str(folder), f"cannot be loaded again: {last[0]}", REPORT))
     answers = json.loads(done.stdout.strip().splitlines()[-1])
-    for text, expected, found in zip(reload_answers.asked, reload_answers.answers, answers, strict=True):
+    for text, expected, found in zip(sample.asked, sample.answers, answers, strict=True):
         if not same(expected, found):
             raise ModelError(
                 Problem(str(folder), f"answers “{text[0]}” with {found}; the trained model said {expected}", REPORT)
@@ -88,7 +88,7 @@ def answer(question: dict[str, Any]) -> list[Any]:
         device=question["device"],
         threads=question["threads"],
     )
-    answers: list[Any] = load_predictor(Path(question["folder"]), options).reload_answers(question["asked"])
+    answers: list[Any] = load_predictor(Path(question["folder"]), options).raw_predictions(question["asked"])
     return answers
 
 

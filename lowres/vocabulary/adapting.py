@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lowres.errors import Finding
 from lowres.recipe.sections import Vocabulary
-from lowres.statistical.lexical_translation import Meanings, meanings
+from lowres.statistical.lexical_translation import WordTranslations, word_translations
 from lowres.vocabulary.embeddings import NewRows, place_rows
 from lowres.vocabulary.expansion.expanding import UNREADABLE, NewTokens, extend
 from lowres.vocabulary.expansion.replacing import replacement
@@ -145,11 +145,11 @@ def initialise(
     return choose_rows(encoder, layers, evidence, trial, material.train, section.initialise, margin, whole)
 
 
-def known_meanings(base: TokenizerJson, material: FittingData) -> Meanings:
+def known_meanings(base: TokenizerJson, material: FittingData) -> WordTranslations:
     """What words mean, by every bitext and the lexicon; each source of evidence counts the same."""
     found: dict[str, dict[str, float]] = {}
     for pairs in material.bitexts.values():
-        for word, others in meanings([(base.split(text), base.split(other)) for text, other in pairs]).items():
+        for word, others in word_translations([(base.split(text), base.split(other)) for text, other in pairs]).items():
             for other, weight in others:
                 found.setdefault(word, {}).setdefault(other, 0.0)
                 found[word][other] += weight

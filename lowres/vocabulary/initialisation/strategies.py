@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import svds
 from torch import Tensor
 
-from lowres.statistical.lexical_translation import Meanings
+from lowres.statistical.lexical_translation import WordTranslations
 from lowres.vocabulary.protected_characters import folded
 from lowres.vocabulary.tokenizer_json import WORD_START, TokenizerJson
 
@@ -31,7 +31,7 @@ class Evidence:
     new: tuple[str, ...]
     rows: Tensor
     lines: Sequence[Sequence[int]]
-    meanings: Meanings
+    meanings: WordTranslations
     seed: int
 
     def parts(self, names: Sequence[str]) -> list[list[int]]:
