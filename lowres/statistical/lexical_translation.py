@@ -13,10 +13,10 @@ NULL = "\0"
 MIN_WEIGHT = 0.08
 MAX_TRANSLATIONS = 4
 
-WordTranslations = Mapping[str, Sequence[tuple[str, float]]]
+Meanings = Mapping[str, Sequence[tuple[str, float]]]
 
 
-def word_translations(pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> dict[str, list[tuple[str, float]]]:
+def meanings(pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> dict[str, list[tuple[str, float]]]:
     """For each word of the first side its best translations, with weights that add up to 1.
 
     A translation's weight is the geometric mean of both directions' probabilities, at least MIN_WEIGHT; the word itself

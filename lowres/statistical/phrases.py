@@ -20,9 +20,9 @@ from pathlib import Path
 
 import regex
 
-from lowres.languages.placeholders import FIXED
+from lowres.languages.placeholders import PLACEHOLDER
 from lowres.statistical.transliteration import Transliterator
-from lowres.statistical.word_alignment import MAX_PHRASE, PLACEHOLDER, WORD, AlignedPair, Words, align_pairs
+from lowres.statistical.word_alignment import MAX_PHRASE, PLACEHOLDER_WORD, WORD, AlignedPair, Words, align_pairs
 
 # Weights of the log-linear score and discounts of counts, chosen on held-out training rows of NusaX, the same for all
 # directions.
@@ -144,7 +144,7 @@ class PhraseTable:
         With `leave`, the number of a training pair, the counts of that pair are left out.
         """
         found = list(WORD.finditer(text))
-        words = [PLACEHOLDER if FIXED.fullmatch(match.group()) else match.group().lower() for match in found]
+        words = [PLACEHOLDER_WORD if PLACEHOLDER.fullmatch(match.group()) else match.group().lower() for match in found]
         known = _Options(self) if leave is None else _Options(self, self.pairs[leave])
         names = [
             i > 0 and match.group()[0].isupper() and words[i - 1] not in SENTENCE_ENDS for i, match in enumerate(found)
@@ -271,7 +271,7 @@ def _detokenized(text: str, found: Sequence["regex.Match[str]"], steps: Sequence
     dropped = ""  # the capital of a first word without translation goes to the next word
     for i, end, target in steps:
         source = [match.group() for match in found[i:end]]
-        fixed = [word for word in source if word == PLACEHOLDER or FIXED.fullmatch(word)]
+        fixed = [word for word in source if word == PLACEHOLDER_WORD or PLACEHOLDER.fullmatch(word)]
         gaps = [text[found[k - 1].end() if k else 0 : found[k].start()] for k in range(i, end)]
         if not target and not parts:
             dropped = dropped or source[0]
@@ -283,7 +283,7 @@ def _detokenized(text: str, found: Sequence["regex.Match[str]"], steps: Sequence
                 space = "" if word in CLOSING or target[k - 1] in OPENING else " "
             if not parts and dropped[:1].isupper() and not like[:1].isupper():
                 like = dropped[0] + "x"
-            parts.append(space + (fixed.pop(0) if word == PLACEHOLDER else _capitalised(word, like)))
+            parts.append(space + (fixed.pop(0) if word == PLACEHOLDER_WORD else _capitalised(word, like)))
     return "".join(parts) + text[found[-1].end() if found else 0 :]
 
 

@@ -15,10 +15,10 @@ from functools import lru_cache
 import regex
 
 from lowres.languages import normalise
-from lowres.languages.placeholders import FIXED
+from lowres.languages.placeholders import PLACEHOLDER
 
-WORD = regex.compile(rf"{FIXED.pattern} | [\w\p{{M}}]+(?:['’ʼ\-][\w\p{{M}}]+)*['’ʼ]? | [^\w\s]", regex.VERBOSE)
-PLACEHOLDER = "\ufffc"  # U+FFFC OBJECT REPLACEMENT CHARACTER, stands for every placeholder
+WORD = regex.compile(rf"{PLACEHOLDER.pattern} | [\w\p{{M}}]+(?:['’ʼ\-][\w\p{{M}}]+)*['’ʼ]? | [^\w\s]", regex.VERBOSE)
+PLACEHOLDER_WORD = "\ufffc"  # U+FFFC OBJECT REPLACEMENT CHARACTER, stands for every placeholder
 DISTANCE_SCALE = 0.15  # share of a sentence by which a word's translation usually differs in place
 MAX_DISTANCE = 0.35
 MIN_ASSOCIATION = 0.02  # words with less association are not aligned
@@ -56,7 +56,7 @@ class AlignedPair:
                 low, high = min(reached), max(reached) + 1
                 if high - low > MAX_PHRASE or any(j in back and not i <= back[j] < end for j in range(low, high)):
                     continue
-                if self.left[i:end].count(PLACEHOLDER) != self.right[low:high].count(PLACEHOLDER):
+                if self.left[i:end].count(PLACEHOLDER_WORD) != self.right[low:high].count(PLACEHOLDER_WORD):
                     continue  # a placeholder would be lost or invented
                 for first in self._reach(low, -1, back, MAX_PHRASE - (high - low)):
                     for last in self._reach(high - 1, 1, back, MAX_PHRASE - (high - first)):
@@ -85,11 +85,11 @@ def align_pairs(pairs: Sequence[tuple[str, str]]) -> tuple[AlignedPair, ...]:
 def _words(text: str) -> Words:
     """Its words in lower case; placeholders are prefixed, so that they equal no other word."""
     found = WORD.findall(normalise(text))
-    return tuple(PLACEHOLDER + word if FIXED.fullmatch(word) else word.lower() for word in found)
+    return tuple(PLACEHOLDER_WORD + word if PLACEHOLDER.fullmatch(word) else word.lower() for word in found)
 
 
 def _placeholders(words: Words) -> Words:
-    return tuple(word[0] if word[0] == PLACEHOLDER else word for word in words)
+    return tuple(word[0] if word[0] == PLACEHOLDER_WORD else word for word in words)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -160,7 +160,7 @@ def _align(left: Words, right: Words, association: Mapping[tuple[str, str], floa
     for i, word in enumerate(left):
         for j, other in enumerate(right):
             strength = association.get((word, other), 0.0)
-            if word == other and word[0] == PLACEHOLDER:  # before all others, at any distance
+            if word == other and word[0] == PLACEHOLDER_WORD:  # before all others, at any distance
                 rivals.append((2.0 - _distance(i, len(left), j, len(right)), i, j))
             elif strength >= MIN_ASSOCIATION and (word == other or (word[0].isalnum() and other[0].isalnum())):
                 apart = _distance(i, len(left), j, len(right))

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.corpus import Corpus, Row
 from lowres.data.pairs import Pair, pairs
 from lowres.errors import ModelError, Problem, nearest
-from lowres.languages.placeholders import lost
+from lowres.languages.placeholders import missing_placeholders
 from lowres.languages.sentences import parts
 from lowres.models.architectures import LanguageMarking
 from lowres.models.loading import load_translator
@@ -120,7 +120,7 @@ class Translator:
             for segments, direction in zip(segmented, directions, strict=True)
         ]
         return [
-            Translated(text, translation, *direction, len(segments), lost(text, translation))
+            Translated(text, translation, *direction, len(segments), missing_placeholders(text, translation))
             for text, translation, direction, segments in zip(texts, whole, directions, segmented, strict=True)
         ]
 
