@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from lowres.languages.tags import shortest_code
+
 # Macrolanguages of ISO 639-3, and the member language that models mean by them (from NLLB's list of languages).
 MEMBERS: Mapping[str, str] = {
     "ara": "arb", "aym": "ayr", "aze": "azj", "est": "ekk", "fas": "pes", "kur": "kmr", "lav": "lvs", "mlg": "plt", "mon": "khk",
@@ -52,7 +54,7 @@ def language_token(tag: str, tokens: Iterable[str], form: Form) -> str | None:
     macrolanguages = {member: whole for whole, member in MEMBERS.items()}
     found = {token for token in tokens if re.fullmatch(form.shape, token)}
     for three in dict.fromkeys((code, MEMBERS.get(code, code), macrolanguages.get(code, code))):
-        pattern = form.pattern.format(three=three, two=_short(three), script=script)
+        pattern = form.pattern.format(three=three, two=shortest_code(three), script=script)
         for token in sorted(found):
             if re.fullmatch(pattern, token):
                 return token
@@ -62,11 +64,4 @@ def language_token(tag: str, tokens: Iterable[str], form: Form) -> str | None:
 def new_language_token(tag: str, form: Form) -> str:
     """The token to add for a language that the model does not know."""
     code, script = tag.split("-")
-    return form.new.format(three=code, two=_short(code), script=script)
-
-
-def _short(three: str) -> str:
-    """The ISO 639-1 code (two letters) of an ISO 639-3 code, or that code itself where ISO 639-1 has none."""
-    from langcodes.data_dicts import LANGUAGE_ALPHA3
-
-    return next((two for two, code in LANGUAGE_ALPHA3.items() if code == three and len(two) == 2), three)
+    return form.new.format(three=code, two=shortest_code(code), script=script)
