@@ -1,12 +1,10 @@
-"""Language tokens: what NLLB, M2M100, mBART, Marian and our own models write for `min-Latn`."""
+"""Language tokens of models: how NLLB, M2M100, mBART, Marian and lowres write a language such as `min-Latn`."""
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lowres.languages.tags import shortest_code
-
-# Macrolanguages of ISO 639-3, and the member language that models mean by them (from NLLB's list of languages).
+# Codes of groups of languages, and the member that models mean by them (NLLB's own list of languages).
 MEMBERS: Mapping[str, str] = {
     "ara": "arb", "aym": "ayr", "aze": "azj", "est": "ekk", "fas": "pes", "kur": "kmr", "lav": "lvs", "mlg": "plt", "mon": "khk",
     "msa": "zsm", "nep": "npi", "nor": "nob", "ori": "ory", "orm": "gaz", "pus": "pbt", "que": "quy", "sqi": "als", "swa": "swh",
@@ -16,12 +14,8 @@ MEMBERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Form:
-    """How a model family writes a language as a token.
-
-    `shape` is a regular expression that matches every such token of the family. `pattern` (a regular expression) and `new`
-    are templates for one language: `{three}` is its ISO 639-3 code, `{two}` its ISO 639-1 code (the ISO 639-3 code where there is
-    none), `{script}` its ISO 15924 code.
-    """
+    """How a family writes language tokens. `shape` matches any of them; `pattern` matches the tokens of one language and `new` is
+    the token that a new language gets: both are filled with `three` (ISO 639-3), `two` (ISO 639-1, else `three`) and `script`."""
 
     shape: str
     pattern: str
@@ -39,7 +33,7 @@ OWN = FORMS[0]
 
 
 def form_of(tokens: Iterable[str]) -> Form | None:
-    """The form that most of these special tokens have; None if none of them names a language."""
+    """The form of the language tokens among some tokens: that of most of them; None where there are none."""
     counts = dict.fromkeys(FORMS, 0)
     for token in tokens:
         for form in FORMS:
@@ -48,20 +42,27 @@ def form_of(tokens: Iterable[str]) -> Form | None:
     return best if counts[best] else None
 
 
-def language_token(tag: str, tokens: Iterable[str], form: Form) -> str | None:
-    """The model's token for a language, by its own code, its macrolanguage's or a member's; None if the model has none."""
+def token_for(tag: str, tokens: Iterable[str], form: Form) -> str | None:
+    """The language token of a language tag, by its own code or that of its macrolanguage; None where the model has none."""
     code, script = tag.split("-")
-    macrolanguages = {member: whole for whole, member in MEMBERS.items()}
+    group = {member: whole for whole, member in MEMBERS.items()}
     found = {token for token in tokens if re.fullmatch(form.shape, token)}
-    for three in dict.fromkeys((code, MEMBERS.get(code, code), macrolanguages.get(code, code))):
-        pattern = form.pattern.format(three=three, two=shortest_code(three), script=script)
+    for three in dict.fromkeys((code, MEMBERS.get(code, code), group.get(code, code))):
+        pattern = form.pattern.format(three=three, two=_short(three), script=script)
         for token in sorted(found):
             if re.fullmatch(pattern, token):
                 return token
     return None
 
 
-def new_language_token(tag: str, form: Form) -> str:
-    """The token to add for a language that the model does not know."""
+def new_token(tag: str, form: Form) -> str:
+    """The token that a language gets which the model does not know."""
     code, script = tag.split("-")
-    return form.new.format(three=code, two=shortest_code(code), script=script)
+    return form.new.format(three=code, two=_short(code), script=script)
+
+
+def _short(three: str) -> str:
+    """The ISO 639-1 code of a language, or its ISO 639-3 code where there is none."""
+    from langcodes.data_dicts import LANGUAGE_ALPHA3
+
+    return next((two for two, code in LANGUAGE_ALPHA3.items() if code == three and len(two) == 2), three)
