@@ -50,7 +50,7 @@ training: {{epochs: {epochs}, batch_tokens: 4000, learning_rate: 0.0015, max_len
 decoding: {{beams: 2}}
 """
 FLOORS = {"copy": "copy", "dictionary": "word dictionary"}  # column → its name in the record
-PARTS = {"lexicon": "lexicon alone", "model": "model alone"}
+PARTS = {"lexicon": "phrase table alone", "model": "model alone"}
 
 
 @dataclass(frozen=True)
