@@ -16,7 +16,7 @@ LEAST_WORDS = 2_000  # running words below which what is frequent is chance
 LONG_WORD = 12  # characters; text without spaces is counted by them
 LEAST_GAIN = 0.03  # share of the tokens of held-out text that must be saved
 # Share of running words with an unknown character from which on `auto` adds pieces though nothing tells what they mean: rows
-# that start from their old parts made NusaX classifiers no better (docs/vocabulary.md).
+# that start from their old parts made NusaX classifiers no better (docs/results/vocabulary.md).
 UNREADABLE = 0.01
 SMALLEST = 50
 HELD_OUT = 0.1
