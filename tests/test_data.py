@@ -174,7 +174,7 @@ def test_imbalance_and_drift_are_found(here: Path) -> None:
     train = TRAIN + "".join(f"kato {number}\tpositive\n" for number in range(60))
     dev = DEV + "".join(f"lain {number}\tnegative\n" for number in range(40))
     assert findings(here, train=train, dev=dev) == [
-        "train has 62 rows of “positive” but 2 of “negative”: accuracy will flatter, read macro-F1",
+        "train has 62 rows of “positive” but 2 of “negative”: accuracy will look better than the classifier is, read macro-F1",
         "labels are spread differently in dev: “negative” is 3% of train but 98% of dev",
     ]
 
@@ -182,7 +182,7 @@ def test_imbalance_and_drift_are_found(here: Path) -> None:
 def test_long_texts_and_odd_line_breaks_are_found(here: Path) -> None:
     assert findings(here, dev=DEV + "panjang " * 300 + "\tpositive\nduo\u2028baris\tpositive\n") == [
         "1 text has more than 2,000 characters; the longest has 2,399 (dev.tsv:4)",
-        "1 text holds a sign that other programs take for the end of a line (dev.tsv:5)",
+        "1 text holds a character that other programs take for the end of a line (dev.tsv:5)",
     ]
 
 

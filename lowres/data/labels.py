@@ -1,4 +1,4 @@
-"""Labels as they should be: known, spelled alike, and shown to the learner."""
+"""Checks of the labels: each is known, spelled in one way, and has training rows."""
 
 import unicodedata
 from collections import Counter
@@ -10,21 +10,21 @@ from lowres.errors import DataError, Problem, nearest
 
 
 def checked_labels(samples: Sequence[Sample], known: Sequence[str] | None) -> tuple[list[Sample], tuple[str, ...]]:
-    """The samples with tidy labels, and all labels in their order: `known`, else those of train, sorted.
+    """The samples with normalised labels, and all labels in their order: `known`, else those of train, sorted.
 
-    Invisible signs and doubled spaces in a label are mended. Raises DataError with every label that is empty, not
+    Invisible characters and doubled spaces in a label are removed. Raises DataError with every label that is empty, not
     known, spelled in two ways, or not in train.
     """
-    tidy = [
+    normalised = [
         relabelled(sample, label) if (label := tidied(_label(sample))) != _label(sample) else sample
         for sample in samples
     ]
-    in_train = Counter(_label(sample) for sample in tidy if sample.split == "train")
+    in_train = Counter(_label(sample) for sample in normalised if sample.split == "train")
     labels = tuple(known) if known is not None else tuple(sorted(label for label in in_train if label))
     problems = [
-        *_strangers(tidy, labels, known is not None),
-        *_unseen(tidy, labels, in_train),
-        *(_twins(tidy, labels) if known is None else ()),
+        *_unknown(normalised, labels, known is not None),
+        *_untrained(normalised, labels, in_train),
+        *(_spelled_twice(normalised, labels) if known is None else ()),
     ]
     if len(labels) == 1 and not problems:
         problems.append(
@@ -36,12 +36,12 @@ def checked_labels(samples: Sequence[Sample], known: Sequence[str] | None) -> tu
         )
     if problems:
         raise DataError(*capped(problems))
-    return tidy, labels
+    return normalised, labels
 
 
 def tidied(label: str) -> str:
-    """The label without invisible signs, its white space as single spaces."""
-    return " ".join("".join(sign for sign in label if unicodedata.category(sign) != "Cf").split())
+    """The label without invisible characters, its white space as single spaces."""
+    return " ".join("".join(character for character in label if unicodedata.category(character) != "Cf").split())
 
 
 def _label(sample: Sample) -> str:
@@ -54,7 +54,7 @@ def _first(samples: Sequence[Sample], label: str) -> tuple[Sample, int]:
     return having[0], len(having)
 
 
-def _strangers(samples: Sequence[Sample], labels: Sequence[str], declared: bool) -> Iterator[Problem]:
+def _unknown(samples: Sequence[Sample], labels: Sequence[str], declared: bool) -> Iterator[Problem]:
     """Labels that are not among the known ones, each with the place it is first met."""
     for label in dict.fromkeys(map(_label, samples)):
         if label in labels:
@@ -70,7 +70,7 @@ def _strangers(samples: Sequence[Sample], labels: Sequence[str], declared: bool)
         yield Problem(first.where, f"unknown label “{label}”{rows}", f"{meant} {known}".strip())
 
 
-def _unseen(samples: Sequence[Sample], labels: Sequence[str], in_train: Counter[str]) -> Iterator[Problem]:
+def _untrained(samples: Sequence[Sample], labels: Sequence[str], in_train: Counter[str]) -> Iterator[Problem]:
     for label in labels:
         if not in_train[label]:
             where = next((sample.where.rpartition(":")[0] for sample in samples if sample.split == "train"), "")
@@ -81,13 +81,13 @@ def _unseen(samples: Sequence[Sample], labels: Sequence[str], in_train: Counter[
             )
 
 
-def _twins(samples: Sequence[Sample], labels: Sequence[str]) -> Iterator[Problem]:
+def _spelled_twice(samples: Sequence[Sample], labels: Sequence[str]) -> Iterator[Problem]:
     """Labels that differ in capitals only: surely one label, spelled in two ways."""
     spelled: dict[str, str] = {}
     for label in labels:
         other = spelled.setdefault(label.casefold(), label)
         if other != label:
-            # the rarer spelling is the likelier slip
+            # the rarer spelling is more likely the mistake
             (rare, few), (_, many) = sorted(
                 (_first(samples, label), _first(samples, other)), key=lambda found: found[1]
             )

@@ -1,4 +1,4 @@
-"""read_corpus(): from what a recipe says about its data to rows in three splits."""
+"""read_corpus(): from a recipe's data section to rows in three splits."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -44,19 +44,19 @@ def read_corpus(
     places: Places,
     seed: int,
 ) -> Corpus:
-    """The rows that a recipe's `data` section means, checked; each has the field `text`, for classification also `label`.
+    """Read and check the rows of a recipe's `data` section. Each has the field `text`, for classification also `label`.
 
-    `seed` chooses the rows that `data.limit` keeps. Raises
-    CardError or DataError with all problems found at that stage.
+    `seed` chooses the rows that `data.limit` keeps. Raises CardError or DataError with all problems of a stage at once.
     """
     sources = data if isinstance(data, tuple) else (data,)
     _check_heads(sources, task)
-    materials = [
-        _material(source, task, places, number if len(sources) > 1 else 0) for number, source in enumerate(sources, 1)
+    read = [
+        _source_tables(source, task, places, number if len(sources) > 1 else 0)
+        for number, source in enumerate(sources, 1)
     ]
-    _check_languages(task, [part for material in materials for part in material.parts])
-    materials = [_spoken(task, material) for material in materials]
-    parts = [part for material in materials for part in material.parts]
+    _check_languages(task, [part for tables in read for part in tables.parts])
+    read = [_of_the_task(task, tables) for tables in read]
+    parts = [part for tables in read for part in tables.parts]
     samples = take_rows(parts)
     crossing = list(crossing_clusters(samples))
     if crossing:
@@ -64,17 +64,17 @@ def read_corpus(
     left = without_contamination(samples, parts, whole_clusters=isinstance(task, Translation))
     samples = [
         sample
-        for source, taken in zip(sources, _by_entry(left.samples, materials), strict=True)
+        for source, taken in zip(sources, _by_entry(left.samples, read), strict=True)
         for sample in limited(taken, source.limit, seed)
     ]
-    whole = _joined(materials)
+    whole = _merged(read)
     others = [sample for sample in samples if parts[sample.part].head]
     samples = [sample for sample in samples if not parts[sample.part].head]
     _refuse_empty_splits(samples, whole)
     labels: tuple[str, ...] = ()
     auxiliary: dict[str, LabelledRows] = {}
     if isinstance(task, Classification):
-        auxiliary = _lessons(others, parts)
+        auxiliary = _auxiliary(others, parts)
         samples, labels = checked_labels(samples, task.labels or whole.labels)
     rows = {split: tuple(sample.row for sample in samples if sample.split == split) for split in SPLITS}
     findings = (
@@ -100,7 +100,7 @@ def read_corpus(
 
 
 def _check_heads(sources: Sequence[Source], task: Task) -> None:
-    """Further heads are for classification, and beside the task's own."""
+    """Auxiliary heads are for classification, and need a source for the task's own head before them."""
     named = [source.head for source in sources if source.head]
     if named and not isinstance(task, Classification):
         raise DataError(Problem("data.head", f"is for classification, not for {task.kind}", "leave it out"))
@@ -110,74 +110,74 @@ def _check_heads(sources: Sequence[Source], task: Task) -> None:
         )
 
 
-def _lessons(samples: Sequence[Sample], parts: Sequence[Part]) -> dict[str, LabelledRows]:
-    """The rows of each further head, their labels checked."""
+def _auxiliary(samples: Sequence[Sample], parts: Sequence[Part]) -> dict[str, LabelledRows]:
+    """The training rows of each auxiliary head, with their labels checked."""
     found: dict[str, LabelledRows] = {}
     for head in dict.fromkeys(part.head for part in parts if part.head):
         some = [sample for sample in samples if parts[sample.part].head == head]
         if not some:
             what = f"no training row is left for the head “{head}”"
             raise DataError(
-                Problem("data.head", what, "all its texts give dev or test away, or it names no training file")
+                Problem("data.head", what, "all its texts are also in dev or test, or it names no training file")
             )
-        tidy, labels = checked_labels(some, None)
-        found[head] = LabelledRows(labels, tuple(sample.row for sample in tidy))
+        normalised, labels = checked_labels(some, None)
+        found[head] = LabelledRows(labels, tuple(sample.row for sample in normalised))
     return found
 
 
-def _material(source: Source, task: Task, places: Places, entry: int) -> SourceTables:
-    """What one source gives; of a mixture, only the splits that the recipe uses, set apart by the number of its entry."""
+def _source_tables(source: Source, task: Task, places: Places, entry: int) -> SourceTables:
+    """The tables of one source, without splits that the recipe does not use; `entry` is its number in a mixture, else 0."""
     if isinstance(source, CardData):
-        material = _from_card(source, task, places)
+        tables = _from_card(source, task, places)
     elif isinstance(source, FileData):
-        material = from_files(source, task, places.near)
+        tables = from_files(source, task, places.near)
     else:
-        material = from_hub(source, task, places)
+        tables = from_hub(source, task, places)
     use = source.use if source.head is None else TRAIN_ONLY
     parts = [
         replace(part, entry=f"{entry}:" if entry else "", use=use, head=source.head or "")
-        for part in material.parts
+        for part in tables.parts
         if isinstance(part.split, Cut) or part.split in use
     ]
-    return replace(material, parts=tuple(parts))
+    return replace(tables, parts=tuple(parts))
 
 
-def _by_entry(samples: Sequence[Sample], materials: Sequence[SourceTables]) -> Iterator[list[Sample]]:
+def _by_entry(samples: Sequence[Sample], read: Sequence[SourceTables]) -> Iterator[list[Sample]]:
     """The samples of each source of a mixture."""
     start = 0
-    for material in materials:
-        stop = start + len(material.parts)
+    for tables in read:
+        stop = start + len(tables.parts)
         yield [sample for sample in samples if start <= sample.part < stop]
         start = stop
 
 
-def _joined(materials: Sequence[SourceTables]) -> SourceTables:
-    """A mixture as one; every licence and every citation counts."""
+def _merged(read: Sequence[SourceTables]) -> SourceTables:
+    """All sources as one, with every licence and every citation."""
 
     def all_of(values: Iterable[str], between: str) -> str:
         return between.join(dict.fromkeys(value for value in values if value))
 
     return SourceTables(
-        name=all_of((material.name for material in materials), " + "),
-        parts=tuple(part for material in materials for part in material.parts),
-        licence=all_of((material.licence for material in materials), " + "),
-        labels=materials[0].labels,
-        citation=all_of((material.citation for material in materials), " "),
-        homepage=all_of((material.homepage for material in materials), " "),
-        findings=tuple(finding for material in materials for finding in material.findings),
+        name=all_of((tables.name for tables in read), " + "),
+        parts=tuple(part for tables in read for part in tables.parts),
+        licence=all_of((tables.licence for tables in read), " + "),
+        labels=read[0].labels,
+        citation=all_of((tables.citation for tables in read), " "),
+        homepage=all_of((tables.homepage for tables in read), " "),
+        findings=tuple(finding for tables in read for finding in tables.findings),
     )
 
 
-def _spoken(task: Task, material: SourceTables) -> SourceTables:
-    """Without the languages that no direction of a translation is from or into."""
+def _of_the_task(task: Task, tables: SourceTables) -> SourceTables:
+    """Without the languages that the task translates neither from nor into."""
     if not isinstance(task, Translation) or "all" in (task.source, task.target):
-        return material
-    named = {tag for _, tag in _asked(task)}
-    return replace(material, parts=tuple(part for part in material.parts if part.language in named))
+        return tables
+    named = {tag for _, tag in _task_languages(task)}
+    return replace(tables, parts=tuple(part for part in tables.parts if part.language in named))
 
 
 def _check_languages(task: Task, parts: Sequence[Part]) -> None:
-    """Every tag must be a language's, and the task's languages among them."""
+    """Every tag of the data must be a language's, and the data must hold the task's languages."""
     tags = tuple(dict.fromkeys(part.language for part in parts))
     problems = []
     for tag in tags:
@@ -185,7 +185,7 @@ def _check_languages(task: Task, parts: Sequence[Part]) -> None:
             language(tag)
         except LowresError as error:
             problems += [Problem("data", problem.what, problem.hint) for problem in error.problems]
-    for key, wanted in _asked(task):
+    for key, wanted in _task_languages(task):
         if wanted not in tags:
             what = f"the recipe says {wanted}, but the data are in {', '.join(tags[:12])}"
             remedy = (
@@ -198,8 +198,8 @@ def _check_languages(task: Task, parts: Sequence[Part]) -> None:
         raise DataError(*problems)
 
 
-def _asked(task: Task) -> Iterator[tuple[str, str]]:
-    """The keys of a recipe's task that name languages, and the languages."""
+def _task_languages(task: Task) -> Iterator[tuple[str, str]]:
+    """The languages that the task names, each with its key in the recipe."""
     if not isinstance(task, Translation):
         if task.language is not None:
             yield "task.language", task.language
@@ -275,14 +275,14 @@ def _card_parts(
 def _card_sides(
     card: Card, subset: Subset, roles: Roles, places: Places, use: Sequence[Split]
 ) -> dict[CardSplit, dict[str, Side]]:
-    """The texts of each language, split by split; only the files of splits that are used are read."""
+    """The texts of each language in each split. Files of splits that are not used are not read."""
     found: dict[CardSplit, dict[str, Side]] = {}
     for tag, files in (subset.sides or {subset.language or "": subset.files}).items():
         wanted = {split: file for split, file in files.items() if split == "all" or split in use}
         for split, table in _card_tables(card, wanted, places):
-            for spoken, column in (subset.texts or {tag: roles.text}).items():
+            for language_tag, column in (subset.texts or {tag: roles.text}).items():
                 name = table.name if subset.sides else column
-                found.setdefault(split, {})[spoken] = Side(name, table, column)
+                found.setdefault(split, {})[language_tag] = Side(name, table, column)
     return found
 
 
@@ -297,14 +297,14 @@ def _card_tables(card: Card, files: Mapping[CardSplit, CardFile], places: Places
             yield split, READERS[card.lowres.format](path, file.name)
 
 
-def _refuse_empty_splits(samples: Sequence[Sample], material: SourceTables) -> None:
+def _refuse_empty_splits(samples: Sequence[Sample], tables: SourceTables) -> None:
     filled = {sample.split for sample in samples}
     problems = []
     for split in SPLITS:
         if split not in filled:
-            tables = ", ".join(part.table.name for part in material.parts if part.split == split)
+            names = ", ".join(part.table.name for part in tables.parts if part.split == split)
             problems.append(
-                Problem(tables or material.name, f"has no {split} rows", "each of train, dev and test needs some")
+                Problem(names or tables.name, f"has no {split} rows", "each of train, dev and test needs some")
             )
     if problems:
         raise DataError(*problems)
@@ -323,7 +323,7 @@ def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[
 
 
 def _left_out(parts: Sequence[Part], left: Left) -> Iterator[Finding]:
-    """What was left out or changed on the way."""
+    """What was left out of the tables, or changed in them."""
     reasons = {
         "whose text is in a later split": left.same_text,
         "that share eight words in a row with a later split of other data": left.same_words,

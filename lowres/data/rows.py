@@ -1,4 +1,4 @@
-"""From tables to rows: which column is what, which row goes to which split, and how each is counted."""
+"""From tables to rows: which column holds what, which split each row belongs to, and how rows are counted."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ SUBSET, LANGUAGE, LINE = "subset", "language", "line"  # columns that every row 
 
 @dataclass(frozen=True)
 class Roles:
-    """Which columns hold text and label (None where the task needs none), name a row, and tie it to its translations."""
+    """The columns that hold text and label (None where the task has no labels), a row's id, and the id that its translations share."""
 
     text: str
     label: str | None = None
@@ -23,9 +23,9 @@ class Roles:
 
 @dataclass(frozen=True)
 class Cut:
-    """A split by the sha256 of one column: equal texts stay together, and every run cuts alike.
+    """A split by the sha256 of one column: equal values are in one split, and every run splits alike.
 
-    `train` and `dev` are hundredths; the rest is test, unless `test` is False: then it is dev's.
+    `train` and `dev` are percentages. The rest is test, or dev where `test` is False.
     """
 
     by: str
@@ -35,18 +35,18 @@ class Cut:
 
     def split(self, value: str) -> Split:
         """The split of a row that holds `value`."""
-        hundredth = int(hashlib.sha256(value.encode()).hexdigest()[:16], 16) * 100 >> 64
-        if hundredth < self.train:
+        percentile = int(hashlib.sha256(value.encode()).hexdigest()[:16], 16) * 100 >> 64
+        if percentile < self.train:
             return "train"
-        return "dev" if hundredth < self.train + self.dev or not self.test else "test"
+        return "dev" if percentile < self.train + self.dev or not self.test else "test"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One table in its place in the corpus: a split or the rule that cuts it, a language, and its columns.
+    """One table and its place in the corpus: its split or the rule that splits it, its language, and its columns.
 
-    `subset` is empty where the data has none. `entry` sets the groups of one source of a mixture apart from the others';
-    of what is cut, only the splits in `use` are kept. `head` names the labels' kind where it is not the task's.
+    `subset` is empty where the data have none. `entry` begins the ids and clusters of one source of a mixture, so that those of
+    different sources differ. Only rows of the splits in `use` are kept. `head` names an auxiliary head, empty for the task's own.
     """
 
     table: Table
@@ -61,7 +61,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Sample:
-    """A row with its split, its subset and the place in its file."""
+    """A row with its split, its subset, its place “file:line”, and the index of its part."""
 
     row: Row
     split: Split
@@ -71,7 +71,7 @@ class Sample:
 
 
 def take_rows(parts: Sequence[Part]) -> list[Sample]:
-    """All rows that have a text. Raises DataError for columns that are not there and ids that stand twice."""
+    """All rows that have a text. Raises DataError for columns that are missing and ids that occur twice."""
     problems = [problem for part in parts for problem in _missing_columns(part)]
     if problems:
         raise DataError(*capped(problems))
@@ -83,19 +83,21 @@ def take_rows(parts: Sequence[Part]) -> list[Sample]:
 
 
 def limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
-    """At most `limit` training rows of each subset; the seed picks the same groups in every subset."""
+    """At most `limit` training rows of each subset; the seed chooses the same clusters in every subset."""
     if limit is None:
         return list(samples)
     train: dict[str, list[Sample]] = {}
     for sample in samples:
         if sample.split == "train":
             train.setdefault(sample.subset, []).append(sample)
-    chosen = {id(sample) for rows in train.values() for sample in sorted(rows, key=lambda row: _lot(row, seed))[:limit]}
+    chosen = {
+        id(sample) for rows in train.values() for sample in sorted(rows, key=lambda row: _rank(row, seed))[:limit]
+    }
     return [sample for sample in samples if sample.split != "train" or id(sample) in chosen]
 
 
 def crossing_clusters(samples: Iterable[Sample]) -> Iterator[Problem]:
-    """Groups, that is translations of one text, that stand in more than one split."""
+    """Problems: clusters (translations of one text) whose rows are in more than one split."""
     first: dict[str, Sample] = {}
     told: set[str] = set()
     for sample in samples:
@@ -104,11 +106,11 @@ def crossing_clusters(samples: Iterable[Sample]) -> Iterator[Problem]:
         if before.split != sample.split and cluster not in told:
             told.add(cluster)
             what = f"“{cluster}” is in {sample.split}, but {before.where} has it in {before.split}"
-            yield Problem(sample.where, what, "rows that translate one another must be in one split")
+            yield Problem(sample.where, what, "a text and its translations must be in one split")
 
 
 def count_files(parts: Sequence[Part], samples: Iterable[Sample]) -> tuple[FileCount, ...]:
-    """How the rows of each table were counted in and out, after all that leaves rows out."""
+    """What became of the rows of each table; `samples` are those that are kept."""
     kept = [0] * len(parts)
     for sample in samples:
         kept[sample.part] += 1
@@ -120,7 +122,7 @@ def count_files(parts: Sequence[Part], samples: Iterable[Sample]) -> tuple[FileC
     return tuple(counts)
 
 
-def _lot(sample: Sample, seed: int) -> bytes:
+def _rank(sample: Sample, seed: int) -> bytes:
     return hashlib.sha256(f"{seed} {sample.row.cluster}".encode()).digest()
 
 
@@ -145,15 +147,15 @@ def _samples(part: Part, number: int) -> Iterator[Sample]:
         name = fields[roles.id or LINE]
         unique = part.entry + (f"{part.subset}/{name}" if part.subset else name)
         # without a column that says so, equal ids of two splits or subsets promise nothing
-        cluster = f"{part.entry}{_bundle(part)}{fields[roles.cluster]}" if roles.cluster else f"{split}/{unique}"
+        cluster = f"{part.entry}{_file_set(part)}{fields[roles.cluster]}" if roles.cluster else f"{split}/{unique}"
         row = Row(
             unique, cluster, part.language, {"text": text} | ({"label": fields[roles.label]} if roles.label else {})
         )
         yield Sample(row, split, part.subset, record.where, number)
 
 
-def _bundle(part: Part) -> str:
-    """Equal line numbers mean something only within one set of files."""
+def _file_set(part: Part) -> str:
+    """Equal line numbers tie rows together only within one set of files."""
     if part.roles.cluster != LINE:
         return ""
     file = part.split if isinstance(part.split, str) else "all"
@@ -165,7 +167,7 @@ def _repeated_ids(samples: Iterable[Sample]) -> Iterator[Problem]:
     for sample in samples:
         before = seen.setdefault((sample.split, sample.row.id), sample.where)
         if before != sample.where:
-            yield Problem(sample.where, f"the id “{sample.row.id}” stands twice", f"first at {before}")
+            yield Problem(sample.where, f"the id “{sample.row.id}” occurs twice", f"first at {before}")
 
 
 def relabelled(sample: Sample, label: str) -> Sample:

@@ -1,4 +1,4 @@
-"""Data that no card describes: the user's own files, and data sets of the hub."""
+"""Data without a card: the user's own files, and data sets of the Hugging Face hub."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,13 +14,14 @@ from lowres.errors import DataError, Finding, Problem
 from lowres.places import Places
 from lowres.recipe.sections import Classification, FileData, HubData, PreTraining, Task, Translation
 
-TENTH = 10  # hundredths that are cut from train for each split that the user has no file for
+TENTH = 10  # percent of train for each split that the user has no file for
 
 
 def from_files(data: FileData, task: Task, near: Path) -> SourceTables:
+    """The tables of the user's own files; paths count from the folder `near`. Raises DataError."""
     if "train" not in data.files:
         raise DataError(Problem("data.files", "there is no train file", f"given: {', '.join(data.files) or 'none'}"))
-    if not isinstance(task, Translation) and _spoken(data, task) == "":
+    if not isinstance(task, Translation) and _language(data, task) == "":
         raise DataError(Problem("data.language", "is missing", "the language of the texts, such as min-Latn"))
     missing = [split for split in SPLITS if split not in data.files and split in data.use]
     findings: tuple[Finding, ...] = ()
@@ -51,20 +52,20 @@ def _columns(name: str, data: FileData, task: Task, near: Path) -> list[Language
     if isinstance(task, Classification):
         return [("", data.language or "", table, Roles(columns.text, columns.label, columns.id))]
     if isinstance(task, PreTraining):
-        return [("", _spoken(data, task), table, Roles(columns.text, None, columns.id))]
+        return [("", _language(data, task), table, Roles(columns.text, None, columns.id))]
     if data.language is not None:  # text of one language, without translations
         return [("", data.language, table, Roles(columns.text, None, columns.id))]
     source, target = _only_pair(task)
     _check_columns(table, (columns.source, columns.target))
-    _refuse_slips([Side(column, table, column) for column in (columns.source, columns.target)])
+    _refuse_misaligned([Side(column, table, column) for column in (columns.source, columns.target)])
     return [
         (tag, tag, table, Roles(column, None, columns.id, columns.id or LINE))
         for tag, column in ((source, columns.source), (target, columns.target))
     ]
 
 
-def _spoken(data: FileData | HubData, task: Classification | PreTraining) -> str:
-    """The one language of the texts; empty where nothing names it. Plain text needs to name it only once."""
+def _language(data: FileData | HubData, task: Classification | PreTraining) -> str:
+    """The language of the texts; empty where the recipe does not name it. For pre-training the task may name it."""
     return data.language or (isinstance(task, PreTraining) and task.language) or ""
 
 
@@ -74,14 +75,14 @@ def _check_columns(table: Table, columns: Sequence[str]) -> None:
         raise DataError(*(no_column(f"{table.name}:1", column, table.columns) for column in missing))
 
 
-def _refuse_slips(sides: Sequence[Side]) -> None:
+def _refuse_misaligned(sides: Sequence[Side]) -> None:
     problems, _, _ = misaligned(sides)
     if problems:
         raise DataError(*capped(problems))
 
 
 def _first_text(data: FileData, task: Task) -> str:
-    """The column whose hash decides on a row's split."""
+    """The column whose hash decides a row's split."""
     return data.columns.source if isinstance(task, Translation) and data.language is None else data.columns.text
 
 
@@ -109,11 +110,12 @@ def _aligned(names: Mapping[str, str], near: Path) -> list[LanguageTable]:
                 "line n of each must translate line n of the others",
             )
         )
-    _refuse_slips([Side(table.name, table, "text") for table in tables.values()])
+    _refuse_misaligned([Side(table.name, table, "text") for table in tables.values()])
     return [(tag, tag, table, Roles("text", None, None, LINE)) for tag, table in tables.items()]
 
 
 def from_hub(data: HubData, task: Task, places: Places) -> SourceTables:
+    """The tables of a hub data set, one for each split. Raises DataError."""
     tables = {
         here: read_hub(data.hub, data.revision, data.config, there, places.cache, places.offline)
         for here, there in data.splits.items()
@@ -122,7 +124,7 @@ def from_hub(data: HubData, task: Task, places: Places) -> SourceTables:
     columns = data.columns
     if not isinstance(task, Translation):
         label = columns.label if isinstance(task, Classification) else None
-        sides = [("", _spoken(data, task), Roles(columns.text, label, columns.id))]
+        sides = [("", _language(data, task), Roles(columns.text, label, columns.id))]
     else:
         source, target = _only_pair(task)
         sides = [
