@@ -51,7 +51,7 @@ training: {{epochs: {epochs}, batch_tokens: 4000, learning_rate: 0.0015, max_len
 decoding: {{beams: 2}}
 """
 BASELINES = {"copy": "copy", "dictionary": "word dictionary"}  # column → its name in the record
-PARTS = {"phrase table": "lexicon alone", "model": "model alone"}
+PARTS = {"phrase table": "phrase table alone", "model": "model alone"}
 
 
 @dataclass(frozen=True)

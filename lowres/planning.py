@@ -25,7 +25,7 @@ from lowres.vocabulary.fitting_data import FittingData, gather
 Device = Literal["cpu", "cuda", "mps"]
 Precision = Literal["bf16", "fp32"]
 GIB = 2**30
-# Effective floating-point operations per second and core (CPU) or device, measured on small adapters: docs/results/speed.md.
+# Effective floating-point operations per second and core (CPU) or device, measured on small adapters: docs/speed.md.
 # The rates of GPUs are guesses until measured; small models are launch-bound there.
 SPEED = {
     ("cpu", "bf16"): 1.6e11,

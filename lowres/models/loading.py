@@ -19,7 +19,7 @@ def load_encoder(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, nn.Mo
     """Tokenizer and encoder in float32, from safetensors only; code that a checkpoint brings is never run.
 
     Dropout inside the base is set to 0: with so few rows the adapter is small enough not to need it, and every mask costs
-    time (docs/results/speed.md).
+    time (docs/speed.md).
     """
     return _load(AutoModel, checkpoint, {"add_pooling_layer": False} if checkpoint.architecture.drops_pooler else {})
 

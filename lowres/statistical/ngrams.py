@@ -1,7 +1,7 @@
 """A classifier over word and character n-grams: the strongest cheap method, and a partner for an encoder.
 
 It knows nothing but the training rows, so its mistakes differ from those of a pre-trained encoder: where the base has
-hardly seen a language, the two together beat either (docs/results/nusax-sentiment.md).
+hardly seen a language, the two together beat either (docs/nusax-sentiment.md).
 """
 
 import json

@@ -1,7 +1,7 @@
 """Memory that is free goes back to the system.
 
 Batches differ in length, so tensors of ever new sizes leave holes between the ones that stay, and the C library keeps them: a run of
-an hour grew from 8 to 16 GiB (docs/results/speed.md).
+an hour grew from 8 to 16 GiB (docs/speed.md).
 """
 
 import ctypes

@@ -12,7 +12,7 @@ from lowres.tasks.translation.inputs import TokenIds, TranslationInputs
 from lowres.training.batches import padded, sorted_batches
 
 SEARCH_TOKENS = 16_384  # padded source pieces of a batch, times beams
-SOURCE_TOKENS = 6144  # and without, on a processor, which is slower with more (docs/results/speed.md)
+SOURCE_TOKENS = 6144  # and without, on a processor, which is slower with more (docs/speed.md)
 
 
 class Beams(EncoderDecoderCache):
