@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from lowres.methods.whole import WEIGHTS
 from lowres.starters import starters
-from lowres.starters.encoder_decoder import TAG_ROWS
+from lowres.starters.encoder_decoder import LANGUAGE_TOKEN_ROWS
 from lowres.tasks.saved import ADAPTER, ROWS, read_facts
 from lowres.tasks.translation.model import TranslatorFacts
 
@@ -40,7 +40,7 @@ def main() -> None:
         "licence": "CC-BY-SA-4.0",
     }
     SHIPPED.parent.mkdir(exist_ok=True)
-    save_file({**weights, TAG_ROWS: rows.half()}, SHIPPED, metadata=metadata)
+    save_file({**weights, LANGUAGE_TOKEN_ROWS: rows.half()}, SHIPPED, metadata=metadata)
     data = SHIPPED.read_bytes()
     print(f"{SHIPPED}: {len(data) / 2**20:.1f} MiB, sha256 {hashlib.sha256(data).hexdigest()}")
 

@@ -23,7 +23,7 @@ from lowres.tasks.equipping import callbacks_of
 from lowres.tasks.job import Predictor, make_accelerator
 from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
-from lowres.training.rounds import train_on
+from lowres.training.rounds import train_further
 from lowres.vocabulary.adapting import Adapted, adapt
 
 
@@ -127,7 +127,7 @@ def fit_again(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, book: 
     """The further rounds of training that the task has, if any. A run that is cut off in one begins with the first of them anew."""
     for more in job.rounds(predictor, plan, corpus, book.stage):
         before = list(book.steps)
-        for step in train_on(
+        for step in train_further(
             predictor.model, more.objective, more.settings, before, accelerator=predictor.accelerator,
             micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan),
         ):  # fmt: skip

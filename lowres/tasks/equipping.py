@@ -22,7 +22,7 @@ def equip(base: Any, adapted: Adapted, plan: Plan) -> Any:
     method = plan.recipe.method
     technique = TECHNIQUES[method.kind]
     adapted.install(base)
-    fresh = split_rows(base, adapted.added) if technique.rows == "beside" and adapted.added else []
+    fresh = split_rows(base, adapted.added) if technique.new_rows == "apart" and adapted.added else []
     quantize_frozen(base, plan)
     model = technique.apply(base, method, plan.checkpoint.architecture)
     if isinstance(method, Bottleneck) and method.language_adapters:

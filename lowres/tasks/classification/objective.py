@@ -11,7 +11,7 @@ from torch import Tensor
 from lowres.data.corpus import LabelledRows, Row
 from lowres.data.sampling import shown
 from lowres.evaluation.classification_scores import primary_metric
-from lowres.methods.stacking import languages_of, read_as
+from lowres.methods.stacking import activate_language, adapter_languages
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.training.batches import sorted_batches
@@ -52,11 +52,11 @@ def features(
 
 def as_read(model: ClassificationModel, rows: Sequence[int], languages: Sequence[str | None]) -> Iterator[list[int]]:
     """These rows in parts that are read the same way, the model set to read each: by language, where languages have adapters."""
-    if not languages_of(model.encoder):
+    if not adapter_languages(model.encoder):
         yield list(rows)
         return
     for language in dict.fromkeys(languages[row] for row in rows):
-        read_as(model.encoder, language)
+        activate_language(model.encoder, language)
         yield [row for row in rows if languages[row] == language]
 
 

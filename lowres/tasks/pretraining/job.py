@@ -9,7 +9,7 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from lowres.data.corpus import Corpus, Row
-from lowres.models.masked_head import begin_head, biases, transform, untrained
+from lowres.models.masked_head import biases, initialise_head, is_untrained, transform
 from lowres.planning import Plan
 from lowres.tasks.equipping import equip
 from lowres.tasks.job import Job, Say, sample_texts
@@ -39,12 +39,12 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     adapted = tagged.adapted
     facts = MaskedLMFacts(
         **common_facts(plan, corpus, adapted), tags=dict(tagged.tags), hidden=task_of(plan).masked,
-        fresh_head=checkpoint.architecture.language_marking is None and untrained(base),
+        fresh_head=checkpoint.architecture.language_marking is None and is_untrained(base),
     )  # fmt: skip
     way = way_for(adapted, facts, plan)
     model = equip(base, adapted, plan)
     if facts.fresh_head:
-        begin_head(model, _counts(way, corpus.train, len(model.get_input_embeddings().weight)))
+        initialise_head(model, _counts(way, corpus.train, len(model.get_input_embeddings().weight)))
     if not way.decodes:  # the head learns with every method, unless it is fixed
         for weights in biases(model):
             weights.requires_grad_(True)
