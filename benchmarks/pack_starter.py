@@ -2,7 +2,7 @@
 
     python benchmarks/pack_starter.py runs/starter-translation-…
 
-The file holds the decoder and the embedding rows of the language tags in half precision. The encoder and all other embedding rows
+The file holds the decoder and the embedding rows of the language tokens in half precision. The encoder and all other embedding rows
 come from the starter encoder.
 """
 
@@ -30,7 +30,7 @@ def main() -> None:
     weights = {name.removeprefix(DECODER): weight.half() for name, weight in trained.items()}
     assert all(name.startswith(DECODER) for name in trained), "the recipe trains the decoder alone"
     rows = load_file(folder / ROWS)["rows"]
-    assert len(rows) == len(facts.tags), "all new rows are those of language tags"
+    assert len(rows) == len(facts.tags), "all new rows are those of language tokens"
     assert all(torch.isfinite(weight).all() for weight in weights.values())
     metadata = {
         "tags": " ".join(facts.tags.values()),

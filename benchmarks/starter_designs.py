@@ -32,7 +32,7 @@ from lowres.recipe import open_recipe
 from lowres.record import Record
 from lowres.runs.layout import MODEL, RECORD
 from lowres.runs.run import read_record
-from lowres.starters.starters import STARTERS, built
+from lowres.starters.starters import STARTERS, build_once
 from lowres.vocabulary.embeddings import keep_head_apart
 from lowres.vocabulary.pruning import kept_ids
 from lowres.vocabulary.tokenizer_json import TokenizerJson
@@ -159,7 +159,7 @@ def write_base(asked: argparse.Namespace) -> None:
         instructions = [f"translate {name} to {name}: " for name in names]
         begin([*instructions, *(row.fields["text"] for row in corpus.train)], options.cache, asked.seed, draft)
 
-    built(untrained(asked), write)
+    build_once(untrained(asked), write)
 
 
 def begin(texts: list[str], cache: Path, seed: int, folder: Path) -> None:
