@@ -18,7 +18,7 @@ from lowres.models.checkpoint import find_base
 from lowres.models.loading import load_encoder
 from lowres.places import Places
 from lowres.planning import Machine
-from lowres.recipe.sections import Vocabulary
+from lowres.recipe.vocabulary_section import Vocabulary
 from lowres.starters.starters import STARTERS
 from lowres.vocabulary.adapting import adapt
 from lowres.vocabulary.fitting_data import FittingData

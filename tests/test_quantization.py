@@ -267,12 +267,13 @@ training: {{max_length: 60}}
 """
 LABELS, PAIRS = "{kind: classification}", "{kind: translation, source: eng-Latn, target: min-Latn}"
 REFUSED = {
-    ("bert", LABELS, "4bit", "{kind: full}"): "base.quantize  full trains weights of the base, and weights in 4 bits do not train "
-    "(leave base.quantize out, or choose a method that leaves the base as it is: lora, oft, ia3, adalora, bottleneck, features, head)",
+    ("bert", LABELS, "4bit", "{kind: full}"): "base.quantize  full trains weights of the base, and weights in 4 bits cannot be "
+    "trained (leave base.quantize out, or choose a method that keeps the base frozen: "
+    "lora, oft, ia3, adalora, bottleneck, features, head)",
     ("bert", LABELS, "4bit", "{kind: lora, init: pissa}"): "method.init  pissa changes the weights, and those in 4 bits cannot be "
     "changed (say loftq)",
-    ("bert", LABELS, "off", "{kind: lora, init: loftq}"): "method.init  loftq begins with what weights in few bits lost; these lose "
-    "nothing (say base.quantize: 4bit)",
+    ("bert", LABELS, "off", "{kind: lora, init: loftq}"): "method.init  loftq starts from the error of quantization, and this base is "
+    "not quantized (say base.quantize: 4bit)",
     ("bert", LABELS, "4bit", "{kind: lora, init: loftq, dora: true}"): "method.init  loftq does not go with dora "
     "(leave one of them out)",
     ("bert", LABELS, "8bit", "{kind: lora, dora: true}"): "method.dora  dora reads the weights, and those in 8 bits lose their scales "

@@ -1,4 +1,4 @@
-"""The command line: one file per family of verbs, and the only place that prints.
+"""The command line: one file for each group of commands. Only this package prints.
 
 Nothing heavy is imported before a command needs it.
 """
@@ -12,7 +12,7 @@ from lowres.cli.answering import export, predict, report
 from lowres.cli.auditing import audit
 from lowres.cli.making import check, run, schema
 
-# What the system says where a place cannot be written, and what helps; any other OSError is our bug.
+# Errors of the system when a file cannot be written, with the remedy; any other OSError is a bug of lowres.
 UNWRITABLE = {
     errno.EACCES: "choose a place that you may write to",
     errno.EPERM: "choose a place that you may write to",
@@ -39,7 +39,7 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Run a command: exit 0 done, 2 the user's input is at fault, 1 our bug, 130 interrupted."""
+    """Run a command. Exit status: 0 done, 2 the user's input is at fault, 1 a bug of lowres, 130 interrupted."""
     from lowres.errors import LowresError
 
     try:

@@ -1,4 +1,4 @@
-"""run, check, schema: from a recipe."""
+"""The commands for a recipe: run, check, schema."""
 
 import json as json_format
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
 mirror_option = click.option(
     "--mirror", "mirrors", multiple=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder to look for data files in, by hash; may be given several times. A USB stick will do.",
+    help="Folder with data files, such as a USB stick; they are found by their hash. May be given several times.",
 )  # fmt: skip
 cache_option = click.option(
     "--cache", type=click.Path(path_type=Path, file_okay=False), help="Folder for downloads and starters."
@@ -26,13 +26,13 @@ device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
 )
 threads_option = click.option("--threads", type=click.IntRange(1), help="Processor cores to use; all by default.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def machine_options(
     cache: Path | None, mirrors: tuple[Path, ...], offline: bool, device: str, threads: int | None
 ) -> "Options":
-    """Command-line options as the library takes them."""
+    """The options of the command line as a value of the library."""
     from lowres.data.files import cache_folder
     from lowres.planning import Options
 
@@ -46,7 +46,7 @@ def machine_options(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the run; runs/<recipe>-<time> by default.",
 )
-@click.option("--restart", is_flag=True, help="Begin anew where a run of this recipe that was cut off would go on.")
+@click.option("--restart", is_flag=True, help="Start again instead of resuming an interrupted run of this recipe.")
 @mirror_option
 @cache_option
 @offline_option
@@ -57,7 +57,7 @@ def run(
     recipe: Path, out: Path | None, restart: bool, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, device: str,
     threads: int | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Carry out a recipe: train, evaluate, report. A run that was cut off goes on where it stood."""
+    """Carry out a recipe: train, evaluate, report. An interrupted run of the same recipe is resumed from its last checkpoint."""
     from lowres.recipe import open_recipe
 
     file = open_recipe(recipe)  # refused before the seconds that heavy libraries take to load
@@ -84,7 +84,7 @@ def run(
 
 
 def summary(record: "Record") -> list[str]:
-    """The result in a few lines: headline with interval, baselines, verdict."""
+    """The result in a few lines: the primary metric with its interval, baselines, verdict, times."""
     rows = [(record.recipe.name, record.scores), *((baseline.name, baseline.scores) for baseline in record.baselines)]
     width = max(len(name) for name, _ in rows)
     lines = [""]

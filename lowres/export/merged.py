@@ -31,11 +31,11 @@ def export_merged(run: Run, out: Path | None = None) -> Path:
     apart = load_predictor(run.folder / MODEL, run.options, "precise")
     refuse(run, apart.facts, out)
     merged = load_predictor(run.folder / MODEL, run.options, "merged")
-    reload_answers = read_sample(run.folder)
+    sample = read_sample(run.folder)
     for text, expected, found in zip(
-        reload_answers.asked,
-        apart.reload_answers(reload_answers.asked),
-        merged.reload_answers(reload_answers.asked),
+        sample.inputs,
+        apart.reload_answers(sample.inputs),
+        merged.reload_answers(sample.inputs),
         strict=True,
     ):
         if not same(expected, found):

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from lowres.errors import ModelError, Problem, nearest
 from lowres.models.architectures import ARCHITECTURES, Architecture, architecture
@@ -15,7 +15,7 @@ MERGED, OWN_FACTS = (
     "merged",
     "lowres.json",
 )  # in a run: the exported checkpoint; in a checkpoint: facts that config.json has no field for
-READ = ("*.json", "*.safetensors", "*.model", "*.txt")
+READ = ("*.json", "*.safetensors", "*.model", "*.spm", "*.txt")
 # Taken where a repository has no safetensors; torch then unpickles nothing but tensors.
 PICKLED = ("pytorch_model*.bin",)
 TOKENIZER = (
@@ -24,6 +24,7 @@ TOKENIZER = (
     "added_tokens.json",
     "config.json",
     "*.model",
+    "*.spm",
     "*.txt",
     "vocab.json",
 )
@@ -221,12 +222,21 @@ def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint
         hidden_size=width,
         layers=int(config.get("num_hidden_layers") or config.get("num_layers") or config.get("encoder_layers") or 0),
         vocabulary_size=int(config["vocab_size"]),
-        positions=int(config.get("max_position_embeddings", 10_000)) - family.position_offset,
+        positions=_positions(config, family),
         parameters=sum(_parameters(path) for path in weights),
         pooling=own.get("pooling") or family.pooling,
         prefix=own.get("prefix", ""),
         revision=revision,
     )
+
+
+def _positions(config: Mapping[str, Any], family: Architecture) -> int:
+    """The longest input in tokens; where the config names none, positions are relative and 10 000 stands for no limit."""
+    rows = int(config.get("max_position_embeddings") or 10_000)
+    if not family.positions_follow_padding:
+        return rows
+    padding = config.get("pad_token_id")
+    return rows - (1 if padding is None else int(padding)) - 1
 
 
 def file_sha256(path: Path) -> str:

@@ -7,12 +7,12 @@ from transformers import (
     AutoModel,
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
-    AutoTokenizer,
     PreTrainedTokenizerBase,
 )
 
 from lowres.errors import ModelError, Problem
 from lowres.models.checkpoint import Checkpoint
+from lowres.models.tokenization import load_tokenizer
 
 
 def load_encoder(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, nn.Module]:
@@ -44,7 +44,7 @@ def load_masked(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, Any]:
 
 
 def _load(kind: Any, checkpoint: Checkpoint, options: dict[str, object]) -> tuple[PreTrainedTokenizerBase, nn.Module]:
-    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint.folder), trust_remote_code=False, local_files_only=True)
+    tokenizer = load_tokenizer(checkpoint.folder)
     safe = any(checkpoint.folder.glob("*.safetensors"))  # else transformers unpickles with weights_only
     model = kind.from_pretrained(
         str(checkpoint.folder), trust_remote_code=False, local_files_only=True, use_safetensors=safe, dtype="float32",

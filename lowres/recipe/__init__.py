@@ -1,4 +1,4 @@
-"""The recipe: its format, the strict reader, the schema, the lock. Imports nothing heavy."""
+"""Recipes: the format, the strict reader, the JSON Schema and the lock. Imports nothing heavy."""
 
 from lowres.recipe.lock import Lock, read_lock, write_lock
 from lowres.recipe.reader import RecipeFile, open_recipe, parse_recipe, read_recipe

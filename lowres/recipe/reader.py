@@ -1,4 +1,4 @@
-"""From a YAML file to a Recipe, or to every problem at once, each with its line."""
+"""Reads a YAML file into a Recipe, or reports every problem at once, each with its line."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from lowres.recipe.strict import Document, Key, dotted, parse, read_exact, shown
 from lowres.recipe.wording import problem
 
 FORMAT = 2
-# Every place of a tag, or of a list of tags, in the format.
+# The sections and keys that hold language tags.
 LANGUAGES: tuple[tuple[str, str], ...] = (
     ("task", "language"), ("task", "source"), ("task", "target"), ("task", "init_from"), ("data", "language"),
     ("method", "language_adapters"), ("evaluation", "languages"),
@@ -25,7 +25,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class RecipeFile(BaseModel):
-    """A recipe and the text it was read from: `text.encode()` is the file to the byte, `sha256` its digest."""
+    """A recipe and the text it was read from: `text.encode()` gives the exact bytes of the file, `sha256` is their digest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,7 +36,7 @@ class RecipeFile(BaseModel):
 
 
 def open_recipe(path: str | Path) -> RecipeFile:
-    """Read a recipe and keep its exact text. Raises RecipeError with every problem that was found."""
+    """Read a recipe and keep its exact text. Raises RecipeError with every problem found."""
     path = Path(path)
     text = read_exact(path)
     recipe = parse_recipe(text, str(path))
@@ -44,12 +44,12 @@ def open_recipe(path: str | Path) -> RecipeFile:
 
 
 def read_recipe(path: str | Path) -> Recipe:
-    """Read a recipe. Raises RecipeError with every problem that was found."""
+    """Read a recipe. Raises RecipeError with every problem found."""
     return open_recipe(path).recipe
 
 
 def parse_recipe(text: str, where: str) -> Recipe:
-    """The recipe that a text holds; `where` names it in messages. Raises RecipeError with every problem."""
+    """Parse the text of a recipe; `where` names it in messages. Raises RecipeError with every problem."""
     document = parse(text, where)
     version = document.data.get("lowres")
     if isinstance(version, int) and version > FORMAT:
@@ -72,9 +72,9 @@ def parse_recipe(text: str, where: str) -> Recipe:
 
 
 def validate(model: type[Model], document: Document, known: Mapping[Key, Problem] | None = None) -> Model:
-    """The document as a model. Raises RecipeError with every problem, in the order of the lines.
+    """Validate a document against a model. Raises RecipeError with every problem, in the order of the lines.
 
-    `known` holds problems found already, by their paths; nothing more is said of these paths.
+    `known` holds problems that were found already, by path; nothing else is reported for these paths.
     """
     known = known or {}
     problems = [*document.problems, *known.values()]
@@ -91,7 +91,7 @@ def validate(model: type[Model], document: Document, known: Mapping[Key, Problem
 
 
 def _tags(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
-    """Every text of a document that should be a language tag, with its path; a list of sources is looked through, too."""
+    """Every text of a document that should be a language tag, with its path; also within a list of sources."""
     for name, key in LANGUAGES:
         section = data.get(name)
         several = list(enumerate(section)) if isinstance(section, list) else [(None, section)]
@@ -110,12 +110,12 @@ def _tags(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
 
 
 def _tags_of_map(found: Mapping[str, Any], *, named: bool) -> list[tuple[str, Any]]:
-    """Language tags are its keys; unless these lead to folders, as those of a method do, its values, too."""
+    """The tags of a mapping: its keys, and with `named` also its values (a method maps tags to folders)."""
     return [(tag, tag) for tag in found] + (list(found.items()) if named else [])
 
 
 def _untrue_tag(document: Document, path: Key, tag: str) -> Iterator[Problem]:
-    """Why the text at `path` is no language tag."""
+    """Why the text at `path` is not a language tag, if it is not."""
     if path in document.faulty:
         return
     try:
@@ -127,7 +127,7 @@ def _untrue_tag(document: Document, path: Key, tag: str) -> Iterator[Problem]:
 
 
 def _frozen(value: object) -> object:
-    """Lists as the tuples that frozen sections hold."""
+    """Lists as tuples, which frozen sections hold."""
     if isinstance(value, dict):
         return {key: _frozen(item) for key, item in value.items()}
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

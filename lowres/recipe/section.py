@@ -1,4 +1,4 @@
-"""What all sections of a recipe share."""
+"""What all sections of a recipe have in common."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
-    """Frozen, and no key that is not named here."""
+    """A part of a recipe: frozen, and without any key that is not declared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -14,3 +14,4 @@ class Section(BaseModel):
 LanguageTag = Annotated[
     str, Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$", description="ISO 639-3 code and script, such as min-Latn")
 ]
+Names = tuple[Annotated[str, Field(min_length=1)], ...]

@@ -1,4 +1,4 @@
-"""From the values of a run to the facts of its record."""
+"""Turns the values of a run into the facts of its record."""
 
 import platform
 import resource
@@ -42,7 +42,7 @@ def finding_facts(findings: Sequence[Finding]) -> list[FindingFact]:
 
 
 def recipe_facts(file: RecipeFile) -> RecipeFacts:
-    """The recipe's exact text; of its place only the file name, which holds on every machine."""
+    """The recipe's exact text. Of its path only the file name is kept, which is the same on every machine."""
     return RecipeFacts(
         name=file.recipe.name,
         description=file.recipe.description,
@@ -53,7 +53,7 @@ def recipe_facts(file: RecipeFile) -> RecipeFacts:
 
 
 def plan_facts(plan: Plan) -> PlanFacts:
-    """How the recipe is carried out here."""
+    """How the recipe is carried out on this machine."""
     return PlanFacts(
         task=plan.recipe.task.kind,
         base=plan.checkpoint.name,
@@ -69,7 +69,7 @@ def plan_facts(plan: Plan) -> PlanFacts:
 
 
 def data_facts(corpus: Corpus) -> DataFacts:
-    """Rows and labels of every split, counted."""
+    """The data: rows and labels of every split, counted."""
     return DataFacts(
         name=corpus.name,
         licence=corpus.licence,
@@ -88,7 +88,9 @@ def data_facts(corpus: Corpus) -> DataFacts:
 
 
 def vocabulary_facts(base: PreTrainedTokenizerBase, adapted: Adapted, corpus: Corpus, plan: Plan) -> VocabularyFacts:
-    """How the tokenizer cuts train and dev, by language, before and after; what was added and how it was started."""
+    """How the tokenizer segments train and dev, by language, before and after fitting; how many tokens were added and how their
+    embedding rows were initialised.
+    """
     before, _ = _fit(base, corpus, plan)
     after, used = _fit(adapted.tokenizer, corpus, plan)
     train = [Text(row.id, row.fields["text"]) for row in corpus.train]
@@ -108,8 +110,13 @@ def vocabulary_facts(base: PreTrainedTokenizerBase, adapted: Adapted, corpus: Co
     )
 
 
+def with_findings(facts: VocabularyFacts | None, more: Sequence[Finding]) -> VocabularyFacts | None:
+    """The same facts with further findings."""
+    return facts and facts.model_copy(update={"findings": [*facts.findings, *finding_facts(more)]})
+
+
 def _fit(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, plan: Plan) -> tuple[list[Fertility], int]:
-    """Fertility by split and language, and how many pieces are used."""
+    """Fertility by split and language, and the number of distinct tokens in use."""
     encoder = TextInputs(tokenizer, plan.checkpoint.prefix, plan.recipe.training.max_length)
     used: set[int] = set()
     rows: list[Fertility] = []
@@ -123,21 +130,24 @@ def _fit(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, plan: Plan) -> tupl
 
 def _fertility(encoder: TextInputs, texts: Sequence[str], language: str, split: str, used: set[int]) -> Fertility:
     ids = encoder.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-    vocab = sum(len(row) for row in ids)
-    used.update(piece for row in ids for piece in row)
-    unknown = sum(piece == encoder.tokenizer.unk_token_id for row in ids for piece in row)
+    tokens = sum(len(row) for row in ids)
+    used.update(token for row in ids for token in row)
+    unknown = sum(token == encoder.tokenizer.unk_token_id for row in ids for token in row)
     room = encoder.max_length - encoder.tokenizer.num_special_tokens_to_add()
     return Fertility(
         language=language,
         split=split,
-        tokens_per_word=vocab / max(1, sum(len(text.split()) for text in texts)),
-        unknown=unknown / max(1, vocab),
+        tokens_per_word=tokens / max(1, sum(len(text.split()) for text in texts)),
+        unknown=unknown / max(1, tokens),
         truncated=sum(len(row) > room for row in ids) / len(texts),
     )
 
 
-def training_facts(steps: Sequence[Step], cuts: Sequence[int], model: nn.Module) -> TrainingFacts:
-    """What training took, and its learning curve thinned to about 200 points with every scored one kept."""
+def training_facts(steps: Sequence[Step], resumed: Sequence[int], model: nn.Module) -> TrainingFacts:
+    """What training took, and its learning curve: about 200 points, among them every update after which dev was scored.
+
+    `resumed` lists the updates after which an interrupted training was resumed.
+    """
     last = steps[-1]
     best = max((step for step in steps if step.dev is not None), key=lambda step: (step.dev or 0.0, -step.update))
     stride = max(1, len(steps) // 200)
@@ -153,7 +163,7 @@ def training_facts(steps: Sequence[Step], cuts: Sequence[int], model: nn.Module)
         best_update=best.update,
         best_dev=best.dev or 0.0,
         stopped_early=last.stopped,
-        resumed_after=list(cuts),
+        resumed_after=list(resumed),
         trained_parameters=sum(weight.numel() for weight in weights if weight.requires_grad),
         total_parameters=sum(weight.numel() for weight in weights),
         steps=[
@@ -167,7 +177,7 @@ def training_facts(steps: Sequence[Step], cuts: Sequence[int], model: nn.Module)
 
 
 def environment(plan: Plan) -> Environment:
-    """The machine and the versions of what ran."""
+    """The machine, and the versions of the packages."""
     return Environment(
         python=platform.python_version(),
         platform=platform.system(),

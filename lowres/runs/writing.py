@@ -1,4 +1,4 @@
-"""The folder of a run while it is being written."""
+"""Writes the folder of a run, stage by stage; an interrupted run is found again and resumed."""
 
 import json
 import time
@@ -19,13 +19,13 @@ from lowres.runs.layout import CHECKPOINT, LOG, PREDICTIONS, RECIPE, RECORD, REP
 from lowres.runs.run import read_record
 from lowres.training.loop import Step
 
-CUT = "taken up after"
-BUSY = ".busy"  # locked as long as a process writes in the folder
+RESUMED = "resumed after"  # the key of a log line that says where an interrupted training went on
+BUSY = ".busy"  # locked while a process writes to the folder
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A new stage begins."""
+    """Event: a new stage begins."""
 
     name: str
 
@@ -35,16 +35,16 @@ Notify = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """Tell nobody."""
+    """Ignore every event."""
 
 
 def default_folder(file: RecipeFile) -> Path:
-    """runs/<recipe>-<time> in the current folder."""
+    """A new folder: runs/<recipe>-<time> in the current folder."""
     return Path("runs") / f"{file.path.stem}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def unfinished(file: RecipeFile) -> Path | None:
-    """The newest run in runs/ of just this recipe that was cut off in training, if there is one."""
+    """The newest run of exactly this recipe in runs/ that was interrupted and can be resumed, if there is one."""
     folders = sorted(Path("runs").iterdir(), reverse=True) if Path("runs").is_dir() else []
     for folder in folders:
         if folder.name.startswith(f"{file.path.stem}-") and (folder / CHECKPOINT).exists():
@@ -65,10 +65,12 @@ def _busy(folder: Path) -> bool:
 
 
 class RunWriter:
-    """The record after every stage, the log after every step. `steps` are those of the training so far, also of a run cut off.
+    """Writes the record after every stage and the log after every step.
 
-    An unfinished run of the same recipe in the folder is taken up, or with `restart` thrown away. Leaving by an exception writes
-    status `failed` or `interrupted` before the exception goes on. Raises DataError where the folder holds another run.
+    `steps` are those of the training so far, those before an interruption included; `resumed` lists the updates after which
+    training was resumed. An unfinished run of the same recipe in the folder is resumed, or with `restart` discarded. If the `with`
+    block is left by an exception, the status `failed` or `interrupted` is written first. Raises DataError if the folder holds
+    anything else.
     """
 
     def __init__(self, file: RecipeFile, folder: Path, notify: Notify, *, restart: bool = False) -> None:
@@ -79,7 +81,7 @@ class RunWriter:
         self.open_stage: tuple[str, float] | None = None
         self.lock = FileLock(folder / BUSY, timeout=0)
         self.steps: list[Step] = []
-        self.cuts: list[int] = []  # updates after which the training was taken up
+        self.resumed: list[int] = []
         self.restart = restart
 
     def __enter__(self) -> "RunWriter":
@@ -96,7 +98,7 @@ class RunWriter:
             ) from error
         with ExitStack() as undo:
             undo.callback(self._leave)
-            self._look_round()
+            self._read_earlier_run()
             (self.folder / RECIPE).write_bytes(self.text.encode())
             self.write()
             undo.pop_all()
@@ -115,8 +117,8 @@ class RunWriter:
         self.lock.release()
         (self.folder / BUSY).unlink(missing_ok=True)
 
-    def _look_round(self) -> None:
-        """What an earlier run left here."""
+    def _read_earlier_run(self) -> None:
+        """Read what an earlier run left in the folder, or refuse it."""
         if not (self.folder / RECORD).exists():
             return
         before = read_record(self.folder / RECORD)
@@ -142,16 +144,16 @@ class RunWriter:
                 said = json.loads(line)
                 if "update" in said:
                     self.steps.append(Step(**said))
-                elif CUT in said:
-                    self._cut(said[CUT])
+                elif RESUMED in said:
+                    self._drop_steps_after(said[RESUMED])
 
-    def _cut(self, update: int) -> None:
+    def _drop_steps_after(self, update: int) -> None:
         while self.steps and self.steps[-1].update > update:  # they are made again
             self.steps.pop()
-        self.cuts.append(update)
+        self.resumed.append(update)
 
     def stage(self, name: str) -> None:
-        """End the stage before and begin another; their times stay separate."""
+        """Begin a new stage; the time of each stage is counted separately."""
         now = time.monotonic()
         if self.open_stage:
             before, begun = self.open_stage
@@ -161,42 +163,42 @@ class RunWriter:
         self.notify(Stage(name))
 
     def resume(self, update: int) -> None:
-        """The training goes on after this update, whatever was logged behind it."""
-        self._cut(update)
-        self.log({CUT: update})
+        """Note that training is resumed after this update; later steps in the log do not count."""
+        self._drop_steps_after(update)
+        self.log({RESUMED: update})
         self.seconds["training"] = sum(one.seconds + one.seconds_on_dev for one in self.steps[-1:])
 
     def step(self, step: Step) -> None:
-        """Log a step and tell whoever watches."""
+        """Log a step and notify."""
         self.steps.append(step)
         self.log(vars(step))
         self.notify(step)
 
     def finding(self, finding: Finding) -> None:
-        """Log something worth knowing and tell whoever watches."""
+        """Log a finding and notify."""
         self.log(vars(finding))
         self.notify(finding)
 
     def log(self, line: Mapping[str, object]) -> None:
-        """One JSON line in log.jsonl."""
+        """Append a JSON line to log.jsonl."""
         with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def predictions(self, lines: Iterable[Mapping[str, object]]) -> None:
-        """One row per test item in predictions.jsonl."""
+        """Write predictions.jsonl: one line for each test item."""
         with (self.folder / PREDICTIONS).open("w", encoding="utf-8") as file:
             for line in lines:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def write(self, **facts: object) -> None:
-        """Add facts to the record and put it in place whole, so that a reader never sees half of it."""
+        """Add facts to the record and replace record.json at once, so that nobody reads half of it."""
         self.record = Record.model_validate(self.record.model_copy(update=facts).model_dump())
         draft = self.folder / (RECORD + ".part")
         draft.write_text(self.record.model_dump_json(indent=1) + "\n", encoding="utf-8")
         draft.replace(self.folder / RECORD)
 
     def finish(self, machine: object) -> None:
-        """The last facts, then the report."""
+        """Write the last facts and the report."""
         self.stage("report")
         cost = CostFacts(seconds=self.seconds, peak_memory_gib=peak_memory_gib())
         self.write(status="done", cost=cost, environment=machine)

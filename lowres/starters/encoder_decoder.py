@@ -14,9 +14,10 @@ import torch
 from safetensors import safe_open
 from tokenizers import AddedToken
 from torch import nn
-from transformers import AutoModel, AutoTokenizer, BartConfig, BartForConditionalGeneration
+from transformers import AutoModel, BartConfig, BartForConditionalGeneration
 
 from lowres.models.checkpoint import Checkpoint
+from lowres.models.tokenization import load_tokenizer
 
 LANGUAGE_TOKEN_ROWS = "tag_rows"  # in a shipped file: the embedding rows of its language tokens
 SPARE_POSITIONS = 2  # rows of BART's position table that no token uses
@@ -35,7 +36,7 @@ PARTS = {
 def write_translator(encoder: Checkpoint, kept: int, layers: int, folder: Path, seed: int = 13) -> None:
     """Write a checkpoint of the first `kept` layers of `encoder` with a new decoder of `layers` layers."""
     tokenizer, model = initialised(
-        encoder.folder, encoder.positions, encoder.architecture.position_offset, kept, layers, seed
+        encoder.folder, encoder.positions, encoder.architecture.positions_follow_padding, kept, layers, seed
     )
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
@@ -48,7 +49,7 @@ def write_starter(encoder: Path, shipped: Path, folder: Path) -> None:
         weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 – no mapping
     tags = facts["tags"].split()
     tokenizer, model = initialised(
-        encoder, int(facts["positions"]), 0, int(facts["encoder_layers"]), int(facts["decoder_layers"])
+        encoder, int(facts["positions"]), False, int(facts["encoder_layers"]), int(facts["decoder_layers"])
     )
     rows = weights.pop(LANGUAGE_TOKEN_ROWS)
     decoder = model.get_decoder()
@@ -62,9 +63,9 @@ def write_starter(encoder: Path, shipped: Path, folder: Path) -> None:
     tokenizer.save_pretrained(str(folder))
 
 
-def initialised(folder: Path, positions: int, offset: int, kept: int, layers: int, seed: int = 13) -> tuple[Any, Any]:
+def initialised(folder: Path, positions: int, follow_padding: bool, kept: int, layers: int, seed: int = 13) -> tuple[Any, Any]:
     """Tokenizer and model: the first `kept` layers of the encoder in `folder` with an initialised decoder of `layers` layers."""
-    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+    tokenizer = load_tokenizer(folder)
     source = AutoModel.from_pretrained(
         str(folder), trust_remote_code=False, local_files_only=True, use_safetensors=True, dtype="float32"
     )
@@ -73,7 +74,7 @@ def initialised(folder: Path, positions: int, offset: int, kept: int, layers: in
     torch.manual_seed(seed)
     model: Any = BartForConditionalGeneration(_config(source.config, tokenizer, layers, positions))
     with torch.no_grad():
-        _copy_embeddings(source, model, offset)
+        _copy_embeddings(source, model, source.config.pad_token_id + 1 if follow_padding else 0)
         for theirs, mine in zip(source.encoder.layer, model.model.encoder.layers, strict=True):
             _copy_layer(theirs, mine)
         _start_decoder(source, model.model.decoder)

@@ -10,13 +10,14 @@ from typing import Any, Generic, TypeVar
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
 from lowres.errors import ModelError, Problem
 from lowres.methods import TECHNIQUES
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.models.quantization import PRECISIONS, dequantize, quantize_base
+from lowres.models.tokenization import load_tokenizer
 from lowres.planning import Machine, Options, Plan
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.starters.starters import STARTERS
@@ -129,7 +130,7 @@ def restore_model(
     folder: Path, facts: ModelFacts, checkpoint: Checkpoint, base: Any, accelerator: Accelerator, form: Form
 ) -> tuple[PreTrainedTokenizerBase, Any]:
     """The saved tokenizer, and the base with its rows, held as it was in training, with its adapter."""
-    tokenizer = AutoTokenizer.from_pretrained(str(folder / TOKENIZER), trust_remote_code=False, local_files_only=True)
+    tokenizer = load_tokenizer(folder / TOKENIZER)
     if (folder / ROWS).exists():
         place_rows(base, *load_rows(folder / ROWS))
     base.to(accelerator.device)

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from lowres.errors import Finding
-from lowres.recipe.sections import Vocabulary
+from lowres.recipe.vocabulary_section import Vocabulary
 from lowres.statistical.lexical_translation import Meanings, meanings
 from lowres.vocabulary.embeddings import NewRows, place_rows
 from lowres.vocabulary.expansion.expanding import UNREADABLE, NewTokens, extend

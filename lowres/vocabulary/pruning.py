@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from lowres.recipe.sections import TrimPolicy
+from lowres.recipe.vocabulary_section import TrimPolicy
 from lowres.vocabulary.expansion.substrings import members
 from lowres.vocabulary.tokenizer_json import WORD_START, TokenizerJson, sentinels
 

@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.pairs import Pair
 from lowres.languages import language, normalise
 from lowres.models.architectures import LanguageMarking
+from lowres.models.tokenization import tokenizer_facts
 from lowres.vocabulary.tokenizer_json import sentinels
 
 TokenIds = list[int]
@@ -99,7 +100,7 @@ class TranslationInputs:
         """Piece ids that are to be written, the end among them, cut at `max_pieces`."""
         opening = self.opening(target)[1:]
         room = self.max_length - len(opening) - 1
-        return [[*opening, *ids[:room], self.end] for ids in self.plain(texts)] if texts else []
+        return [[*opening, *ids[:room], self.end] for ids in self.plain(texts, written=True)] if texts else []
 
     def opening(self, target: str) -> TokenIds:
         """What the decoder is given before it writes."""
@@ -111,14 +112,20 @@ class TranslationInputs:
 
     def text(self, ids: Sequence[int]) -> str:
         """What was written, in NFC."""
-        written = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        side = {"use_source_tokenizer": False} if self._two_sided else {}
+        written = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False, **side)
         return normalise(str(written))
 
-    def plain(self, texts: Sequence[str]) -> list[TokenIds]:
-        """Piece ids of texts without anything around them."""
+    def plain(self, texts: Sequence[str], *, written: bool = False) -> list[TokenIds]:
+        """Token ids of texts without anything around them; `written` by the target side of a tokenizer that has two (Marian)."""
         inputs = [normalise(text) for text in texts]
-        encoded = self.tokenizer(inputs, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+        side = {"text_target": inputs} if written and self._two_sided else {"text": inputs}
+        encoded = self.tokenizer(**side, add_special_tokens=False, return_attention_mask=False)["input_ids"]
         return [list(ids) for ids in encoded]
+
+    @property
+    def _two_sided(self) -> bool:
+        return tokenizer_facts(self.tokenizer).separate_target
 
 
 def encode_pairs(

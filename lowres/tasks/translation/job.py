@@ -47,7 +47,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     keep_head_apart(base)
     ways = directions(task, corpus.languages)
     spoken = list(dict.fromkeys(tag for way in ways for tag in way))
-    tagged = tag_languages(adapted, base, language_marking, spoken, task.init_from)
+    tagged = tag_languages(adapted, base, language_marking, spoken, task.init_from, [way[1] for way in ways])
     adapted = tagged.adapted
     model = equip(base, adapted, plan)
     common = common_facts(plan, corpus, adapted)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lowres.recipe.sections import Initialiser
+from lowres.recipe.vocabulary_section import Initialiser
 from lowres.vocabulary.embeddings import NewRows, Tables, rows_beside
 from lowres.vocabulary.initialisation.distillation import distil
 from lowres.vocabulary.initialisation.encoder_states import EncoderStates, sentence_vectors
