@@ -11,12 +11,13 @@ from lowres.data.checks.contamination import Left, without_contamination
 from lowres.data.checks.data_audit import audit
 from lowres.data.checks.pair_checks import check_pairs
 from lowres.data.checks.parallel_texts import Side, without_misaligned
+from lowres.data.checks.stand_ins import blank_sides, without_stand_ins
 from lowres.data.corpus import SPLITS, Corpus, LabelledRows, Split
 from lowres.data.files import PackageFile, card_file, fetch, matching
 from lowres.data.formats.gettext import read_catalogues
 from lowres.data.formats.readers import READERS
 from lowres.data.formats.tables import Table, capped
-from lowres.data.labels import checked_labels
+from lowres.data.labels import Labelled, checked_labels
 from lowres.data.rows import (
     Cut,
     Part,
@@ -61,40 +62,49 @@ def read_corpus(
     crossing = list(crossing_clusters(samples))
     if crossing:
         raise DataError(*capped(crossing))
-    left = without_contamination(samples, parts, whole_clusters=isinstance(task, Translation))
+    translates = isinstance(task, Translation)
+    samples, stand_ins = without_stand_ins(samples) if translates else (samples, ())
+    left = without_contamination(samples, parts, whole_clusters=translates)
     samples = [
         sample
         for source, taken in zip(sources, _by_entry(left.samples, read), strict=True)
-        for sample in limited(taken, source.limit, seed)
+        for sample in limited(taken, source.limit, seed, pairs=translates)
     ]
     whole = _merged(read)
     others = [sample for sample in samples if parts[sample.part].head]
     samples = [sample for sample in samples if not parts[sample.part].head]
     _refuse_empty_splits(samples, whole)
-    labels: tuple[str, ...] = ()
+    labelled = Labelled(tuple(samples), ())
     auxiliary: dict[str, LabelledRows] = {}
     if isinstance(task, Classification):
         auxiliary = _auxiliary(others, parts)
-        samples, labels = checked_labels(samples, task.labels or whole.labels)
+        labelled = checked_labels(samples, task.labels or whole.labels)
+        _refuse_empty_splits(labelled.samples, whole)
+    samples = list(labelled.samples)
     rows = {split: tuple(sample.row for sample in samples if sample.split == split) for split in SPLITS}
+    files = count_files(parts, [*samples, *others])
+    blank = tuple(blank_sides(parts))
     findings = (
         *whole.findings,
-        *_left_out(parts, left),
+        *(check_pairs(task, samples, blank) if isinstance(task, Translation) else ()),
+        *stand_ins,
+        *blank,
+        *labelled.findings,
+        *_left_out(parts, left, sum(file.empty for file in files)),
         *_thin_subsets([*samples, *others], parts),
-        *audit(samples, labels, repeats=not isinstance(task, Translation)),
-        *(check_pairs(task, samples) if isinstance(task, Translation) else ()),
+        *audit(samples, labelled.labels, repeats=not translates),
     )
     return Corpus(
         name=whole.name,
         train=rows["train"],
         dev=rows["dev"],
         test=rows["test"],
-        labels=labels,
+        labels=labelled.labels,
         licence=whole.licence,
         citation=whole.citation,
         homepage=whole.homepage,
-        files=count_files(parts, [*samples, *others]),
-        findings=findings,
+        files=files,
+        findings=tuple(dict.fromkeys(findings)),
         auxiliary=auxiliary,
     )
 
@@ -120,8 +130,8 @@ def _auxiliary(samples: Sequence[Sample], parts: Sequence[Part]) -> dict[str, La
             raise DataError(
                 Problem("data.head", what, "all its texts are also in dev or test, or it names no training file")
             )
-        normalised, labels = checked_labels(some, None)
-        found[head] = LabelledRows(labels, tuple(sample.row for sample in normalised))
+        labelled = checked_labels(some, None)
+        found[head] = LabelledRows(labelled.labels, tuple(sample.row for sample in labelled.samples))
     return found
 
 
@@ -135,9 +145,14 @@ def _source_tables(source: Source, task: Task, places: Places, entry: int) -> So
         tables = from_hub(source, task, places)
     use = source.use if source.head is None else TRAIN_ONLY
     parts = [
-        replace(part, entry=f"{entry}:" if entry else "", use=use, head=source.head or "")
+        replace(
+            part,
+            entry=f"{entry}:{part.entry}" if entry else part.entry,
+            use=tuple(split for split in part.use if split in use),
+            head=source.head or "",
+        )
         for part in tables.parts
-        if isinstance(part.split, Cut) or part.split in use
+        if not isinstance(part.split, str) or part.split in use
     ]
     return replace(tables, parts=tuple(parts))
 
@@ -269,7 +284,13 @@ def _card_parts(
             findings += told
         for tag, side in sides.items():
             whole = name if subset.language else f"{name}/{tag}"
-            yield Part(tables[tag], place, whole, tag, replace(roles, text=side.column))  # type: ignore[arg-type]
+            part = Part(tables[tag], place, whole, tag, replace(roles, text=side.column))  # type: ignore[arg-type]
+            # equal line numbers tie rows together only within one set of files
+            yield (
+                replace(part, scope=f"{name}/{split}/" if subset.language is None else f"{split}/")
+                if roles.cluster == LINE
+                else part
+            )
 
 
 def _card_sides(
@@ -302,10 +323,17 @@ def _refuse_empty_splits(samples: Sequence[Sample], tables: SourceTables) -> Non
     problems = []
     for split in SPLITS:
         if split not in filled:
-            names = ", ".join(part.table.name for part in tables.parts if part.split == split)
-            problems.append(
-                Problem(names or tables.name, f"has no {split} rows", "each of train, dev and test needs some")
-            )
+            own = [part for part in tables.parts if part.split == split]
+            names = ", ".join(dict.fromkeys(part.table.name for part in own))
+            blank = {
+                part.roles.text: None
+                for part in own
+                if part.table.records and not any(record.fields[part.roles.text] for record in part.table.records)
+            }
+            what = f"has no {split} rows"
+            if blank:
+                what = f"has no {split} rows: the column “{'” and “'.join(blank)}” is empty"
+            problems.append(Problem(names or tables.name, what, "each of train, dev and test needs some"))
     if problems:
         raise DataError(*problems)
 
@@ -322,7 +350,7 @@ def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[
             yield Finding("warning", f"the subset {subset} has no rows in {' and '.join(empty)}")
 
 
-def _left_out(parts: Sequence[Part], left: Left) -> Iterator[Finding]:
+def _left_out(parts: Sequence[Part], left: Left, empty: int) -> Iterator[Finding]:
     """What was left out of the tables, or changed in them."""
     reasons = {
         "whose text is in a later split": left.same_text,
@@ -333,7 +361,7 @@ def _left_out(parts: Sequence[Part], left: Left) -> Iterator[Finding]:
     for table in tables:
         for reason, count in table.notes.items():
             reasons[reason] = reasons.get(reason, 0) + count
-    reasons["empty"] = sum(table.empty for table in tables)
+    reasons["empty"] = empty
     reasons = {reason: count for reason, count in reasons.items() if count}
     if reasons:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))

@@ -1,6 +1,6 @@
 """Languages by tag, and text in one Unicode form."""
 
-from lowres.languages.normalisation import matching_key, normalise
+from lowres.languages.normalisation import matching_key, normalise, strict_key
 from lowres.languages.tags import Language, language
 
-__all__ = ["Language", "language", "matching_key", "normalise"]
+__all__ = ["Language", "language", "matching_key", "normalise", "strict_key"]
