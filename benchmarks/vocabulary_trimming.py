@@ -50,16 +50,16 @@ def measure(policy: str, mirror: Path) -> None:
     train, test = ([text for name in NAMES for text in nusax(name).read(mirror, split)] for split in ("train", "test"))
     checkpoint = find_base("starter:encoder", None, Places(Path(), cache_folder(), offline=True), STARTERS)
     tokenizer, encoder = load_encoder(checkpoint)
-    base = kept = TokenizerJson.of(tokenizer)
+    base = pruned = TokenizerJson.of(tokenizer)
     begun = time.monotonic()
     ids = range(len(base)) if policy == "all" else kept_ids(base, [*train, checkpoint.prefix], policy)  # type: ignore[arg-type]
-    kept = base.kept(ids)
-    whole, part = (Encoder(pieces.tokenizer(tokenizer), checkpoint.prefix, 256) for pieces in (base, kept))
+    pruned = base.pruned(ids)
+    whole, part = (Encoder(vocab.tokenizer(tokenizer), checkpoint.prefix, 256) for vocab in (base, pruned))
     sample = test[:: len(test) // SENTENCES]
     before, after = whole.pieces(sample), part.pieces(sample)
-    place = {piece: number for number, piece in enumerate(ids)}
+    place = {token: number for number, token in enumerate(ids)}
     inside = [i for i, line in enumerate(before) if set(line) <= place.keys()]
-    assert all([place[piece] for piece in before[i]] == after[i] for i in inside)
+    assert all([place[token] for token in before[i]] == after[i] for i in inside)
     old = vectors(encoder, whole, [before[i] for i in inside])
     if policy != "all":
         place_rows(encoder, list(ids), NewRows(torch.zeros(0, checkpoint.hidden_size)))
@@ -68,14 +68,20 @@ def measure(policy: str, mirror: Path) -> None:
     words = base.words(test)
     listed = list(words)
     same = (
-        sum(words[w] for w, a, b in zip(listed, base.cut(listed), kept.cut(listed), strict=True) if a == b)
+        sum(
+            words[w]
+            for w, a, b in zip(listed, base.tokenize_words(listed), pruned.tokenize_words(listed), strict=True)
+            if a == b
+        )
         / words.total()
     )
     unknown = [
         100
-        * sum(words[w] for w, cut in zip(listed, pieces.cut_ids(listed), strict=True) if pieces.unknown_id in cut)
+        * sum(
+            words[w] for w, tokens in zip(listed, vocab.encode_words(listed), strict=True) if vocab.unknown_id in tokens
+        )
         / words.total()
-        for pieces in (kept, base)
+        for vocab in (pruned, base)
     ]
     light, full = (update_seconds(encoder, part, sample[:32], rows=rows) for rows in (False, True))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -100,7 +106,7 @@ def update_seconds(encoder: torch.nn.Module, reader: Encoder, texts: list[str], 
     """One update in bfloat16: of the layers' weights alone, or of the embedding too, with AdamW. Best of three."""
     encoder.train().requires_grad_(True)
     encoder.get_input_embeddings().requires_grad_(rows)
-    ids, mask = reader.batch(reader.pieces(texts), torch.device("cpu"))
+    ids, mask = reader.batch(reader.vocab(texts), torch.device("cpu"))
     optimizer = torch.optim.AdamW([weight for weight in encoder.parameters() if weight.requires_grad], lr=1e-6)
     times = []
     for _ in range(4):

@@ -7,7 +7,7 @@ import pytest
 
 from lowres.errors import LowresError
 from lowres.languages import language, matching_key, normalise
-from lowres.languages.placeholders import FIXED, lost
+from lowres.languages.placeholders import PLACEHOLDER, missing_placeholders
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ def test_unknown_tags_say_what_was_meant(tag: str, message: str) -> None:
     assert str(error.value) == message.format(form="an ISO 639-3 code and a script, such as min-Latn")
 
 
-def test_a_slip_of_the_finger_names_languages() -> None:
+def test_a_misspelled_code_suggests_languages() -> None:
     with pytest.raises(LowresError, match=r"did you mean zza-Latn \(Zaza\), lzz-Latn \(Laz\)\?"):
         language("zzz-Latn")
 
 
-def test_a_group_of_languages_is_no_language() -> None:
+def test_a_collection_of_languages_is_no_language() -> None:
     with pytest.raises(LowresError, match="does not know “btk”"):
         language("btk-Latn")
 
@@ -83,28 +83,28 @@ def test_normalise_is_nfc_and_idempotent(text: str) -> None:
     assert normalise(once) == once
 
 
-def test_comparable_puts_capitals_and_punctuation_aside() -> None:
+def test_the_matching_key_ignores_capitals_and_punctuation() -> None:
     assert matching_key("“Enak,  SEKALI!!”") == matching_key("enak sekali") == "enak sekali"
     assert matching_key("ﬁn") == "fin"
     assert matching_key("हिन्दी।") == "हिन्दी"
     assert matching_key("!!!") == "!!!" != matching_key("???")
 
 
-def test_addresses_markup_and_places_are_fixed() -> None:
+def test_addresses_markup_and_fields_are_placeholders() -> None:
     text = "See <b>%(name)s</b> (https://a.b/%(v)s/c), write to me@a.org: {0} of {n:.1f}, 100% sure, 5 % d; x < y > z &amp; %1$s."
-    assert FIXED.findall(text) == [
+    assert PLACEHOLDER.findall(text) == [
         "<b>", "%(name)s", "</b>", "https://a.b/%(v)s/c", "me@a.org", "{0}", "{n:.1f}", "&amp;", "%1$s",
     ]  # fmt: skip
 
 
 def test_what_is_lost_is_counted() -> None:
-    assert lost("%s of %s in {place}", "{place}: %s") == ("%s",)
-    assert lost("%(count)s items", "%(items)s count") == ("%(count)s",)
-    assert lost("nothing fixed", "") == ()
+    assert missing_placeholders("%s of %s in {place}", "{place}: %s") == ("%s",)
+    assert missing_placeholders("%(count)s items", "%(items)s count") == ("%(count)s",)
+    assert missing_placeholders("nothing fixed", "") == ()
 
 
 def test_a_long_text_without_spaces_is_searched_once() -> None:
     """An address could begin at each of its letters; to try each to the end would take seconds."""
     text = "ก" * 100_000
     begun = time.process_time()
-    assert lost(text, text) == () and time.process_time() - begun < 5
+    assert missing_placeholders(text, text) == () and time.process_time() - begun < 5

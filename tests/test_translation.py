@@ -25,7 +25,7 @@ from transformers import (
 
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import ModelError
-from lowres.languages.codes import FORMS, form_of, new_piece, piece_for
+from lowres.languages.codes import FORMS, form_of, new_token, token_for
 from lowres.languages.sentences import parts, sentences
 from lowres.models.checkpoint import describe, find_base
 from lowres.models.loading import load_encoder, load_translator
@@ -283,11 +283,11 @@ def test_tags_are_found_in_the_way_of_each_model() -> None:
     nllb = ["eng_Latn", "zsm_Latn", "ind_Latn", "arb_Arab"]
     form = form_of(nllb)
     assert form is not None
-    assert piece_for("ind-Latn", nllb, form) == "ind_Latn" and piece_for("msa-Latn", nllb, form) == "zsm_Latn"
-    assert piece_for("ara-Arab", nllb, form) == "arb_Arab" and piece_for("min-Latn", nllb, form) is None
-    assert new_piece("min-Latn", form) == "min_Latn"
+    assert token_for("ind-Latn", nllb, form) == "ind_Latn" and token_for("msa-Latn", nllb, form) == "zsm_Latn"
+    assert token_for("ara-Arab", nllb, form) == "arb_Arab" and token_for("min-Latn", nllb, form) is None
+    assert new_token("min-Latn", form) == "min_Latn"
     mbart = ["en_XX", "id_ID"]
-    assert piece_for("ind-Latn", mbart, FORMS[3]) == "id_ID" and form_of(["</s>"]) is None
+    assert token_for("ind-Latn", mbart, FORMS[3]) == "id_ID" and form_of(["</s>"]) is None
 
 
 def test_long_texts_are_cut_at_sentences_then_at_words() -> None:

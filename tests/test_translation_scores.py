@@ -104,7 +104,7 @@ def test_scores_and_signatures_are_those_of_sacrebleus_command_line(tmp_path: Pa
         answer = answers[name]
         assert score.value == pytest.approx(answer["score"], abs=1e-9)
         signature = (
-            f"{answer['name']}|{answer['signature']}|average:rows|bootstrap:200|interval:bca|groups:8|ci:95|seed:13|"
+            f"{answer['name']}|{answer['signature']}|average:rows|bootstrap:200|interval:bca|clusters:8|ci:95|seed:13|"
         )
         assert score.signature.startswith(signature)
     assert primary_metric(REFERENCES, HYPOTHESES, [WAY] * 8) == ours[0].value
@@ -174,7 +174,7 @@ def test_any_corpus_has_finite_scores_within_their_intervals(rows: list[tuple[st
         assert score.name == "TER" or score.high <= 100
 
 
-def test_a_direction_that_a_resample_left_out_does_not_count_as_nought() -> None:
+def test_a_direction_that_a_resample_left_out_does_not_count_as_zero() -> None:
     references = sentences(20, 1)
     matches = match(references, noisy(references, 0.5, 2), [WAY] * 10 + ["min-Latn→ind-Latn"] * 10, None, (CHRF,))
     mean, there, absent = matches.primary_values(matches.weighted(np.repeat([[1.0, 0.0]], 10, axis=1)))[0]
@@ -232,7 +232,7 @@ def test_translations_of_one_text_are_resampled_together_and_so_give_wider_inter
     apart = scores_of(references, hypotheses, directions, resamples=1000)[0]
     assert together.value == pytest.approx(apart.value)
     assert together.high - together.low > 2 * (apart.high - apart.low)
-    assert "|groups:60|" in together.signature and "|groups:300|" in apart.signature
+    assert "|clusters:60|" in together.signature and "|clusters:300|" in apart.signature
 
 
 def test_interval_narrows_with_rows_and_widens_with_confidence() -> None:
@@ -260,7 +260,7 @@ def test_no_rows_and_unlike_lengths_are_refused() -> None:
         scores_of(["a"] * 3, ["a"] * 2)
     with pytest.raises(ValueError, match="3 directions"):
         scores_of(["a"] * 2, ["a"] * 2, [WAY] * 3)
-    with pytest.raises(ValueError, match="1 groups for 2 rows"):
+    with pytest.raises(ValueError, match="1 clusters for 2 rows"):
         scores_of(["a"] * 2, ["a"] * 2, clusters=["1"])
     with pytest.raises(ValueError):
         sentence_scores(["a"], [])
@@ -296,7 +296,7 @@ def test_a_clearly_better_translator_has_a_small_p_and_differs_by_the_difference
     assert found[0].p == pytest.approx(1 / 10_001) and 0 < found[0].low < found[0].difference < found[0].high
     assert found[1].p == pytest.approx(3 / 10_001)
     assert (found[3].difference, found[3].p) == (0, 1)
-    assert found[0].test == "paired approximate randomisation over 50 groups, 10000 exchanges"
+    assert found[0].test == "paired approximate randomisation over 50 clusters, 10000 permutations"
     assert found[1].test.endswith("Holm correction over 3 directions")
     back = compared(references, theirs, ours, ways)
     assert [other.difference for other in back] == pytest.approx([-one.difference for one in found])

@@ -1,4 +1,4 @@
-"""Languages by tag, and text in one Unicode form."""
+"""Language tags, and the Unicode normalisation that all text passes."""
 
 from lowres.languages.normalisation import matching_key, normalise, strict_key
 from lowres.languages.tags import Language, language

@@ -1,4 +1,4 @@
-"""What models call languages: the pieces that stand for `min-Latn` in NLLB, M2M100, mBART, Marian and in our own."""
+"""Language tokens of models: how NLLB, M2M100, mBART, Marian and lowres write a language such as `min-Latn`."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,8 +14,8 @@ MEMBERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Form:
-    """How a family writes a language as a piece. `shape` recognises such pieces; `pattern` and `new` are filled with `three` and
-    `two` letters (three where there are no two) and the `script`."""
+    """How a family writes language tokens. `shape` matches any of them; `pattern` matches the tokens of one language and `new` is
+    the token that a new language gets: both are filled with `three` (ISO 639-3), `two` (ISO 639-1, else `three`) and `script`."""
 
     shape: str
     pattern: str
@@ -32,37 +32,37 @@ FORMS: tuple[Form, ...] = (
 OWN = FORMS[0]
 
 
-def form_of(pieces: Iterable[str]) -> Form | None:
-    """The form in which these special pieces name languages: that of most of them; None where none does."""
+def form_of(tokens: Iterable[str]) -> Form | None:
+    """The form of the language tokens among some tokens: that of most of them; None where there are none."""
     counts = dict.fromkeys(FORMS, 0)
-    for piece in pieces:
+    for token in tokens:
         for form in FORMS:
-            counts[form] += re.fullmatch(form.shape, piece) is not None
+            counts[form] += re.fullmatch(form.shape, token) is not None
     best = max(FORMS, key=lambda form: counts[form])
     return best if counts[best] else None
 
 
-def piece_for(tag: str, pieces: Iterable[str], form: Form) -> str | None:
-    """The piece that stands for a language, by its own code or that of its group; None where the model has none."""
+def token_for(tag: str, tokens: Iterable[str], form: Form) -> str | None:
+    """The language token of a language tag, by its own code or that of its macrolanguage; None where the model has none."""
     code, script = tag.split("-")
     group = {member: whole for whole, member in MEMBERS.items()}
-    found = {piece for piece in pieces if re.fullmatch(form.shape, piece)}
+    found = {token for token in tokens if re.fullmatch(form.shape, token)}
     for three in dict.fromkeys((code, MEMBERS.get(code, code), group.get(code, code))):
         pattern = form.pattern.format(three=three, two=_short(three), script=script)
-        for piece in sorted(found):
-            if re.fullmatch(pattern, piece):
-                return piece
+        for token in sorted(found):
+            if re.fullmatch(pattern, token):
+                return token
     return None
 
 
-def new_piece(tag: str, form: Form) -> str:
-    """The piece that a new language gets."""
+def new_token(tag: str, form: Form) -> str:
+    """The token that a language gets which the model does not know."""
     code, script = tag.split("-")
     return form.new.format(three=code, two=_short(code), script=script)
 
 
 def _short(three: str) -> str:
-    """The two letters of ISO 639-1, or the three of ISO 639-3 where there are none."""
+    """The ISO 639-1 code of a language, or its ISO 639-3 code where there is none."""
     from langcodes.data_dicts import LANGUAGE_ALPHA3
 
     return next((two for two, code in LANGUAGE_ALPHA3.items() if code == three and len(two) == 2), three)

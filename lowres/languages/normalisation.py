@@ -1,21 +1,21 @@
-"""One Unicode form for all text: train, dev, test, and what is typed later."""
+"""Unicode normalisation of all text: train, dev, test, and the input of predict."""
 
 import re
 import unicodedata
 
 # Thai, Lao, Burmese, Khmer, Tai, Balinese, Javanese and their kin write a zero-width space where words part;
-# everywhere else it is the dust of a web page.
+# everywhere else it is an artefact of web pages.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u1aaf\u1b00-\u1b7f\ua980-\ua9ff\uaa60-\uaadf"
 _ZERO_WIDTH_SPACES = re.compile("\u200b+")
 _UNSPACED_LETTER = re.compile(f"[{_UNSPACED}]")
 
 
 class _WordsOnly(dict[int, str]):
-    """For str.translate: punctuation, symbols, spaces and control signs become a space; filled as signs are met."""
+    """For str.translate: punctuation, symbols, spaces and control characters become a space; filled on demand."""
 
     def __missing__(self, code: int) -> str:
-        sign = chr(code)
-        self[code] = " " if unicodedata.category(sign)[0] in "PSZC" else sign
+        character = chr(code)
+        self[code] = " " if unicodedata.category(character)[0] in "PSZC" else character
         return self[code]
 
 
@@ -37,9 +37,9 @@ def normalise(text: str) -> str:
 
 
 def matching_key(text: str) -> str:
-    """The text as a reader would compare it: compatibility forms, capitals, punctuation and spacing put aside.
+    """The text without compatibility forms, capitals, punctuation and spacing: equal keys mean texts that a reader takes for equal.
 
-    A text of signs only is compared as it stands.
+    A text without letters and digits is compared as it stands.
     """
     return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_WORDS_ONLY).split()) or text
 

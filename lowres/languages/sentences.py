@@ -1,4 +1,4 @@
-"""Paragraphs as sentences, for models that were trained on sentences."""
+"""Splits long text into sentences or words, for models that were trained on sentences."""
 
 import re
 from collections.abc import Callable

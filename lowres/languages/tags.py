@@ -80,7 +80,7 @@ def _name(code: str) -> str:
 
 
 def _meant(tag: str) -> str:
-    """“did you mean …?” for a tag with a two-letter, bibliographic or retired code, without a script, or a name."""
+    """“did you mean …?” for a two-letter, bibliographic or retired code, a code without a script, or a language's name."""
     code, _, script = re.sub(r"[_\s]", "-", tag.strip()).partition("-")
     known = _code_of(code) or _code_by_name(tag)
     if not known:
@@ -125,17 +125,20 @@ def _likely_script(code: str) -> str:
 
 
 def _similar(code: str, script: str) -> str:
-    """The three most spoken languages whose code is one slip of the finger away."""
+    """The three languages with the most speakers whose code differs by one letter, or by two letters swapped."""
     from language_data.population_data import LANGUAGE_SPEAKING_POPULATION as SPEAKERS
 
     letters = "abcdefghijklmnopqrstuvwxyz"
     swaps = {code[1] + code[0] + code[2], code[0] + code[2] + code[1]}
-    misaligned = swaps | {code[:i] + letter + code[i + 1 :] for i in range(3) for letter in letters}
+    neighbours = swaps | {code[:i] + letter + code[i + 1 :] for i in range(3) for letter in letters}
     spoken = sorted(
-        (slip for slip in misaligned if slip in SPEAKERS and slip in _names()), key=lambda slip: (-SPEAKERS[slip], slip)
+        (other for other in neighbours if other in SPEAKERS and other in _names()),
+        key=lambda other: (-SPEAKERS[other], other),
     )
     return (
-        "did you mean " + ", ".join(f"{slip}-{script} ({_name(slip)})" for slip in spoken[:3]) + "?" if spoken else ""
+        "did you mean " + ", ".join(f"{other}-{script} ({_name(other)})" for other in spoken[:3]) + "?"
+        if spoken
+        else ""
     )
 
 

@@ -1,4 +1,4 @@
-"""Facts about model families, by transformers' `model_type`. Imports nothing heavy."""
+"""Facts about model families, by the `model_type` of transformers. Imports nothing heavy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,10 +9,11 @@ from lowres.errors import ModelError, Problem, nearest
 
 @dataclass(frozen=True)
 class LanguageMarking:
-    """How a family of encoder-decoders is told the languages.
+    """How an encoder-decoder family is told the languages.
 
-    `source` is what stands with the text to translate: the source's tag or the target's, a task in words (“translate Indonesian
-    to Minangkabau: ”), or nothing. `forced` says that the target's tag is the first piece of the translation.
+    `source` is what is added to the source text: the source's language token (“own tag”), the target's (“target tag”), an
+    instruction in words (“translate Indonesian to Minangkabau: ”), or nothing. `forced` says that the target's language token
+    is the first token of the translation.
     """
 
     source: Literal["nothing", "own tag", "target tag", "words"]
@@ -20,13 +21,13 @@ class LanguageMarking:
 
     @property
     def tags(self) -> bool:
-        """Whether languages have pieces of their own."""
+        """Whether the family has language tokens."""
         return self.forced or self.source in ("own tag", "target tag")
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Where the residual blocks of a family begin and end, for what is put beside them.
+    """Where the residual blocks of a family begin and end, for adapters that are inserted beside them.
 
     `layer` is a regular expression for what holds the blocks; `attention` and `feed_forward` are the linear modules in it that end
     self-attention and feed-forward; the input of `reads` is what enters feed-forward; `norm` follows the sum of feed-forward and its
@@ -43,13 +44,13 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the rest of the house needs to know of a family.
+    """The facts of a model family that the rest of lowres needs.
 
     `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of
     a text; `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that
-    set dropout; `position_offset` counts the rows of the position table that no piece uses; `layers` is the path of the
-    encoder's list of layers; `blocks` says where something can be put beside them. `marks` tells how an encoder-decoder is
-    told the languages. `precise` ends the names of linear modules that are never held in 8 or 4 bits; heads, norms and embeddings
+    set dropout; `position_offset` is the number of rows of the position table that no token uses; `layers` is the path of the
+    encoder's list of layers; `blocks` says where adapters can be inserted. `language_marking` tells how an encoder-decoder is
+    told the languages. `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings
     never are.
     """
 

@@ -123,15 +123,15 @@ def _fit(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, plan: Plan) -> tupl
 
 def _fertility(encoder: TextInputs, texts: Sequence[str], language: str, split: str, used: set[int]) -> Fertility:
     ids = encoder.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-    pieces = sum(len(row) for row in ids)
+    vocab = sum(len(row) for row in ids)
     used.update(piece for row in ids for piece in row)
     unknown = sum(piece == encoder.tokenizer.unk_token_id for row in ids for piece in row)
     room = encoder.max_length - encoder.tokenizer.num_special_tokens_to_add()
     return Fertility(
         language=language,
         split=split,
-        tokens_per_word=pieces / max(1, sum(len(text.split()) for text in texts)),
-        unknown=unknown / max(1, pieces),
+        tokens_per_word=vocab / max(1, sum(len(text.split()) for text in texts)),
+        unknown=unknown / max(1, vocab),
         truncated=sum(len(row) > room for row in ids) / len(texts),
     )
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import regex
 
-from lowres.languages.placeholders import FIXED
+from lowres.languages.placeholders import PLACEHOLDER
 from lowres.statistical.transliteration import Spelling
 from lowres.statistical.word_alignment import MARK, SPAN, WORD, Linked, Words, linked
 
@@ -150,7 +150,7 @@ class PhraseTable:
         With `leave`, what was learned from that pair alone is not known.
         """
         found = list(WORD.finditer(text))
-        words = [MARK if FIXED.fullmatch(match.group()) else match.group().lower() for match in found]
+        words = [MARK if PLACEHOLDER.fullmatch(match.group()) else match.group().lower() for match in found]
         known = _Known(self) if leave is None else _Known(self, self.pairs[leave])
         names = [i > 0 and match.group()[0].isupper() and words[i - 1] not in STOPS for i, match in enumerate(found)]
         return _written(text, found, _best(words, names, known))
@@ -275,7 +275,7 @@ def _written(text: str, found: Sequence["regex.Match[str]"], steps: Sequence[tup
     dropped = ""  # a first word that was left out hands its capital on
     for i, end, target in steps:
         source = [match.group() for match in found[i:end]]
-        fixed = [word for word in source if word == MARK or FIXED.fullmatch(word)]
+        fixed = [word for word in source if word == MARK or PLACEHOLDER.fullmatch(word)]
         gaps = [text[found[k - 1].end() if k else 0 : found[k].start()] for k in range(i, end)]
         if not target and not parts:
             dropped = dropped or source[0]

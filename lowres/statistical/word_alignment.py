@@ -15,9 +15,9 @@ from functools import lru_cache
 import regex
 
 from lowres.languages import normalise
-from lowres.languages.placeholders import FIXED
+from lowres.languages.placeholders import PLACEHOLDER
 
-WORD = regex.compile(rf"{FIXED.pattern} | [\w\p{{M}}]+(?:['’ʼ\-][\w\p{{M}}]+)*['’ʼ]? | [^\w\s]", regex.VERBOSE)
+WORD = regex.compile(rf"{PLACEHOLDER.pattern} | [\w\p{{M}}]+(?:['’ʼ\-][\w\p{{M}}]+)*['’ʼ]? | [^\w\s]", regex.VERBOSE)
 MARK = "\ufffc"  # U+FFFC OBJECT REPLACEMENT CHARACTER, for all that is fixed
 WIDTH = 0.15  # of a sentence: how far a word's translation usually strays from its place
 FARTHEST = 0.35
@@ -85,7 +85,7 @@ def linked(pairs: Sequence[tuple[str, str]]) -> tuple[Linked, ...]:
 def _words(text: str) -> Words:
     """Its words; before those that are fixed stands the mark, so that they are like no other."""
     found = WORD.findall(normalise(text))
-    return tuple(MARK + word if FIXED.fullmatch(word) else word.lower() for word in found)
+    return tuple(MARK + word if PLACEHOLDER.fullmatch(word) else word.lower() for word in found)
 
 
 def _marked(words: Words) -> Words:

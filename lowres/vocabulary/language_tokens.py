@@ -1,4 +1,4 @@
-"""The pieces that stand for languages: those that a base has, and new ones for languages that it does not know."""
+"""Language tokens: those that a base has, and new ones for languages that it does not know."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from tokenizers import AddedToken
 from torch import Tensor
 
 from lowres.errors import Finding, ModelError, Problem, nearest
-from lowres.languages.codes import OWN, Form, form_of, new_piece, piece_for
+from lowres.languages.codes import OWN, Form, form_of, new_token, token_for
 from lowres.models.architectures import LanguageMarking
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.embeddings import NewRows, Tables
@@ -18,7 +18,7 @@ from lowres.vocabulary.embeddings import NewRows, Tables
 
 @dataclass(frozen=True)
 class Tagged:
-    """A vocabulary in which every language has its piece; `tags` is empty for families that have none."""
+    """A vocabulary in which every language has its token, by language tag; `tags` is empty for families without such tokens."""
 
     adapted: Adapted
     tags: Mapping[str, str]
@@ -27,10 +27,10 @@ class Tagged:
 def tag_languages(
     adapted: Adapted, model: Any, language_marking: LanguageMarking, languages: Sequence[str], like: Mapping[str, str]
 ) -> Tagged:
-    """Find the piece of every language; a language without one gets a new piece.
+    """Find the token of every language; a language without one gets a new token.
 
-    Its rows start as those of the language that `like` names for it, else as the mean of all languages' rows. The model is the
-    base, still untouched. Raises ModelError where `like` names a language that the base does not know.
+    A new token starts with the rows of the language that `init_from` names for it, otherwise with the mean of all language
+    tokens. `model` is the unmodified base. Raises ModelError where `init_from` names a language that the base does not know.
     """
     tokenizer = adapted.tokenizer
     known = [name for name in tokenizer.get_vocab() if name in tokenizer.get_added_vocab() or name.startswith(">>")]
@@ -38,7 +38,7 @@ def tag_languages(
     if not language_marking.tags or (form is None and not language_marking.forced):
         return Tagged(adapted, {})
     form = form or OWN
-    tags = {tag: piece for tag in languages if (piece := piece_for(tag, known, form))}
+    tags = {tag: token for tag in languages if (token := token_for(tag, known, form))}
     fresh = [tag for tag in languages if tag not in tags]
     tables = Tables.of(model)
     table = tables.inputs[0].weight.detach().float().cpu()
@@ -47,7 +47,7 @@ def tag_languages(
     starts = [_start(tag, known, form, own, like) for tag in fresh]
     if not fresh:
         return Tagged(adapted, tags)
-    names = [new_piece(tag, form) for tag in fresh]
+    names = [new_token(tag, form) for tag in fresh]
     tokenizer.add_tokens([AddedToken(name, special=True, normalized=False) for name in names], special_tokens=True)
     heads = None if tables.head is None or tables.tied else tables.head.weight.detach().float().cpu()
     rows = NewRows(
@@ -62,20 +62,20 @@ def tag_languages(
 
 
 def _start(tag: str, known: Sequence[str], form: Form, own: Mapping[str, int], like: Mapping[str, str]) -> list[int]:
-    """Rows of the base whose mean a new tag starts as; none where the base names no language."""
+    """The rows of the base whose mean a new language token starts with; empty where the base has no language tokens."""
     if tag not in like:
         return list(own.values())
-    piece = piece_for(like[tag], known, form)
-    if piece is None:
+    token = token_for(like[tag], known, form)
+    if token is None:
         hint = " ".join(
-            filter(None, [nearest(new_piece(like[tag], form), own), f"it has {len(own)}: {', '.join(list(own)[:12])}"])
+            filter(None, [nearest(new_token(like[tag], form), own), f"it has {len(own)}: {', '.join(list(own)[:12])}"])
         )
         raise ModelError(Problem(f"task.init_from.{tag}", f"the base has no tag for {like[tag]}", hint))
-    return [own[piece]]
+    return [own[token]]
 
 
 def _means(table: Tensor, starts: Sequence[Sequence[int]]) -> Tensor:
-    """The mean of the named rows, or, where none is named, of all rows, shape (starts, width)."""
+    """For each list of rows their mean, or the mean of all rows where the list is empty; shape (starts, width)."""
     return torch.stack([table[list(rows)].mean(0) if rows else table.mean(0) for rows in starts])
 
 

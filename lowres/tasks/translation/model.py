@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.corpus import Corpus, Row
 from lowres.data.pairs import Pair, pairs
 from lowres.errors import ModelError, Problem, nearest
-from lowres.languages.placeholders import lost
+from lowres.languages.placeholders import missing_placeholders
 from lowres.languages.sentences import parts
 from lowres.models.architectures import LanguageMarking
 from lowres.models.loading import load_translator
@@ -115,7 +115,7 @@ class Translator:
         found |= dict(zip(left, written, strict=True))
         whole = [" ".join(found[part, *way] for part in segments) for segments, way in zip(cut, ways, strict=True)]
         return [
-            Translated(text, translation, *way, len(segments), lost(text, translation))
+            Translated(text, translation, *way, len(segments), missing_placeholders(text, translation))
             for text, translation, way, segments in zip(texts, whole, ways, cut, strict=True)
         ]
 
