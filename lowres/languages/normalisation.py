@@ -44,12 +44,6 @@ def matching_key(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_WORDS_ONLY).split()) or text
 
 
-def strict_key(text: str) -> str:
-    """The text with capitals, compatibility forms, spacing and the end of the sentence put aside, and all else kept."""
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return folded.rstrip(".!?;:, ") or folded
-
-
 def _keep_between_unspaced_letters(match: re.Match[str]) -> str:
     text, start, end = match.string, match.start(), match.end()
     neighbours = text[start - 1 : start], text[end : end + 1]
