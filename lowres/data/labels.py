@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lowres.data.corpus import SPLITS
-from lowres.data.formats.tables import MOST_PROBLEMS, capped
+from lowres.data.formats.tables import MAX_PROBLEMS, capped
 from lowres.data.rows import Sample, relabelled
 from lowres.errors import DataError, Finding, Problem, nearest
 from lowres.languages import normalise
@@ -116,7 +116,7 @@ def _unknown(found: _Found, labels: Sequence[str], told: Collection[str], said: 
     folded = {_folded(label): label for label in labels}
     for number, label in enumerate(strange):
         hint = ""
-        if number < MOST_PROBLEMS:  # looking for the nearest takes its time
+        if number < MAX_PROBLEMS:  # looking for the nearest takes its time
             same = folded.get(_folded(label))
             meant = f"did you mean “{same}”?" if same else nearest(label, labels)
             hint = f"{meant} {said}: {_listed(labels)}".strip()
@@ -141,16 +141,16 @@ def _spelled_twice(found: _Found, labels: Sequence[str]) -> Iterator[tuple[str, 
             rare, common = sorted((label, other), key=found.count.__getitem__)  # the rarer is more likely the mistake
             share = f"{found.count[rare]} of {found.count[label] + found.count[other]} rows"
             what = f"the label “{rare}” ({share}) is also spelled {_difference(rare, common)}"
-            yield rare, Problem(found.first[rare].where, what, hint.format(one=label, other=other))
-    common = [label for label in spelled.values() if found.count[label] * RARE >= 1]
+            yield rare, Problem(found.first[rare].where, what, hint.format(one=common, other=rare))
+    frequent = [label for label in spelled.values() if found.count[label] * RARE >= 1]
     if len(spelled) > MANY:  # numbers or names: a letter's difference is no error
         return
     for label in spelled.values():
-        meant = next((other for other in common if _is_slip_of(label, other, found.count)), None)
+        meant = next((other for other in frequent if _is_slip_of(label, other, found.count)), None)
         if meant:
             share = f"{found.count[label]} of {found.count[label] + found.count[meant]} rows"
             what = f"the label “{label}” ({share}) differs from “{meant}” in one letter"
-            yield label, Problem(found.first[label].where, what, hint.format(one=label, other=meant))
+            yield label, Problem(found.first[label].where, what, hint.format(one=meant, other=label))
 
 
 def _difference(one: str, other: str) -> str:

@@ -49,8 +49,9 @@ class Part:
 
     `split` is one split for all rows, a rule that splits them, or the split of each line. `subset` is empty where the data
     have none. `entry` begins the ids and clusters of one source of a mixture, so that those of different sources differ;
-    `scope` begins the clusters of a set of files whose ids or line numbers mean nothing in other files. Only rows of the splits
-    in `use` are kept. `head` names an auxiliary head, empty for the task's own.
+    `scope` begins the clusters of a set of files whose ids or line numbers mean nothing in other files. `hashed` says that lowres
+    chose the split of each line by a hash. Only rows of the splits in `use` are kept. `head` names an auxiliary head and is empty for
+    the task's own.
     """
 
     table: Table
@@ -60,6 +61,7 @@ class Part:
     roles: Roles
     entry: str = ""
     scope: str = ""
+    hashed: bool = False
     use: tuple[Split, ...] = SPLITS
     head: str = ""
 

@@ -1,6 +1,6 @@
 """Data without a card: the user's own files, and data sets of the Hugging Face hub."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,15 +49,18 @@ def from_files(data: FileData, task: Task, near: Path) -> SourceTables:
             try:
                 texts, told = _aligned_only(texts, data.misaligned)
                 findings += told
-                places = split_by_column(texts[0].table, data.columns.split) if data.columns.split else split
-                if split == "train" and missing:
+                hashed = split == "train" and bool(missing)
+                places: Split | Mapping[int, Split] = split
+                if hashed:
                     places = split_by_hash([(text.table, text.roles.text) for text in texts], missing)
+                elif data.columns.split and split == "train":
+                    places = split_by_column(texts[0].table, data.columns.split)
             except DataError as error:
                 problems += error.problems
                 continue
             scope, entry = (f"{split}{number}/", f"{number}:") if len(sets) > 1 else (f"{split}/", "")
             parts += [
-                Part(text.table, places, _subset(text, task), text.language, text.roles, entry, scope, _splits(data))
+                Part(text.table, places, _subset(text), text.language, text.roles, entry, scope, hashed, _splits(data))
                 for text in texts
             ]
     if problems:
@@ -76,7 +79,7 @@ def from_hub(data: HubData, task: Task, places: Places) -> SourceTables:
         if here in data.use:
             table = read_hub(data.hub, data.revision, data.config, there, places.cache, places.offline)
             parts += [
-                Part(text.table, here, _subset(text, task), text.language, text.roles, scope=f"{here}/")
+                Part(text.table, here, _subset(text), text.language, text.roles, scope=f"{here}/")
                 for text in _texts(kept_rows(table, data.rows), data, task)
             ]
     homepage = f"https://huggingface.co/datasets/{data.hub}/tree/{data.revision}"
@@ -99,7 +102,7 @@ def _values(given: OneOrMore | Mapping[str, OneOrMore]) -> list[tuple[str, ...]]
     return [(value,) if isinstance(value, str) else value for value in values]
 
 
-def _subset(text: Text, task: Task) -> str:
+def _subset(text: Text) -> str:
     """Texts that stand in pairs are told apart by their language."""
     return text.language if text.roles.cluster else ""
 

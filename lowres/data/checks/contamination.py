@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lowres.data.corpus import Split
-from lowres.data.rows import LINE, Part, Sample
+from lowres.data.rows import LINE, Cut, Part, Sample
 from lowres.languages import matching_key, strict_key
 from lowres.languages.scripts import without_spaces
 
@@ -29,7 +29,8 @@ def without_contamination(samples: Sequence[Sample], parts: Sequence[Part], *, w
 
     lowres makes these splits where a table is split by a hash, and where sources of different origin are mixed. Splits that
     were published stay as they are. Texts are compared by `strict_key`, across languages; texts of different sources also by
-    runs of eight words of their `matching_key`, or as many characters in scripts without spaces. Of two equal texts the one in train is left out for dev, and the one in dev for test. With
+    runs of eight words of their `matching_key`, or of 24 characters in scripts without spaces. Of two equal texts the one in train
+    is left out for dev, and the one in dev for test. With
     `whole_clusters` the translations of that text in the same split are left out too, and subsets whose rows no column ties
     together count as different sources, since they may hold the same sentences in other splits.
     """
@@ -83,9 +84,8 @@ def _origin_of(part: Part, by_subset: bool) -> _Origin:
     # of languages that stand line by line, the subset is named subset/language
     table = (part.entry, part.subset.partition("/")[0] if "/" in part.subset or part.roles.cluster != LINE else "")
     tied = part.roles.cluster not in (None, LINE)
-    return _Origin(
-        entry if tied or not by_subset else table, table if by_subset else entry, isinstance(part.split, Cut)
-    )
+    hashed = part.hashed or isinstance(part.split, Cut)
+    return _Origin(entry if tied or not by_subset else table, table if by_subset else entry, hashed)
 
 
 def _runs(sample: Sample) -> Iterator[str]:
