@@ -50,8 +50,8 @@ method: {{kind: full, encoder_rate: 0.1}}
 training: {{epochs: {epochs}, batch_tokens: 4000, learning_rate: 0.0015, max_length: 220, seed: {seed}}}
 decoding: {{beams: 2}}
 """
-FLOORS = {"copy": "copy", "dictionary": "word dictionary"}  # column → its name in the record
-PARTS = {"lexicon": "phrase table alone", "model": "model alone"}
+BASELINES = {"copy": "copy", "dictionary": "word dictionary"}  # column → its name in the record
+PARTS = {"phrase table": "phrase table alone", "model": "model alone"}
 
 
 @dataclass(frozen=True)
