@@ -1,10 +1,10 @@
-"""How well new pieces fit text never seen, and what they do to a language that the base knows.
+"""Fertility after vocabulary expansion on unseen text, and the effect on a language that the base knows.
 
-    python benchmarks/vocabulary_fertility.py ../shared/data > table.md
+    python benchmarks/vocabulary_fertility.py FOLDER > table.md
 
-Rivals, at the same number of new pieces: `add_tokens` (the commonest words that the base does not keep whole, added as
-transformers does), and SentencePiece pieces trained apart and appended with their own scores (Unigram), or BPE merges
-trained apart and appended. The Unigram base is XLM-R's vocabulary, from the starter; the BPE base is trained here on
+Alternatives with the same number of new tokens: `add_tokens` of transformers with the most frequent words that the base splits; and a
+SentencePiece model trained separately, whose tokens are appended with their own scores (Unigram), or BPE merges trained separately
+and appended. The Unigram base is XLM-R's vocabulary, from the starter; the BPE base is trained here on
 French, English, Spanish, Indonesian, Hausa and Zulu text.
 """
 
@@ -58,11 +58,11 @@ def main() -> None:
     starter = AutoTokenizer.from_pretrained(str(build_starter("starter:encoder", cache_folder())))
     for title, tokenizer, names in (
         ("Unigram: XLM-R's vocabulary", starter, tuple(LANGUAGES)),
-        ("BPE: 16 000 pieces of six languages", bpe_base(asked.data), BPE_LANGUAGES),
+        ("BPE: 16 000 tokens, trained on six languages", bpe_base(asked.data), BPE_LANGUAGES),
     ):
         print(f"\n### {title}\n")
         print("| language | tokens per word: base | ours, auto (new) | ours, ≤ 2000 (new) | gain % auto / ≤ 2000 / free | "
-              "trained apart, gain % | add_tokens, gain % | protected words changed %: ours / apart / add_tokens | "
+              "trained separately, gain % | add_tokens, gain % | protected words changed %: ours / separate / add_tokens | "
               "lines not read back %: base / ours / add_tokens | words unknown %: base / ours | new used % |")  # fmt: skip
         print("|---|---|---|---|---|---|---|---|---|---|---|")
         for name in names:
@@ -73,7 +73,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Judged:
-    """A way on text never seen; shares in per cent. `changed` is of the running words of protected text."""
+    """A vocabulary on unseen text; shares in per cent. `changed` is the share of running words of the protected text."""
 
     new: int
     tokens_per_word: float
@@ -87,7 +87,7 @@ class Judged:
 def report(
     tokenizer: PreTrainedTokenizerBase, language: Column, known: Column, data: Path
 ) -> tuple[Judged, Judged, Judged, Judged, Judged, Judged]:
-    """Untouched, ours (auto; at most MOST; those with nothing protected), pieces trained apart, add_tokens."""
+    """The base, ours (auto; at most MOST; at most MOST with nothing protected), tokens trained separately, add_tokens."""
     train, test = [[normalise(text) for text in language.read(data, split)] for split in ("train", "test")]
     protected, protected_test = known.read(data, "train"), known.read(data, "test")
     base = TokenizerJson.of(tokenizer)
@@ -103,7 +103,7 @@ def report(
         judged(extend(base, train, protect=protected).pieces),
         judged(forced),
         judged(extend(base, train, count=MOST).pieces),
-        judged(trained_apart(base, train, new)),
+        judged(trained_separately(base, train, new)),
         judged(added(tokenizer, base, train, new)),
     )
 
@@ -120,11 +120,11 @@ def line(name: str, ways: tuple[Judged, Judged, Judged, Judged, Judged, Judged])
     return f"| {' | '.join(cells)} |"
 
 
-def trained_apart(base: TokenizerJson, texts: Sequence[str], count: int) -> TokenizerJson:
-    """SentencePiece pieces that the base lacks, most probable first, with the scores of their own model."""
+def trained_separately(base: TokenizerJson, texts: Sequence[str], count: int) -> TokenizerJson:
+    """Tokens of a separately trained SentencePiece model that the base lacks, most probable first, with their own scores."""
     words = base.words(texts)
     if base.kind == "bpe":
-        return merges_apart(base, words, count)
+        return separate_merges(base, words, count)
     model = io.BytesIO()
     spread = [word.removeprefix(WORD_START) for word, times in words.items() for _ in range(times)]
     sentencepiece.SentencePieceTrainer.train(
@@ -137,8 +137,8 @@ def trained_apart(base: TokenizerJson, texts: Sequence[str], count: int) -> Toke
     return base.extended([piece for piece, _ in new], [score for _, score in new])
 
 
-def merges_apart(base: TokenizerJson, words: Counter[str], count: int) -> TokenizerJson:
-    """BPE trained apart; its merges whose product the base lacks, behind the base's, until there are `count` new pieces."""
+def separate_merges(base: TokenizerJson, words: Counter[str], count: int) -> TokenizerJson:
+    """Merges of a separately trained BPE that make tokens the base lacks, appended until there are `count` new tokens."""
     trained = Tokenizer(models.BPE())
     trained.train_from_iterator(
         (word for word, times in words.items() for _ in range(times)),
@@ -157,7 +157,7 @@ def merges_apart(base: TokenizerJson, words: Counter[str], count: int) -> Tokeni
 
 
 def added(tokenizer: PreTrainedTokenizerBase, base: TokenizerJson, texts: Sequence[str], most: int) -> Tokenizer:
-    """transformers' add_tokens with the commonest words that are cut."""
+    """add_tokens of transformers with the most frequent words that the base splits."""
     words = Counter(word for text in texts for word in text.split())
     cut = [word for word, times in words.most_common() if times >= 5 and len(tokenizer.tokenize(word)) > 1]
     other: Tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
@@ -214,7 +214,7 @@ def unknown_words(made: Tokenizer, texts: Sequence[str], unknown: str | None) ->
 
 
 def back(made: Tokenizer, text: str) -> bool:
-    """Whether the text can be read back, up to spacing and what the base's own normalisation (NFKC) folds."""
+    """Whether decoding gives the text again, up to spacing and the base's own normalisation (NFKC)."""
     found = made.decode(made.encode(text, add_special_tokens=False).ids, skip_special_tokens=False)
     return fold(found) == fold(text)
 
@@ -237,9 +237,10 @@ def bpe_base(data: Path) -> PreTrainedTokenizerBase:
 
 
 def no_space_and_unknown(tokenizer: PreTrainedTokenizerBase, data: Path) -> None:
-    """Thai from the Universal Declaration (no spaces), and N'Ko-like text: Bambara's own words in letters it lacks."""
+    """Thai from the Universal Declaration of Human Rights, written without spaces, and Bambara transliterated into N'Ko letters, which
+    the base lacks."""
     print("\n### A script without spaces, and one that the base does not know\n")
-    print("| text | way | new | tokens per character | gain % | unknown pieces % |\n|---|---|---|---|---|---|")
+    print("| text | vocabulary | new | tokens per character | gain % | unknown tokens % |\n|---|---|---|---|---|---|")
     thai = [line for line in (data / "ship/udhr/tha.txt").read_text(encoding="utf-8").splitlines() if line.strip()]
     bambara = mafand("fr-bam")
     letters = {chr(97 + i): chr(0x07CA + i) for i in range(26)} | {"ɛ": "ߤ", "ɔ": "ߥ", "ɲ": "ߦ", "ŋ": "ߢ"}

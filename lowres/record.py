@@ -1,4 +1,4 @@
-"""The record of a run: every fact, one schema, from which the report is a pure function."""
+"""The schema of record.json: every fact of a run. The report is a pure function of it."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -10,21 +10,21 @@ Status = Literal["running", "done", "interrupted", "failed"]
 
 
 class Fact(BaseModel):
-    """A frozen value of the record."""
+    """A part of the record: immutable, without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 Better = Literal["higher", "lower"]
 Unit = Literal["points", "bits"]
-DIGITS: Mapping[Unit, int] = {"points": 1, "bits": 3}  # behind the point, where a value is shown
+DIGITS: Mapping[Unit, int] = {"points": 1, "bits": 3}  # after the decimal point, where a value is shown
 
 
 class Score(Fact):
-    """One quality score with its bootstrap interval: 0–100 in points, 0 and more in bits.
+    """One quality score with its interval: 0–100 in points, 0 or more in bits.
 
-    `better` says which way a score improves. `language` is a tag, or None for the average over all
-    languages. `label` is set for per-class scores.
+    `better` says whether higher or lower values are better. `language` is a language tag or a direction, or None for the
+    mean over all of them. `label` is set for the scores of a single class.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Score(Fact):
 
     @property
     def digits(self) -> int:
-        """Digits behind the point that mean something."""
+        """How many digits to show after the decimal point."""
         return DIGITS[self.unit]
 
 
 class FindingFact(Fact):
-    """Something worth knowing that stopped nothing."""
+    """A note or a warning: worth knowing, but no reason to stop."""
 
     level: Literal["note", "warning"]
     what: str
@@ -54,7 +54,7 @@ class FindingFact(Fact):
 
 
 class RecipeFacts(Fact):
-    """Which recipe was run: its exact text and sha256."""
+    """The recipe that was run: its exact text and its sha256."""
 
     name: str
     description: str = ""
@@ -79,7 +79,7 @@ class PlanFacts(Fact):
 
 
 class FileFacts(Fact):
-    """Rows of one file, counted in and out: read = kept + empty + outside."""
+    """The rows of one file: read = kept + empty + outside, where `outside` are rows of another split or beyond a limit."""
 
     name: str
     sha256: str
@@ -90,7 +90,7 @@ class FileFacts(Fact):
 
 
 class DataFacts(Fact):
-    """What the run read. `rows` and `labels` are per split; `labels` counts rows by label."""
+    """The data of the run. `rows` counts rows by split and language, `labels` by split and label."""
 
     name: str
     licence: str
@@ -105,7 +105,7 @@ class DataFacts(Fact):
 
 
 class Fertility(Fact):
-    """How the tokenizer cuts text: pieces per whitespace word, share of unknown pieces and of cut-off rows (0–1)."""
+    """Tokens per whitespace-separated word, share of unknown tokens, and share of truncated texts (0–1)."""
 
     language: str
     split: str
@@ -115,10 +115,11 @@ class Fertility(Fact):
 
 
 class VocabularyFacts(Fact):
-    """Size of the vocabulary and how well it fits the data, before (as the base brings it) and after.
+    """Size of the vocabulary and its fertility on the data, before (in the base) and after adaptation.
 
-    `gain` is the share of tokens that new pieces save on held-out training text (0–1), `changed` the share of protected
-    words that are cut differently (0–1); `measured` says how each way to start the new rows did on dev by `measure`.
+    `used` counts the tokens that occur in the data. `gain` is the share of tokens that the added tokens save on held-out
+    training text (0–1), `changed` the share of protected words that are tokenized differently (0–1). `measured` gives, for
+    each strategy to initialise the new embedding rows, the value of `measure` on dev before any training.
     """
 
     tokens: int
@@ -136,7 +137,7 @@ class VocabularyFacts(Fact):
 
 
 class StepFacts(Fact):
-    """One point of the learning curve. `dev` is the headline score (0–100) where dev was scored."""
+    """One point of the learning curve. `dev` is the primary metric on dev (0–100), where dev was scored."""
 
     update: int
     epoch: float
@@ -147,9 +148,9 @@ class StepFacts(Fact):
 
 
 class TrainingFacts(Fact):
-    """What training took and gave. Seconds exclude the scoring of dev, which is counted apart.
+    """The cost and the result of training. `seconds` excludes the scoring of dev, which is `seconds_on_dev`.
 
-    `taken_up_after` lists the updates after which a training that was cut off went on.
+    `resumed_after` lists the updates after which an interrupted training was resumed.
     """
 
     updates: int
@@ -169,11 +170,11 @@ class TrainingFacts(Fact):
 
 
 class BackTranslationFacts(Fact):
-    """A round of back-translation: texts that were translated and pairs that were kept, by the direction that learned from them.
+    """One round of back-translation. `texts` counts translated texts and `kept` the pairs kept, by direction trained on them.
 
-    `dropped` counts pairs by why they were left out. `tag` is the token that stood before the sources, empty where the family has
-    none. `seconds` went into translating and sifting. `dev_before` is the best headline score (0–100) of all training before,
-    `dev_after` that of the training on these pairs, None where none was left.
+    `dropped` counts the pairs left out, by reason. `tag` is the special token before the back-translated sources, empty where
+    the model family has none. `seconds` is the time for translating and filtering. `dev_before` is the best primary metric on
+    dev (0–100) before this round, `dev_after` that of training on these pairs, None where no pair was left.
     """
 
     round: int
@@ -195,9 +196,9 @@ class Confusion(Fact):
 
 
 class Baseline(Fact):
-    """A simple method trained and scored on the same rows.
+    """Another system, trained and scored on the same rows.
 
-    `ablation` marks a part of the run itself, such as its encoder alone: shown, but no rival.
+    `ablation` marks a part of the run itself, such as its encoder alone; it is shown, but is not a baseline to beat.
     """
 
     name: str
@@ -208,9 +209,9 @@ class Baseline(Fact):
 
 
 class Comparison(Fact):
-    """The run against something else on the same rows: difference in the headline score, paired.
+    """The run compared with another system on the same rows: the paired difference in the primary metric.
 
-    The difference is the run's score minus the other's; `gain` is the same with its sign turned where lower is better.
+    `difference` is the run's score minus the other's; `gain` is the same with its sign turned where lower is better.
     """
 
     against: str
@@ -227,25 +228,25 @@ class Comparison(Fact):
 
     @property
     def gain(self) -> tuple[float, float, float]:
-        """By how much the run is better, with the bounds: value, low, high."""
+        """By how much the run is better: value, lower bound, upper bound."""
         found = self.difference, self.low, self.high
         return found if self.better == "higher" else (-self.difference, -self.high, -self.low)
 
     @property
     def digits(self) -> int:
-        """Digits behind the point that mean something."""
+        """How many digits to show after the decimal point."""
         return DIGITS[self.unit]
 
 
 class Transfer(Fact):
-    """Did starting from the base help? The comparison with the best baseline, in words."""
+    """Whether starting from the base helped: the comparison with the best baseline, in words."""
 
     verdict: Literal["helps", "no clear difference", "hurts", "not tested"]
     why: str
 
 
 class Example(Fact):
-    """One test row as the model saw it; `confidence` is the probability of the prediction (0–1)."""
+    """One test row with its prediction; `confidence` is the probability of the predicted label (0–1)."""
 
     id: str
     language: str
@@ -256,7 +257,7 @@ class Example(Fact):
 
 
 class Translation(Fact):
-    """One test pair and what the model made of it; `score` is the pair's chrF++ (0–100)."""
+    """One test pair with its translation; `score` is the chrF++ of this sentence (0–100)."""
 
     id: str
     source_language: str
@@ -268,14 +269,14 @@ class Translation(Fact):
 
 
 class CostFacts(Fact):
-    """Seconds by stage and the peak resident memory of the whole process."""
+    """Seconds of each stage, and peak resident memory of the whole process."""
 
     seconds: dict[str, float]
     peak_memory_gib: float
 
 
 class Environment(Fact):
-    """The machine and the versions of what ran."""
+    """The machine, and the versions of the software."""
 
     python: str
     platform: str
@@ -287,7 +288,7 @@ class Environment(Fact):
 
 
 class Record(Fact):
-    """Every fact of a run. Sections are None until their stage has ended."""
+    """Every fact of a run. A section is None until its stage has ended."""
 
     record: int = RECORD_VERSION
     status: Status

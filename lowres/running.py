@@ -23,6 +23,7 @@ from lowres.runs.facts import (
     training_facts,
     versions,
     vocabulary_facts,
+    with_findings,
 )
 from lowres.runs.interruption import Interruption
 from lowres.runs.layout import CHECKPOINT, LOCK, MODEL
@@ -34,8 +35,9 @@ from lowres.tasks.equipping import callbacks_of
 from lowres.tasks.job import Predictor, make_accelerator
 from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
-from lowres.training.rounds import train_on
+from lowres.training.rounds import train_further
 from lowres.vocabulary.adapting import Adapted, adapt
+from lowres.vocabulary.language_tokens import language_tokens, token_findings
 
 
 def run(
@@ -73,7 +75,10 @@ def run(
         writer.write(vocabulary=vocabulary_facts(tokenizer, adapted, corpus, plan))
 
         writer.stage("training")
+        known = language_tokens(tokenizer)
         predictor = job.build(adapted, base, plan, corpus, accelerator)
+        said = token_findings(known, getattr(predictor.facts, "tags", {}), getattr(file.recipe.task, "init_from", {}))
+        writer.write(vocabulary=with_findings(writer.record.vocabulary, list(said), plan.near))
         steps = fit(predictor, job, plan, corpus, writer)
         writer.write(training=training_facts(steps, writer.resumed, predictor.model))
         predictor.save(writer.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
@@ -83,19 +88,19 @@ def run(
         write_lock(writer.folder / LOCK, lock(file, plan, corpus))
 
         writer.stage("evaluation")
-        answers = job.answer(predictor, plan, corpus)
+        answers = job.predict(predictor, plan, corpus)
         writer.predictions(job.lines(plan, corpus, answers))
         for facts in job.judge(predictor, plan, corpus, answers, writer.stage):
             writer.write(**facts)
 
         writer.stage("reload check")
         inputs = job.sample(predictor, plan, corpus, SAMPLE_SIZE)
-        check_reload(writer.folder, ReloadSample(inputs, predictor.reload_answers(inputs)), options)
+        check_reload(writer.folder, ReloadSample(inputs, predictor.raw_predictions(inputs)), options)
         (writer.folder / MODEL / "README.md").write_text(adapter_usage(predictor, writer.record), encoding="utf-8")
         writer.finish(environment(plan))
         checkpoints(plan, corpus, writer).remove()
     finished = Run(writer.folder, options=options)
-    if job.leads_on and mergeable(predictor.facts):
+    if job.is_base and mergeable(predictor.facts):
         export_merged(finished)
     return finished
 
@@ -153,7 +158,7 @@ def fit_again(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer
     """Further rounds of training, if the task has any. A run interrupted in one of them starts again with the first round."""
     for more in job.rounds(predictor, plan, corpus, writer.stage):
         before = list(writer.steps)
-        for step in train_on(
+        for step in train_further(
             predictor.model, more.objective, more.settings, before, accelerator=predictor.accelerator,
             micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan),
         ):  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lowres.data.checks.misalignment import LEAST, align
-from lowres.data.checks.parallel_texts import SLIPPED
+from lowres.data.checks.parallel_texts import MISALIGNED
 from lowres.data.corpus import Corpus
 from lowres.data.files import sha256_of
 from lowres.data.pairs import pairs
@@ -127,9 +127,12 @@ def test_own_files_that_have_slipped_are_refused_with_the_line(tmp_path: Path) -
     with pytest.raises(DataError) as error:
         read(own(tmp_path, english[:-1], minang[:120] + minang[121:]), tmp_path)
     (problem,) = error.value.problems
-    assert problem.where == f"{tmp_path / 'min.txt'}:121"
-    assert problem.what == f"the sides slip here: it goes with line 122 of {tmp_path / 'en.txt'}, and so on to the end"
-    assert problem.hint.startswith(f"a line was lost from {tmp_path / 'min.txt'} or added to {tmp_path / 'en.txt'}")
+    assert problem.where == "min.txt:121"
+    assert (
+        problem.what
+        == "the sides are misaligned from here: this line goes with line 122 of en.txt, and so on to the end"
+    )
+    assert problem.hint.startswith("a line was lost from min.txt or added to en.txt")
 
 
 def test_own_columns_that_have_slipped_are_refused_with_the_line(tmp_path: Path) -> None:
@@ -138,7 +141,8 @@ def test_own_columns_that_have_slipped_are_refused_with_the_line(tmp_path: Path)
     lines(tmp_path, "a.tsv", ["source\ttarget", *(f"{one}\t{two}" for one, two in rows)])
     data = FileData(files={"train": "a.tsv"}, licence="private", source="this test")
     with pytest.raises(
-        DataError, match=r"a\.tsv:83  the sides slip here: it goes with line 82 of source.*lost from source"
+        DataError,
+        match=r"a\.tsv:83  the sides are misaligned from here: this line goes with line 82 of source.*lost from source",
     ):
         read(data, tmp_path)
     lines(tmp_path, "a.tsv", ["source\ttrget", "a\tb"])
@@ -209,9 +213,9 @@ def test_of_published_train_slipped_lines_are_left_out_and_of_test_not(tmp_path:
     told = [
         finding.what
         for finding in found.findings
-        if finding.level == "warning" and "the sides slip here" in finding.what
+        if finding.level == "warning" and "the sides are misaligned from here" in finding.what
     ]
     assert len(told) == 2 and "train" in told[0] and "test" in told[1]
-    assert any(SLIPPED in finding.what for finding in found.findings)
+    assert any(MISALIGNED in finding.what for finding in found.findings)
     assert len(pairs(found.train, [("eng-Latn", "min-Latn")])) == pytest.approx(150, abs=4)
     assert len(pairs(found.test, [("eng-Latn", "min-Latn")])) == 199

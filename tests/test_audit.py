@@ -20,7 +20,7 @@ from lowres.models.checkpoint import Checkpoint
 from lowres.vocabulary.expansion.expanding import extend
 from lowres.vocabulary.measurement.advice import MUCH_TEXT, advise
 from lowres.vocabulary.measurement.characters import Text
-from lowres.vocabulary.measurement.measures import Cutter, Measures, measure
+from lowres.vocabulary.measurement.measures import InspectedTokenizer, Measures, measure
 from lowres.vocabulary.measurement.tokenizer_audit import LanguageAudit, Reference, audit
 from lowres.vocabulary.tokenizer_json import TokenizerJson
 
@@ -66,13 +66,13 @@ def characters(found: Measures) -> set[str]:
 
 def test_numbers_are_those_one_counts_by_hand(xlmr: PreTrainedTokenizerBase) -> None:
     lines = ("the  house is old", "makanannyo")
-    pieces = [xlmr.tokenize(line) for line in lines]
-    assert pieces == [["▁the", "▁house", "▁is", "▁old"], ["▁makanan", "ny", "o"]]
+    tokens = [xlmr.tokenize(line) for line in lines]
+    assert tokens == [["▁the", "▁house", "▁is", "▁old"], ["▁makanan", "ny", "o"]]
     found = look(xlmr, *lines).first
-    assert (found.lines, found.words, found.characters, found.pieces) == (2, 5, 23, 7)
+    assert (found.lines, found.words, found.characters, found.tokens) == (2, 5, 23, 7)
     assert found.tokens_per_word == pytest.approx(7 / 5) and found.primary_metric == "tokens per word"
     assert found.tokens_per_character == pytest.approx(7 / 23)
-    assert found.bytes_per_piece == pytest.approx(26 / 7)  # white space counts once
+    assert found.bytes_per_token == pytest.approx(26 / 7)  # white space counts once
     assert found.whole_words == pytest.approx(4 / 5)
     assert found.rows_used == pytest.approx(7 / 250_002)
     assert found.single_characters == pytest.approx(1 / 7)
@@ -89,7 +89,7 @@ def test_unknown_characters_have_names_counts_places_and_their_other_case(xlmr: 
     assert found.unknown[0].name == "LATIN CAPITAL LETTER AFRICAN D"
     assert found.unknown_words == pytest.approx(3 / 6) and found.lossy_lines == 1 and found.respaced_lines == 0
     ids = [i for text in texts for i in xlmr(text.text, add_special_tokens=False)["input_ids"]]
-    assert found.unknown_pieces == pytest.approx(ids.count(3) / len(ids)) and ids.count(3) == 3
+    assert found.unknown_tokens == pytest.approx(ids.count(3) / len(ids)) and ids.count(3) == 3
 
 
 def test_what_normalisation_changes_is_shown_before_and_after(xlmr: PreTrainedTokenizerBase) -> None:
@@ -126,7 +126,7 @@ def test_text_that_is_not_composed_is_counted_and_read_composed(xlmr: PreTrained
 
 def test_apostrophes_of_several_kinds_are_counted_inside_words_only(xlmr: PreTrainedTokenizerBase) -> None:
     one = look(xlmr, "nʼa nʼo n’a", "mba ꞌa ‘quoted’ 'too'", "n’e")
-    assert [(sign.sign, sign.count, sign.places) for sign in one.first.apostrophes] == [
+    assert [(text.text, text.count, text.places) for text in one.first.apostrophes] == [
         ("ʼ", 2, ("text 1",)),
         ("’", 2, ("text 1", "text 3")),
         ("ꞌ", 1, ("text 2",)),
@@ -137,7 +137,7 @@ def test_apostrophes_of_several_kinds_are_counted_inside_words_only(xlmr: PreTra
 
 def test_special_pieces_in_the_text_are_pointed_out(xlmr: PreTrainedTokenizerBase) -> None:
     one = look(xlmr, "plain", "a </s> b </s> <mask>")
-    assert [(sign.sign, sign.count, sign.places) for sign in one.first.spelled_out] == [
+    assert [(text.text, text.count, text.places) for text in one.first.special_tokens_in_text] == [
         ("</s>", 2, ("text 2",)),
         ("<mask>", 1, ("text 2",)),
     ]
@@ -211,12 +211,12 @@ def test_text_that_lacks_pieces_is_extended_and_the_number_is_that_of_extend(xlm
 
 
 def test_replacing_is_advised_only_where_there_is_much_text(xlmr: PreTrainedTokenizerBase) -> None:
-    cutter, line = Cutter.of(xlmr), " ".join(["ⴰⵣⵓⵍ", "ⴼⵍⵍⴰⵡⵏ"] * 20)
-    little = advise(cutter, measure(cutter, "x", [Text("1", line)]), [line], ())
+    inspected, line = InspectedTokenizer.of(xlmr), " ".join(["ⴰⵣⵓⵍ", "ⴼⵍⵍⴰⵡⵏ"] * 20)
+    little = advise(inspected, measure(inspected, "x", [Text("1", line)]), [line], ())
     assert little.what == "characters"
-    much = measure(cutter, "x", [Text("1", line)] * (MUCH_TEXT // 40))
+    much = measure(inspected, "x", [Text("1", line)] * (MUCH_TEXT // 40))
     assert much.unknown_words == 1
-    assert advise(cutter, much, [line], ()).what == "replace"
+    assert advise(inspected, much, [line], ()).what == "replace"
 
 
 def test_covered_text_is_left_alone(xlmr: PreTrainedTokenizerBase) -> None:
@@ -258,21 +258,21 @@ def test_bpe_over_characters(xlmr: PreTrainedTokenizerBase) -> None:
     one = look(tokenizer := bpe(byte_level=False), "the house ẹ")
     assert audit(tokenizer, {"x": ["a"]}).kind == "bpe"
     assert tokenizer.tokenize("the house ẹ") == ["▁the", "▁house", "▁", "<unk>"]
-    assert one.first.pieces == 4 and one.first.whole_words == pytest.approx(2 / 3) and characters(one.first) == {"ẹ"}
+    assert one.first.tokens == 4 and one.first.whole_words == pytest.approx(2 / 3) and characters(one.first) == {"ẹ"}
 
 
 def test_bpe_over_bytes_knows_every_character(xlmr: PreTrainedTokenizerBase) -> None:
     tokenizer = bpe(byte_level=True)
     one = look(tokenizer, "a old ẹ")
     assert tokenizer.tokenize("a old ẹ") == ["a", "Ġold", "Ġ", "á", "º", "¹"]
-    assert one.first.pieces == 6 and not one.first.unknown and one.first.unknown_words == one.first.lossy_lines == 0
+    assert one.first.tokens == 6 and not one.first.unknown and one.first.unknown_words == one.first.lossy_lines == 0
     assert one.first.whole_words == pytest.approx(2 / 3)  # a and old, cut as behind a space
     assert one.first.single_characters == pytest.approx(5 / 6)
 
 
 def test_wordpiece_is_audited_but_not_extended() -> None:
     one = look(wordpiece(), "The house", "hóuse ẹq")
-    assert one.advice.what == "leave" and "WordPiece takes the longest piece first" in one.advice.reasons[1]
+    assert one.advice.what == "leave" and "WordPiece takes the longest token first" in one.advice.reasons[1]
     assert "take another base" in one.advice.reasons[2]
     assert {one.character: one.kind for one in one.first.changed} == {
         "T": "a capital",
@@ -284,16 +284,16 @@ def test_wordpiece_is_audited_but_not_extended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokenizer", "kind", "pieces"),
+    ("tokenizer", "kind", "tokens"),
     [(ByT5Tokenizer(), "bytes", len("jó napot".encode())), (CanineTokenizer(), "characters", len("jó napot"))],
 )
 def test_bytes_and_characters_have_nothing_to_extend(
-    tokenizer: PreTrainedTokenizerBase, kind: str, pieces: int
+    tokenizer: PreTrainedTokenizerBase, kind: str, tokens: int
 ) -> None:
     found = audit(tokenizer, {"hun-Latn": ["jó napot"]})
     one = found.languages[0]
     assert found.kind == kind and one.advice.what == "leave" and "nothing to extend" in one.advice.reasons[0]
-    assert one.first.pieces == pieces and not one.first.unknown and one.first.lossy_lines == 0
+    assert one.first.tokens == tokens and not one.first.unknown and one.first.lossy_lines == 0
     assert one.first.single_characters == 1
 
 
@@ -313,7 +313,7 @@ def test_the_command_shows_a_page_that_cannot_steer_the_terminal(starter: Checkp
     answer = ask("--base", starter.folder, "--column", "fon", "--against", "eng", "--language", "fon-Latn", table)
     assert answer.exit_code == 0, answer.output
     lines = answer.output.splitlines()
-    assert "Ɖ  U+0189  LATIN CAPITAL LETTER AFRICAN D  1×  2  ɖ has a piece" in answer.output
+    assert "Ɖ  U+0189  LATIN CAPITAL LETTER AFRICAN D  1×  2  ɖ has a token" in answer.output
     assert any(line.split() == ["fon-Latn", "train.tsv", "eng"] for line in lines)
     assert any(line.split()[:6] == ["lines", "not", "in", "NFC", "1", "0"] for line in lines)
     assert any("for the same content" in line for line in lines)
@@ -337,7 +337,7 @@ def test_the_command_reads_packed_text_and_compares_files(starter: Checkpoint, t
         "Advice: mend the writing first" in answer.output and "of the letters of dev.txt hardly ever" in answer.output
     )
     parallel = ask("--base", starter.folder, tmp_path / "dev.txt", "--against", tmp_path / "train.txt.xz", "--parallel")
-    assert "times the pieces of train.txt.xz for the same content" in parallel.output
+    assert "times the tokens of train.txt.xz for the same content" in parallel.output
 
 
 CARD = """---
@@ -390,7 +390,7 @@ def test_a_card_is_shown_by_language_without_its_test_split(starter: Checkpoint,
     facts = json.loads(ask("--base", starter.folder, card, "--subset", "min", "--against", "eng", "--json").output)
     (one,) = facts["languages"]
     assert [found["name"] for found in one["texts"]] == ["train", "dev"] and facts["reference"]["words"] == 4
-    assert one["parity"]["per_content"] == pytest.approx(one["texts"][0]["pieces"] / facts["reference"]["pieces"])
+    assert one["parity"]["per_content"] == pytest.approx(one["texts"][0]["tokens"] / facts["reference"]["tokens"])
     assert any("in train too" in note for note in facts["data"])  # what the data room finds is passed on
     full = ask("--base", starter.folder, card, "--language", "eng-Latn")
     assert any(line.split() == ["eng-Latn", "train", "dev"] for line in full.output.splitlines())

@@ -122,7 +122,7 @@ def test_an_unknown_card_names_those_there_are() -> None:
         ("language: [min]", "language: &l [min]", 3, "“&l”"),
         (SHA256, "abc", 20, "sha256"),
         ("min-Latn", "Minangkabau", 18, "language"),
-        ("{folder: weather}", "{folder: weather, url: https://example.org/}", 15, "just one of"),
+        ("{folder: weather}", "{folder: weather, url: https://example.org/}", 15, "exactly one of"),
     ],
 )
 def test_faults_are_refused_with_their_line(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:

@@ -165,8 +165,8 @@ def test_leaks_are_found(here: Path) -> None:
 
 def test_duplicates_and_contradictions_are_found(here: Path) -> None:
     assert findings(here, train=TRAIN + "Rancak bana.\tpositive\nLAMAK\tnegative\n") == [
-        "2 train rows repeat an earlier text of train (train.tsv:6 and train.tsv:2)",
         "1 row repeats a text under another label (train.tsv:7 “negative”, train.tsv:4 “positive”)",
+        "2 train rows repeat an earlier text of train (train.tsv:6 and train.tsv:2)",
     ]
 
 
@@ -174,7 +174,7 @@ def test_imbalance_and_drift_are_found(here: Path) -> None:
     train = TRAIN + "".join(f"kato {number}\tpositive\n" for number in range(60))
     dev = DEV + "".join(f"lain {number}\tnegative\n" for number in range(40))
     assert findings(here, train=train, dev=dev) == [
-        "train has 62 rows of “positive” but 2 of “negative”: accuracy will flatter, read macro-F1",
+        "train has 62 rows of “positive” but 2 of “negative”: accuracy will look better than the classifier is, read macro-F1",
         "labels are spread differently in dev: “negative” is 3% of train but 98% of dev",
     ]
 
@@ -182,7 +182,7 @@ def test_imbalance_and_drift_are_found(here: Path) -> None:
 def test_long_texts_and_odd_line_breaks_are_found(here: Path) -> None:
     assert findings(here, dev=DEV + "panjang " * 300 + "\tpositive\nduo\u2028baris\tpositive\n") == [
         "1 text has more than 2,000 characters; the longest has 2,399 (dev.tsv:4)",
-        "1 text holds a sign that other programs take for the end of a line (dev.tsv:5)",
+        "1 text holds a character that other programs take for the end of a line (dev.tsv:5)",
     ]
 
 
@@ -300,10 +300,11 @@ def test_django_messages(tmp_path: Path) -> None:
     pytest.importorskip("django")
     read = corpus(SORBIAN, tmp_path)
     assert read.labels == ("ces-Latn", "dsb-Latn", "hsb-Latn", "pol-Latn", "slk-Latn")
-    assert [len(read.train), len(read.dev), len(read.test)] == [3241, 412, 477]
+    assert [len(read.train), len(read.dev), len(read.test)] == [3252, 412, 477]
     placed = {row.cluster: split for split in SPLITS for row in read.split(split)}
     assert all(placed[row.cluster] == split for split in SPLITS for row in read.split(split))
-    assert not any("in train too" in finding.what for finding in read.findings)
+    # what differs by more than capitals, spacing and the end of the sentence stays, and is told
+    assert any("2 test texts are in train too" in finding.what for finding in read.findings)
     texts = {(row.language, row.fields["text"]) for row in read.rows()}
     assert ("hsb-Latn", "Bołharšćina") in texts
     assert ("dsb-Latn", "%(name)s njedajo se lašowaś") in texts

@@ -35,7 +35,9 @@ def scores_of(
     labels: Sequence[str] = LABELS,
     **options: Any,
 ) -> list[Score]:
-    given = {"resamples": 200} | {name: options.pop(name) for name in ("confidence", "resamples") if name in options}
+    given = {"resamples": 200} | {
+        name: options.pop(name) for name in ("confidence", "resamples", "seed") if name in options
+    }
     chosen: Any = {"split": "test", "resampling": Resampling(**given)} | options
     return classification_scores(references, predictions, languages or ["min-Latn"] * len(references), labels, **chosen)
 
@@ -51,7 +53,7 @@ def noisy(references: list[str], right: float, seed: int) -> list[str]:
 
 
 def parallel(clusters: int, languages: list[str], seed: int = 1) -> tuple[list[str], list[str], list[str]]:
-    """References, languages and groups of texts that are translated into every language."""
+    """References, languages and clusters of texts that are translated into every language."""
     rng = random.Random(seed)
     labels = [rng.choice(LABELS) for _ in range(clusters)]
     return (
@@ -64,11 +66,11 @@ def parallel(clusters: int, languages: list[str], seed: int = 1) -> tuple[list[s
 # Worked by hand. True a a a b b c, predicted a a b b c c:
 #     a: 2 found of 3, 2 right of 2 → F1 = 4/5        b: 1 of 2, 1 of 2 → 1/2        c: 1 of 1, 1 of 2 → 2/3
 TRUE = ["a", "a", "a", "b", "b", "c"]
-SAID = ["a", "a", "b", "b", "c", "c"]
+PREDICTED = ["a", "a", "b", "b", "c", "c"]
 
 
 def test_scores_worked_by_hand() -> None:
-    scores = scores_of(TRUE, SAID, labels=["a", "b", "c"])
+    scores = scores_of(TRUE, PREDICTED, labels=["a", "b", "c"])
     assert find(scores, "macro-F1").value == pytest.approx(100 * (4 / 5 + 1 / 2 + 2 / 3) / 3)
     assert find(scores, "accuracy").value == pytest.approx(100 * 4 / 6)
     assert find(scores, "MCC").value == pytest.approx(100 * 12 / math.sqrt(24 * 22))
@@ -78,7 +80,7 @@ def test_scores_worked_by_hand() -> None:
     assert find(scores, "F1", label="c").value == pytest.approx(200 / 3)
 
 
-def test_a_label_that_never_occurs_counts_as_nought() -> None:
+def test_a_label_that_never_occurs_counts_as_zero() -> None:
     scores = scores_of(["negative", "positive"] * 4, ["negative", "positive"] * 4)
     assert find(scores, "macro-F1").value == pytest.approx(200 / 3)
     assert find(scores, "accuracy").value == 100
@@ -128,7 +130,7 @@ def test_overall_is_the_mean_over_languages_however_many_rows_each_has() -> None
 
 
 def test_one_language_has_no_scores_by_language() -> None:
-    assert {score.language for score in scores_of(TRUE, SAID, labels=["a", "b", "c"])} == {None}
+    assert {score.language for score in scores_of(TRUE, PREDICTED, labels=["a", "b", "c"])} == {None}
 
 
 def test_language_identification_is_scored_over_all_rows_together() -> None:
@@ -145,7 +147,7 @@ def test_signature_names_every_setting() -> None:
     references, languages, clusters = parallel(30, ["min-Latn", "ind-Latn"])
     score = scores_of(references, noisy(references, 0.7, 2), languages, clusters=clusters, resamples=1000)[0]
     settings, _, version = score.signature.partition("|lowres:")
-    assert settings == "macro-F1|labels:3|average:languages|bootstrap:1000|interval:bca|groups:30|ci:95|seed:13"
+    assert settings == "macro-F1|labels:3|average:languages|bootstrap:1000|interval:bca|clusters:30|ci:95|seed:13"
     assert version
     assert (score.split, score.confidence) == ("test", 0.95)
 
@@ -207,7 +209,7 @@ def test_a_constant_predictor_is_scored_without_nan(predicted: str) -> None:
         assert math.isfinite(score.low) and score.low <= score.value <= score.high and math.isfinite(score.high)
 
 
-def test_a_single_group_says_nothing_of_the_spread() -> None:
+def test_a_single_cluster_says_nothing_of_the_spread() -> None:
     score = scores_of(["negative"], ["negative"])[0]
     assert (score.low, score.high) == (0, 100)
 
@@ -233,7 +235,7 @@ def test_no_rows_and_unlike_lengths_are_refused() -> None:
 
 
 def test_confusion_counts_true_by_predicted() -> None:
-    table = confusion(TRUE, SAID, ["c", "a", "b"])
+    table = confusion(TRUE, PREDICTED, ["c", "a", "b"])
     assert (table.labels, table.counts) == (["c", "a", "b"], [[1, 0, 0], [0, 2, 1], [1, 0, 1]])
 
 
@@ -251,7 +253,7 @@ def test_a_system_does_not_differ_from_itself() -> None:
         assert (comparison.difference, comparison.low, comparison.high, comparison.p) == (0, 0, 0, 1)
 
 
-def test_a_clearly_better_system_has_a_small_p_and_an_interval_above_nought() -> None:
+def test_a_clearly_better_system_has_a_small_p_and_an_interval_above_zero() -> None:
     references, languages, clusters = parallel(150, ["min-Latn"])
     ours, theirs = noisy(references, 0.9, 2), noisy(references, 0.3, 3)
     (forth,) = compared(references, ours, theirs, languages, clusters)
@@ -260,7 +262,7 @@ def test_a_clearly_better_system_has_a_small_p_and_an_interval_above_nought() ->
     assert 0 < forth.low < forth.difference < forth.high
     assert back.difference == pytest.approx(-forth.difference)
     assert (forth.against, forth.score, forth.language) == ("the other", "macro-F1", None)
-    assert forth.test == "paired approximate randomisation over 150 groups, 10000 exchanges"
+    assert forth.test == "paired approximate randomisation over 150 clusters, 10000 permutations"
 
 
 def test_p_agrees_with_scipys_permutation_test() -> None:
@@ -300,7 +302,7 @@ def test_p_values_by_language_are_corrected_after_holm() -> None:
     stepped = np.maximum.accumulate(np.minimum(plain[1:][order] * np.array([3, 2, 1]), 1))
     assert stepped[1] < 3 * plain[1:][order][1] < 1  # where Holm and Bonferroni part
     assert [found[1 + place].p for place in order] == pytest.approx(list(stepped))
-    assert found[1].test.endswith("10000 exchanges, Holm correction over 3 languages")
+    assert found[1].test.endswith("10000 permutations, Holm correction over 3 languages")
 
 
 def test_p_of_equally_good_systems_is_spread_evenly() -> None:
@@ -440,5 +442,5 @@ def test_tfidf_reaches_what_is_known_of_it_on_nusax() -> None:
     score = scores_of(references, run.predictions, languages, clusters=clusters, resamples=1000)[0]
     assert time.perf_counter() - started < 10
     assert 77.1 <= score.value < 78.5
-    assert "|average:languages|bootstrap:1000|interval:bca|groups:400|" in score.signature
+    assert "|average:languages|bootstrap:1000|interval:bca|clusters:400|" in score.signature
     assert 2 < score.value - score.low < 5  # twelve times 400 rows, but only 400 different texts

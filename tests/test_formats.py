@@ -207,7 +207,7 @@ def test_a_packed_file_that_is_cut_short_or_too_large_is_named(here: Path, monke
         read_file(written(here, "a.txt.xz", whole[:-20]), "a.txt.xz")
     with pytest.raises(DataError, match=r"b.txt.xz  is not a whole .xz file"):
         read_file(written(here, "b.txt.xz", b"plain text"), "b.txt.xz")
-    monkeypatch.setattr("lowres.data.formats.tables.MOST_BYTES", 1 << 16)
+    monkeypatch.setattr("lowres.data.formats.tables.MAX_BYTES", 1 << 16)
     with pytest.raises(DataError, match="unpacks to more than"):
         read_file(written(here, "c.txt.xz", whole), "c.txt.xz")
     with pytest.raises(DataError, match=r"ending on “.po.xz”"):

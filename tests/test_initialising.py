@@ -18,7 +18,7 @@ from lowres.statistical.lexical_translation import meanings
 from lowres.vocabulary.adapting import adapt, new_tokens
 from lowres.vocabulary.embeddings import NewRows
 from lowres.vocabulary.fitting_data import FittingData, gather
-from lowres.vocabulary.initialisation.strategies import WAYS, Evidence, with_meaning
+from lowres.vocabulary.initialisation.strategies import STRATEGIES, Evidence, with_meaning
 from lowres.vocabulary.saving import load_rows, save_rows
 from lowres.vocabulary.tokenizer_json import TokenizerJson
 
@@ -63,35 +63,35 @@ def test_every_way_gives_a_finite_row_of_its_own_to_every_piece(base: TokenizerJ
     new = ["▁lamak", "▁bana", "nyo", "Ɖ", "ߒ", "ߓ"]  # the last two: letters that the base does not know
     lines = [[5, len(base), 6, len(base) + 1, 7, len(base) + 2] for _ in range(20)]
     found = evidence(base, new, meanings={"▁lamak": [("▁enak", 1.0)]}, lines=lines)
-    for name, way in WAYS.items():
-        rows = way(found)
+    for name, strategy in STRATEGIES.items():
+        rows = strategy(found)
         assert rows.shape == (6, 16) and bool(rows.isfinite().all()), name
         assert not torch.equal(rows[4], rows[5]), name
-    assert WAYS["mean"](found)[3].tolist() == pytest.approx(found.rows[base.ids["ɖ"]].tolist())
+    assert STRATEGIES["mean"](found)[3].tolist() == pytest.approx(found.rows[base.ids["ɖ"]].tolist())
 
 
 def test_meaning_is_the_weighted_mean_of_translations(base: TokenizerJson) -> None:
     found = evidence(
         base, ["▁lamak", "nyo"], meanings={"▁lamak": [("▁bagus", 0.75), ("▁baik", 0.25)], "nyo": [("▁baik", 1.0)]}
     )
-    rows = WAYS["meaning"](found)
+    rows = STRATEGIES["meaning"](found)
     one, other = found.rows[base.ids["▁bagus"]], found.rows[base.ids["▁baik"]]
     assert rows[0].tolist() == pytest.approx((0.75 * one + 0.25 * other).tolist(), abs=1e-5)
-    assert with_meaning(found).tolist() == [True, False]  # a piece inside words is no word
-    assert torch.equal(rows[1], WAYS["mean"](found)[1])
+    assert with_meaning(found).tolist() == [True, False]  # a token inside words is no word
+    assert torch.equal(rows[1], STRATEGIES["mean"](found)[1])
 
 
 def test_distilled_rows_say_more_of_what_the_base_says(starter: Checkpoint) -> None:
-    """The real encoder; a language it knows, so that its own pieces are the better ones until the rows have learned."""
+    """The real encoder; a language it knows, so that its own tokens are the better ones until the rows have learned."""
     from test_vocabulary import messages
 
     lines = [line for line in messages("cs") if len(line.split()) > 2]
     tokenizer, encoder = load_encoder(starter)
     table = encoder.get_input_embeddings().weight
     before = table.detach().clone()
-    material = FittingData(train=[line for number, line in enumerate(lines) if number % 5], dev=lines[::5])
+    fitting_data = FittingData(train=[line for number, line in enumerate(lines) if number % 5], dev=lines[::5])
     section = Vocabulary(extend=150, trim="lattice")
-    found = adapt(tokenizer, encoder, "encoder.layer", section, material, prefix=starter.prefix, seed=13)
+    found = adapt(tokenizer, encoder, "encoder.layer", section, fitting_data, prefix=starter.prefix, seed=13)
     assert torch.equal(encoder.get_input_embeddings().weight, before)  # the base is left as it was
     assert found.measured["untouched"] == pytest.approx(100, abs=1e-3)
     assert found.measured["mean"] < found.measured["distil"] < 100

@@ -1,4 +1,4 @@
-"""The loss that never holds its logits, and texts with holes in them."""
+"""The loss in chunks, and noised texts."""
 
 import math
 import random
@@ -16,7 +16,7 @@ from lowres.training.loss import token_bits, vocabulary_loss
 def test_loss_and_gradients_are_those_of_cross_entropy(
     smoothing: float, cells: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "CELLS", cells)
+    monkeypatch.setattr(room, "MAX_LOGITS", cells)
     torch.manual_seed(0)
     states, old, new = (torch.randn(rows, 16, requires_grad=True) for rows in (50, 30, 7))
     bias, targets = torch.randn(37), torch.randint(0, 37, (50,))
@@ -32,7 +32,7 @@ def test_loss_and_gradients_are_those_of_cross_entropy(
         assert torch.allclose(one, other, atol=1e-5)
 
 
-def test_a_bias_that_trains_gets_its_gradient_and_every_place_its_bits() -> None:
+def test_a_bias_that_trains_gets_its_gradient_and_every_position_its_bits() -> None:
     torch.manual_seed(0)
     states, old, new = torch.randn(50, 16), torch.randn(30, 16), torch.randn(7, 16)
     bias, targets = torch.randn(37, requires_grad=True), torch.randint(0, 37, (50,))
@@ -62,7 +62,7 @@ def test_a_frozen_table_gets_no_gradient_and_half_precision_comes_near() -> None
     )
 
 
-def test_a_text_with_holes_keeps_most_of_itself() -> None:
+def test_a_noised_text_keeps_most_of_itself() -> None:
     text = list(range(100, 160))
     copies = [noised(text, 4, random.Random(seed)) for seed in range(50)]
     assert all(copy for copy in copies) and len({tuple(copy) for copy in copies}) == 50
@@ -74,7 +74,7 @@ def test_a_text_with_holes_keeps_most_of_itself() -> None:
     assert noised([7], 4, random.Random(0)) in ([7], [4])
 
 
-def test_mending_takes_its_share_of_an_epoch_and_all_texts_in_turn() -> None:
+def test_denoising_takes_its_share_of_an_epoch_and_all_texts_in_turn() -> None:
     rows = with_denoising(lambda epoch: range(90), 90, 25, 0.1, 13)
     assert len(rows(0)) == 100 and list(rows(0)[:90]) == list(range(90))
     seen = [row for epoch in range(5) for row in rows(epoch)[90:]]

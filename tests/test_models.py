@@ -1,4 +1,4 @@
-"""Bases: found or refused in words; the starter is the real model and its tokenizer cuts as the original."""
+"""Bases: found or refused in words; the starter is the real model and its tokenizer encodes as the original."""
 
 import json
 import shutil
@@ -44,12 +44,12 @@ def test_the_starter_is_described_before_it_is_built(tmp_path: Path, starter: Ch
 
 
 @pytest.mark.parametrize("text", KNOWN_PIECES)
-def test_the_rebuilt_tokenizer_cuts_as_the_original(text: str, starter: Checkpoint) -> None:
+def test_the_rebuilt_tokenizer_encodes_as_the_original(text: str, starter: Checkpoint) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(str(starter.folder))
     assert tokenizer(text)["input_ids"] == KNOWN_PIECES[text]
 
 
-def test_decomposed_text_is_cut_like_composed_text(starter: Checkpoint) -> None:
+def test_decomposed_text_is_encoded_like_composed_text(starter: Checkpoint) -> None:
     tokenizer, _ = load_encoder(starter)
     assert tokenizer("o\u0323\u0301mo\u0323")["input_ids"] == tokenizer("ọ́mọ")["input_ids"]
 

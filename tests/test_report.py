@@ -84,7 +84,7 @@ def sample(tags: list[str], labels: list[str] = LABELS, texts: int = 240, right:
             findings=[FindingFact(level="warning", what="2 rows of train are in test", where="train.csv:7")],
         ),
         vocabulary=VocabularyFacts(
-            pieces=37_102, used=9_821, tokens_before=250_002, added=312, gain=0.183, initialised="meaning",
+            tokens=37_102, used=9_821, tokens_before=250_002, added=312, gain=0.183, initialised="meaning",
             measure="translations found, %", measured={"untouched": 48.0, "meaning": 83.4},
             fertility_before=[
                 Fertility(language=tag, split=split, tokens_per_word=2.17, unknown=0.0004, truncated=0)
@@ -171,13 +171,12 @@ def test_the_first_sentences_tell_the_result() -> None:
     score, gain = ONE.scores[0], ONE.comparisons[1]
     text = Page(render(ONE)).text
     assert (
-        f"On 240 test texts in Minangkabau, the model’s macro-F1 is {score.value:.1f} out of 100 "
+        f"On 240 test texts in Minangkabau, this run’s macro-F1 is {score.value:.1f} out of 100 "
         f"(95 % interval {score.low:.1f}–{score.high:.1f})."
     ) in text
     assert f"The best baseline, TF-IDF + logistic regression, reaches {ONE.baselines[1].scores[0].value:.1f}:" in text
     assert (
-        f"the model is better by {gain.difference:.1f} (interval +{gain.low:.1f} to +{gain.high:.1f}, p < 0.001)"
-        in text
+        f"this run is better by {gain.difference:.1f} (interval +{gain.low:.1f} to +{gain.high:.1f}, p < 0.001)" in text
     )
 
 
@@ -187,7 +186,7 @@ def test_the_verdict_does_not_claim_what_could_be_chance_and_says_when_the_model
         return Page(render(ONE.model_copy(update={"comparisons": [ONE.comparisons[0], changed]}))).text
 
     assert "the difference of +1.0 could be chance (interval −0.5 to +2.5, p = 0.20)" in told(1.0, -0.5, 2.5, 0.2)
-    assert "the model is worse by 4.0 (interval −6.0 to −2.0, p = 0.002)" in told(-4.0, -6.0, -2.0, 0.002)
+    assert "this run is worse by 4.0 (interval −6.0 to −2.0, p = 0.002)" in told(-4.0, -6.0, -2.0, 0.002)
 
 
 def test_a_part_of_the_model_is_shown_but_is_no_rival() -> None:
@@ -215,8 +214,8 @@ def test_facts_of_every_section_are_on_the_page() -> None:
     for fact in (
         "Feelings", "2026-11-21", "CC-BY-SA-4.0", "Somebody 2026. A book.", "2 rows of train are in test",
         "train.csv:7", "1 234", "how majority class works", "no GPU here", "1.53", "9 821 of the 37 102",
-        "250 002", "312 new ones", "2.17", "83.4",
-        "update 75", "best 81.3, update 75", "1 000 of 100 000 (1 %)", "4 min 20 s", "Lamak bana!", "97 % sure",
+        "250 002", "312 new tokens", "2.17", "83.4",
+        "update 75", "best 81.3, update 75", "1 000 of 100 000 (1 %)", "4 min 20 s", "Lamak bana!", "probability 97 %",
         "lowres run feelings.yaml", "name: Feelings", "f" * 64, "torch 2.13.0", ONE.scores[0].signature,
         "Paired approximate randomisation", "stopped early",
     ):  # fmt: skip
@@ -226,12 +225,12 @@ def test_facts_of_every_section_are_on_the_page() -> None:
 
 def test_every_language_has_a_row_with_its_scores() -> None:
     page = Page(render(SEVERAL))
-    table = page.text.partition("Language by language")[2].partition("Which labels")[0]
+    table = page.text.partition("Language by language")[2].partition("How good is it for each label")[0]
     values = [s.value for s in SEVERAL.scores if s.language and s.label is None and s.name == "macro-F1"]
     for name, value in zip(("Minangkabau", "Indonesian", "Javanese"), values, strict=True):
         assert re.search(rf"{name} \S+ .*?{value:.1f}", table)
     assert table.count("better") >= 3
-    assert "the model’s average macro-F1" in page.text
+    assert "this run’s average macro-F1" in page.text
 
 
 def test_language_identification_names_its_labels() -> None:
@@ -239,7 +238,7 @@ def test_language_identification_names_its_labels() -> None:
     record = sample(tags, tags)
     page = Page(render(record))
     assert "languages" not in page.headings()
-    assert re.search(r"Javanese jav-Latn .* 240", page.text.partition("Which labels")[2])
+    assert re.search(r"Javanese jav-Latn .* 240", page.text.partition("How good is it for each label")[2])
     assert "average" not in page.text.partition("How good")[0]
 
 
@@ -249,13 +248,13 @@ def test_language_identification_names_its_labels() -> None:
 )
 def test_a_missing_part_leaves_the_rest_whole(missing: str) -> None:
     text = Page(render(SEVERAL.model_copy(update={missing: None}))).text
-    assert "Do it again" in text and "None" not in text and "macro-F1 is" in text
+    assert "How to reproduce" in text and "None" not in text and "macro-F1 is" in text
 
 
 @pytest.mark.parametrize("missing", ["scores", "baselines", "comparisons", "examples"])
 def test_an_empty_part_leaves_the_rest_whole(missing: str) -> None:
     text = Page(render(SEVERAL.model_copy(update={missing: []}))).text
-    assert "Do it again" in text and "None" not in text
+    assert "How to reproduce" in text and "None" not in text
 
 
 @pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
@@ -263,7 +262,7 @@ def test_an_unfinished_run_says_so_before_all_else(status: Any) -> None:
     record = Record(status=status, recipe=ONE.recipe, error="the loss is not a number at update 7")
     page = Page(render(record))
     assert page.headings() == ["reproduce"]
-    assert page.text.index(status) < page.text.index("Do it again")
+    assert page.text.index(status) < page.text.index("How to reproduce")
     assert "the loss is not a number at update 7" in page.text
     assert ("div", {"class": "status", "role": "alert"}) in page.tags
     assert 'role="alert"' not in render(ONE)
@@ -275,8 +274,8 @@ def test_a_model_that_always_says_the_same_and_a_small_test_set_are_pointed_out(
     )
     text = Page(render(record)).text
     assert "Only 60 test texts" in text
-    assert "The model gives every text the same label, “neutral”" in text
-    assert "Take care" not in Page(render(ONE)).text
+    assert "The same label is predicted for every text, “neutral”" in text
+    assert "Caution" not in Page(render(ONE)).text
 
 
 EVIL = "</style></svg><script>alert(1)</script><img src=x onerror=alert(1)>\"'><a href=javascript:alert(1)>{{7*7}}"
@@ -304,7 +303,7 @@ def test_no_text_of_the_record_becomes_markup() -> None:
         page = Page(html)
         assert {tag for tag, _ in page.tags} <= {tag for tag, _ in honest.tags} | {"blockquote", "div"}
         assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
-        assert EVIL in page.text and "49" not in page.text.partition("Do it again")[2]
+        assert EVIL in page.text and "49" not in page.text.partition("How to reproduce")[2]
 
 
 def test_labels_that_are_markup_stay_text_in_tables_and_drawings() -> None:
@@ -335,10 +334,10 @@ def test_texts_carry_their_language_and_direction() -> None:
         id="1", language="urd-Arab", text="یہ اچھا ہے", reference="positive", prediction="negative", confidence=0.9
     )
     html = render(ONE.model_copy(update={"examples": [example, *ONE.examples]}))
-    assert '<bdi lang="urd-Arab" dir="rtl">یہ اچھا ہے</bdi>' in html
+    assert '<bdi lang="ur-Arab" dir="rtl">یہ اچھا ہے</bdi>' in html
     assert '<bdi lang="min-Latn" dir="ltr">Lamak bana!</bdi>' in html
     unknown = example.model_copy(update={"language": "not a tag-Arab"})
-    assert '<bdi lang="not a tag-Arab" dir="rtl">' in render(ONE.model_copy(update={"examples": [unknown]}))
+    assert '<bdi lang="und" dir="rtl">' in render(ONE.model_copy(update={"examples": [unknown]}))
 
 
 def test_tables_have_captions_and_drawings_have_words() -> None:
@@ -356,7 +355,7 @@ def test_tables_have_captions_and_drawings_have_words() -> None:
 def test_many_labels_are_told_by_their_mistakes() -> None:
     labels = [f"label {i}" for i in range(40)]
     page = Page(render(sample(["min-Latn"], labels)))
-    assert "with 40 labels the whole matrix is in record.json" in page.text
+    assert "the whole matrix of 40 labels is in record.json" in page.text
     assert "Test texts by true label (rows)" not in page.text
 
 

@@ -94,7 +94,7 @@ def test_kept_pieces_keep_their_logits_to_the_last_bit(make: Callable[[], Any], 
     model = make()
     before = logits(model, [[10, 30, 59, 2]])
     place_rows(model, KEPT, NewRows(torch.zeros(0, WIDTH)))
-    after = logits(model, [[KEPT.index(piece) for piece in (10, 30, 59, 2)]])
+    after = logits(model, [[KEPT.index(token) for token in (10, 30, 59, 2)]])
     assert torch.equal(before[..., KEPT], after)
     assert model.config.vocab_size == len(KEPT)
     model.save_pretrained(tmp_path)

@@ -346,7 +346,7 @@ def test_many_languages_are_reported_one_by_one(tiny_encoder: Path, tmp_path: Pa
     }
     assert set(primary_metric) == {None, "eng-Latn", "sco-Latn"}
     assert primary_metric[None] == pytest.approx((primary_metric["eng-Latn"] + primary_metric["sco-Latn"]) / 2)
-    assert "groups:24" in run.scores[0].signature
+    assert "clusters:24" in run.scores[0].signature
     assert run.predict("good soup", language="sco-Latn")[0].label == "positive"
     with pytest.raises(LowresError, match="is not a language of this run"):
         run.predict("good soup", language="deu-Latn")

@@ -83,7 +83,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
     assert torch.equal(fitted(settings)[0].weight, fitted(settings)[0].weight)
 
 
-def test_passing_a_batch_in_parts_changes_nothing_but_rounding() -> None:
+def test_gradient_accumulation_changes_nothing_but_rounding() -> None:
     settings = Training(epochs=3, learning_rate=0.05, batch_tokens=64)
     assert torch.allclose(fitted(settings)[0].weight, fitted(settings, micro=16)[0].weight, atol=1e-6)
 
@@ -128,7 +128,7 @@ def told(steps: Sequence[Step]) -> list[tuple[object, ...]]:
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("stop", [2, 7, 12, 16])
-def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(tmp_path: Path, stop: int) -> None:
+def test_an_interrupted_training_resumes_exactly(tmp_path: Path, stop: int) -> None:
     settings = Training(epochs=4, learning_rate=0.05, batch_tokens=64, patience=100)
     whole, steps = begun(settings, None)
     assert len(steps) == 16

@@ -25,7 +25,7 @@ from transformers import (
 
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import ModelError
-from lowres.languages.codes import FORMS, form_of, new_piece, piece_for
+from lowres.languages.codes import FORMS, form_of, new_token, token_for
 from lowres.languages.sentences import parts, sentences
 from lowres.models.checkpoint import describe, find_base
 from lowres.models.loading import load_encoder, load_translator
@@ -36,7 +36,7 @@ from lowres.starters.starters import STARTERS
 from lowres.tasks.job import make_accelerator
 from lowres.tasks.translation.job import build, objective
 from lowres.tasks.translation.model import Translator, restore
-from lowres.tasks.translation.search import Beams
+from lowres.tasks.translation.search import BeamCache
 from lowres.training.loop import train
 from lowres.vocabulary.adapting import adapt
 from lowres.vocabulary.fitting_data import FittingData
@@ -199,7 +199,7 @@ def test_beams_that_share_their_source_find_what_beams_of_their_own_find(
     decoding = found.facts.decoding.model_copy(update={"beams": 4})
     found = replace(found, facts=found.facts.model_copy(update={"decoding": decoding}))
     shared = found.predict(ENGLISH, source="eng-Latn", target="min-Latn")
-    monkeypatch.setattr(Beams, "reorder_cache", EncoderDecoderCache.reorder_cache)
+    monkeypatch.setattr(BeamCache, "reorder_cache", EncoderDecoderCache.reorder_cache)
     assert shared == found.predict(ENGLISH, source="eng-Latn", target="min-Latn")
     assert len({answer.translation for answer in shared}) > 1
 
@@ -283,11 +283,11 @@ def test_tags_are_found_in_the_way_of_each_model() -> None:
     nllb = ["eng_Latn", "zsm_Latn", "ind_Latn", "arb_Arab"]
     form = form_of(nllb)
     assert form is not None
-    assert piece_for("ind-Latn", nllb, form) == "ind_Latn" and piece_for("msa-Latn", nllb, form) == "zsm_Latn"
-    assert piece_for("ara-Arab", nllb, form) == "arb_Arab" and piece_for("min-Latn", nllb, form) is None
-    assert new_piece("min-Latn", form) == "min_Latn"
+    assert token_for("ind-Latn", nllb, form) == "ind_Latn" and token_for("msa-Latn", nllb, form) == "zsm_Latn"
+    assert token_for("ara-Arab", nllb, form) == "arb_Arab" and token_for("min-Latn", nllb, form) is None
+    assert new_token("min-Latn", form) == "min_Latn"
     mbart = ["en_XX", "id_ID"]
-    assert piece_for("ind-Latn", mbart, FORMS[3]) == "id_ID" and form_of(["</s>"]) is None
+    assert token_for("ind-Latn", mbart, FORMS[3]) == "id_ID" and form_of(["</s>"]) is None
 
 
 def test_long_texts_are_cut_at_sentences_then_at_words() -> None:

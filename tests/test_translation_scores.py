@@ -30,7 +30,7 @@ from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.translation_scores import PRIMARY_METRIC, primary_metric, sentence_scores, translation_scores
 from lowres.evaluation.translation_statistics import BLEU, CHRF, TER, match
 from lowres.record import Comparison, Score
-from lowres.statistical.dictionary import companions, substitute
+from lowres.statistical.dictionary import dictionary_of, substitute
 
 # What the command line must be right about: punctuation, figures, quotes, other scripts, empty lines, moved phrases.
 REFERENCES = [
@@ -104,7 +104,7 @@ def test_scores_and_signatures_are_those_of_sacrebleus_command_line(tmp_path: Pa
         answer = answers[name]
         assert score.value == pytest.approx(answer["score"], abs=1e-9)
         signature = (
-            f"{answer['name']}|{answer['signature']}|average:rows|bootstrap:200|interval:bca|groups:8|ci:95|seed:13|"
+            f"{answer['name']}|{answer['signature']}|average:rows|bootstrap:200|interval:bca|clusters:8|ci:95|seed:13|"
         )
         assert score.signature.startswith(signature)
     assert primary_metric(REFERENCES, HYPOTHESES, [WAY] * 8) == ours[0].value
@@ -174,7 +174,7 @@ def test_any_corpus_has_finite_scores_within_their_intervals(rows: list[tuple[st
         assert score.name == "TER" or score.high <= 100
 
 
-def test_a_direction_that_a_resample_left_out_does_not_count_as_nought() -> None:
+def test_a_direction_that_a_resample_left_out_does_not_count_as_zero() -> None:
     references = sentences(20, 1)
     matches = match(references, noisy(references, 0.5, 2), [WAY] * 10 + ["min-Latn→ind-Latn"] * 10, None, (CHRF,))
     mean, there, absent = matches.primary_values(matches.weighted(np.repeat([[1.0, 0.0]], 10, axis=1)))[0]
@@ -232,7 +232,7 @@ def test_translations_of_one_text_are_resampled_together_and_so_give_wider_inter
     apart = scores_of(references, hypotheses, directions, resamples=1000)[0]
     assert together.value == pytest.approx(apart.value)
     assert together.high - together.low > 2 * (apart.high - apart.low)
-    assert "|groups:60|" in together.signature and "|groups:300|" in apart.signature
+    assert "|clusters:60|" in together.signature and "|clusters:300|" in apart.signature
 
 
 def test_interval_narrows_with_rows_and_widens_with_confidence() -> None:
@@ -260,7 +260,7 @@ def test_no_rows_and_unlike_lengths_are_refused() -> None:
         scores_of(["a"] * 3, ["a"] * 2)
     with pytest.raises(ValueError, match="3 directions"):
         scores_of(["a"] * 2, ["a"] * 2, [WAY] * 3)
-    with pytest.raises(ValueError, match="1 groups for 2 rows"):
+    with pytest.raises(ValueError, match="1 clusters for 2 rows"):
         scores_of(["a"] * 2, ["a"] * 2, clusters=["1"])
     with pytest.raises(ValueError):
         sentence_scores(["a"], [])
@@ -296,7 +296,7 @@ def test_a_clearly_better_translator_has_a_small_p_and_differs_by_the_difference
     assert found[0].p == pytest.approx(1 / 10_001) and 0 < found[0].low < found[0].difference < found[0].high
     assert found[1].p == pytest.approx(3 / 10_001)
     assert (found[3].difference, found[3].p) == (0, 1)
-    assert found[0].test == "paired approximate randomisation over 50 groups, 10000 exchanges"
+    assert found[0].test == "paired approximate randomisation over 50 clusters, 10000 permutations"
     assert found[1].test.endswith("Holm correction over 3 directions")
     back = compared(references, theirs, ours, ways)
     assert [other.difference for other in back] == pytest.approx([-one.difference for one in found])
@@ -336,26 +336,26 @@ def test_a_dictionary_is_learned_and_keeps_punctuation_capitals_and_unknown_word
 
 
 def test_companions_follow_dice_and_its_two_floors() -> None:
-    learned = companions([*LEARNED, ("rumah", "rumah gadang"), ("rumah", "gadang rumah"), ("rumah", "rumah")])
+    learned = dictionary_of([*LEARNED, ("rumah", "rumah gadang"), ("rumah", "gadang rumah"), ("rumah", "rumah")])
     assert learned["saya"] == "ambo" and learned["anjing"] in ("anjiang", "lalok")
     assert learned["rumah"] == "rumah"
     assert "apakah" not in learned  # stands with apo but once
     # kata stands twice with tu, in 2 of its 6 pairs and 2 of tu's 3: Dice 4/9; with three of five it is 6/8.
     few = [("kata", "tu")] * 2 + [("kata", "")] * 4 + [("", "tu")]
-    assert companions(few) == {}
-    assert companions([("kata", "tu")] * 3 + [("kata", "")] * 2) == {"kata": "tu"}
+    assert dictionary_of(few) == {}
+    assert dictionary_of([("kata", "tu")] * 3 + [("kata", "")] * 2) == {"kata": "tu"}
     # Both stand with it equally often: the word itself wins, wherever it is met.
-    assert companions([("jakarta", "kota jakarta")] * 2) == {"jakarta": "jakarta"}
-    assert companions([("satu", "ciek sado")] * 2) == {"satu": "ciek"}
-    assert companions([]) == companions([("", "")]) == {}
+    assert dictionary_of([("jakarta", "kota jakarta")] * 2) == {"jakarta": "jakarta"}
+    assert dictionary_of([("satu", "ciek sado")] * 2) == {"satu": "ciek"}
+    assert dictionary_of([]) == dictionary_of([("", "")]) == {}
 
 
 def test_companions_by_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [*LEARNED, ("di jakarta", "di kota jakarta"), ("ke jakarta", "ka kota jakarta")]
-    whole = companions(texts)
+    whole = dictionary_of(texts)
     assert whole["jakarta"] == "jakarta" and whole["pasar"] == "pasa"
     monkeypatch.setattr("lowres.statistical.dictionary._BLOCK", 3)
-    assert companions(texts) == whole
+    assert dictionary_of(texts) == whole
 
 
 def test_directions_have_dictionaries_of_their_own_and_unlearned_ones_copy() -> None:

@@ -1,4 +1,4 @@
-"""Pieces: learned, spared, trimmed – on real tokenizers and real text."""
+"""Tokens: learned, spared, pruned – on real tokenizers and real text."""
 
 import json
 import random
@@ -17,10 +17,10 @@ from lowres.errors import DataError, ModelError
 from lowres.languages.normalisation import normalise
 from lowres.models.checkpoint import Checkpoint
 from lowres.recipe.vocabulary_section import TrimPolicy
-from lowres.vocabulary.expansion.expanding import LEAST_WORDS, extend, spare, tokens
+from lowres.vocabulary.expansion.expanding import LEAST_WORDS, count_tokens, extend, limit_changes
 from lowres.vocabulary.expansion.replacing import replacement
 from lowres.vocabulary.initialisation.strategies import Evidence
-from lowres.vocabulary.protected_characters import with_letters
+from lowres.vocabulary.protected_characters import protect_characters
 from lowres.vocabulary.pruning import kept_ids
 from lowres.vocabulary.tokenizer_json import WORD_START, TokenizerJson, has_subwords
 
@@ -63,7 +63,7 @@ def parted(lines: list[str]) -> tuple[list[str], list[str]]:
 
 
 def bpe(texts: Sequence[str], *, byte_level: bool) -> PreTrainedTokenizerBase:
-    """A BPE tokenizer of 2 000 pieces with two language tags behind its vocabulary, as NLLB has them."""
+    """A BPE tokenizer of 2 000 tokens with two language tags behind its vocabulary, as NLLB has them."""
     tokenizer = Tokenizer(models.BPE(unk_token=None if byte_level else "<unk>", fuse_unk=not byte_level))
     special = ["<s>", "<pad>", "</s>", "<unk>"]
     if byte_level:
@@ -105,7 +105,7 @@ def test_new_pieces_save_tokens_of_text_never_seen(base: TokenizerJson, text: di
     train, unseen = parted(text["hsb"])
     found = extend(base, train)
     words = base.words(unseen)
-    saved = 1 - tokens(found.pieces, words) / tokens(base, words)
+    saved = 1 - count_tokens(found.vocab, words) / count_tokens(base, words)
     assert saved > 0.05
     assert abs(saved - found.gain) < 0.1  # what was promised on held-out training text is about what is met
     assert 10 < len(found.added) < 300
@@ -116,18 +116,20 @@ def test_old_pieces_keep_their_ids_and_old_languages_their_segmentation(
 ) -> None:
     free = extend(base, text["hsb"], count=300)
     found = extend(base, text["hsb"], count=300, protect=text["cs"], change=0.002)
-    assert found.pieces.names[: len(base)] == base.names
-    assert found.pieces.special == base.special
+    assert found.vocab.names[: len(base)] == base.names
+    assert found.vocab.special == base.special
     protected = base.words(text["cs"])
     listed = list(protected)
-    before = base.cut(listed)
+    before = base.tokenize_words(listed)
 
-    def changed(pieces: TokenizerJson) -> float:
-        moved = [word for word, old, new in zip(listed, before, pieces.cut(listed), strict=True) if old != new]
+    def changed(vocab: TokenizerJson) -> float:
+        moved = [
+            word for word, old, new in zip(listed, before, vocab.tokenize_words(listed), strict=True) if old != new
+        ]
         return sum(protected[word] for word in moved) / protected.total()
 
-    assert changed(free.pieces) > 0.01  # two near relatives: without protection much changes
-    assert changed(found.pieces) == found.changed <= 0.002
+    assert changed(free.vocab) > 0.01  # two near relatives: without protection much changes
+    assert changed(found.vocab) == found.changed <= 0.002
     assert len(found.added) > 50
 
 
@@ -135,10 +137,10 @@ def test_every_new_piece_occurs_often_enough_to_be_learned(base: TokenizerJson, 
     found = extend(base, text["hsb"], count=400)
     words = base.words(text["hsb"])
     uses: dict[str, int] = {}
-    for count, parts in zip(words.values(), found.pieces.cut(list(words)), strict=True):
+    for count, parts in zip(words.values(), found.vocab.tokenize_words(list(words)), strict=True):
         for part in parts:
             uses[part] = uses.get(part, 0) + count
-    assert [piece for piece in found.added if len(piece) > 1 and uses.get(piece, 0) < 5] == []
+    assert [token for token in found.added if len(token) > 1 and uses.get(token, 0) < 5] == []
 
 
 def test_a_hyphen_belongs_to_the_word_that_it_binds(base: TokenizerJson, text: dict[str, list[str]]) -> None:
@@ -150,12 +152,12 @@ def test_a_hyphen_belongs_to_the_word_that_it_binds(base: TokenizerJson, text: d
 def test_text_with_new_pieces_is_read_back_whole(
     xlmr: PreTrainedTokenizerBase, base: TokenizerJson, text: dict[str, list[str]]
 ) -> None:
-    made = extend(base, text["hsb"], count=300).pieces.tokenizer(xlmr)
+    made = extend(base, text["hsb"], count=300).vocab.tokenizer(xlmr)
     for line in text["hsb"][:300]:
-        kept = " ".join(normalise(line).split())
+        pruned = " ".join(normalise(line).split())
         back = made.decode(made(line)["input_ids"], skip_special_tokens=True)
         assert back == xlmr.decode(xlmr(line)["input_ids"], skip_special_tokens=True)
-        assert back == kept or "…" in kept  # XLM-R's own normalisation writes three dots
+        assert back == pruned or "…" in pruned  # XLM-R's own normalisation writes three dots
 
 
 def test_a_script_that_the_base_lacks_gets_its_characters_first(base: TokenizerJson) -> None:
@@ -163,11 +165,11 @@ def test_a_script_that_the_base_lacks_gets_its_characters_first(base: TokenizerJ
     rng = random.Random(1)
     words = ["".join(rng.choices(alphabet, k=rng.randint(2, 6))) for _ in range(300)]
     lines = [" ".join(rng.choices(words, k=8)) for _ in range(500)]
-    assert set(base.cut(["▁" + words[0]])[0]) - set(base.names)  # unknown to the base
+    assert set(base.tokenize_words(["▁" + words[0]])[0]) - set(base.names)  # unknown to the base
     found = extend(base, lines)
     assert set(alphabet) <= set(found.added)
     held = list(base.words(lines))
-    assert all(piece in found.pieces.ids for parts in found.pieces.cut(held) for piece in parts)
+    assert all(token in found.vocab.ids for parts in found.vocab.tokenize_words(held) for token in parts)
     assert found.gain == 0 or len(found.added) > len(alphabet)
 
 
@@ -193,11 +195,11 @@ def test_too_little_text_adds_nothing_and_says_why(base: TokenizerJson, lines: l
 
 @pytest.mark.parametrize("line", ["🫠" * 500, "ߒߞߏ ߛߓߍ ߞߏ ߞߎߡߊ ߦߋ ߟߊߓߊ߯ߙߊ ߘߌ߫"])
 def test_characters_that_cannot_be_read_are_added_however_short_the_text(base: TokenizerJson, line: str) -> None:
-    assert base.unknown_id in base.cut_ids([*base.words([line])])[0]
+    assert base.unknown_id in base.encode_words([*base.words([line])])[0]
     found = extend(base, [line] * 10)
-    assert found.added and all(len(piece) == 1 for piece in found.added)
+    assert found.added and all(len(token) == 1 for token in found.added)
     assert {*line} - {" "} <= {*found.added, *base.ids}
-    assert found.why.startswith(f"only {len(found.added)} characters that have no piece: ")
+    assert found.why.startswith(f"only {len(found.added)} characters that have no token: ")
     assert extend(base, [line[:2]]).added == (), "seen twice is not enough to learn a row"
 
 
@@ -214,11 +216,11 @@ def test_bpe_is_continued_behind_its_own_merges(byte_level: bool, text: dict[str
     base = TokenizerJson.of(tokenizer)
     train, unseen = parted(text["hsb"])
     found = extend(base, train, count=300, protect=text["cs"], change=0.01)
-    assert found.pieces.merges[: len(base.merges)] == base.merges
-    assert found.pieces.names[: len(base)] == base.names
+    assert found.vocab.merges[: len(base.merges)] == base.merges
+    assert found.vocab.names[: len(base)] == base.names
     words = base.words(unseen)
-    assert 1 - tokens(found.pieces, words) / tokens(base, words) > 0.12
-    made = found.pieces.tokenizer(tokenizer)
+    assert 1 - count_tokens(found.vocab, words) / count_tokens(base, words) > 0.12
+    made = found.vocab.tokenizer(tokenizer)
     for tag in ("ces_Latn", "hsb_Latn", "<mask>"):
         assert made.convert_tokens_to_ids(tag) == tokenizer.convert_tokens_to_ids(tag)
     for line in unseen[:100]:
@@ -241,10 +243,10 @@ def test_bytes_have_no_vocabulary() -> None:
         TokenizerJson.of(tokenizer)
 
 
-def same_where_kept(base: TokenizerJson, kept: TokenizerJson, words: Sequence[str]) -> float:
-    """Share of words made of kept pieces only; asserts that just those are cut the same."""
-    there, inside = set(kept.names), 0
-    for old, new in zip(base.cut(words), kept.cut(words), strict=True):
+def same_where_kept(base: TokenizerJson, pruned: TokenizerJson, words: Sequence[str]) -> float:
+    """Share of words made of kept tokens only; asserts that just those are tokenised the same."""
+    there, inside = set(pruned.names), 0
+    for old, new in zip(base.tokenize_words(words), pruned.tokenize_words(words), strict=True):
         if set(old) <= there:
             assert old == new
             inside += 1
@@ -256,34 +258,34 @@ def test_a_trimmed_unigram_cuts_as_before_what_it_can(
     base: TokenizerJson, policy: TrimPolicy, text: dict[str, list[str]]
 ) -> None:
     train, unseen = parted(text["hsb"])
-    kept = base.kept(kept_ids(base, train, policy))
-    assert same_where_kept(base, kept, list(base.words(train))) == 1
-    share = same_where_kept(base, kept, list(base.words(unseen)))
+    pruned = base.pruned(kept_ids(base, train, policy))
+    assert same_where_kept(base, pruned, list(base.words(train))) == 1
+    share = same_where_kept(base, pruned, list(base.words(unseen)))
     assert share > {"used": 0.6, "lattice": 0.7, "charset": 0.99}[policy]
-    assert len(kept) < {"used": 12_000, "lattice": 16_000, "charset": 110_000}[policy]
-    unknown_before = sum(base.unknown_id in ids for ids in base.cut_ids(list(base.words(unseen))))
-    unknown_after = sum(kept.unknown_id in ids for ids in kept.cut_ids(list(base.words(unseen))))
+    assert len(pruned) < {"used": 12_000, "lattice": 16_000, "charset": 110_000}[policy]
+    unknown_before = sum(base.unknown_id in ids for ids in base.encode_words(list(base.words(unseen))))
+    unknown_after = sum(pruned.unknown_id in ids for ids in pruned.encode_words(list(base.words(unseen))))
     assert unknown_after <= unknown_before
-    same_where_kept(base, kept, [*base.words(text["he"]), *base.words(text["th"])])
+    same_where_kept(base, pruned, [*base.words(text["he"]), *base.words(text["th"])])
 
 
 @pytest.mark.parametrize("make", [lambda t: bpe(t, byte_level=False), lambda t: bpe(t, byte_level=True), wordpiece])
 @pytest.mark.parametrize("policy", POLICIES)
 def test_other_kinds_trim_exactly_too(make: object, policy: TrimPolicy, text: dict[str, list[str]]) -> None:
     base = TokenizerJson.of(make(text["cs"] + text["hsb"]))  # type: ignore[operator]
-    kept = base.kept(kept_ids(base, text["hsb"], policy))
-    assert len(kept) < len(base)
-    assert same_where_kept(base, kept, list(base.words(text["hsb"]))) == 1
-    same_where_kept(base, kept, list(base.words(text["cs"])))
+    pruned = base.pruned(kept_ids(base, text["hsb"], policy))
+    assert len(pruned) < len(base)
+    assert same_where_kept(base, pruned, list(base.words(text["hsb"]))) == 1
+    same_where_kept(base, pruned, list(base.words(text["cs"])))
 
 
 def test_special_pieces_stay_where_a_model_expects_them(
     xlmr: PreTrainedTokenizerBase, base: TokenizerJson, text: dict[str, list[str]]
 ) -> None:
-    grown = extend(base, text["hsb"], count=100).pieces
+    grown = extend(base, text["hsb"], count=100).vocab
     longer = grown.tokenizer(xlmr)
     assert longer.mask_token_id == xlmr.mask_token_id == 250_001
-    shorter = grown.kept(kept_ids(grown, text["hsb"], "lattice")).tokenizer(xlmr)
+    shorter = grown.pruned(kept_ids(grown, text["hsb"], "lattice")).tokenizer(xlmr)
     assert shorter.convert_ids_to_tokens([0, 1, 2, 3]) == ["<s>", "<pad>", "</s>", "<unk>"]
     assert shorter.mask_token == "<mask>" and shorter.mask_token_id == shorter.convert_tokens_to_ids("<mask>")
     line = text["hsb"][5]
@@ -310,20 +312,20 @@ def test_a_new_tokenizer_keeps_special_and_shared_pieces(
     xlmr: PreTrainedTokenizerBase, base: TokenizerJson, text: dict[str, list[str]]
 ) -> None:
     found = replacement(base, text["hsb"], 1500)
-    assert len(found.pieces) <= 1500
-    assert found.pieces.special == base.special
-    assert set(found.added).isdisjoint(base.names) and set(found.added) <= set(found.pieces.names)
-    assert found.pieces.names[-len(found.added) :] == found.added
+    assert len(found.vocab) <= 1500
+    assert found.vocab.special == base.special
+    assert set(found.added).isdisjoint(base.names) and set(found.added) <= set(found.vocab.names)
+    assert found.vocab.names[-len(found.added) :] == found.added
     places = found.places(base, 250_037)
     assert sorted(place for place in places if place >= 250_037) == list(range(250_037, 250_037 + len(found.added)))
-    made = found.pieces.tokenizer(xlmr)
+    made = found.vocab.tokenizer(xlmr)
     assert made.decode(made(text["hsb"][3])["input_ids"], skip_special_tokens=True) == text["hsb"][3]
 
 
 def test_sparing_takes_away_what_is_built_through_a_piece_that_goes(text: dict[str, list[str]]) -> None:
     base = TokenizerJson.of(bpe(text["cs"], byte_level=False))
-    grown = extend(base, text["hsb"], count=300).pieces
-    spared, changed = spare(grown, base, base.words(text["hsb"]), base.words(text["cs"]), 0.0)
+    grown = extend(base, text["hsb"], count=300).vocab
+    spared, changed = limit_changes(grown, base, base.words(text["hsb"]), base.words(text["cs"]), 0.0)
     assert changed == 0
     made = {left + right for left, right in spared.merges}
     parts = {part for pair in spared.merges for part in pair}
@@ -336,9 +338,9 @@ def test_letters_that_the_base_would_fold_are_kept_apart_when_asked(
 ) -> None:
     lines = [f"tʰa kʷe tʰi kʷa {word} tha kwe" for word in ("pana", "suri", "mato", "lin") for _ in range(100)]
     assert xlmr.decode(xlmr(lines[0])["input_ids"], skip_special_tokens=True).startswith("tha kwe")  # the trap
-    apart = with_letters(base, ["ʰ", "ʷ"])
+    apart = protect_characters(base, ["ʰ", "ʷ"])
     found = extend(apart, lines, count=40)
-    made = found.pieces.tokenizer(xlmr)
+    made = found.vocab.tokenizer(xlmr)
     for line in (lines[0], "ʰʷ", "unseen ʷord"):
         assert made.decode(made(line)["input_ids"], skip_special_tokens=True) == line
     assert made(lines[0])["input_ids"] != made(lines[0].replace("ʰ", "h").replace("ʷ", "w"))["input_ids"]
@@ -350,5 +352,5 @@ def test_letters_that_the_base_would_fold_are_kept_apart_when_asked(
 
 
 def test_a_letter_that_stays_anyway_is_refused(base: TokenizerJson) -> None:
-    with pytest.raises(DataError, match="is not folded"):
-        with_letters(base, ["ŋ"])
+    with pytest.raises(DataError, match="is not changed by this base"):
+        protect_characters(base, ["ŋ"])

@@ -1,7 +1,7 @@
-"""The card format, and finding a card by name.
+"""The format of data cards, and finding a card by name.
 
-A card is Markdown: YAML front matter in the terms of Hugging Face data-set cards, with a `lowres` section that a loader
-needs, then the data statement in prose.
+A card is a Markdown file: YAML front matter as in Hugging Face data-set cards, with a `lowres` section for reading the data,
+then the data statement in prose.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ class CardFile(_Part):
 
 
 class Origin(_Part):
-    """Where the files come from: just one of url, package and folder."""
+    """Where the files come from: exactly one of url, package and folder."""
 
     url: str | None = Field(None, pattern=r"^https://.*/$", description="folder at one commit, with / at its end")
     package: str | None = Field(None, description="Python package that ships the files")
@@ -43,7 +43,7 @@ class Origin(_Part):
     @model_validator(mode="after")
     def _one(self) -> "Origin":
         if sum(value is not None for value in (self.url, self.package, self.folder)) != 1:
-            raise ValueError("a source is just one of url, package, folder")
+            raise ValueError("a source is exactly one of url, package, folder")
         if (self.package is None) != (self.version is None):
             raise ValueError("a package needs its version")
         return self
@@ -54,10 +54,10 @@ Files = dict[Literal["train", "dev", "test", "all"], CardFile]
 
 
 class Subset(_Part):
-    """A part of the data: texts of one language in `files`; or of several, that translate one another.
+    """A part of the data: texts of one language in `files`, or texts of several languages that translate one another.
 
-    Several stand in columns of the same files (`texts`: language → column), or line by line in files of their own (`sides`:
-    language → files); the card's column `group` then is “line”.
+    Those are columns of the same files (`texts`: language → column), or files of their own, line by line (`sides`: language →
+    files); the card's `columns.cluster` is then “line”.
     """
 
     language: Tag | None = None
@@ -68,7 +68,7 @@ class Subset(_Part):
     @model_validator(mode="after")
     def _one(self) -> "Subset":
         if [bool(self.language), bool(self.texts), bool(self.sides)].count(True) != 1:
-            raise ValueError("a subset has just one of language, texts, sides")
+            raise ValueError("a subset has exactly one of language, texts, sides")
         if bool(self.files) == bool(self.sides):
             raise ValueError("a subset needs files, or sides with files of their own")
         return self
@@ -80,7 +80,7 @@ class Subset(_Part):
 
 
 class CardColumns(_Part):
-    """Which columns hold what; `group` is equal for translations of one another, `id` names a row."""
+    """The columns of the files. `cluster` holds the same value for a text and its translations; `id` names a row."""
 
     text: str = "text"
     label: str = "label"
@@ -97,7 +97,7 @@ class HashSplit(_Part):
 
 
 class Loader(_Part):
-    """What lowres needs to know."""
+    """The `lowres` section: whose the data are, where the files are, and how they are read."""
 
     homepage: str
     citation: str
@@ -115,7 +115,7 @@ class Loader(_Part):
 
 
 class Card(_Part):
-    """A data card. `name` and `folder` say where it was found; `statement` is its prose."""
+    """A data card. `name` and `folder` say where it was found; `statement` is the prose below the front matter."""
 
     name: str
     folder: Path
@@ -128,9 +128,9 @@ class Card(_Part):
 
 
 def read_card(name: str, near: Path) -> Card:
-    """The card of that name or path. Raises CardError where there is none or it is not one.
+    """Read the card of that name or path. Raises CardError where there is none, or where it is not a valid card.
 
-    Looked for: the path as given, beside the recipe and in its data_cards/, then among the shipped cards.
+    It is looked for at the path as given, in the recipe's folder `near` and its data_cards/, then among the shipped cards.
     """
     path = _find(name, near)
     try:

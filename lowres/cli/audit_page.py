@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.cells import cell_len
 
-from lowres.vocabulary.measurement.characters import Changed, Unknown, shown, visible
+from lowres.vocabulary.measurement.characters import Changed, Unknown, list_characters, visible
 from lowres.vocabulary.measurement.measures import PER_CHARACTER, Measures
 from lowres.vocabulary.measurement.tokenizer_audit import Audit, LanguageAudit
 
@@ -28,7 +28,7 @@ Row = tuple[str, Callable[[Measures], str], str]
 
 def page(found: Audit, base: str, notes: Sequence[str]) -> list[str]:
     """The whole page: one language in full, or several in a table."""
-    kind = f"{NAMES[found.kind]} tokenizer" if found.kind in NAMES else f"{found.kind}, no pieces"
+    kind = f"{NAMES[found.kind]} tokenizer" if found.kind in NAMES else f"{found.kind}, no tokens"
     rows = "row" if found.rows == 1 else "rows"
     lines = [f"{base}: {kind}, {found.rows:,} {rows}", ""]
     if len(found.languages) == 1:
@@ -70,14 +70,14 @@ def _rows(primary_metric: str) -> list[Row]:
         ("words", count("words"), "what stands between spaces; this script has none between words" if spaceless else ""),
         ("tokens per word", ratio("tokens_per_word"), "" if spaceless else watch),
         ("tokens per character", ratio("tokens_per_character"), watch if spaceless else ""),
-        ("bytes per piece", ratio("bytes_per_piece"), ""),
-        ("words kept whole", share("whole_words"), "a single piece"),
-        ("one-character pieces", share("single_characters"), "of all pieces; they say little"),
-        ("unknown pieces", share("unknown_pieces"), "of all pieces"),
+        ("bytes per token", ratio("bytes_per_token"), ""),
+        ("words kept whole", share("whole_words"), "a single token"),
+        ("one-character tokens", share("single_characters"), "of all tokens; they say little"),
+        ("unknown tokens", share("unknown_tokens"), "of all tokens"),
         ("unknown words", share("unknown_words"), "hold something that the base cannot read"),
-        ("lines not read back", share("lossy_lines"), "the pieces, put together, are another text"),
+        ("lines not read back", share("lossy_lines"), "the tokens, put together, are another text"),
         ("  only in their spaces", share("respaced_lines"), ""),
-        ("lines changed", share("changed_lines"), "by the base's own normalisation, before it cuts"),
+        ("lines changed", share("changed_lines"), "by the base's own normalisation, before it tokenises"),
         ("lines not in NFC", count("not_nfc"), ""),
         ("rows used", share("rows_used"), "of the base's vocabulary"),
     ]  # fmt: skip
@@ -90,7 +90,7 @@ def _beside(one: LanguageAudit, reference: Measures | None) -> Iterator[str]:
     if one.parity.per_word is not None:
         yield f"{one.parity.per_word:.2f} times the tokens per word of {reference.name}"
     if one.parity.per_content is not None:
-        yield f"{one.parity.per_content:.2f} times the pieces of {reference.name} for the same content"
+        yield f"{one.parity.per_content:.2f} times the tokens of {reference.name} for the same content"
     if one.parity == type(one.parity)(None, None):
         yield f"{reference.name} is no measure: one of the scripts has no spaces, and nothing says that the texts are parallel."
 
@@ -127,17 +127,17 @@ def _changed(texts: Sequence[Measures]) -> Iterator[str]:
 
 def _also(what: str, text: Measures, characters: Sequence[str]) -> Iterator[str]:
     if characters:
-        yield from ("", f"Characters that the base {what} only in {text.name}: {shown(characters)}")
+        yield from ("", f"Characters that the base {what} only in {text.name}: {list_characters(characters)}")
 
 
 def _character(one: Unknown | Changed, text: Measures) -> list[str]:
-    sign = visible(one.character)
+    text = visible(one.character)
     places = ", ".join(place.removeprefix(f"{text.name}:").removeprefix(f"{text.name} ") for place in one.places[:2])
-    return ["" if sign == one.code else sign, one.code, one.name, f"{one.count:,}×", places]
+    return ["" if text == one.code else text, one.code, one.name, f"{one.count:,}×", places]
 
 
 def _case(one: Unknown) -> str:
-    return f"{one.other_case} has a piece" if one.other_case else ""
+    return f"{one.other_case} has a token" if one.other_case else ""
 
 
 def _more(total: int) -> Iterator[str]:
@@ -148,7 +148,7 @@ def _more(total: int) -> Iterator[str]:
 def _advice(one: LanguageAudit) -> Iterator[str]:
     advice = one.advice
     what = {
-        "extend": f"extend by about {advice.add:,} pieces",
+        "extend": f"extend by about {advice.add:,} tokens",
         "characters": f"add the {advice.add:,} missing character{'s' * (advice.add != 1)}, nothing else",
         "replace": "replace the tokenizer",
         "wrong orthography": "mend the writing first",
@@ -161,7 +161,7 @@ def _advice(one: LanguageAudit) -> Iterator[str]:
 
 
 def _several(found: Audit) -> list[str]:
-    header = ["", "lines", "pieces/word", "pieces/char", "whole", "unknown", "not read back", "advice"]
+    header = ["", "lines", "tokens/word", "tokens/char", "whole", "unknown", "not read back", "advice"]
     rows = [header]
     for one in found.languages:
         text, advice = one.first, one.advice
@@ -172,8 +172,8 @@ def _several(found: Audit) -> list[str]:
             percent(text.unknown_words), percent(text.lossy_lines), advice.what + add,
         ])  # fmt: skip
     legend = [
-        "whole: words that are one piece; unknown: words that hold something the base cannot read;",
-        "not read back: lines that the pieces, put together, do not give again",
+        "whole: words that are one token; unknown: words that hold something the base cannot read;",
+        "not read back: lines that the tokens, put together, do not give again",
     ]
     auxiliary = found.reference
     said = [f"{auxiliary.name}: {auxiliary.fertility:.2f} {auxiliary.primary_metric}"] if auxiliary else []

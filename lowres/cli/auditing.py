@@ -1,4 +1,4 @@
-"""audit: how a base's tokenizer takes a text, and what to do about it."""
+"""audit: how a base's tokenizer splits texts into tokens, and what to do about it."""
 
 import json as json_format
 from collections.abc import Iterable
@@ -13,13 +13,14 @@ from lowres.cli.quiet import quiet_libraries
 from lowres.cli.safe_text import echo, echo_json
 
 if TYPE_CHECKING:
-    from lowres.data.corpus import Corpus
     from lowres.data.formats.tables import Record, Table
+    from lowres.data.rows import Sample
+    from lowres.errors import Finding
     from lowres.planning import Options
     from lowres.vocabulary.measurement.characters import Text
     from lowres.vocabulary.measurement.tokenizer_audit import Reference
 
-    Material = dict[str, dict[str, list[Text]]]
+    Texts = dict[str, dict[str, list[Text]]]
 
 
 @click.command()
@@ -44,31 +45,30 @@ def audit(
     texts: tuple[str, ...], base: str, revision: str | None, subsets: tuple[str, ...], column: str, language: str | None,
     against: str | None, parallel: bool, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Show how a base cuts a text, and what to do about it.
+    """Show how a base's tokenizer splits texts into tokens, and what to do about it.
 
-    FILE is plain text (.txt) or a table (.tsv .csv .jsonl .parquet .po), packed (.xz) or not. The first FILE is what would be
-    learned from; further ones are other texts in the same language, and their spelling is compared with it. Of a CARD, train
-    would be learned from and dev is compared; test is not looked at.
+    FILE is plain text (.txt) or a table (.tsv .csv .jsonl .parquet .po), compressed (.xz) or not. The first FILE stands for
+    the training text; further ones are other texts in the same language, whose spelling is compared with it. Of a CARD, train
+    and dev are taken in the same roles; test is not looked at.
     """
     from lowres.data.files import cache_folder
 
     options = machine_options(cache or cache_folder(), mirrors, offline, "auto", None)
-    asked = Asked(texts, subsets, column, language, against, parallel)
-    material, reference, notes = of_files(asked) if _are_files(asked) else of_card(asked, options)
+    request = Request(texts, subsets, column, language, against, parallel)
+    texts_found, reference, notes = of_files(request) if _are_files(request) else of_card(request, options)
     quiet_libraries()
 
     from dataclasses import asdict
 
-    from transformers import AutoTokenizer
-
     from lowres.cli.audit_page import page
     from lowres.models.checkpoint import tokenizer_folder
+    from lowres.models.tokenization import load_tokenizer
     from lowres.starters.starters import STARTERS
     from lowres.vocabulary.measurement.tokenizer_audit import audit as look
 
     folder = tokenizer_folder(base, revision, options.places(Path()), STARTERS)
-    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-    found = look(tokenizer, material, reference=reference)
+    tokenizer = load_tokenizer(folder)
+    found = look(tokenizer, texts_found, reference=reference)
     if as_json:
         facts = {"base": base, **asdict(found), "data": notes}
         echo_json(json_format.dumps(facts, ensure_ascii=False, indent=1))
@@ -78,8 +78,8 @@ def audit(
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the user wants to be looked at."""
+class Request:
+    """What is to be audited: the arguments of the command."""
 
     texts: tuple[str, ...]
     subsets: tuple[str, ...]
@@ -89,13 +89,13 @@ class Asked:
     parallel: bool
 
 
-def _are_files(asked: Asked) -> bool:
-    """Whether files are meant, not a card. Raises DataError for what can be neither."""
+def _are_files(request: Request) -> bool:
+    """Whether the arguments are files, not a card. Raises DataError for what can be neither."""
     from lowres.data.formats.readers import ENDINGS
     from lowres.errors import DataError, Problem
 
     problems, files = [], []
-    for text in asked.texts:
+    for text in request.texts:
         path = Path(text)
         is_card = path.suffix == ".md" or (not path.exists() and "/" not in text and not path.suffix)
         files.append(not is_card)
@@ -107,68 +107,74 @@ def _are_files(asked: Asked) -> bool:
         raise DataError(*problems)
     if not all(files) and len(files) > 1:
         raise click.UsageError("Name files, or one card.")
-    if all(files) and asked.subsets:
+    if all(files) and request.subsets:
         raise click.UsageError("--subset is for cards; a table has columns: --column.")
     return all(files)
 
 
-def of_files(asked: Asked) -> "tuple[Material, Reference | None, list[str]]":
+def of_files(request: Request) -> "tuple[Texts, Reference | None, list[str]]":
     """The texts of files, all in one language."""
     from lowres.data.formats.readers import read_file
     from lowres.languages import language
     from lowres.vocabulary.measurement.tokenizer_audit import Reference
 
-    tag = language(asked.language).tag if asked.language else ""
-    paths = [Path(name) for name in asked.texts]
+    tag = language(request.language).tag if request.language else ""
+    paths = [Path(name) for name in request.texts]
     short = len({path.name for path in paths}) == len(paths)
-    tables = [read_file(path, path.name if short else name) for path, name in zip(paths, asked.texts, strict=True)]
-    parts = {table.name: _column(table, asked.column) for table in tables}
+    tables = [read_file(path, path.name if short else name) for path, name in zip(paths, request.texts, strict=True)]
+    parts = {table.name: _column(table, request.column) for table in tables}
     reference = None
     first = tables[0]
-    if asked.against in first.columns:
-        rows = [record for record in first.records if record.fields[asked.column]]
-        reference = Reference(asked.against, _texts(rows, asked.against), parallel=True)
-    elif asked.against:
-        other = read_file(Path(asked.against), Path(asked.against).name)
-        reference = Reference(other.name, _column(other, asked.column), asked.parallel)
+    if request.against in first.columns:
+        rows = [record for record in first.records if record.fields[request.column]]
+        reference = Reference(request.against, _texts(rows, request.against), parallel=True)
+    elif request.against:
+        other = read_file(Path(request.against), Path(request.against).name)
+        reference = Reference(other.name, _column(other, request.column), request.parallel)
     return {tag or first.name: parts}, reference, []
 
 
-def of_card(asked: Asked, options: "Options") -> "tuple[Material, Reference | None, list[str]]":
-    """The texts of a card's subsets by language; test is left out."""
-    from lowres.data.reading import read_corpus
+def of_card(request: Request, options: "Options") -> "tuple[Texts, Reference | None, list[str]]":
+    """The texts of a card's subsets by language, train and dev; test is left out."""
+    from lowres.data.reading import source_rows
     from lowres.errors import DataError, Problem, nearest
-    from lowres.recipe.sections import CardData, Classification
+    from lowres.recipe.sections import CardData, PreTraining
     from lowres.vocabulary.measurement.characters import Text
     from lowres.vocabulary.measurement.tokenizer_audit import Reference
 
-    def read(subset: "tuple[str, ...] | str") -> "Corpus":
-        return read_corpus(
-            CardData(card=asked.texts[0], subset=subset),
-            Classification(kind="classification"),
-            options.places(Path()),
-            seed=13,
-        )
+    def read(subset: "tuple[str, ...] | str") -> "tuple[list[Sample], tuple[Finding, ...]]":
+        card = CardData(card=request.texts[0], subset=subset)
+        return source_rows(card, PreTraining(kind="pre-training"), options.places(Path()))
 
-    corpus = read(asked.subsets or "all")
-    if asked.language and asked.language not in corpus.languages:
-        hint = nearest(asked.language, corpus.languages) or f"there are {', '.join(corpus.languages)}"
-        raise DataError(Problem(corpus.name, f"holds no texts in {asked.language}", hint))
-    material: Material = {}
-    for tag in (asked.language,) if asked.language else corpus.languages:
-        parts = {
-            split: [Text(f"{split} {row.id}", row.fields["text"]) for row in rows if row.language == tag]
-            for split, rows in (("train", corpus.train), ("dev", corpus.dev))
-        }
-        material[tag] = {split: texts for split, texts in parts.items() if texts}
-    notes = [finding.what for finding in corpus.findings]
-    if not asked.against:
-        return material, None, notes
-    groups = {row.cluster for row in corpus.train}
-    rows = [row for row in read((asked.against,)).train if row.cluster in groups]
-    translated = {row.cluster for row in rows} == groups
-    rows = rows if translated else list(read((asked.against,)).train)
-    return material, Reference(asked.against, [Text(row.id, row.fields["text"]) for row in rows], translated), notes
+    samples, findings = read(request.subsets or "all")
+    texts_found: Texts = {}
+    for split in ("train", "dev"):  # where there is no train, dev stands for the training text
+        for sample in samples:
+            if sample.split == split and request.language in (None, sample.row.language):
+                text = Text(f"{split} {sample.row.id}", sample.row.fields["text"])
+                texts_found.setdefault(sample.row.language, {}).setdefault(split, []).append(text)
+    if not texts_found:
+        tags = list(dict.fromkeys(sample.row.language for sample in samples))
+        if request.language in (None, *tags):
+            what, hint = "has only test rows of these subsets, and test is not looked at", "name another subset"
+        else:
+            what = f"holds no texts in {request.language}"
+            hint = nearest(str(request.language), tags) or f"there are {', '.join(tags)}"
+        raise DataError(Problem(request.texts[0], what, hint))
+    notes = list(dict.fromkeys(finding.what for finding in findings))
+    if not request.against:
+        return texts_found, None, notes
+    split = "train" if any(sample.split == "train" for sample in samples) else "dev"
+    clusters = {sample.row.cluster for sample in samples if sample.split == split}
+    others = [sample for sample in read((request.against,))[0] if sample.split == split]
+    rows = [sample.row for sample in others if sample.row.cluster in clusters]
+    translated = {row.cluster for row in rows} == clusters
+    rows = rows if translated else [sample.row for sample in others]
+    return (
+        texts_found,
+        Reference(request.against, [Text(row.id, row.fields["text"]) for row in rows], translated),
+        notes,
+    )
 
 
 def _column(table: "Table", column: str) -> "list[Text]":
@@ -181,7 +187,7 @@ def _column(table: "Table", column: str) -> "list[Text]":
 
 
 def _texts(records: "Iterable[Record]", column: str) -> "list[Text]":
-    """What stands in a column, as it was written; blank rows are left out."""
+    """The texts of a column as they were written; blank ones are left out."""
     from lowres.vocabulary.measurement.characters import Text
 
     return [

@@ -1,1 +1,1 @@
-"""From a card, files or a hub data set to rows in three splits."""
+"""Data: from a card, own files or a hub data set to rows in three splits."""

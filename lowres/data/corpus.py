@@ -1,9 +1,11 @@
-"""Rows in three splits: what every later room reads."""
+"""Rows in three splits: the data as every later stage reads them."""
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from lowres.errors import Finding
@@ -16,8 +18,8 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 class Row:
     """One example.
 
-    `id` is unique in its split. `group` is shared by rows that are translations of one another, so that they
-    stay in one split. `fields` holds NFC text by the task's own column names (`text`, `label`, …).
+    `id` is unique in its split. `cluster` is shared by rows that are translations of one another; such rows stay in
+    one split. `fields` maps the task's own column names (`text`, `label`) to text in Unicode's NFC.
     """
 
     id: str
@@ -28,9 +30,10 @@ class Row:
 
 @dataclass(frozen=True)
 class FileCount:
-    """How the rows of one file were counted in and out: `read = kept + empty + outside`.
+    """What became of the rows of one file: `read = kept + empty + outside`.
 
-    `outside` counts rows that the card or recipe sends elsewhere (another split, a limit).
+    `empty` counts rows without a text; `outside` counts rows that were left out for another reason: another split, a limit,
+    a text that stands in dev or test.
     """
 
     name: str
@@ -43,7 +46,7 @@ class FileCount:
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Training rows with labels of one kind."""
+    """Training rows of an auxiliary head, and the labels of that head in their order."""
 
     labels: tuple[str, ...]
     train: tuple[Row, ...]
@@ -51,9 +54,10 @@ class LabelledRows:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The rows of a recipe, with what is known of where they come from.
+    """The rows of a recipe and what is known of their origin.
 
-    `beside` holds training rows with labels of other kinds, by the name of their head.
+    `labels` are the classes in their order, empty for other tasks than classification. `auxiliary` maps the name of each
+    further head to its training rows. `findings` are notes and warnings for the console and the report.
     """
 
     name: str
@@ -82,16 +86,20 @@ class Corpus:
         for name in SPLITS:
             yield from self.split(name)
 
-    @property
+    def label_counts(self, split: Split) -> Counter[str]:
+        """How many rows of a split have each label; empty where the task has no labels."""
+        return Counter(label for row in self.split(split) if (label := row.fields.get("label")) is not None)
+
+    @cached_property
     def fingerprint(self) -> str:
-        """sha256 over every row of every split, in order: equal data, equal fingerprint."""
+        """sha256 over every row of every split, in order: corpora with equal rows have equal fingerprints."""
         digest = hashlib.sha256()
         for name in SPLITS:
             for row in self.split(name):
                 line = [name, row.id, row.cluster, row.language, sorted(row.fields.items())]
                 digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-        for head, lesson in self.auxiliary.items():
-            for row in lesson.train:
+        for head, labelled in self.auxiliary.items():
+            for row in labelled.train:
                 line = [head, row.id, row.cluster, row.language, sorted(row.fields.items())]
                 digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         return digest.hexdigest()

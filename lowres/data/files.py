@@ -1,4 +1,4 @@
-"""Getting a card's file: from the cache, a mirror, an installed package or the net, and only if its sha256 is right."""
+"""Finding a card's file in the cache, a mirror, an installed package or on the network; accepted only if its sha256 is right."""
 
 import hashlib
 import http.client
@@ -24,7 +24,7 @@ from lowres.errors import DataError, Problem
 ATTEMPTS = 4
 PAUSE_SECONDS = 1.0  # before the second attempt; longer before each later one
 TIMEOUT_SECONDS = 30
-LASTING = frozenset((401, 403, 404, 410))  # HTTP answers that will not change by asking again
+LASTING = frozenset((401, 403, 404, 410))  # HTTP status codes for which another attempt is of no use
 BLOCK = 1 << 20  # bytes read at a time
 
 
@@ -47,9 +47,9 @@ class PackageFile:
 
 @dataclass(frozen=True)
 class File:
-    """A file as its card describes it: `name` is how messages call it, `source` an https address, a path or a package.
+    """A file as its card describes it. `name` is what messages call it; `source` is an https address, a path or a package.
 
-    The sha256 of a pattern is that of its manifest, see manifest_sha256.
+    The sha256 of a pattern is that of its manifest, see `manifest_sha256`.
     """
 
     name: str
@@ -58,7 +58,7 @@ class File:
 
 
 def card_file(card: Card, entry: CardFile) -> File:
-    """One file of a card, with where to get it."""
+    """One file of a card, with the place to get it from."""
     origin, name = card.lowres.source, f"{card.name}:{entry.path}"
     if origin.url is not None:
         return File(name, entry.sha256, origin.url + entry.path)
@@ -68,7 +68,7 @@ def card_file(card: Card, entry: CardFile) -> File:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: $LOWRES_CACHE, else what the operating system has for this."""
+    """The folder of downloads: $LOWRES_CACHE, else the operating system's folder for caches."""
     given = os.environ.get("LOWRES_CACHE")
     return Path(given) if given else platformdirs.user_cache_path("lowres")
 
@@ -76,9 +76,9 @@ def cache_folder() -> Path:
 def fetch(file: File, cache: Path, mirrors: Sequence[Path] = (), offline: bool = False) -> Path:
     """The path of a copy of `file` whose sha256 is right.
 
-    Looked for in `cache`, then in the folders `mirrors` (by content, whatever a file is called there), then at its
-    source; what is mirrored or downloaded is kept in `cache`. For a pattern it is the folder that the pattern starts
-    from; see matching. Raises DataError saying what was tried and how to help.
+    It is looked for in `cache`, then in the folders `mirrors` (by its sha256, whatever its name there), then at its source. A
+    file from a mirror or the network is copied into `cache`. For a pattern the result is the folder that the pattern starts
+    from, see `matching`. Raises DataError, which names the places that were tried and a remedy.
     """
     tried: list[str] = []
     if isinstance(file.source, PackageFile) and file.source.is_pattern:
@@ -97,7 +97,7 @@ def fetch(file: File, cache: Path, mirrors: Sequence[Path] = (), offline: bool =
     if isinstance(file.source, Path):
         raise _not_found(file, [*tried, str(file.source)], _REMEDY)
     if offline:
-        tried.append("the net (not asked: offline)")
+        tried.append("the network (not used: offline)")
         raise _not_found(file, tried, _REMEDY)
     return _download(file, file.source, kept, tried)
 
@@ -106,7 +106,7 @@ _REMEDY = "run once with a connection, or point to a folder that holds the file 
 
 
 def sha256_of(path: Path) -> str:
-    """sha256 of a file's bytes; remembered for as long as its size and time of change stay the same."""
+    """sha256 of a file's bytes. It is computed again only if the file's size or modification time changes."""
     status = path.stat()
     return _sha256(path, status.st_size, status.st_mtime_ns)
 
@@ -118,12 +118,12 @@ def _sha256(path: Path, size: int, changed: int) -> str:
 
 
 def matching(root: Path, pattern: str) -> tuple[tuple[str, Path], ...]:
-    """Files below `root` that match a pattern, as (path relative to root, path), sorted."""
+    """The files below `root` that match a pattern, sorted, as (path relative to `root`, path)."""
     return tuple(sorted((path.relative_to(root).as_posix(), path) for path in root.glob(pattern) if path.is_file()))
 
 
 def manifest_sha256(files: Sequence[tuple[str, Path]]) -> str:
-    """sha256 over the lines “<sha256>  <path>”, in the order given: the same as `sha256sum … | sha256sum`."""
+    """sha256 over the lines “<sha256>  <path>” in the order given, as the command `sha256sum … | sha256sum` prints it."""
     digest = hashlib.sha256()
     for name, path in files:
         digest.update(f"{sha256_of(path)}  {name}\n".encode())
@@ -145,7 +145,7 @@ def _local(file: File, path: Path) -> Path:
 
 def _altered(file: File, place: str, found: str) -> Problem:
     what = f"{place} is not the file that the card means: sha256 {found[:12]}…, the card says {file.sha256[:12]}…"
-    return Problem(file.name, what, "it was changed, cut short, or is another version")
+    return Problem(file.name, what, "it was changed, is incomplete, or is another version")
 
 
 def _not_found(file: File, tried: Sequence[str], remedy: str) -> DataError:
@@ -245,7 +245,7 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
 
 
 def _download(file: File, url: str, kept: Path, tried: list[str]) -> Path:
-    """Download beside the place in the cache; a cut connection is taken up where it broke."""
+    """Download into the cache; an interrupted download is resumed where it broke off."""
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_name(kept.name + ".part")
     reason = ""

@@ -1,11 +1,12 @@
-"""Which text translates which: rows of one group, in the directions that a task asks for; and which has no translation."""
+"""Pairs of a text and its translation, in the directions that a task asks for; and texts that have no translation."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lowres.data.corpus import Row
+from lowres.data.corpus import SPLITS, Corpus, Row, Split
 from lowres.data.sampling import shown
-from lowres.languages import matching_key
+from lowres.languages import strict_key
 from lowres.recipe.sections import Languages, Translation
 
 Direction = tuple[str, str]
@@ -13,7 +14,7 @@ Direction = tuple[str, str]
 
 @dataclass(frozen=True)
 class Pair:
-    """A text and its translation; `synthetic` says that a model wrote the source."""
+    """A text and its translation. `synthetic` says that a model wrote the source (back-translation)."""
 
     id: str
     source: Row
@@ -22,31 +23,31 @@ class Pair:
 
     @property
     def direction_name(self) -> str:
-        """Both tags, such as ind-Latn→min-Latn."""
+        """The tags of source and target in one string, such as ind-Latn→min-Latn."""
         return f"{self.source.language}→{self.target.language}"
 
     @property
     def direction(self) -> Direction:
-        """Both tags, apart."""
+        """The tags of source and target."""
         return self.source.language, self.target.language
 
 
 def directions(task: Translation, languages: Sequence[str]) -> tuple[Direction, ...]:
-    """(source, target) of every direction of a task; “all” means all of these languages."""
-    ways = [
+    """Every direction of a task as (source tag, target tag); “all” in the task means all of `languages`."""
+    forward = [
         (source, target)
-        for source in _spoken(task.source, languages)
-        for target in _spoken(task.target, languages)
+        for source in _tags(task.source, languages)
+        for target in _tags(task.target, languages)
         if source != target
     ]
-    back = [(target, source) for source, target in ways] if task.both else []
-    return tuple(dict.fromkeys([*ways, *back]))
+    back = [(target, source) for source, target in forward] if task.both else []
+    return tuple(dict.fromkeys([*forward, *back]))
 
 
 def pairs(rows: Sequence[Row], directions: Sequence[Direction]) -> tuple[Pair, ...]:
-    """Every pair of rows of one group in one of the directions, direction after direction.
+    """Every pair of rows of one cluster in one of the directions, direction by direction.
 
-    Where a group has several rows of a language, those whose ids are equal but for the subset go together, else the first ones.
+    Where a cluster has several rows of a language, rows with the same id (without the subset) are paired, else the first ones.
     """
     clusters: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
@@ -63,26 +64,47 @@ def pairs(rows: Sequence[Row], directions: Sequence[Direction]) -> tuple[Pair, .
 
 
 def unpaired(rows: Iterable[Row], known: Iterable[Pair], directions: Iterable[Direction]) -> list[Row]:
-    """Rows that stand in none of these pairs, in languages that one of the directions writes."""
+    """The rows that are in none of the pairs `known`, in languages that one of the directions translates into."""
     written = {target for _, target in directions}
     paired = {row.id for pair in known for row in (pair.source, pair.target)}
     return [row for row in rows if row.id not in paired and row.language in written]
 
 
+@dataclass(frozen=True)
+class PairCounts:
+    """How many pairs a split has, each in one of its directions, and how many texts have no translation (tag → count)."""
+
+    pairs: int
+    alone: Mapping[str, int]
+
+
+def pair_counts(task: Translation, corpus: Corpus) -> dict[Split, PairCounts]:
+    """The pairs of every split. A pair counts once, also where the task asks for both directions."""
+    asked = directions(task, corpus.languages)
+    once = [direction for number, direction in enumerate(asked) if direction[::-1] not in asked[:number]]
+    counts: dict[Split, PairCounts] = {}
+    for split in SPLITS:
+        rows = corpus.split(split)
+        found = pairs(rows, once)
+        paired = {id(row) for pair in found for row in (pair.source, pair.target)}
+        counts[split] = PairCounts(len(found), Counter(row.language for row in rows if id(row) not in paired))
+    return counts
+
+
 def returning(
     train: Sequence[Row], held: Iterable[Row], directions: Sequence[Direction]
 ) -> Mapping[Direction, list[Row]]:
-    """Training texts that back-translation can use, by the direction that is to learn from them.
+    """The training texts that back-translation can use, by the direction that learns from them.
 
-    That is where the other way round is known as well. A text comes once, and never if it also stands in a pair or in `held`, the
-    rows of dev and test, whatever its language there.
+    A direction can use such texts only if the reverse direction is among `directions` as well. A text comes once, and not at all
+    if it is also in a pair or in `held`, the rows of dev and test, in whatever language.
     """
     known = pairs(train, directions)
-    seen = {matching_key(row.fields["text"]) for row in held}
-    seen |= {matching_key(row.fields["text"]) for pair in known for row in (pair.source, pair.target)}
+    seen = {strict_key(row.fields["text"]) for row in held}
+    seen |= {strict_key(row.fields["text"]) for pair in known for row in (pair.source, pair.target)}
     alone: dict[str, dict[str, Row]] = {}
     for row in unpaired(train, known, directions):
-        text = matching_key(row.fields["text"])
+        text = strict_key(row.fields["text"])
         if text not in seen:
             alone.setdefault(row.language, {}).setdefault(text, row)
     return {
@@ -93,11 +115,11 @@ def returning(
 
 
 def sampled(pairs: Sequence[Pair], temperature: float, cap: int | None, seed: int, epoch: int) -> list[int]:
-    """Numbers of the pairs that an epoch shows, as `shown` does with directions for groups."""
+    """The indices of the pairs that an epoch shows: `shown` with the direction of each pair as its group."""
     return shown([pair.direction_name for pair in pairs], temperature, cap, seed, epoch)
 
 
-def _spoken(tags: Languages, languages: Sequence[str]) -> tuple[str, ...]:
+def _tags(tags: Languages, languages: Sequence[str]) -> tuple[str, ...]:
     if tags == "all":
         return tuple(languages)
     return (tags,) if isinstance(tags, str) else tags

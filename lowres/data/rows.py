@@ -1,19 +1,21 @@
-"""From tables to rows: which column is what, which row goes to which split, and how each is counted."""
+"""From tables to rows: which column holds what, which split each row belongs to, and how rows are counted."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from lowres.data.corpus import SPLITS, FileCount, Row, Split
-from lowres.data.formats.tables import Table, capped, no_column
+from lowres.data.formats.tables import Record, Table, capped, no_column
 from lowres.errors import DataError, Problem
 
-SUBSET, LANGUAGE, LINE = "subset", "language", "line"  # columns that every row has, unless the file has its own
+SUBSET, LANGUAGE = "subset", "language"  # columns that every row has, unless the file has its own
+LINE = "line"  # as the column of an id or a cluster: the row's number in its file
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Which columns hold text and label (None where the task needs none), name a row, and tie it to its translations."""
+    """The columns that hold text and label (None where the task has no labels), a row's id, and the id that its translations share."""
 
     text: str
     label: str | None = None
@@ -23,9 +25,9 @@ class Roles:
 
 @dataclass(frozen=True)
 class Cut:
-    """A split by the sha256 of one column: equal texts stay together, and every run cuts alike.
+    """A split by the sha256 of one column: equal values are in one split, and every run splits alike.
 
-    `train` and `dev` are hundredths; the rest is test, unless `test` is False: then it is dev's.
+    `train` and `dev` are percentages. The rest is test, or dev where `test` is False.
     """
 
     by: str
@@ -35,33 +37,53 @@ class Cut:
 
     def split(self, value: str) -> Split:
         """The split of a row that holds `value`."""
-        hundredth = int(hashlib.sha256(value.encode()).hexdigest()[:16], 16) * 100 >> 64
-        if hundredth < self.train:
+        percentile = int(hashlib.sha256(value.encode()).hexdigest()[:16], 16) * 100 >> 64
+        if percentile < self.train:
             return "train"
-        return "dev" if hundredth < self.train + self.dev or not self.test else "test"
+        return "dev" if percentile < self.train + self.dev or not self.test else "test"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One table in its place in the corpus: a split or the rule that cuts it, a language, and its columns.
+    """One table and its place in the corpus: its language, its columns, and the split of its rows.
 
-    `subset` is empty where the data has none. `entry` sets the groups of one source of a mixture apart from the others';
-    of what is cut, only the splits in `use` are kept. `head` names the labels' kind where it is not the task's.
+    `split` is one split for all rows, a rule that splits them, or the split of each line. `subset` is empty where the data
+    have none. `entry` begins the ids and clusters of one source of a mixture, so that those of different sources differ;
+    `scope` begins the clusters of a set of files whose ids or line numbers mean nothing in other files. `hashed` says that lowres
+    chose the split of each line by a hash. Only rows of the splits in `use` are kept. `head` names an auxiliary head and is empty for
+    the task's own.
     """
 
     table: Table
-    split: Split | Cut
+    split: Split | Cut | Mapping[int, Split]
     subset: str
     language: str
     roles: Roles
     entry: str = ""
+    scope: str = ""
+    hashed: bool = False
     use: tuple[Split, ...] = SPLITS
     head: str = ""
+
+    def split_of(self, record: Record) -> Split:
+        """The split of one of its rows."""
+        if isinstance(self.split, str):
+            return self.split
+        if isinstance(self.split, Cut):
+            return self.split.split(self.value(record, self.split.by))
+        return self.split[line_of(record)]
+
+    def value(self, record: Record, column: str) -> str:
+        """What a row holds in a column of the file, or else in one of those that every row has."""
+        found = record.fields.get(column)
+        if found is None:
+            found = {SUBSET: self.subset, LANGUAGE: self.language}.get(column) or str(line_of(record))
+        return found
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A row with its split, its subset and the place in its file."""
+    """A row with its split, its subset, its place “file:line”, and the index of its part."""
 
     row: Row
     split: Split
@@ -70,8 +92,13 @@ class Sample:
     part: int
 
 
+def line_of(record: Record) -> int:
+    """The number of a row in its file."""
+    return int(record.where.rpartition(":")[2])
+
+
 def take_rows(parts: Sequence[Part]) -> list[Sample]:
-    """All rows that have a text. Raises DataError for columns that are not there and ids that stand twice."""
+    """All rows that have a text. Raises DataError for columns that are missing and ids that occur twice."""
     problems = [problem for part in parts for problem in _missing_columns(part)]
     if problems:
         raise DataError(*capped(problems))
@@ -82,20 +109,38 @@ def take_rows(parts: Sequence[Part]) -> list[Sample]:
     return samples
 
 
-def limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
-    """At most `limit` training rows of each subset; the seed picks the same groups in every subset."""
+def limited(samples: Sequence[Sample], limit: int | None, seed: int, *, pairs: bool = False) -> list[Sample]:
+    """At most `limit` training rows of each subset; the seed chooses the same clusters in every subset.
+
+    With `pairs` it is at most `limit` clusters of each two languages, and as many texts of a language that have no translation.
+    """
     if limit is None:
         return list(samples)
-    train: dict[str, list[Sample]] = {}
-    for sample in samples:
-        if sample.split == "train":
-            train.setdefault(sample.subset, []).append(sample)
-    chosen = {id(sample) for rows in train.values() for sample in sorted(rows, key=lambda row: _lot(row, seed))[:limit]}
+    train = [sample for sample in samples if sample.split == "train"]
+    groups: dict[tuple[str, ...], dict[str, list[Sample]]] = {}
+    if pairs:
+        clusters: dict[str, list[Sample]] = {}
+        for sample in train:
+            clusters.setdefault(sample.row.cluster, []).append(sample)
+        for name, rows in clusters.items():
+            tags = sorted({sample.row.language for sample in rows})
+            subset = _own_subset(rows[0])
+            for group in combinations(tags, 2) if len(tags) > 1 else [tuple(tags)]:
+                groups.setdefault((subset, *group), {})[name] = rows
+    else:
+        for sample in train:
+            groups.setdefault((sample.subset,), {}).setdefault(f"{sample.row.cluster} {id(sample)}", []).append(sample)
+    chosen = {
+        id(sample)
+        for group in groups.values()
+        for rows in sorted(group.values(), key=lambda rows: _rank(rows[0], seed))[:limit]
+        for sample in rows
+    }
     return [sample for sample in samples if sample.split != "train" or id(sample) in chosen]
 
 
 def crossing_clusters(samples: Iterable[Sample]) -> Iterator[Problem]:
-    """Groups, that is translations of one text, that stand in more than one split."""
+    """Problems: clusters (translations of one text) whose rows are in more than one split."""
     first: dict[str, Sample] = {}
     told: set[str] = set()
     for sample in samples:
@@ -104,60 +149,63 @@ def crossing_clusters(samples: Iterable[Sample]) -> Iterator[Problem]:
         if before.split != sample.split and cluster not in told:
             told.add(cluster)
             what = f"“{cluster}” is in {sample.split}, but {before.where} has it in {before.split}"
-            yield Problem(sample.where, what, "rows that translate one another must be in one split")
+            yield Problem(sample.where, what, "a text and its translations must be in one split")
 
 
 def count_files(parts: Sequence[Part], samples: Iterable[Sample]) -> tuple[FileCount, ...]:
-    """How the rows of each table were counted in and out, after all that leaves rows out."""
-    kept = [0] * len(parts)
+    """What became of the rows of each table; `samples` are those that are kept. A row of several languages counts once."""
+    kept: dict[int, set[str]] = {}
     for sample in samples:
-        kept[sample.part] += 1
+        kept.setdefault(id(parts[sample.part].table), set()).add(sample.where)
+    columns: dict[int, tuple[Table, set[str]]] = {}
+    for part in parts:
+        columns.setdefault(id(part.table), (part.table, set()))[1].add(part.roles.text)
     counts = []
-    for part, number in zip(parts, kept, strict=True):
-        table = part.table
-        empty = table.empty + sum(not record.fields[part.roles.text] for record in table.records)
+    for key, (table, texts) in columns.items():
+        blank = sum(not any(record.fields[column] for column in texts) for record in table.records)
+        empty, number = table.empty + blank, len(kept.get(key, ()))
         counts.append(FileCount(table.name, table.sha256, table.read, empty, table.read - empty - number, number))
     return tuple(counts)
 
 
-def _lot(sample: Sample, seed: int) -> bytes:
+def _own_subset(sample: Sample) -> str:
+    """The subset without the language, where texts of several languages are one subset."""
+    return sample.subset.partition("/")[0] if "/" in sample.subset else ""
+
+
+def _rank(sample: Sample, seed: int) -> bytes:
     return hashlib.sha256(f"{seed} {sample.row.cluster}".encode()).digest()
 
 
 def _missing_columns(part: Part) -> Iterator[Problem]:
     roles, columns = part.roles, part.table.columns
-    wanted = {roles.text, roles.label or roles.text, roles.id or roles.text, roles.cluster or roles.text}
-    wanted |= {part.split.by} if isinstance(part.split, Cut) else set()
-    for column in sorted(wanted - {*columns, SUBSET, LANGUAGE, LINE}):
-        yield no_column(f"{part.table.name}:1", column, (*columns, LANGUAGE, SUBSET))
+    known = {*columns, SUBSET, LANGUAGE, LINE}
+    wanted = {roles.label, roles.id, roles.cluster, part.split.by if isinstance(part.split, Cut) else None}
+    missing = {roles.text} - set(columns) | ({column for column in wanted if column} - known)
+    for column in sorted(missing):
+        others = columns if column == roles.text else (*columns, LANGUAGE, SUBSET)
+        yield no_column(f"{part.table.name}:1", column, others)
 
 
 def _samples(part: Part, number: int) -> Iterator[Sample]:
-    roles, virtual = part.roles, {SUBSET: part.subset, LANGUAGE: part.language}
+    roles = part.roles
+    prefix = part.entry + (f"{part.subset}/" if part.subset else "")
     for record in part.table.records:
-        fields = {**virtual, LINE: record.where.rpartition(":")[2], **record.fields}
-        text = fields[roles.text]
+        text = record.fields[roles.text]
         if not text:
             continue
-        split = part.split.split(fields[part.split.by]) if isinstance(part.split, Cut) else part.split
+        split = part.split_of(record)
         if split not in part.use:
             continue
-        name = fields[roles.id or LINE]
-        unique = part.entry + (f"{part.subset}/{name}" if part.subset else name)
+        unique = prefix + (part.value(record, roles.id) if roles.id else str(line_of(record)))
         # without a column that says so, equal ids of two splits or subsets promise nothing
-        cluster = f"{part.entry}{_bundle(part)}{fields[roles.cluster]}" if roles.cluster else f"{split}/{unique}"
-        row = Row(
-            unique, cluster, part.language, {"text": text} | ({"label": fields[roles.label]} if roles.label else {})
-        )
-        yield Sample(row, split, part.subset, record.where, number)
+        cluster = f"{part.entry}{part.scope}{_tie(record, roles.cluster)}" if roles.cluster else f"{split}/{unique}"
+        fields = {"text": text, "label": part.value(record, roles.label)} if roles.label else {"text": text}
+        yield Sample(Row(unique, cluster, part.language, fields), split, part.subset, record.where, number)
 
 
-def _bundle(part: Part) -> str:
-    """Equal line numbers mean something only within one set of files."""
-    if part.roles.cluster != LINE:
-        return ""
-    file = part.split if isinstance(part.split, str) else "all"
-    return f"{part.subset.partition('/')[0]}/{file}/" if "/" in part.subset else f"{file}/"
+def _tie(record: Record, column: str) -> str:
+    return str(line_of(record)) if column == LINE else record.fields[column]
 
 
 def _repeated_ids(samples: Iterable[Sample]) -> Iterator[Problem]:
@@ -165,7 +213,7 @@ def _repeated_ids(samples: Iterable[Sample]) -> Iterator[Problem]:
     for sample in samples:
         before = seen.setdefault((sample.split, sample.row.id), sample.where)
         if before != sample.where:
-            yield Problem(sample.where, f"the id “{sample.row.id}” stands twice", f"first at {before}")
+            yield Problem(sample.where, f"the id “{sample.row.id}” occurs twice", f"first at {before}")
 
 
 def relabelled(sample: Sample, label: str) -> Sample:

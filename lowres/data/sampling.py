@@ -1,14 +1,15 @@
-"""Which rows an epoch shows, where groups of unlike size are to be learned."""
+"""Temperature-based sampling: which rows an epoch shows where some languages or directions have far more rows than others."""
 
 import random
 from collections.abc import Sequence
 
 
 def shown(groups: Sequence[str], temperature: float, cap: int | None, seed: int, epoch: int) -> list[int]:
-    """Numbers of the rows that an epoch shows, each row given by its group: a pure function of its arguments.
+    """The indices of the rows that an epoch shows; `groups` names the language, direction or head of each row.
 
-    A group of n rows is shown in proportion to n^(1/temperature) (Arivazhagan et al. 2019, arXiv 1907.05019), the largest group
-    just once; with `cap`, n counts as at most that. A row comes again only when all of its group have come.
+    A group of n rows is shown in proportion to n^(1/temperature) (Arivazhagan et al. 2019, arXiv 1907.05019); every row of the
+    largest group is shown once. With `cap`, n counts as at most `cap`. A row is shown again only after all rows of its group.
+    The result depends on the arguments alone.
     """
     numbers: dict[str, list[int]] = {}
     for number, group in enumerate(groups):
@@ -17,12 +18,12 @@ def shown(groups: Sequence[str], temperature: float, cap: int | None, seed: int,
     chosen: list[int] = []
     for group, found in numbers.items():
         wanted = round(most * (min(len(found), cap or len(found)) / most) ** (1 / temperature))
-        chosen += _turn(found, wanted, f"{seed} {group}", epoch)
+        chosen += _next_of(found, wanted, f"{seed} {group}", epoch)
     return chosen
 
 
-def _turn(found: Sequence[int], wanted: int, seed: str, epoch: int) -> list[int]:
-    """The next `wanted` of an endless series of shuffled rounds through all of them."""
+def _next_of(found: Sequence[int], wanted: int, seed: str, epoch: int) -> list[int]:
+    """The next `wanted` indices of an endless sequence of shuffled rounds through all of them."""
     start = epoch * wanted
     result: list[int] = []
     while len(result) < wanted:

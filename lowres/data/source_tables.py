@@ -1,4 +1,4 @@
-"""What a recipe's source gives before its rows are taken: tables, and what is known of their origin."""
+"""The tables of one data source, as they are before rows are taken from them."""
 
 from dataclasses import dataclass
 

@@ -1,1 +1,1 @@
-"""Scores with intervals, comparisons, baselines and the transfer verdict."""
+"""Scores with intervals, comparisons of systems, simple baselines, and the verdict on transfer."""

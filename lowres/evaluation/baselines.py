@@ -1,6 +1,6 @@
 """Simple methods trained on the same rows: what a model must beat to be worth its cost.
 
-With several languages one classifier is fitted per language, except where the label is the language.
+With several languages, one classifier is fitted for each of them, except where the label is the language.
 """
 
 import time
@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from lowres.data.corpus import Row
 from lowres.data.pairs import Pair
 from lowres.evaluation.classification_statistics import one_label_per_language
-from lowres.statistical.dictionary import companions, substitute
+from lowres.statistical.dictionary import dictionary_of, substitute
 from lowres.statistical.ngrams import NgramClassifier
 
 Outputs = TypeVar("Outputs", covariant=True)
@@ -20,7 +20,7 @@ Outputs = TypeVar("Outputs", covariant=True)
 
 @dataclass(frozen=True)
 class BaselineRun(Generic[Outputs]):
-    """What a baseline makes of the test rows, in their order; seconds cover fitting and predicting."""
+    """The predictions of a baseline for the test rows, in their order. `seconds` covers fitting and predicting."""
 
     name: str
     description: str
@@ -29,32 +29,35 @@ class BaselineRun(Generic[Outputs]):
 
 
 def majority(train: Sequence[Row], test: Sequence[Row]) -> BaselineRun[tuple[str, ...]]:
-    """Always the most frequent label of train (of the row's language, where labels are not languages).
+    """Predict the most frequent label of train for every row.
 
-    Of equally frequent labels the alphabetically first is taken.
+    Labels are counted in the language of the row, except where the label is the language. Of equally frequent labels the
+    alphabetically first is taken.
     """
     started = time.perf_counter()
     pools = _pools(train, test)
-    answers = {}
+    frequent = {}
     for tag, rows in pools.items():
         frequency = Counter(row.fields["label"] for row in rows)
-        answers[tag] = min(frequency, key=lambda name: (-frequency[name], name))
+        frequent[tag] = min(frequency, key=lambda name: (-frequency[name], name))
     return BaselineRun(
         "majority class",
         "always the most frequent label of the training rows" + _scope(pools),
         time.perf_counter() - started,
-        tuple(answers[row.language] for row in test),
+        tuple(frequent[row.language] for row in test),
     )
 
 
 def tfidf(
     train: Sequence[Row], dev: Sequence[Row], test: Sequence[Row], labels: Sequence[str], seed: int
 ) -> BaselineRun[tuple[str, ...]]:
-    """Logistic regression over TF-IDF of words and characters: the n-gram classifier by itself."""
+    """Predict with the n-gram classifier by itself: logistic regression over TF-IDF of words and characters."""
     started = time.perf_counter()
     classifier = NgramClassifier.fit(train, dev, labels, seed)
     found = classifier.log_probabilities([row.fields["text"] for row in test], [row.language for row in test])
-    scope = f", separately for each of {len(classifier.pools)} languages" if len(classifier.pools) > 1 else ""
+    scope = (
+        f", separately for each of {len(classifier.classifiers)} languages" if len(classifier.classifiers) > 1 else ""
+    )
     return BaselineRun(
         "TF-IDF + logistic regression",
         "words 1–2 and characters 2–5, balanced labels, penalty chosen on dev" + scope,
@@ -64,21 +67,21 @@ def tfidf(
 
 
 def copied(pairs: Sequence[Pair]) -> BaselineRun[tuple[str, ...]]:
-    """The source as it stands."""
-    return BaselineRun("copy", "the source as it stands", 0.0, tuple(pair.source.fields["text"] for pair in pairs))
+    """Copy the source text. This is a strong baseline between closely related languages."""
+    return BaselineRun("copy", "the source text, unchanged", 0.0, tuple(pair.source.fields["text"] for pair in pairs))
 
 
 def dictionary(train: Sequence[Pair], pairs: Sequence[Pair]) -> BaselineRun[tuple[str, ...]]:
-    """Each word by the word that goes with it in the training pairs of the same direction: see `companions`.
+    """Replace each word by the one most associated with it in the training pairs of the direction: see `companions`.
 
-    Words without a companion are copied, and so are all words of a direction that has no training pairs.
+    Words that are associated with none are copied, and so are all words of a direction that has no training pairs.
     """
     started = time.perf_counter()
     texts: dict[str, list[tuple[str, str]]] = {}
     for pair in train:
         texts.setdefault(pair.direction_name, []).append((pair.source.fields["text"], pair.target.fields["text"]))
-    asked = dict.fromkeys(pair.direction_name for pair in pairs)
-    learned = {direction: companions(texts.get(direction, [])) for direction in asked}
+    wanted = dict.fromkeys(pair.direction_name for pair in pairs)
+    learned = {direction: dictionary_of(texts.get(direction, [])) for direction in wanted}
     found = tuple(substitute(pair.source.fields["text"], learned[pair.direction_name]) for pair in pairs)
     return BaselineRun(
         "word dictionary",
@@ -96,7 +99,7 @@ def _by_language(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _pools(train: Sequence[Row], test: Sequence[Row]) -> dict[str, list[Row]]:
-    """The training rows that each language of test learns from; languages that share a pool share one list."""
+    """The training rows for each language of test. Languages that share a pool share one list."""
     together = list(train)
     languages = dict.fromkeys(row.language for row in test)
     if one_label_per_language([row.fields["label"] for row in train], [row.language for row in train]):

@@ -1,4 +1,7 @@
-"""Bits per character: how well a model foresees text, whatever pieces it cuts it into. Lower is better."""
+"""Bits per character: how well a model predicts text. Lower is better.
+
+Bits are divided by characters, not by tokens, so that models with different vocabularies can be compared.
+"""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -24,7 +27,10 @@ RATIO = Metric(PRIMARY_METRIC, _ratio, lambda sums: sums[..., CHARACTERS], bette
 def bits_statistics(
     bits: Floats, characters: Floats, languages: Sequence[str], clusters: Sequence[str] | None = None
 ) -> SufficientStatistics:
-    """What the texts cost, by language and group: bits and characters of shape (texts,)."""
+    """Add up `bits` and `characters`, both of shape (texts,), by language and cluster.
+
+    Raises ValueError when there are not as many clusters as texts.
+    """
     tags = tuple(dict.fromkeys(languages))
     cluster, number = number_clusters(clusters, len(languages))
     cell = 2 * np.array([tags.index(tag) for tag in languages])
@@ -38,10 +44,10 @@ def bits_statistics(
 def bits_scores(
     sums: SufficientStatistics, method: str, *, split: Literal["train", "dev", "test"], resampling: Resampling
 ) -> list[Score]:
-    """Bits per character of all texts, a mean over languages, then by language where there are several.
+    """Bits per character with intervals: the mean over languages first, then each language where there are several.
 
-    Bits of a language are summed over its texts before they are divided by its characters. `method` goes into the signature:
-    how the bits were found. Texts are resampled by group.
+    The bits of a language are summed over its texts before they are divided by its characters. Texts are resampled by
+    cluster. `method` says how the bits were computed; it goes into the signature.
     """
     found = bootstrap(
         lambda weights: sums.primary_values(sums.weighted(weights)), sums.clusters, resampling=resampling, width=sums.width,
@@ -61,5 +67,5 @@ def bits_scores(
 def compare_bits(
     ours: SufficientStatistics, theirs: SufficientStatistics, *, against: str, resampling: Resampling
 ) -> list[Comparison]:
-    """Difference of two models in bits per character over the same words: see `compare_sums`."""
+    """The difference of two models in bits per character over the same words: see `compare_statistics`."""
     return compare_statistics(ours, theirs, "languages", against=against, resampling=resampling)

@@ -1,4 +1,4 @@
-"""Scores of a classifier, each with its bootstrap interval and signature."""
+"""Scores of a classifier, each with its interval and its signature."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -28,18 +28,18 @@ def classification_scores(
 ) -> list[Score]:
     """Score predictions against references over the fixed label set.
 
-    The first score is the headline, overall macro-F1. Overall scores (`language=None`) are means over languages, the
+    The first score is the primary metric, overall macro-F1. Overall scores (`language=None`) are means over languages, the
     published convention of NusaX; with several languages, scores of each follow. Where every language has but one
     label (language identification) all rows are scored together, and there are no scores by language.
 
     Args:
         references, predictions, languages: one entry per row; languages are tags.
         labels: every possible label, in order; one that never occurs counts as F1 = 0.
-        groups: equal for rows that are translations of each other; they are resampled together.
-        resampling: of the intervals.
+        clusters: equal for rows that translate one another; they are resampled together.
+        resampling: how intervals are computed.
 
     Raises:
-        DataError: no rows, or a label outside `labels`. ValueError: sequences of unlike length.
+        DataError: there are no rows, or a label is not in `labels`. ValueError: the sequences differ in length.
     """
     counts = count(references, predictions, languages, labels, clusters)
     keys = _keys(counts)
@@ -74,14 +74,14 @@ def classification_scores(
 def primary_metric(
     rows: Sequence[Row], predictions: Sequence[str], labels: Sequence[str], *, label: str = "label"
 ) -> float:
-    """Overall macro-F1 (0–100) of one prediction per row: the value of the first of `classification_scores`."""
+    """Overall macro-F1 (0–100) of one prediction per row: the value of the first score of `classification_scores`."""
     references = [row.fields[label] for row in rows]
     counts = count(references, predictions, [row.language for row in rows], labels)
     return float(counts.primary_values(counts.total)[0])
 
 
 def confusion(references: Sequence[str], predictions: Sequence[str], labels: Sequence[str]) -> Confusion:
-    """Counts of rows by true and predicted label, both in the order of `labels`."""
+    """Count rows by true and predicted label, both in the order of `labels`."""
     table = confusion_matrix(list(references), list(predictions), labels=list(labels))
     return Confusion(labels=list(labels), counts=[[int(cell) for cell in row] for row in table])
 
@@ -99,7 +99,7 @@ def _keys(counts: Counts) -> list[_Key]:
 
 
 def _values(totals: Floats) -> Floats:
-    """Counts (samples, languages, 3, labels) → scores (samples, scores): overall, then by language."""
+    """Counts (samples, languages, 3, labels) → scores (samples, scores): overall first, then by language."""
     plain = [measure(totals) for measure in MEASURES.values()]
     by_label = np.stack([measure(totals) for measure in CLASS_MEASURES.values()], axis=-1)
     samples, languages = totals.shape[:2]

@@ -1,7 +1,7 @@
-"""Classification results as counts that add up.
+"""Sufficient statistics of classification.
 
-Every measure here is a function of three counts per language and label: rows rightly given the label (`hit`), rows
-that bear it (`true`) and rows that were given it (`said`).
+Every measure here is a function of three counts for each language and label: true positives (`HIT`), rows whose reference
+is the label (`TRUE`), and rows for which the label was predicted (`PREDICTED`).
 """
 
 from collections.abc import Callable, Sequence
@@ -12,18 +12,18 @@ import numpy as np
 from lowres.errors import DataError, Problem, nearest
 from lowres.evaluation.sufficient_statistics import Floats, Metric, SufficientStatistics, add_up, number_clusters, share
 
-HIT, TRUE, SAID = range(3)
+HIT, TRUE, PREDICTED = range(3)
 
 
 @dataclass(frozen=True)
 class Counts(SufficientStatistics):
-    """Counts of one system's predictions: `shape` is (3, labels)."""
+    """The counts of one system's predictions; `shape` is (3, labels)."""
 
     labels: tuple[str, ...]
 
 
 def one_label_per_language(references: Sequence[str], languages: Sequence[str]) -> bool:
-    """Whether the label is the language: several languages, and one label in each."""
+    """Whether the label is the language: there are several languages, and each has one label of its own."""
     return len(set(languages)) > 1 and len(set(zip(languages, references, strict=True))) == len(set(languages))
 
 
@@ -34,23 +34,27 @@ def count(
     labels: Sequence[str],
     clusters: Sequence[str] | None = None,
 ) -> Counts:
-    """Count the rows of one system, by group; without groups each row stands alone.
+    """Count the predictions of one system by cluster; without `clusters`, each row is a cluster of its own.
 
-    Raises DataError for labels outside `labels` or no rows at all, ValueError for lists of unlike length.
+    Raises DataError for labels outside `labels` and when there are no rows, ValueError when the lists differ in length.
     """
     _require_known(references, predictions, labels)
     pooled = one_label_per_language(references, languages)
     tags: tuple[str | None, ...] = (None,) if pooled else tuple(dict.fromkeys(languages))
     place = {label: i for i, label in enumerate(labels)}
     true = np.array([place[label] for label in references])
-    said = np.array([place[label] for label in predictions])
+    predicted = np.array([place[label] for label in predictions])
     tag_of = {tag: i for i, tag in enumerate(tags)}
     base = 0 if pooled else np.array([tag_of[tag] for tag in languages]) * 3 * len(labels)
     cluster, number = number_clusters(clusters, len(references))
-    hit = true == said
+    hit = true == predicted
     rows = np.concatenate([cluster[hit], cluster, cluster])
     cells = np.concatenate(
-        [(base + HIT * len(labels) + true)[hit], base + TRUE * len(labels) + true, base + SAID * len(labels) + said]
+        [
+            (base + HIT * len(labels) + true)[hit],
+            base + TRUE * len(labels) + true,
+            base + PREDICTED * len(labels) + predicted,
+        ]
     )
     matrix = add_up(rows, cells, np.ones(len(rows)), (number, len(tags) * 3 * len(labels)))
     return Counts(tags, (3, len(labels)), number, matrix, MACRO_F1, tuple(labels))
@@ -67,28 +71,28 @@ def _require_known(references: Sequence[str], predictions: Sequence[str], labels
 
 
 def precision(counts: Floats) -> Floats:
-    """Share of the rows given a label that bear it: (..., 3, labels) → (..., labels), 0–100."""
-    return 100 * share(counts[..., HIT, :], counts[..., SAID, :])
+    """True positives among the rows for which a label was predicted: (..., 3, labels) → (..., labels), 0–100."""
+    return 100 * share(counts[..., HIT, :], counts[..., PREDICTED, :])
 
 
 def recall(counts: Floats) -> Floats:
-    """Share of the rows bearing a label that were given it: (..., 3, labels) → (..., labels), 0–100."""
+    """True positives among the rows whose reference is the label: (..., 3, labels) → (..., labels), 0–100."""
     return 100 * share(counts[..., HIT, :], counts[..., TRUE, :])
 
 
 def f1(counts: Floats) -> Floats:
     """Harmonic mean of precision and recall: (..., 3, labels) → (..., labels), 0–100."""
-    return 100 * share(2 * counts[..., HIT, :], counts[..., TRUE, :] + counts[..., SAID, :])
+    return 100 * share(2 * counts[..., HIT, :], counts[..., TRUE, :] + counts[..., PREDICTED, :])
 
 
 def macro_f1(counts: Floats) -> Floats:
-    """Mean F1 over the fixed label set, labels that do not occur included: (..., 3, labels) → (...), 0–100."""
+    """Mean F1 over the fixed label set, including labels that do not occur: (..., 3, labels) → (...), 0–100."""
     mean: Floats = f1(counts).mean(axis=-1)
     return mean
 
 
 def accuracy(counts: Floats) -> Floats:
-    """Share of rows given the right label: (..., 3, labels) → (...), 0–100."""
+    """Share of rows with the right label: (..., 3, labels) → (...), 0–100."""
     return 100 * share(counts[..., HIT, :].sum(axis=-1), counts[..., TRUE, :].sum(axis=-1))
 
 
@@ -97,15 +101,15 @@ def matthews(counts: Floats) -> Floats:
 
     Gorodkin 2004, doi 10.1016/j.compbiolchem.2004.09.006: (..., 3, labels) → (...).
     """
-    hit, true, said = (counts[..., kind, :] for kind in (HIT, TRUE, SAID))
+    hit, true, predicted = (counts[..., kind, :] for kind in (HIT, TRUE, PREDICTED))
     rows = true.sum(axis=-1)
-    covariance = hit.sum(axis=-1) * rows - (true * said).sum(axis=-1)
-    spread = (rows**2 - (true**2).sum(axis=-1)) * (rows**2 - (said**2).sum(axis=-1))
+    covariance = hit.sum(axis=-1) * rows - (true * predicted).sum(axis=-1)
+    spread = (rows**2 - (true**2).sum(axis=-1)) * (rows**2 - (predicted**2).sum(axis=-1))
     return 100 * share(covariance, np.sqrt(spread))
 
 
 def weighted_f1(counts: Floats) -> Floats:
-    """Mean F1 weighted by how often each label is true: (..., 3, labels) → (...), 0–100."""
+    """Mean F1, each label weighted by its number of rows: (..., 3, labels) → (...), 0–100."""
     true = counts[..., TRUE, :]
     return share((f1(counts) * true).sum(axis=-1), true.sum(axis=-1))
 

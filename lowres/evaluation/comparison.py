@@ -12,7 +12,7 @@ from lowres.evaluation.sufficient_statistics import Floats, SufficientStatistics
 from lowres.evaluation.translation_statistics import CHRF, match
 from lowres.record import Comparison, Transfer
 
-RANDOMISATIONS = 10_000
+PERMUTATIONS = 10_000
 
 
 def compare(
@@ -26,11 +26,11 @@ def compare(
     against: str,
     resampling: Resampling,
 ) -> list[Comparison]:
-    """Difference of two classifiers in macro-F1: see `compare_sums`. Other arguments: see `classification_scores`.
+    """The difference of two classifiers in macro-F1: see `compare_statistics`. For the other arguments see `classification_scores`.
 
-    Raises DataError: no rows, or a label outside `labels`. ValueError: sequences of unlike length.
+    Raises DataError when there are no rows or a label is not in `labels`, ValueError when the sequences differ in length.
     """
-    mine, other = (count(references, said, languages, labels, clusters) for said in (ours, theirs))
+    mine, other = (count(references, predicted, languages, labels, clusters) for predicted in (ours, theirs))
     return compare_statistics(mine, other, "languages", against=against, resampling=resampling)
 
 
@@ -44,23 +44,24 @@ def compare_translations(
     against: str,
     resampling: Resampling,
 ) -> list[Comparison]:
-    """Difference of two translators in chrF++: see `compare_sums`. Other arguments: see `translation_scores`.
+    """The difference of two translators in chrF++: see `compare_statistics`. For the other arguments see `translation_scores`.
 
-    The field `language` holds the direction. Raises DataError: no rows. ValueError: sequences of unlike length.
+    The field `language` holds the direction. Raises DataError when there are no rows, ValueError when the sequences differ
+    in length.
     """
-    mine, other = (match(references, said, directions, clusters, (CHRF,)) for said in (ours, theirs))
+    mine, other = (match(references, texts, directions, clusters, (CHRF,)) for texts in (ours, theirs))
     return compare_statistics(mine, other, "directions", against=against, resampling=resampling)
 
 
 def compare_statistics(
     ours: SufficientStatistics, theirs: SufficientStatistics, parts: str, *, against: str, resampling: Resampling
 ) -> list[Comparison]:
-    """Difference in the headline score, ours minus theirs: overall first, then by language when there are several.
+    """The difference in the primary metric, ours minus theirs: overall first, then by language when there are several.
 
-    Both systems must have been summed over the same rows. `parts` says what their languages are called.
+    Both systems must have been counted over the same rows. `parts` says what their languages are called.
 
-    Intervals come from a paired cluster bootstrap, p values (two-sided) from paired approximate randomisation: the two
-    systems' outputs are exchanged group by group at random, and p = (1 + differences as large) / (1 + exchanges)
+    Intervals come from a paired cluster bootstrap, two-sided p values from paired approximate randomisation: the outputs of
+    the two systems are swapped at random, cluster by cluster, and p = (1 + differences as large) / (1 + permutations)
     (Noreen 1989; the +1 as in Davison & Hinkley 1997, § 4.2). P values by language are corrected together after Holm
     (1979); the overall one is a single test.
     """
@@ -71,7 +72,7 @@ def compare_statistics(
         width=ours.width,
     )
     p = randomisation_p(ours, theirs, seed=resampling.seed)
-    name = f"paired approximate randomisation over {ours.clusters} groups, {RANDOMISATIONS} exchanges"
+    name = f"paired approximate randomisation over {ours.clusters} clusters, {PERMUTATIONS} permutations"
     tests = [name]
     if len(p) > 1:
         p[1:] = multipletests(p[1:], method="holm")[1]
@@ -95,23 +96,22 @@ def compare_statistics(
 
 
 def randomisation_p(ours: SufficientStatistics, theirs: SufficientStatistics, *, seed: int) -> Floats:
-    """Two-sided p values of the difference in the headline score, uncorrected: overall, then by language when several."""
+    """Two-sided, uncorrected p values of the difference in the primary metric: overall, then by language when several."""
     random = np.random.default_rng(seed)
-    gain = replace(
-        ours, matrix=theirs.matrix - ours.matrix
-    )  # what exchanging a group adds to ours and takes from theirs
+    # What swapping a cluster adds to ours and takes from theirs.
+    swap = replace(ours, matrix=theirs.matrix - ours.matrix)
     totals = ours.total[None], theirs.total[None]
     observed = np.abs(ours.primary_values(totals[0]) - theirs.primary_values(totals[1]))
     as_large = np.zeros(observed.shape[1])
-    left = RANDOMISATIONS
+    left = PERMUTATIONS
     while left:
         batch = min(left, batch_of(ours.clusters, ours.width))
-        exchanged = random.integers(0, 2, size=(ours.clusters, batch)).astype(np.float64)
-        change = gain.weighted(exchanged.T)
+        swapped = random.integers(0, 2, size=(ours.clusters, batch)).astype(np.float64)
+        change = swap.weighted(swapped.T)
         difference = np.abs(ours.primary_values(totals[0] + change) - theirs.primary_values(totals[1] - change))
         as_large += (difference >= observed - 1e-9).sum(axis=0)
         left -= batch
-    return (1 + as_large) / (1 + RANDOMISATIONS)
+    return (1 + as_large) / (1 + PERMUTATIONS)
 
 
 def transfer_verdict(comparisons: Sequence[Comparison]) -> Transfer:

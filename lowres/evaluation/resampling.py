@@ -1,7 +1,7 @@
-"""Bootstrap intervals over groups of rows.
+"""Bootstrap intervals over clusters of rows.
 
-Rows that translate one another stand or fall together, so whole groups are drawn, never single rows: a cluster
-bootstrap (Davison & Hinkley 1997, § 3.8). Drawing rows would make the interval too narrow.
+Rows that translate one another are not independent, so whole clusters are drawn, never single rows: a cluster bootstrap
+(Davison & Hinkley 1997, § 3.8). Drawing rows would make the intervals too narrow.
 """
 
 import warnings
@@ -15,19 +15,19 @@ from scipy import stats
 
 from lowres.evaluation.sufficient_statistics import Floats
 
-# The acceleration of BCa leaves out every group once; beyond this many it costs more than it mends.
+# The acceleration of BCa leaves out every cluster once; beyond this many it costs much and changes little.
 LARGEST_BCA = 5_000
 _BATCH_CELLS = 4_000_000
 
 
 def batch_of(clusters: int, width: int) -> int:
-    """How many resamples fit in memory at a time, each a weight for every group and `width` sums."""
+    """How many resamples fit in memory at a time; each has a weight for every cluster, and `width` sums."""
     return max(1, _BATCH_CELLS // max(clusters, width))
 
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals and p values are found: the level of confidence (0–1), the number of bootstrap resamples, the seed of both."""
+    """How intervals and p values are computed: level of confidence (0–1), number of bootstrap resamples, and seed of both."""
 
     confidence: float = 0.95
     resamples: int = 1000
@@ -49,11 +49,11 @@ def interval_kind(clusters: int) -> str:
 
 
 def settings_of(clusters: int, resampling: Resampling) -> list[str]:
-    """What a signature says of the intervals, and whose they are."""
+    """The part of a signature that says how the intervals were computed, and by which version of lowres."""
     return [
         f"bootstrap:{resampling.resamples}",
         f"interval:{interval_kind(clusters)}",
-        f"groups:{clusters}",
+        f"clusters:{clusters}",
         f"ci:{100 * resampling.confidence:g}",
         f"seed:{resampling.seed}",
         f"lowres:{_version()}",
@@ -63,12 +63,12 @@ def settings_of(clusters: int, resampling: Resampling) -> list[str]:
 def bootstrap(
     statistic: Callable[[Floats], Floats], clusters: int, resampling: Resampling, *, width: int = 1
 ) -> Intervals:
-    """Intervals of `statistic`, which maps weights (samples, groups) to values (samples, statistics).
+    """Intervals of `statistic`, which maps weights (samples, clusters) to values (samples, statistics).
 
-    `width` is how many sums a sample needs on the way; it bounds how many samples are asked for at a time.
+    `width` is the number of sums that one sample needs on the way; it limits how many samples are computed at a time.
 
-    BCa (Efron 1987) where defined, else percentile; always low <= value <= high. A single group tells nothing of the
-    spread: its bounds are infinite, for the caller to clip to what the score can be.
+    BCa (Efron 1987) where it is defined, else percentile; always low <= value <= high. A single cluster says nothing about
+    the spread: its bounds are infinite, and the caller clips them to the range of the score.
     """
     value = statistic(np.ones((1, clusters)))[0]
     if clusters < 2:

@@ -1,7 +1,7 @@
-"""Results of a system as sums over groups of rows, so that a resample of the test set is one matrix product.
+"""Sufficient statistics: the results of a system as sums over clusters of rows.
 
-A measure of a whole test set is a function of what is summed over its rows: hits and misses of labels, matches of
-n-grams. Sums add up, so they are taken once per group of rows, and a resample is a weight for each group.
+A corpus-level measure is a function of counts summed over its rows: right and wrong labels, matching n-grams. The counts
+are taken once for each cluster of rows; a resample of the test set is a weight for each cluster, that is one matrix product.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 from lowres.record import Better, Unit
 
 Floats = NDArray[np.float64]
-# A matrix product with zeros costs less than the bookkeeping of a sparse one when this share of the cells is filled.
+# A dense matrix product is faster than a sparse one when at least this share of the cells is filled.
 _DENSE = 0.1
 
 
@@ -24,7 +24,7 @@ _DENSE = 0.1
 class Metric:
     """The score by which systems are compared: functions of sums (..., languages, *shape) → (..., languages).
 
-    `score` is 0–100 unless `unit` says otherwise; `rows` counts the rows behind each language.
+    `score` is 0–100 unless `unit` says otherwise; `rows` is the number of rows of each language.
     """
 
     name: str
@@ -36,9 +36,9 @@ class Metric:
 
 @dataclass(frozen=True)
 class SufficientStatistics:
-    """What was summed for one system: `shape` cells for each language (or direction) and group of rows.
+    """The counts of one system: `shape` cells for each language (or direction) and cluster of rows.
 
-    With pooled rows there is one language, None. `matrix` has shape (groups, languages * cells).
+    Where all rows are pooled, the one language is None. `matrix` has shape (clusters, languages * cells).
     """
 
     languages: tuple[str | None, ...]
@@ -49,11 +49,11 @@ class SufficientStatistics:
 
     @property
     def width(self) -> int:
-        """Cells of a group."""
+        """The number of cells of a cluster."""
         return len(self.languages) * prod(self.shape)
 
     def weighted(self, weights: Floats) -> Floats:
-        """Sums of resamples: weights (..., groups) → (..., languages, *shape)."""
+        """Sums of resamples: weights (..., clusters) → (..., languages, *shape)."""
         flat = np.asarray((self.matrix.T @ weights.reshape(-1, self.clusters).T).T)
         return flat.reshape(*weights.shape[:-1], len(self.languages), *self.shape)
 
@@ -63,19 +63,19 @@ class SufficientStatistics:
         return self.weighted(np.ones(self.clusters))
 
     def primary_values(self, sums: Floats) -> Floats:
-        """Sums (samples, languages, *shape) → headline (samples, 1 + languages), or (samples, 1) for one language."""
+        """Sums (samples, languages, *shape) → primary metric (samples, 1 + languages), or (samples, 1) for one language."""
         return with_mean(self.primary_metric.score(sums), self.primary_metric.rows(sums))
 
 
 def number_clusters(clusters: Sequence[str] | None, rows: int) -> tuple[NDArray[np.int64], int]:
-    """The number of each row's group, shape (rows,), and of all groups; without groups each row stands alone.
+    """The index of each row's cluster, shape (rows,), and the number of clusters; without `clusters` each row is one.
 
-    Raises ValueError when there are not as many groups as rows.
+    Raises ValueError when there are not as many names of clusters as rows.
     """
     if clusters is None:
         return np.arange(rows), rows
     if len(clusters) != rows:
-        raise ValueError(f"{len(clusters)} groups for {rows} rows")
+        raise ValueError(f"{len(clusters)} clusters for {rows} rows")
     number_of = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
     return np.array([number_of[name] for name in clusters], dtype=np.int64), len(number_of)
 
@@ -83,7 +83,7 @@ def number_clusters(clusters: Sequence[str] | None, rows: int) -> tuple[NDArray[
 def add_up(
     clusters: NDArray[np.int64], cells: NDArray[np.int64], amounts: NDArray[np.number[Any]], shape: tuple[int, int]
 ) -> Any:
-    """The matrix of `Sums`: amounts added up by group and cell, each argument of shape (amounts,)."""
+    """The matrix of `SufficientStatistics`: amounts added up by cluster and cell, each argument of shape (amounts,)."""
     matrix = csr_array((np.asarray(amounts, dtype=np.float64), (clusters, cells)), shape=shape)
     matrix.sum_duplicates()
     return matrix.toarray() if matrix.nnz > _DENSE * prod(shape) else matrix

@@ -1,7 +1,7 @@
-"""Scores of a translator, each with its bootstrap interval and signature.
+"""Scores of a translator, each with its interval and its signature.
 
-chrF++ is the headline. It gives credit for parts of words, so a right stem with a wrong ending counts for something;
-BLEU takes such a word for wholly wrong, and judges languages with rich morphology by too few words.
+The primary metric is chrF++. It gives credit for parts of words, so that a right stem with a wrong ending counts for
+something; BLEU counts such a word as wrong, which leaves few matches in languages with rich morphology.
 """
 
 from collections.abc import Sequence
@@ -27,30 +27,30 @@ def translation_scores(
     resampling: Resampling,
     edits: bool = True,
 ) -> list[Score]:
-    """Score translations against one reference each with chrF++ (first), BLEU, TER and, where it can be had, spBLEU.
+    """Score translations against one reference each with chrF++ (first), BLEU, TER and, where available, spBLEU.
 
     Scores are those of sacrebleu's command line with its defaults, texts in NFC; TER is an error rate, the lower the
     better, and may exceed 100. Overall scores (`language=None`) are means over directions; with several directions,
     scores of each follow, their `language` the direction. spBLEU needs the FLORES-200 tokenizer in sacrebleu's cache
     (`~/.sacrebleu/models`, or the folder that the variable SACREBLEU names); it is never downloaded.
 
-    Sentences are counted once; resamples only add the counts up. A sentence of 20 words takes about 0.5 ms for chrF++ and
+    Each sentence is counted once; resamples only add the counts up. A sentence of 20 words takes about 0.5 ms for chrF++ and
     BLEU together, and 0.5 ms (close to its reference) to 6 ms (far from it) for TER.
 
     Args:
         references, hypotheses, directions: one entry per row; directions such as “ind-Latn→min-Latn”.
-        groups: equal for rows that translate one another; they are resampled together.
-        resampling: of the intervals.
+        clusters: equal for rows that translate one another; they are resampled together.
+        resampling: how intervals are computed.
         edits: whether TER is wanted, which takes most of the time.
 
     Raises:
-        DataError: no rows. ValueError: sequences of unlike length.
+        DataError: there are no rows. ValueError: the sequences differ in length.
     """
     measures = (CHRF, BLEU, *([TER] if edits else []), *([SPBLEU] if tokenizer_at_hand() else []))
     matches = match(references, hypotheses, directions, clusters, measures)
 
     def values(weights: Floats) -> Floats:
-        """Weights (samples, groups) → scores (samples, parts * measures): overall, then by direction."""
+        """Weights (samples, clusters) → scores (samples, parts * measures): overall, then by direction."""
         sums = matches.weighted(weights)
         table = with_mean(matches.scores(sums), matches.primary_metric.rows(sums)[..., None, :])
         return np.moveaxis(table, -1, -2).reshape(len(weights), -1)
@@ -67,7 +67,7 @@ def translation_scores(
     keys = [(number, part) for part in parts for number in range(len(measures))]
     scores = []
     for (number, part), value, low, high in zip(keys, found.value, found.low, found.high, strict=True):
-        # Nothing bounds an error rate of a single group; 100 is as good as any number above its value.
+        # The error rate of a single cluster has no upper bound; 100 stands for it.
         ceiling = 100.0 if measures[number].best or not np.isfinite(high) else float(high)
         scores.append(
             Score(
@@ -86,11 +86,11 @@ def translation_scores(
 
 
 def primary_metric(references: Sequence[str], hypotheses: Sequence[str], directions: Sequence[str]) -> float:
-    """chrF++ (0–100), mean over directions: the value of the first of `translation_scores`. Same errors."""
+    """chrF++ (0–100), mean over directions: the value of the first score of `translation_scores`. Same errors."""
     matches = match(references, hypotheses, directions, None, (CHRF,))
     return float(matches.primary_values(matches.total)[0])
 
 
 def sentence_scores(references: Sequence[str], hypotheses: Sequence[str]) -> list[float]:
-    """chrF++ of each translation by itself, 0–100. Lists of unlike length raise ValueError."""
+    """chrF++ of each translation by itself, 0–100. Raises ValueError when the lists differ in length."""
     return [float(value) for value in sentence_values(CHRF, references, hypotheses)]

@@ -1,7 +1,7 @@
-"""Translations as matches that add up: what each sentence shares with its reference, and scores of whole test sets.
+"""Sufficient statistics of translation: the n-grams that each sentence shares with its reference, and scores from their sums.
 
-What is counted in a sentence is left to sacrebleu (Post 2018, doi 10.18653/v1/W18-6319), once per sentence; the formulas
-here turn sums of it into sacrebleu's own scores, for many resamples at a time.
+Counting is left to sacrebleu (Post 2018, doi 10.18653/v1/W18-6319), once for each sentence; the formulas here turn sums of
+these counts into sacrebleu's own scores, for many resamples at a time.
 """
 
 import unicodedata
@@ -22,17 +22,17 @@ from lowres.errors import DataError, Problem
 from lowres.evaluation.sufficient_statistics import Floats, Metric, SufficientStatistics, add_up, number_clusters, share
 
 ROWS = 0  # the first cell of a direction counts its rows; those of the measures follow
-# Of so many sentences at a time sacrebleu keeps the n-grams of the references, about 0.1 MB each.
+# sacrebleu keeps the n-grams of so many references at a time, about 0.1 MB each.
 _CHUNK = 500
 _FLORES = "flores200"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A score of sacrebleu's: its counter of a sentence's matches, and its formula, sums (..., cells) → (...), 0–100.
+    """A score of sacrebleu: `counter` counts a sentence's matches; `score` is the formula, sums (..., cells) → (...), 0–100.
 
-    `signed` is what sacrebleu calls it in signatures. `best` is 100 for scores that grow with quality and 0 for error
-    rates, which may exceed 100.
+    `signed` is its name in sacrebleu's signatures. `best` is 100 for scores that grow with quality and 0 for error rates,
+    which may exceed 100.
     """
 
     name: str
@@ -45,13 +45,13 @@ class Measure:
 
 @dataclass(frozen=True)
 class Matches(SufficientStatistics):
-    """Matches of one system's translations by direction; `shape` is (1 + cells of all measures,)."""
+    """The counts of one system's translations by direction; `shape` is (1 + cells of all measures,)."""
 
     measures: tuple[Measure, ...]
     signatures: tuple[str, ...]
 
     def scores(self, sums: Floats) -> Floats:
-        """Sums (..., directions, 1 + cells) → the measures, each by direction, (..., measures, directions)."""
+        """Sums (..., directions, 1 + cells) → scores (..., measures, directions)."""
         starts = np.cumsum([1, *(measure.cells for measure in self.measures)])
         parts = zip(self.measures, starts, strict=False)
         return np.stack([measure.score(sums[..., at : at + measure.cells]) for measure, at in parts], axis=-2)
@@ -64,11 +64,11 @@ def match(
     clusters: Sequence[str] | None,
     measures: Sequence[Measure],
 ) -> Matches:
-    """Count the matches of one system, by group and direction; without groups each row stands alone.
+    """Count the matches of one system by cluster and direction; without `clusters`, each row is a cluster of its own.
 
-    The first measure is the headline. Both sides are read in NFC.
+    The first measure is the primary metric. References and hypotheses are compared in NFC.
 
-    Raises DataError for no rows at all, ValueError for sequences of unlike length.
+    Raises DataError when there are no rows, ValueError when the sequences differ in length.
     """
     rows = len(references)
     if not rows:
@@ -78,8 +78,8 @@ def match(
     cluster, number = number_clusters(clusters, rows)
     tags = tuple(dict.fromkeys(directions))
     place = {tag: i for i, tag in enumerate(tags)}
-    true, said = _composed(references), _composed(hypotheses)
-    counted = [_statistics(measure, true, said) for measure in measures]
+    texts = _composed(references), _composed(hypotheses)
+    counted = [_statistics(measure, *texts) for measure in measures]
     table = np.hstack([np.ones((rows, 1)), *(found for found, _ in counted)])
     starts = np.array([place[tag] for tag in directions]) * table.shape[1]
     row, column = np.nonzero(table)
@@ -98,7 +98,7 @@ def match(
 
 
 def sentence_values(measure: Measure, references: Sequence[str], hypotheses: Sequence[str]) -> Floats:
-    """The measure of each translation by itself, shape (rows,); lists of unlike length raise ValueError."""
+    """The measure of each translation by itself, shape (rows,). Raises ValueError when the lists differ in length."""
     if len(references) != len(hypotheses):
         raise ValueError(f"{len(references)} references and {len(hypotheses)} hypotheses")
     if not references:
@@ -118,7 +118,7 @@ def _composed(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(unicodedata.normalize("NFC", text) for text in texts)
 
 
-# Counting is nearly all the work, and a system is both scored and compared with others.
+# Counting takes nearly all the time, and a system is both scored and compared with others.
 @lru_cache(maxsize=12)
 def _statistics(measure: Measure, references: tuple[str, ...], hypotheses: tuple[str, ...]) -> tuple[Floats, str]:
     """What sacrebleu counts in each sentence, shape (rows, cells), and its signature."""
@@ -126,7 +126,7 @@ def _statistics(measure: Measure, references: tuple[str, ...], hypotheses: tuple
     found: list[Sequence[float]] = []
     for start in range(0, len(references), _CHUNK):
         chunk = slice(start, start + _CHUNK)
-        # The entrance that sacrebleu's own significance tests take; its public ones give scores only.
+        # The method that sacrebleu's own significance tests call; its public ones return scores only.
         found += counter._extract_corpus_statistics(hypotheses[chunk], [references[chunk]])
     counts = np.array(found, dtype=np.float64).reshape(len(references), measure.cells)
     counts.setflags(write=False)
@@ -136,26 +136,26 @@ def _statistics(measure: Measure, references: tuple[str, ...], hypotheses: tuple
 def chrf(sums: Floats) -> Floats:
     """F-score of recall twice as important as precision, both means over n-gram orders (Popović 2017, doi 10.18653/v1/W17-4770).
 
-    Sums of n-grams in hypothesis, reference and both, order after order. Orders that one side has no n-grams of are
-    left out (sacrebleu's effective order).
+    Sums of n-grams in hypothesis, reference and both, order after order. Orders of which one side has no
+    n-grams are left out (sacrebleu's effective order).
     """
-    said, true, both = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
-    counted = (said > 0) & (true > 0)
+    hypothesis, reference, both = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
+    counted = (hypothesis > 0) & (reference > 0)
     orders = counted.sum(axis=-1).astype(np.float64)
-    precision = share((share(both, said) * counted).sum(axis=-1), orders)
-    recall = share((share(both, true) * counted).sum(axis=-1), orders)
+    precision = share((share(both, hypothesis) * counted).sum(axis=-1), orders)
+    recall = share((share(both, reference) * counted).sum(axis=-1), orders)
     return 100 * share(5 * precision * recall, 4 * precision + recall)
 
 
 def bleu(sums: Floats) -> Floats:
     """Geometric mean of the precisions of 1- to 4-grams times the brevity penalty (Papineni et al. 2002, doi 10.3115/1073083.1073135).
 
-    Sums of hypothesis length, reference length, four counts of matches and four of n-grams. Precisions of nought are
+    Sums of hypothesis length, reference length, four counts of matches and four of n-grams. Precisions of zero are
     smoothed as in mteval-v13a (sacrebleu's “exp”): the k-th of them counts as 1 / 2^k of a match.
     """
-    length, wanted, right, total = sums[..., 0], sums[..., 1], sums[..., 2:6], sums[..., 6:10]
-    missed = right == 0
-    smoothed = np.where(missed, 0.5 ** np.cumsum(missed, axis=-1), right)
+    length, wanted, matched, total = sums[..., 0], sums[..., 1], sums[..., 2:6], sums[..., 6:10]
+    missed = matched == 0
+    smoothed = np.where(missed, 0.5 ** np.cumsum(missed, axis=-1), matched)
     defined = (total > 0).all(axis=-1) & ~missed.all(axis=-1)
     precisions = np.divide(smoothed, total, out=np.ones_like(total), where=defined[..., None])
     penalty = np.exp(np.minimum(0, 1 - np.divide(wanted, length, out=np.ones_like(length), where=length > 0)))
@@ -165,19 +165,19 @@ def bleu(sums: Floats) -> Floats:
 def ter(sums: Floats) -> Floats:
     """Edits per word of the reference, a shifted phrase counted as one (Snover et al. 2006).
 
-    Sums of edits and of reference words. An empty reference that something was said to is wholly wrong.
+    Sums of edits and of reference words. An empty reference with a hypothesis that is not empty counts as 100.
     """
     edits, words = sums[..., 0], sums[..., 1]
     return 100 * np.divide(edits, words, out=(edits > 0).astype(np.float64), where=words > 0)
 
 
 def tokenizer_at_hand() -> bool:
-    """Whether sacrebleu's cache holds the FLORES-200 tokenizer of spBLEU; it is never downloaded from here."""
+    """Whether sacrebleu's cache holds the FLORES-200 tokenizer of spBLEU; lowres never downloads it."""
     path = Path(SACREBLEU_DIR, "models", Path(SPM_MODELS[_FLORES]["url"]).name)
     return path.is_file() and path.stat().st_size > 0
 
 
-# BLEU(force=True) is silent about hypotheses that look tokenised; the score is the same.
+# force=True silences the warning about hypotheses that look tokenised; the score is the same.
 CHRF = Measure("chrF++", "chrF2++", partial(SacreCHRF, word_order=2), 24, chrf)
 BLEU = Measure("BLEU", "BLEU", partial(SacreBLEU, force=True), 10, bleu)
 TER = Measure("TER", "TER", SacreTER, 2, ter, best=0)

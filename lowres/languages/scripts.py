@@ -1,4 +1,4 @@
-"""Scripts of text: which one its letters belong to, and whether it puts spaces between words."""
+"""Scripts of text: which script its letters belong to, and whether words are separated by spaces."""
 
 import unicodedata
 from collections import Counter
@@ -7,12 +7,12 @@ from functools import cache
 
 import regex
 
-# Thai, Lao, Khmer, Burmese, Tibetan, Chinese and Japanese, and the scripts of their neighbours that are written alike.
+# ISO 15924 codes of scripts that are commonly written without spaces between words.
 UNSPACED = frozenset(("Thai", "Laoo", "Khmr", "Mymr", "Tibt", "Hani", "Hira", "Kana", "Bopo", "Yiii", "Tale", "Talu",
                       "Lana", "Tavt", "Java", "Bali", "Batk", "Bugi", "Kthi", "Nshu", "Tang"))  # fmt: skip
-LONG_WORD = 10  # mean letters between spaces from which on a text in such a script is not divided into words
-# Tags that mean several scripts of Unicode, or one that Unicode does not tell apart.
-MEANT = {
+LONG_WORD = 10  # mean characters between spaces above which a text in such a script counts as written without spaces
+# ISO 15924 codes that cover several Unicode scripts, or are variants that Unicode does not distinguish.
+SCRIPTS_OF_TAG = {
     "Jpan": ("Hani", "Hira", "Kana"), "Kore": ("Hang", "Hani"), "Hans": ("Hani",), "Hant": ("Hani",), "Aran": ("Arab",),
     "Hrkt": ("Hira", "Kana"), "Latf": ("Latn",), "Latg": ("Latn",), "Cyrs": ("Cyrl",), "Syre": ("Syrc",), "Syrj": ("Syrc",),
     "Syrn": ("Syrc",), "Geok": ("Geor",),
@@ -20,7 +20,7 @@ MEANT = {
 
 
 def scripts(characters: Mapping[str, int]) -> dict[str, int]:
-    """ISO 15924 code → how many letters are in it, commonest first; marks and signs that all scripts share are left out."""
+    """ISO 15924 code → number of letters in that script, most frequent first; marks, digits and punctuation are not counted."""
     found: Counter[str] = Counter()
     for character, count in characters.items():
         script = script_of(character)
@@ -30,14 +30,17 @@ def scripts(characters: Mapping[str, int]) -> dict[str, int]:
 
 
 def share_in(script: str, characters: Mapping[str, int]) -> float:
-    """Share of the letters that belong to the script of a language tag (0–1); 1 where there are no letters."""
+    """Share (0–1) of the letters that belong to the script of a language tag; 1 if there are no letters.
+
+    `characters` gives each character's count.
+    """
     found = scripts(characters)
     total = sum(found.values())
-    return sum(found.get(one, 0) for one in MEANT.get(script, (script,))) / total if total else 1.0
+    return sum(found.get(one, 0) for one in SCRIPTS_OF_TAG.get(script, (script,))) / total if total else 1.0
 
 
 def without_spaces(characters: Mapping[str, int], words: int) -> bool:
-    """Whether a text of these characters, in so many stretches between spaces, is not divided into words."""
+    """Whether a text is written without spaces between words, from its character counts and its number of words by white space."""
     found = scripts(characters)
     total = sum(found.values())
     inside = sum(count for script, count in found.items() if script in UNSPACED)
@@ -53,7 +56,7 @@ def script_name(script: str) -> str:
 
 @cache
 def script_of(character: str) -> str:
-    """ISO 15924 code of a letter's script; empty for what is no letter or belongs to all of them."""
+    """ISO 15924 code of a letter's script; empty for a character that is not a letter, or is shared by all scripts."""
     if unicodedata.category(character)[0] != "L":
         return ""
     return next((script for script, pattern in _patterns().items() if pattern.match(character)), "")
@@ -68,6 +71,6 @@ def _patterns() -> dict[str, "regex.Pattern[str]"]:
         if script not in ("Zyyy", "Zinh", "Zzzz"):
             try:
                 patterns[script] = regex.compile(rf"\p{{Script={script}}}")
-            except regex.error:  # a script of ISO 15924 that Unicode does not tell apart
+            except regex.error:  # an ISO 15924 code that is not a Unicode script
                 continue
     return patterns

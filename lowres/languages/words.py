@@ -1,15 +1,15 @@
-"""Words by white space alone: the same for every tokenizer, so that what is measured over them can be compared."""
+"""Words by white space alone: the same for every tokenizer, so that measures per word are comparable."""
 
 import re
 
-LONGEST = 24  # a longer run is no word between spaces: its script has none, or it is an address
-STRETCH = 6  # such a run is cut into stretches of so many characters
+LONGEST = 24  # characters; a longer run is not one word: its script has no spaces, or it is an address
+STRETCH = 6  # characters; longer runs are cut into stretches of this length
 _RUN = re.compile(r"\S+")
 
 
 def words(text: str) -> list[tuple[int, int]]:
-    """Start and end of each word, in characters. The white space before a word is its own, so that they fill the whole text
-    up to its last sign.
+    """(start, end) of each word in characters. A word includes the white space before it, so the words cover the whole text up
+    to its last character that is no white space.
     """
     found, at = [], 0
     for run in _RUN.finditer(text):

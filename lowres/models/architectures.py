@@ -1,4 +1,4 @@
-"""Facts about model families, by transformers' `model_type`. Imports nothing heavy."""
+"""Facts about model families, by the `model_type` of transformers. Imports nothing heavy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,10 +9,11 @@ from lowres.errors import ModelError, Problem, nearest
 
 @dataclass(frozen=True)
 class LanguageMarking:
-    """How a family of encoder-decoders is told the languages.
+    """How an encoder-decoder family is told the languages.
 
-    `source` is what stands with the text to translate: the source's tag or the target's, a task in words (“translate Indonesian
-    to Minangkabau: ”), or nothing. `forced` says that the target's tag is the first piece of the translation.
+    `source` is what is added to the source text: the source's language token (“own tag”), the target's (“target tag”), an
+    instruction in words (“translate Indonesian to Minangkabau: ”), or nothing. `forced` says that the target's language token
+    is the first token of the translation.
     """
 
     source: Literal["nothing", "own tag", "target tag", "words"]
@@ -20,13 +21,37 @@ class LanguageMarking:
 
     @property
     def tags(self) -> bool:
-        """Whether languages have pieces of their own."""
+        """Whether the family has language tokens."""
         return self.forced or self.source in ("own tag", "target tag")
 
 
 @dataclass(frozen=True)
+class TokenizerFacts:
+    """What is special about a tokenizer class of transformers.
+
+    `separate_target` says that texts to be written have a SentencePiece model of their own (`text_target=`). `language_codes` says
+    where language tokens are defined: in a map of the class (“map”), in the list of added tokens (“added”), in the vocabulary
+    (“vocabulary”), or nowhere (“none”). `sentencepiece_bpe` says that the class is Python code over a SentencePiece-BPE model.
+    """
+
+    separate_target: bool = False
+    language_codes: Literal["map", "added", "vocabulary", "none"] = "none"
+    sentencepiece_bpe: bool = False
+
+
+# By class name, without “Fast”; every other class of transformers has none of these.
+TOKENIZERS: Mapping[str, TokenizerFacts] = {
+    "MarianTokenizer": TokenizerFacts(separate_target=True, language_codes="vocabulary"),
+    "M2M100Tokenizer": TokenizerFacts(language_codes="map", sentencepiece_bpe=True),
+    "NllbTokenizer": TokenizerFacts(language_codes="added"),
+    "MBartTokenizer": TokenizerFacts(language_codes="vocabulary"),
+    "MBart50Tokenizer": TokenizerFacts(language_codes="vocabulary"),
+}
+
+
+@dataclass(frozen=True)
 class Blocks:
-    """Where the residual blocks of a family begin and end, for what is put beside them.
+    """Where the residual blocks of a family begin and end, for adapters that are inserted beside them.
 
     `layer` is a regular expression for what holds the blocks; `attention` and `feed_forward` are the linear modules in it that end
     self-attention and feed-forward; the input of `reads` is what enters feed-forward; `norm` follows the sum of feed-forward and its
@@ -43,13 +68,13 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What the rest of the house needs to know of a family.
+    """The facts of a model family that the rest of lowres needs.
 
     `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of
     a text; `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that
-    set dropout; `position_offset` counts the rows of the position table that no piece uses; `layers` is the path of the
-    encoder's list of layers; `blocks` says where something can be put beside them. `marks` tells how an encoder-decoder is
-    told the languages. `precise` ends the names of linear modules that are never held in 8 or 4 bits; heads, norms and embeddings
+    set dropout; `positions_follow_padding` says that the first position is the one behind the id of the padding token (RoBERTa),
+    so that the rows before it are never used; `layers` is the path of the encoder's list of layers; `blocks` says where adapters can be inserted. `language_marking` tells how an encoder-decoder is
+    told the languages. `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings
     never are.
     """
 
@@ -61,7 +86,7 @@ class Architecture:
     pooling: Literal["mean", "first"] = "mean"
     drops_pooler: bool = False
     dropouts: tuple[str, ...] = ()
-    position_offset: int = 0
+    positions_follow_padding: bool = False
     layers: str = "encoder.layer"
     language_marking: LanguageMarking | None = None
     precise: tuple[str, ...] = ()
@@ -123,7 +148,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "first",
         drops_pooler=True,
         dropouts=_BERT_DROPOUTS,
-        position_offset=2,
+        positions_follow_padding=True,
     ),
     "roberta": Architecture(
         "RoBERTa",
@@ -134,7 +159,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "first",
         drops_pooler=True,
         dropouts=_BERT_DROPOUTS,
-        position_offset=2,
+        positions_follow_padding=True,
     ),
     **{
         kind: Architecture(

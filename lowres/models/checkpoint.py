@@ -1,27 +1,30 @@
-"""Finding a base: its folder and the facts of its config.json, without loading a weight. Imports nothing heavy."""
+"""Finding a base model: its folder and the facts of its config.json, without loading its weights. Imports nothing heavy."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from lowres.errors import ModelError, Problem, nearest
 from lowres.models.architectures import ARCHITECTURES, Architecture, architecture
 from lowres.places import Places
 
-MERGED, OWN_FACTS = "merged", "lowres.json"  # of a run: its one checkpoint, and what that says beside its config
-READ = ("*.json", "*.safetensors", "*.model", "*.txt")
-PICKLED = (
-    "pytorch_model*.bin",
-)  # taken where a repository has no safetensors; torch then unpickles nothing but tensors
+MERGED, OWN_FACTS = (
+    "merged",
+    "lowres.json",
+)  # in a run: the exported checkpoint; in a checkpoint: facts that config.json has no field for
+READ = ("*.json", "*.safetensors", "*.model", "*.spm", "*.txt")
+# Taken where a repository has no safetensors; torch then unpickles nothing but tensors.
+PICKLED = ("pytorch_model*.bin",)
 TOKENIZER = (
     "tokenizer*.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "config.json",
     "*.model",
+    "*.spm",
     "*.txt",
     "vocab.json",
 )
@@ -29,7 +32,11 @@ TOKENIZER = (
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A base on disk. `parameters` counts weights, embeddings included; `positions` is the longest text in pieces."""
+    """A base model on disk.
+
+    `parameters` counts its weights, embeddings included; `positions` is the longest text it reads, in tokens; `pooling` says how the
+    states of a text become one vector, and `prefix` is what the model expects before every text (“query: ” for E5).
+    """
 
     name: str
     folder: Path
@@ -44,7 +51,7 @@ class Checkpoint:
     revision: str | None = None
 
     def sha256(self) -> str:
-        """Digest over the weight and tokenizer files, by name."""
+        """One digest over the weight and tokenizer files, in the order of their names."""
         digest = hashlib.sha256()
         for path in sorted(
             [
@@ -76,20 +83,20 @@ KNOWN: Mapping[tuple[str, str | None], Checkpoint] = {
 
 
 class Starters(Protocol):
-    """The bases that need no hub, by name; they are built on first use, in the cache."""
+    """The bases that need no hub. They are built in the cache when first used."""
 
     @property
     def names(self) -> Sequence[str]:
-        """What recipes call them."""
+        """Their names, as recipes write them."""
 
     def describe(self, name: str, cache: Path) -> Checkpoint:
         """The facts of a starter, whose folder need not exist yet."""
 
     def build(self, name: str, cache: Path) -> Checkpoint:
-        """The same, with its folder written. Raises ModelError where its package is missing."""
+        """The facts of a starter whose folder has been written. Raises ModelError where its package is missing."""
 
     def add_decoder(self, encoder: Checkpoint, layers: int, decoder: int, cache: Path) -> Path:
-        """The folder of an encoder-decoder: the first `layers` of an encoder and a new decoder of so many."""
+        """The folder of an encoder-decoder: the first `layers` layers of `encoder` and a new decoder of `decoder` layers."""
 
 
 def find_base(
@@ -102,10 +109,11 @@ def find_base(
     layers: int | None = None,
     decoder: int | None = None,
 ) -> Checkpoint:
-    """A starter, a folder (absolute, or beside the recipe, or in the current folder), or owner/name on the hub.
+    """Find a base by its name: a starter, a folder (absolute, beside the recipe or in the current folder), or owner/name on the hub.
 
-    A starter is built on first use, unless `build` is False: then only its facts are given. With `decoder`, an encoder, or its
-    first `layers`, is given a new decoder of so many layers. Raises ModelError saying what was looked for and what to do.
+    With `build` False nothing is built: only the facts of a starter are returned. With `decoder`, the base is an encoder of which the
+    first `layers` layers (all by default) get a new decoder of that many layers. Raises ModelError saying what was looked for and what
+    to do.
     """
     if decoder is not None:
         encoder = find_base(name, revision, places, starters, build=build)
@@ -139,7 +147,7 @@ def find_base(
 
 
 def _merged(run: Path) -> Path:
-    """The checkpoint of a run."""
+    """The exported checkpoint of a run."""
     if not (run / MERGED / "config.json").exists():
         raise ModelError(
             Problem(str(run), "is a run whose weights are not in one checkpoint yet", f"write it: lowres export {run}")
@@ -148,7 +156,7 @@ def _merged(run: Path) -> Path:
 
 
 def tokenizer_folder(name: str, revision: str | None, places: Places, starters: Starters) -> Path:
-    """A folder with the tokenizer of a base; from the hub nothing else is fetched. Raises ModelError, as find_base does."""
+    """A folder that holds the tokenizer of a base; nothing else is fetched from the hub. Raises ModelError as find_base does."""
     if Path(name).is_dir():
         folder = Path(name)
         if not any(any(folder.glob(pattern)) for pattern in ("tokenizer*", "*.model", "vocab*")):
@@ -166,12 +174,12 @@ def _on_hub(name: str) -> bool:
 def _with_decoder(
     encoder: Checkpoint, kept: int | None, layers: int, cache: Path, starters: Starters, *, build: bool
 ) -> Checkpoint:
-    """The checkpoint of an encoder with a new decoder, built in the cache on first use."""
+    """The facts of an encoder with a new decoder; it is built in the cache when first used."""
     if encoder.architecture.shape != "encoder" or "layer" not in encoder.architecture.layers:
         raise ModelError(
             Problem(
                 "base.decoder_layers",
-                f"{encoder.name} is no encoder that could be given a decoder",
+                f"{encoder.name} is not an encoder that a decoder can be added to",
                 "leave base.decoder_layers out",
             )
         )
@@ -188,7 +196,7 @@ def _with_decoder(
 
 
 def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint:
-    """The facts of a checkpoint folder. Raises ModelError where it is not one that is read safely."""
+    """The facts of a checkpoint folder. Raises ModelError where the folder is not a checkpoint that can be loaded safely."""
     config_file = folder / "config.json"
     if not config_file.exists():
         raise ModelError(Problem(str(folder), "has no config.json", "a base is a folder that save_pretrained wrote"))
@@ -214,7 +222,7 @@ def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint
         hidden_size=width,
         layers=int(config.get("num_hidden_layers") or config.get("num_layers") or config.get("encoder_layers") or 0),
         vocabulary_size=int(config["vocab_size"]),
-        positions=int(config.get("max_position_embeddings", 10_000)) - family.position_offset,
+        positions=_positions(config, family),
         parameters=sum(_parameters(path) for path in weights),
         pooling=own.get("pooling") or family.pooling,
         prefix=own.get("prefix", ""),
@@ -222,14 +230,23 @@ def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint
     )
 
 
+def _positions(config: Mapping[str, Any], family: Architecture) -> int:
+    """The longest input in tokens; where the config names none, positions are relative and 10 000 stands for no limit."""
+    rows = int(config.get("max_position_embeddings") or 10_000)
+    if not family.positions_follow_padding:
+        return rows
+    padding = config.get("pad_token_id")
+    return rows - (1 if padding is None else int(padding)) - 1
+
+
 def file_sha256(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
+    """The SHA-256 digest of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parameters(path: Path) -> int:
-    """Weights in a safetensors file, from its header (8 bytes of length, then JSON) alone; of a pickled one, by its size."""
+    """The number of weights in a file: of safetensors from its header (8 bytes of length, then JSON), of a pickle from its size."""
     if path.suffix == ".bin":
         return path.stat().st_size // 4
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Which modules of a model are which: stacks of layers, and the linear modules in them by their names."""
+"""Finds the parts of a model: its stacks of layers, and the linear modules in them by their names."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ Kind = Literal["all", "attention", "feed-forward", "keys and values", "last"]  #
 
 
 def stacks(model: nn.Module, architecture: Architecture) -> dict[str, nn.ModuleList]:
-    """The lists of layers by name: one in an encoder, two in an encoder-decoder."""
+    """The lists of layers by their full names: one in an encoder, two in an encoder-decoder."""
     name = architecture.layers.rpartition(".")[2]
     return {
         path: module
@@ -24,7 +24,7 @@ def stacks(model: nn.Module, architecture: Architecture) -> dict[str, nn.ModuleL
 def linear_pattern(model: nn.Module, architecture: Architecture, kind: Kind, upper: int | None = None) -> str:
     """A regular expression for the full names of linear modules in the `upper` last layers of each stack (all by default).
 
-    It also holds where the model stands inside another, or without what it stands in here.
+    It also matches where the model is part of a larger one, or stands without the one that contains it here.
     """
     places = []
     for path, layers in stacks(model, architecture).items():
@@ -35,7 +35,7 @@ def linear_pattern(model: nn.Module, architecture: Architecture, kind: Kind, upp
 
 
 def linear_modules(model: nn.Module, architecture: Architecture) -> dict[str, nn.Module]:
-    """The linear modules of all layers by name."""
+    """The linear modules of all layers by their full names."""
     pattern = re.compile(linear_pattern(model, architecture, "all"))
     return {name: module for name, module in model.named_modules() if pattern.fullmatch(name)}
 

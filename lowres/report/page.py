@@ -1,4 +1,4 @@
-"""The report: a pure function from a record to one self-contained page."""
+"""The report: a pure function from a record to one self-contained HTML page."""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -9,39 +9,39 @@ from markupsafe import Markup
 
 from lowres.record import Record
 from lowres.report import formatting, table_rows
-from lowres.report.formatting import speech
-from lowres.report.plots import learning_curve, sign
+from lowres.report.formatting import language_of
+from lowres.report.plots import learning_curve, marker_alone
 from lowres.report.verdict import averaged, cautions, overall, test_rows, verdict
 
 LARGEST_CONFUSION = 24
 EXPLAINED = {
-    "macro-F1": "Macro-F1 is the mean over the labels of F1, which is high only when the texts of a label are both found and not "
-    "confused with others. Every label counts alike, however rare; 100 is perfect.",
-    "bits per character": "Bits per character say how much the model has to be told to write the hidden words of a text: nought if it "
-    "foresees all of them, and less is better. They do not depend on how text is cut into pieces, so bases and vocabularies can be "
-    "compared. The baselines were scored on the same words.",
-    "chrF++": "chrF++ compares each translation with the reference by runs of letters and of words; it is the fairest of these "
-    "measures to languages with many word forms. BLEU counts shared runs of words, TER the edits that would mend the "
-    "translation (lower is better). 100 is perfect for chrF++ and BLEU; good translations of short texts often score 50 to 70.",
+    "macro-F1": "Macro-F1 is the mean over the labels of F1, which is high only if most texts of a label are found "
+    "and few others are taken for it. Every label counts the same, however rare; 100 is perfect.",
+    "bits per character": "Bits per character measure how well the model predicts masked words: 0 if it predicts every word with "
+    "certainty; lower is better. They do not depend on the tokenizer, so models with different vocabularies can be compared. The "
+    "baselines were scored on the same words.",
+    "chrF++": "chrF++ compares each translation with the reference by n-grams of characters and words; of these measures it is "
+    "the fairest to languages with many word forms. BLEU counts n-grams of words, TER the edits that would turn the translation "
+    "into the reference (lower is better). 100 is perfect for chrF++ and BLEU; good translations of short texts often score 50 to 70.",
 }
-# What training went by on dev, where that is not the headline itself.
-ON_DEV = {"bits per character": "Probability of a hidden character, %,"}
-# Why a pair of back-translation was left out, in words.
+# The score on dev by which training was judged, where it is not the primary metric.
+ON_DEV = {"bits per character": "Probability of a masked character, %,"}
+# Reasons why back-translated pairs were left out, in words.
 LEFT_OUT = {
     "empty": "with an empty translation",
-    "copy": "copied",
-    "length": "of another length than real pairs have",
-    "round trip": "that came back worse than others",
+    "copy": "copied from the source",
+    "length": "with an unusual ratio of lengths",
+    "round trip": "whose translation back was far from the original",
 }
 STATUS = {
-    "running": "This run has not ended: the page shows what is known so far.",
-    "interrupted": "This run was interrupted: the page shows what was known then.",
-    "failed": "This run failed: the page shows what was known then.",
+    "running": "This run has not ended. The page shows what is known so far.",
+    "interrupted": "This run was interrupted. The page shows what was known by then.",
+    "failed": "This run failed. The page shows what was known by then.",
 }
 
 
 def render(record: Record) -> str:
-    """One HTML page: no scripts, nothing fetched from anywhere, legible on paper.
+    """Render the record as one HTML page, which has no scripts, loads nothing, and prints well.
 
     Every text of the record is escaped, and its control and bidi characters are made visible.
     """
@@ -54,7 +54,7 @@ def render(record: Record) -> str:
             status=STATUS.get(record.status, ""),
             where=_where(record),
             tags=_tags(record),
-            languages=[speech(tag) for tag in _tags(record)],
+            languages=[language_of(tag) for tag in _tags(record)],
             verdict=verdict(record, _where(record)),
             cautions=cautions(record),
             averaged=averaged(record),
@@ -100,14 +100,14 @@ def _environment() -> Environment:
         "interval": formatting.interval,
         "duration": formatting.duration,
         "listing": formatting.listing,
-        "speech": speech,
-        "sign": sign,
+        "language_of": language_of,
+        "sign": marker_alone,
     }
     return environment
 
 
 def _shown(value: object) -> object:
-    """Every text on its way into the page, but for markup of our own making."""
+    """Make every text of the page visible, except for our own markup."""
     return formatting.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -117,9 +117,10 @@ def _tags(record: Record) -> Sequence[str]:
 
 def _where(record: Record) -> str:
     if record.tested:
-        ways = [speech(way).name for way in record.tested]
-        return f"from {ways[0].replace(' → ', ' into ')}" if len(ways) == 1 else f"in {len(ways)} directions"
-    names = [speech(tag).name for tag in _tags(record)]
+        directions = [language_of(direction).name for direction in record.tested]
+        one = len(directions) == 1
+        return f"from {directions[0].replace(' → ', ' into ')}" if one else f"in {len(directions)} directions"
+    names = [language_of(tag).name for tag in _tags(record)]
     if not names:
         return ""
     return f"in {names[0]}" if len(names) == 1 else f"in {len(names)} languages"
@@ -130,14 +131,14 @@ def _small(record: Record) -> bool:
 
 
 def _labels(record: Record) -> list[str]:
-    """Labels in the model's order, then any others that the data have."""
+    """Labels in the order of the model, then any others that occur in the data."""
     known = record.confusion.labels if record.confusion else []
     found = [label for counts in record.data.labels.values() for label in counts] if record.data else []
     return list(dict.fromkeys([*known, *found]))
 
 
 def _widest(record: Record) -> float:
-    """Pieces per word that fill a bar: four, or the most that any language has."""
+    """Tokens per word that fill a bar: four, or the most that any language has."""
     return max([4.0, *(fit.tokens_per_word for fit in record.vocabulary.fertility)]) if record.vocabulary else 4.0
 
 

@@ -1,6 +1,6 @@
-"""Small drawings in SVG: sharp, coloured by the page's style sheet, and readable at any width.
+"""Small plots in SVG, coloured by the page's style sheet.
 
-Positions are percentages of the width, so that lines stretch with the page while letters and marks do not.
+Horizontal positions are percentages, so that lines stretch with the page while text and markers do not.
 """
 
 import math
@@ -13,9 +13,9 @@ from markupsafe import Markup
 from lowres.record import StepFacts
 from lowres.report.formatting import interval, number, visible, whole
 
-Mark = Literal["circle", "diamond", "square", "triangle"]
-# Shape as well as colour tells the systems apart.
-_MARKS: dict[Mark, Markup] = {
+Marker = Literal["circle", "diamond", "square", "triangle"]
+# Systems differ in shape as well as in colour.
+_MARKERS: dict[Marker, Markup] = {
     "circle": Markup('<circle r="4.5"/>'),
     "diamond": Markup('<path d="M0-5.5L5.5 0L0 5.5L-5.5 0Z"/>'),
     "square": Markup('<path d="M-4-4H4V4H-4Z"/>'),
@@ -25,31 +25,31 @@ _MARKS: dict[Mark, Markup] = {
 
 @dataclass(frozen=True)
 class Axis:
-    """A linear scale; ticks lie within `low` and `high`."""
+    """A linear scale whose ticks lie between `low` and `high`."""
 
     low: float
     high: float
     ticks: tuple[float, ...]
 
     def percent(self, value: float) -> str:
-        """Where a value stands, in percent of the width."""
+        """The position of a value, in percent of the width."""
         return f"{100 * (value - self.low) / (self.high - self.low):.2f}%"
 
 
 @dataclass(frozen=True)
 class Point:
-    """A value with its interval. `system` names it for the reader."""
+    """A value with its interval; `system` is its name in the description of the plot."""
 
     system: str
     value: float
     low: float
     high: float
-    mark: Mark
+    marker: Marker
     digits: int = 1
 
 
 def axis(values: Sequence[float], *, steps: int = 5, floor: float = -math.inf, ceiling: float = math.inf) -> Axis:
-    """A scale with round ticks that holds all values, within floor and ceiling."""
+    """A scale with round ticks between `floor` and `ceiling` that contains all values; `steps` is about how many ticks."""
     low, high = min(values), max(values)
     if high - low < 1e-9:
         low, high = low - 1, high + 1
@@ -62,7 +62,7 @@ def axis(values: Sequence[float], *, steps: int = 5, floor: float = -math.inf, c
 
 
 def scale(axis: Axis) -> Markup:
-    """The ticks' numbers, to stand over a column of `whiskers`."""
+    """The numbers at the ticks, for the head of a column of `whiskers`."""
     digits = _digits(axis.ticks)
     texts = [
         Markup('<text x="{}" y="12" text-anchor="middle">{}</text>').format(axis.percent(tick), number(tick, digits))
@@ -72,9 +72,9 @@ def scale(axis: Axis) -> Markup:
 
 
 def whiskers(points: Sequence[Point], axis: Axis) -> Markup:
-    """One row of a dot-and-whisker plot: a mark for each value on a line as long as its interval.
+    """One row of a dot-and-whisker plot: a marker for each value, on a line as long as its interval.
 
-    It fills the cell it stands in, so that the grid lines of all rows join.
+    It fills its table cell, so that the grid lines of all rows join.
     """
     words = "; ".join(
         f"{visible(p.system)} {number(p.value, p.digits)}, interval {interval(p.low, p.high, p.digits)}" for p in points
@@ -83,28 +83,30 @@ def whiskers(points: Sequence[Point], axis: Axis) -> Markup:
         Markup('<line class="grid" x1="{x}" x2="{x}" y1="0" y2="100%"/>').format(x=axis.percent(tick))
         for tick in axis.ticks
     ]
-    marks = []
+    markers = []
     for place, point in enumerate(points):
         y = 14 * place - 7 * (len(points) - 1)  # around the middle of the row
-        marks.append(
+        markers.append(
             Markup('<g class="{}"><line class="whisker" x1="{}" x2="{}" y1="{y}" y2="{y}"/>{}</g>').format(
-                point.mark, axis.percent(point.low), axis.percent(point.high), _mark(point, axis, y), y=y
+                point.marker, axis.percent(point.low), axis.percent(point.high), _marker(point, axis, y), y=y
             )
         )
     return Markup(
         '<svg class="track" role="img" aria-label="{words}"><title>{words}</title>{}'
         '<svg y="50%" overflow="visible">{}</svg></svg>'
-    ).format(Markup().join(grid), Markup().join(marks), words=words)
+    ).format(Markup().join(grid), Markup().join(markers), words=words)
 
 
-def sign(mark: Mark) -> Markup:
-    """A mark by itself, for names in tables and keys."""
-    return Markup('<svg class="sign {}" viewBox="-8 -8 16 16" aria-hidden="true">{}</svg>').format(mark, _MARKS[mark])
+def marker_alone(marker: Marker) -> Markup:
+    """A marker by itself, for names in tables and keys."""
+    return Markup('<svg class="sign {}" viewBox="-8 -8 16 16" aria-hidden="true">{}</svg>').format(
+        marker, _MARKERS[marker]
+    )
 
 
-def _mark(point: Point, axis: Axis, y: int) -> Markup:
+def _marker(point: Point, axis: Axis, y: int) -> Markup:
     return Markup('<svg x="{}" y="{}" overflow="visible">{}</svg>').format(
-        axis.percent(point.value), y, _MARKS[point.mark]
+        axis.percent(point.value), y, _MARKERS[point.marker]
     )
 
 

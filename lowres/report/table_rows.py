@@ -10,13 +10,13 @@ from markupsafe import Markup
 
 from lowres.languages import Language
 from lowres.record import Baseline, Comparison, Confusion, Example, Fertility, Record, Score
-from lowres.report.formatting import interval, number, p_number, percent, speech
-from lowres.report.plots import Axis, Mark, Point, axis, scale, whiskers
+from lowres.report.formatting import interval, language_of, number, p_number, percent
+from lowres.report.plots import Axis, Marker, Point, axis, scale, whiskers
 from lowres.report.verdict import overall
 
-MODEL = "this model"
-MARK: Mark = "circle"
-BASELINE_MARKS: tuple[Mark, ...] = ("diamond", "square", "triangle")
+RUN = "this run"
+MARKER: Marker = "circle"
+BASELINE_MARKERS: tuple[Marker, ...] = ("diamond", "square", "triangle")
 MOST_EXAMPLES = 12
 
 Row = TypeVar("Row")
@@ -24,7 +24,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Cell:
-    """A number and its interval, ready to be shown; both empty where nothing is known."""
+    """A number and its interval as text; both are empty where the number is not known."""
 
     value: str = ""
     bounds: str = ""
@@ -32,11 +32,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class SystemRow:
-    """The model, or a baseline with what the model gains on it."""
+    """The run, or another system with the gain of the run over it."""
 
     name: str
     description: str
-    mark: Mark
+    marker: Marker
     plot: Markup
     cells: tuple[Cell, ...]
     gain: Cell
@@ -45,7 +45,7 @@ class SystemRow:
 
 @dataclass(frozen=True)
 class LanguageRow:
-    """One language: the model's headline score and, where there is one, the best baseline's."""
+    """One language: the primary metric of the run and, where there is one, of the best baseline."""
 
     language: Language
     rows: int | None
@@ -59,7 +59,7 @@ class LanguageRow:
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One label: how much of what was given it is right, and how much of what bears it was found."""
+    """One label with its precision, recall and F1."""
 
     label: str
     rows: int | None
@@ -71,7 +71,7 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class ReportTable(Generic[Row]):
-    """Rows with the scale of their plots."""
+    """Rows, and the scale of their plots."""
 
     rows: tuple[Row, ...]
     scale: Markup
@@ -79,7 +79,7 @@ class ReportTable(Generic[Row]):
 
 @dataclass(frozen=True)
 class Confused:
-    """A true label that was taken for another one."""
+    """A true label and another that was predicted for it: how many `rows`, `of` all with the true label."""
 
     label: str
     taken_for: str
@@ -88,19 +88,19 @@ class Confused:
 
     @property
     def share(self) -> str:
-        """Of the rows with the true label."""
+        """The share of the rows with the true label, as text."""
         return percent(self.rows / self.of)
 
 
 def cell(score: Score | None) -> Cell:
-    """A score with its interval."""
+    """A score with its interval, as text."""
     if score is None:
         return Cell()
     return Cell(number(score.value, score.digits), interval(score.low, score.high, score.digits))
 
 
 def gain(comparison: Comparison | None) -> Cell:
-    """By how much the model is better, with its interval."""
+    """By how much the run is better, with its interval, as text."""
     if comparison is None:
         return Cell()
     value, low, high = comparison.gain
@@ -108,7 +108,7 @@ def gain(comparison: Comparison | None) -> Cell:
 
 
 def finding(comparison: Comparison | None) -> str:
-    """better, worse or unclear."""
+    """Whether the run is better, worse or unclear; empty without a comparison."""
     if comparison is None:
         return ""
     if comparison.p >= 1 - comparison.confidence or comparison.low <= 0 <= comparison.high:
@@ -117,38 +117,38 @@ def finding(comparison: Comparison | None) -> str:
 
 
 def measures(record: Record) -> tuple[str, ...]:
-    """Names of the overall scores, the headline first."""
+    """The names of the overall scores, the primary metric first."""
     names = [s.name for s in record.scores if s.language is None and s.label is None]
     return tuple(dict.fromkeys([record.primary_metric, *names]))
 
 
 def system_table(record: Record) -> ReportTable[SystemRow] | None:
-    """The model, then the baselines from best to worst, then parts of the model by themselves."""
+    """The run, then the baselines from best to worst, then parts of the run by themselves."""
     score = overall(record.scores, record.primary_metric)
     if score is None:
         return None
     names = measures(record)
     others = sorted(ranked_baselines(record), key=lambda baseline: baseline.ablation)
-    marks = [MARK, *(BASELINE_MARKS[min(place, len(BASELINE_MARKS) - 1)] for place in range(len(others)))]
-    systems = [(MODEL, "", record.scores), *((other.name, other.description, other.scores) for other in others)]
+    markers = [MARKER, *(BASELINE_MARKERS[min(place, len(BASELINE_MARKERS) - 1)] for place in range(len(others)))]
+    systems = [(RUN, "", record.scores), *((other.name, other.description, other.scores) for other in others)]
     points = [
-        [Point(name, found.value, found.low, found.high, mark, found.digits)]
+        [Point(name, found.value, found.low, found.high, marker, found.digits)]
         if (found := overall(scores, record.primary_metric))
         else []
-        for (name, _, scores), mark in zip(systems, marks, strict=True)
+        for (name, _, scores), marker in zip(systems, markers, strict=True)
     ]
     across = _axis([point for drawn in points for point in drawn], score)
     rows = []
-    for (name, description, scores), mark, drawn in zip(systems, marks, points, strict=True):
+    for (name, description, scores), marker, drawn in zip(systems, markers, points, strict=True):
         cells = tuple(cell(overall(scores, measure)) for measure in names)
         against = _against(record, name, None)
         p = p_number(against.p) if against else ""
-        rows.append(SystemRow(name, description, mark, whiskers(drawn, across), cells, gain(against), p))
+        rows.append(SystemRow(name, description, marker, whiskers(drawn, across), cells, gain(against), p))
     return ReportTable(tuple(rows), scale(across))
 
 
 def language_table(record: Record) -> ReportTable[LanguageRow] | None:
-    """One row per language, best first; None unless there are several."""
+    """One row for each language, best first; None unless there are several."""
     own = [s for s in record.scores if s.split == "test" and s.label is None and s.name == record.primary_metric]
     found = {s.language: s for s in own if s.language}
     if len(found) < 2:
@@ -161,8 +161,11 @@ def language_table(record: Record) -> ReportTable[LanguageRow] | None:
     }
     points = {
         tag: [
-            Point(name, s.value, s.low, s.high, mark, s.digits)
-            for name, s, mark in ((MODEL, score, MARK), (best.name if best else "", theirs.get(tag), BASELINE_MARKS[0]))
+            Point(name, s.value, s.low, s.high, marker, s.digits)
+            for name, s, marker in (
+                (RUN, score, MARKER),
+                (best.name if best else "", theirs.get(tag), BASELINE_MARKERS[0]),
+            )
             if s
         ]
         for tag, score in found.items()
@@ -175,7 +178,7 @@ def language_table(record: Record) -> ReportTable[LanguageRow] | None:
         against = _against(record, best.name if best else "", tag)
         rows.append(
             LanguageRow(
-                language=speech(tag or ""),
+                language=language_of(tag or ""),
                 rows=tested.get(tag or ""),
                 plot=whiskers(points[tag], across),
                 model=cell(score),
@@ -189,13 +192,15 @@ def language_table(record: Record) -> ReportTable[LanguageRow] | None:
 
 
 def label_table(record: Record) -> ReportTable[LabelRow] | None:
-    """One row per label, in the labels' order."""
+    """One row for each label, in the order of the labels."""
     by_label: dict[str, dict[str, Score]] = {}
     for score in record.scores:
         if score.label is not None and score.language is None:
             by_label.setdefault(score.label, {})[score.name] = score
     points = {
-        label: Point("F1", s["F1"].value, s["F1"].low, s["F1"].high, MARK) for label, s in by_label.items() if "F1" in s
+        label: Point("F1", s["F1"].value, s["F1"].low, s["F1"].high, MARKER)
+        for label, s in by_label.items()
+        if "F1" in s
     }
     if not points:
         return None
@@ -218,7 +223,7 @@ def label_table(record: Record) -> ReportTable[LabelRow] | None:
 
 
 def fits(fertility: Sequence[Fertility]) -> dict[str, dict[str, Fertility]]:
-    """How a vocabulary fits, by language and split."""
+    """Fertility by language and split."""
     found: dict[str, dict[str, Fertility]] = {}
     for fit in fertility:
         found.setdefault(fit.language, {})[fit.split] = fit
@@ -226,7 +231,7 @@ def fits(fertility: Sequence[Fertility]) -> dict[str, dict[str, Fertility]]:
 
 
 def mixups(confusion: Confusion, most: int) -> list[Confused]:
-    """The most frequent mistakes, as true label and what it was taken for."""
+    """The most frequent confusions of two labels, at most `most`."""
     found = [
         Confused(confusion.labels[i], confusion.labels[j], count, sum(row))
         for i, row in enumerate(confusion.counts)
@@ -237,7 +242,7 @@ def mixups(confusion: Confusion, most: int) -> list[Confused]:
 
 
 def pick(examples: Sequence[Example], *, right: bool, most: int = MOST_EXAMPLES) -> list[Example]:
-    """Right or wrong examples in their order, each language in turn."""
+    """Right or wrong examples in their order, taking the languages in turn."""
     wanted = [example for example in examples if (example.prediction == example.reference) is right]
     seen: Counter[str] = Counter()
     turns = []
@@ -248,7 +253,7 @@ def pick(examples: Sequence[Example], *, right: bool, most: int = MOST_EXAMPLES)
 
 
 def ranked_baselines(record: Record) -> list[Baseline]:
-    """Baselines by their headline score, best first."""
+    """Baselines and parts of the run by the primary metric, best first."""
 
     def value(baseline: Baseline) -> float:
         score = overall(baseline.scores, record.primary_metric)
@@ -258,7 +263,7 @@ def ranked_baselines(record: Record) -> list[Baseline]:
 
 
 def best_rival(record: Record) -> Baseline | None:
-    """The best baseline that is no part of the model itself."""
+    """The best baseline that is not a part of the run itself."""
     return next((baseline for baseline in ranked_baselines(record) if not baseline.ablation), None)
 
 
@@ -267,7 +272,7 @@ def _against(record: Record, baseline: str, language: str | None) -> Comparison 
 
 
 def _merit(score: Score) -> float:
-    """Higher is better."""
+    """The value, with its sign turned where lower is better."""
     return score.value if score.better == "higher" else -score.value
 
 

@@ -1,22 +1,22 @@
-"""What the scores say, in plain words."""
+"""The result of the run in words."""
 
 from collections.abc import Mapping
 
 from lowres.record import Comparison, Record, Score, Unit
 from lowres.report.formatting import interval, number, p_value, whole
 
-# Card et al. 2020, doi 10.18653/v1/2020.emnlp-main.745: small test sets cannot tell near systems apart.
+# Small test sets cannot tell apart systems of similar quality (Card et al. 2020, doi 10.18653/v1/2020.emnlp-main.745).
 FEW_TESTS = 200
 OUT_OF: Mapping[Unit, str] = {"points": " out of 100", "bits": "; lower is better"}
 
 
 def overall(scores: list[Score], name: str) -> Score | None:
-    """The score of that name over all test rows and labels."""
+    """The score of that name over all test rows and labels, or None."""
     return next((s for s in scores if (s.name, s.language, s.label) == (name, None, None) and s.split == "test"), None)
 
 
 def test_rows(record: Record) -> int:
-    """How many texts were scored; 0 when it is not known."""
+    """The number of scored test texts; 0 if it is not known."""
     if record.confusion:
         return sum(map(sum, record.confusion.counts))
     if record.tested:
@@ -41,7 +41,7 @@ def verdict(record: Record, where: str) -> list[str]:
     reached = "is" if score.unit == "points" else "are"
     value = f"{number(score.value, score.digits)}{OUT_OF[score.unit]}"
     return [
-        f"{place.strip()}, the model’s {mean}{record.primary_metric} {reached} {value} ({bounds}).",
+        f"{place.strip()}, this run’s {mean}{record.primary_metric} {reached} {value} ({bounds}).",
         *_against_best(record),
     ]
 
@@ -66,21 +66,23 @@ def _compared(comparison: Comparison, theirs: Score) -> str:
     clear = comparison.p < 1 - comparison.confidence and not comparison.low <= 0 <= comparison.high
     if not clear:
         return f"{reached}the difference of {number(gain, digits, sign=True)} could be chance ({bounds})."
-    return f"{reached}the model is {'better' if gain > 0 else 'worse'} by {size} ({bounds})."
+    return f"{reached}this run is {'better' if gain > 0 else 'worse'} by {size} ({bounds})."
 
 
 def cautions(record: Record) -> list[str]:
-    """What a reader must know before trusting the numbers."""
+    """Reasons for caution with the numbers, as sentences."""
     found = []
     rows = test_rows(record)
     if 0 < rows < FEW_TESTS and record.scores:
         found.append(f"Only {rows} test texts: small differences between systems cannot be told from chance.")
     if record.confusion:
-        said = [
+        predicted = [
             label
             for label, column in zip(record.confusion.labels, zip(*record.confusion.counts, strict=True), strict=True)
             if any(column)
         ]
-        if len(said) == 1 and len(record.confusion.labels) > 1:
-            found.append(f"The model gives every text the same label, “{said[0]}”: it has learned nothing of use.")
+        if len(predicted) == 1 and len(record.confusion.labels) > 1:
+            found.append(
+                f"The same label is predicted for every text, “{predicted[0]}”: it has not learned to tell labels apart."
+            )
     return found

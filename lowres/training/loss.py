@@ -1,4 +1,4 @@
-"""Cross-entropy over a whole vocabulary without its logits: they exist for a few places at a time, and so does their gradient."""
+"""Cross-entropy over a large vocabulary: logits and their gradient exist for only a few positions at a time."""
 
 import math
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-CELLS = 1_500_000  # logits held at once
+MAX_LOGITS = 1_500_000  # logits held at once
 
 
 def vocabulary_loss(
@@ -16,13 +16,14 @@ def vocabulary_loss(
 ) -> Tensor:
     """Mean label-smoothed cross-entropy (Szegedy et al. 2016), as torch.nn.functional.cross_entropy has it; a scalar.
 
-    `states`, of shape (places, width), meet a table of pieces: `old` rows with `new` ones behind, each of shape (rows, width).
-    `bias` is of shape (rows in all,). Matrices are multiplied in the states' precision, sums made in float32.
+    `states`, of shape (positions, width), are multiplied with the output embeddings: the rows `old` followed by the rows `new`, both
+    of shape (rows, width). `bias` is of shape (all rows,), `targets` of shape (positions,). Matrices are multiplied in the states'
+    precision and sums are made in float32.
     """
-    return _PieceLoss.apply(states, old, new, bias, targets, smoothing)  # type: ignore[no-untyped-call, no-any-return]
+    return _VocabularyLoss.apply(states, old, new, bias, targets, smoothing)  # type: ignore[no-untyped-call, no-any-return]
 
 
-class _PieceLoss(torch.autograd.Function):
+class _VocabularyLoss(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
@@ -41,7 +42,7 @@ class _PieceLoss(torch.autograd.Function):
         lifted = None if bias is None or not bias.requires_grad else torch.zeros_like(bias, dtype=torch.float32)
         whole = sum(map(len, tables))
         mean = sum(table.float().sum(0) for table in tables) / whole
-        step = max(1, CELLS // whole)
+        step = max(1, MAX_LOGITS // whole)
         slopes, total = torch.empty_like(states), 0.0
         for at in range(0, len(states), step):
             here, answers = states[at : at + step], targets[at : at + step]
@@ -85,9 +86,9 @@ class _PieceLoss(torch.autograd.Function):
 
 
 def token_bits(states: Tensor, old: Tensor, new: Tensor | None, bias: Tensor | None, targets: Tensor) -> Tensor:
-    """The bits that each target costs, −log2 of its probability, float32 of shape (places,). Arguments as in `piece_loss`."""
+    """The cost of each target in bits, −log₂ of its probability, float32 of shape (positions,); arguments as in vocabulary_loss."""
     tables = [table.to(states.dtype) for table in (old, new) if table is not None]
-    step = max(1, CELLS // sum(map(len, tables)))
+    step = max(1, MAX_LOGITS // sum(map(len, tables)))
     costs = []
     for at in range(0, len(states), step):
         logits = torch.cat([(states[at : at + step] @ table.t()).float() for table in tables], dim=1)
@@ -98,8 +99,9 @@ def token_bits(states: Tensor, old: Tensor, new: Tensor | None, bias: Tensor | N
 
 @contextmanager
 def states_at_head(head: nn.Module, here: Tensor) -> Iterator[list[Tensor]]:
-    """Within it the states that reach the head at the places of this mask are put into the list, and the head makes next to
-    no logits: those of padding are never needed, and those of all pieces at all places at once would fill the memory.
+    """Collect the states that reach the head at the positions of the mask `here`, without computing logits.
+
+    Logits of padding are never needed, and those of all tokens at all positions at once would fill the memory.
     """
     states: list[Tensor] = []
 

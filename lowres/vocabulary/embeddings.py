@@ -1,7 +1,7 @@
-"""Embedding rows in a model: other rows for other pieces, new ones that train alone.
+"""Changes to the embedding table of a model: rows selected, added, and trained while all others are frozen.
 
-transformers' resize_token_embeddings is not used: it ties a head that was trained apart from its embedding (mT5), and
-fills all new rows with one vector.
+transformers' resize_token_embeddings is not used: it ties a head that was trained untied (mT5) and fills all new rows with
+one vector.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,9 @@ from torch.nn import functional
 
 
 class SplitEmbedding(nn.Module):
-    """A frozen table and new rows behind it, which train: gradients, moments and saved bytes are those of the new rows.
+    """An embedding of frozen rows followed by trainable new rows, so that gradients and optimizer state cover the new rows only.
 
-    `whole` is the module that it stands in for; one that scales its vectors (M2M100, BART) still has them scaled.
+    `whole` is the module that it replaces; its scaling of the vectors (M2M100, BART) is kept.
     """
 
     def __init__(self, old: nn.Parameter, new: nn.Parameter, whole: nn.Embedding) -> None:
@@ -43,7 +43,7 @@ class SplitEmbedding(nn.Module):
 
 
 class SplitHead(nn.Module):
-    """Logits over frozen and new rows; where the head is tied, the rows are the embedding's own."""
+    """An output layer over frozen and new rows; if the head is tied, these are the rows of the embedding."""
 
     def __init__(self, old: nn.Parameter, new: nn.Parameter, whole: nn.Linear) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class SplitHead(nn.Module):
         return torch.cat([self.old, self.new.to(self.old.dtype)])
 
     def forward(self, states: Tensor) -> Tensor:
-        """Logits of shape (…, pieces)."""
+        """Logits of shape (…, vocabulary size)."""
         known = functional.linear(states, self.old, self.old_bias)
         bias = None if self.new_bias is None else self.new_bias.to(states.dtype)
         return torch.cat([known, functional.linear(states, self.new.to(states.dtype), bias)], dim=-1)
@@ -67,7 +67,7 @@ class SplitHead(nn.Module):
 
 @dataclass(frozen=True)
 class Tables:
-    """Where a model keeps its rows: every module that looks pieces up in the one table, and the head, if it has one."""
+    """Where a model stores its rows: all modules that share the input embedding table, and the output head, if there is one."""
 
     inputs: tuple[nn.Embedding, ...]
     head: nn.Linear | None
@@ -75,7 +75,7 @@ class Tables:
 
     @classmethod
     def of(cls, model: Any) -> "Tables":
-        """Find them in a transformers model."""
+        """The tables of a transformers model."""
         table = model.get_input_embeddings().weight
         inputs = tuple(
             module for module in model.modules() if isinstance(module, nn.Embedding) and module.weight is table
@@ -85,9 +85,9 @@ class Tables:
 
 
 def keep_head_apart(model: Any) -> None:
-    """Tell transformers that this head is not tied, so that tie_weights() leaves it alone.
+    """Mark an untied head as untied, so that tie_weights() does not overwrite it.
 
-    A T5-type checkpoint with a head of its own loads well, but its config still says tied (transformers 5).
+    In transformers 5 a T5-type checkpoint with an untied head loads correctly, but its config still says tied.
     """
     tables = Tables.of(model)
     if tables.head is None or tables.tied:
@@ -101,7 +101,7 @@ def keep_head_apart(model: Any) -> None:
 
 @dataclass(frozen=True)
 class NewRows:
-    """Rows for new pieces: `inputs` of shape (new, width); `head` and `bias` for a model whose head is its own."""
+    """Rows for new tokens: `inputs` of shape (new, width); `head` (same shape) and `bias` (new,) for a model with an untied head."""
 
     inputs: Tensor
     head: Tensor | None = None
@@ -109,9 +109,10 @@ class NewRows:
 
 
 def place_rows(model: Any, places: Sequence[int] | Tensor, new: NewRows) -> None:
-    """Give a model the table whose row i is old row `places[i]`, or new row `places[i]` − old rows where that is ≥ 0.
+    """Replace the table of a model: row i becomes old row `places[i]`, or new row `places[i]` − (number of old rows).
 
-    Head, biases, ids in the configurations and padding follow. Logits of kept pieces are equal bit for bit.
+    Head, biases, token ids in the configurations and the padding index are changed accordingly. Hidden states of kept tokens
+    stay equal bit for bit, and their logits up to the rounding of a matrix product of another width.
     """
     keep_head_apart(model)
     tables = Tables.of(model)
@@ -144,7 +145,7 @@ def place_rows(model: Any, places: Sequence[int] | Tensor, new: NewRows) -> None
 
 
 def split_rows(model: Any, new: int) -> list[nn.Parameter]:
-    """Make the last `new` rows train alone, under any method; returns what trains. Everything else is left as it is."""
+    """Split off the last `new` rows as parameters of their own, for any method, and return these parameters; all else is unchanged."""
     tables = Tables.of(model)
     whole = tables.inputs[0].weight
     start = len(whole) - new
@@ -179,7 +180,7 @@ def join_rows(model: Any) -> None:
 
 @contextmanager
 def rows_beside(model: Any, start: Tensor) -> Iterator[Tensor]:
-    """For a while, new rows, float32 of shape (new, width), behind a model's table, which is not copied; hands the rows out."""
+    """Inside the context, the table of a model is followed by new rows `start`, float32 of shape (new, width); yields these rows."""
     inputs = Tables.of(model).inputs
     fresh = nn.Parameter(start.to(inputs[0].weight.device, copy=True))
     splits: dict[nn.Module, nn.Module] = {
@@ -224,7 +225,7 @@ def _renumber(settings: Any, moved: dict[int, int], count: int) -> None:
 
 
 def new_rows(model: Any, added: int) -> NewRows:
-    """The last `added` rows as they are now, whether they were split off or not; of a head that is not tied, too."""
+    """The current values of the last `added` rows, split off or not, and those of an untied head."""
     embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
     inputs = _last(embedding.new if isinstance(embedding, SplitEmbedding) else embedding.weight, added)
     if head is None:

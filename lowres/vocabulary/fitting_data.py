@@ -1,4 +1,4 @@
-"""What a vocabulary is fitted to: the recipe's training texts, their translations, word lists, and texts to protect."""
+"""The data that a vocabulary is fitted to: training texts, their translations, word lists, and texts to protect."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class FittingData:
-    """Texts for a vocabulary. Only `train` is learned from; `dev` chooses between ways to initialise.
+    """Texts for a vocabulary. Tokens are learned from `train` only; `dev` chooses between initialisation strategies.
 
-    `bitexts` are training texts with their translations into a language that the base knows, one list for each pair of
-    languages; `dev_pairs` dev texts with theirs, `lexicon` words with theirs.
+    `bitexts` holds training texts with their translations into a language that the base knows, by pair of languages;
+    `dev_pairs` the same for dev, `lexicon` words with their translations, `protect` texts whose tokenisation should not change.
     """
 
     train: Sequence[str]
@@ -31,13 +31,13 @@ class FittingData:
 
     @property
     def read(self) -> list[str]:
-        """All texts that a trimmed model must read as the whole model does."""
+        """All texts that must be tokenised after pruning as before."""
         pivots = [translation for pairs in self.bitexts.values() for _, translation in pairs]
         return [*self.train, *pivots, *self.protect]
 
 
 def gather(recipe: Recipe, corpus: Corpus, places: Places) -> FittingData:
-    """The material that a recipe's corpus and `vocabulary` section give. Raises CardError or DataError."""
+    """Collect the fitting data from a recipe's corpus and `vocabulary` section. Raises CardError or DataError."""
     section, seed, near = recipe.vocabulary, recipe.training.seed, places.near
     others = {
         name: _subset(recipe, name, places, seed) if _is_subset(recipe, name, near) else _lines(name, near)
@@ -59,7 +59,7 @@ def gather(recipe: Recipe, corpus: Corpus, places: Places) -> FittingData:
             bitexts.setdefault((row.language, other.language), []).append((row.fields["text"], other.fields["text"]))
         for row, other in _translations(corpus.dev, _rows(others[name], "dev")):
             dev_pairs.append((row.fields["text"], other.fields["text"]))
-    learned = [*corpus.train, *(row for lesson in corpus.auxiliary.values() for row in lesson.train)]
+    learned = [*corpus.train, *(row for task in corpus.auxiliary.values() for row in task.train)]
     return FittingData(
         train=[row.fields["text"] for row in learned if row.language not in protected],
         dev=[row.fields["text"] for row in corpus.dev if row.language not in protected],
@@ -104,7 +104,7 @@ def _texts(source: Corpus | list[str]) -> list[str]:
 
 
 def _translations(rows: Sequence[Row], others: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """Rows of one group in different languages."""
+    """Pairs of examples of one cluster in different languages."""
     clusters: dict[str, list[Row]] = {}
     for other in others:
         clusters.setdefault(other.cluster, []).append(other)

@@ -1,7 +1,7 @@
-"""Letters that the base's normalisation would fold into others: ʰ into h, ª into a, ﬀ into ff.
+"""Characters that the base's normalisation would replace by others: ʰ by h, ª by a, ﬀ by ff.
 
-Before that normalisation they become private signs (U+F300 and on), which nothing folds and which get pieces of their own;
-when text is put together again they are turned back.
+Before normalisation they become private-use characters (U+F300 and on), which are not normalised and get tokens of their
+own; decoding turns them back.
 """
 
 import json
@@ -11,33 +11,35 @@ from dataclasses import replace
 from lowres.errors import DataError, Problem
 from lowres.vocabulary.tokenizer_json import TokenizerJson
 
-FIRST_SIGN = 0xF300
+FIRST_PRIVATE = 0xF300
 
 
-def with_letters(base: TokenizerJson, letters: Sequence[str]) -> TokenizerJson:
-    """The base with these letters kept apart. Raises DataError for one that the base keeps anyway."""
+def protect_characters(base: TokenizerJson, letters: Sequence[str]) -> TokenizerJson:
+    """A copy of the tokenizer that keeps these characters. Raises DataError for a character that the base keeps anyway."""
     if not letters:
         return base
     layout = json.loads(json.dumps(base.layout))
-    signs = {chr(FIRST_SIGN + number): letter for number, letter in enumerate(dict.fromkeys(letters))}
-    for letter in signs.values():
+    private = {chr(FIRST_PRIVATE + number): letter for number, letter in enumerate(dict.fromkeys(letters))}
+    for letter in private.values():
         if letter in base.normalised(letter):
             raise DataError(
-                Problem("vocabulary.protected_characters", f"“{letter}” is not folded by this base", "leave it out")
+                Problem("vocabulary.protected_characters", f"“{letter}” is not changed by this base", "leave it out")
             )
-    steps = layout["normalizer"]["normalizers"]  # NFC first, then the letters, then what would fold them
+    steps = layout["normalizer"][
+        "normalizers"
+    ]  # NFC first, then the protected characters, then the steps that would replace them
     layout["normalizer"]["normalizers"] = [
         steps[0],
-        *(_swap(letter, sign) for sign, letter in signs.items()),
+        *(_swap(letter, sign) for sign, letter in private.items()),
         *steps[1:],
     ]
-    back = [_swap(sign, letter) for sign, letter in signs.items()]
+    back = [_swap(sign, letter) for sign, letter in private.items()]
     layout["decoder"] = {"type": "Sequence", "decoders": [*([layout["decoder"]] if layout["decoder"] else []), *back]}
-    return replace(base, layout=layout, stands_for=signs)
+    return replace(base, layout=layout, stands_for=private)
 
 
-def folded(name: str, base: TokenizerJson) -> str:
-    """A piece as the base itself would write it: private signs become what their letters are folded into."""
+def as_the_base_writes(name: str, base: TokenizerJson) -> str:
+    """A token in the characters of the base: each private-use character becomes what the base makes of the protected one."""
     for sign, letter in base.stands_for.items():
         if sign in name:
             name = name.replace(sign, _without_letters(base).normalised(letter).strip())

@@ -1,8 +1,8 @@
 """Which rows of a base the recipe's languages need.
 
-A text that is cut into kept pieces only is cut just as before. Unigram: the best path is still there, its rivals are
-fewer, and the lowest-scored piece stays because the score of an unknown character hangs on it. BPE: every way to build a
-kept piece stays, so no merge that fired is lost. WordPiece: the longest match at each place is still there.
+A text whose tokens are all kept is tokenised as before. Unigram: the best path is still there and has fewer rivals; the
+token with the lowest score stays because the score of an unknown character depends on it. BPE: every merge that can build a
+kept token stays. WordPiece: the longest match at each position is still there.
 """
 
 import unicodedata
@@ -13,38 +13,38 @@ from lowres.recipe.vocabulary_section import TrimPolicy
 from lowres.vocabulary.expansion.substrings import members
 from lowres.vocabulary.tokenizer_json import WORD_START, TokenizerJson, sentinels
 
-CONTINUES = "##"  # WordPiece's mark of a piece inside a word
-SCRIPT_SHARE = 0.001  # of all letters: a script met less often is a stray quotation
+CONTINUES = "##"  # WordPiece's prefix of a token inside a word
+SCRIPT_SHARE = 0.001  # of all letters: a rarer script comes from a stray quotation
 
 
-def kept_ids(pieces: TokenizerJson, texts: Sequence[str], policy: TrimPolicy) -> list[int]:
-    """Ids to keep, ascending: special pieces, marks of holes, what the texts use, the characters of their scripts, and by policy
+def kept_ids(vocab: TokenizerJson, texts: Sequence[str], policy: TrimPolicy) -> list[int]:
+    """Ids to keep, ascending: special tokens, sentinels, what the texts use, the characters of their scripts, and by policy
 
-    `used` no more, `lattice` all substrings of the texts' words, `charset` all pieces over the texts' characters.
+    `used` no more, `lattice` all substrings of the texts' words, `charset` all tokens over the texts' characters.
     """
-    words = pieces.words(texts)
-    names = {name for parts in pieces.cut(list(words)) for name in parts if name in pieces.ids}
-    names |= pieces.special | {*sentinels(pieces.ids)} | ({pieces.unknown} if pieces.unknown else set())
-    names |= _characters(pieces, words)
-    names.update(POLICIES[policy](pieces, words))
-    if pieces.scores:
-        names.add(min(pieces.ordinary, key=lambda name: (pieces.ordinary[name], name)))
-    if pieces.kind == "bpe":
-        names = _with_parts(names, pieces)
-    return sorted(pieces.ids[name] for name in names)
+    words = vocab.words(texts)
+    names = {name for parts in vocab.tokenize_words(list(words)) for name in parts if name in vocab.ids}
+    names |= vocab.special | {*sentinels(vocab.ids)} | ({vocab.unknown} if vocab.unknown else set())
+    names |= _characters(vocab, words)
+    names.update(POLICIES[policy](vocab, words))
+    if vocab.scores:
+        names.add(min(vocab.ordinary, key=lambda name: (vocab.ordinary[name], name)))
+    if vocab.kind == "bpe":
+        names = _with_parts(names, vocab)
+    return sorted(vocab.ids[name] for name in names)
 
 
 def script(character: str) -> str:
-    """The script of a letter, by the first word of its Unicode name; empty for what all scripts share."""
+    """The script of a letter, as the first word of its Unicode name; empty for characters that scripts share."""
     if unicodedata.category(character)[0] != "L" or unicodedata.category(character) == "Lm":
         return ""
     return unicodedata.name(character, "").partition(" ")[0]
 
 
-def _characters(pieces: TokenizerJson, words: Mapping[str, int]) -> set[str]:
-    """Single characters: of the scripts at hand, and digits, punctuation, symbols and marks, which have none."""
-    if pieces.byte_level:
-        return {name for name in pieces.ordinary if len(name) == 1}
+def _characters(vocab: TokenizerJson, words: Mapping[str, int]) -> set[str]:
+    """Single characters: those of the scripts of the texts, and digits, punctuation, symbols and marks, which have no script."""
+    if vocab.byte_level:
+        return {name for name in vocab.ordinary if len(name) == 1}
     letters: Counter[str] = Counter()
     for word, count in words.items():
         for character in word:
@@ -54,31 +54,31 @@ def _characters(pieces: TokenizerJson, words: Mapping[str, int]) -> set[str]:
     scripts = {"", *(name for name, count in letters.items() if count >= least)}
     return {
         name
-        for name in pieces.ordinary
+        for name in vocab.ordinary
         if len(_plain(name)) <= 1 and all(script(sign) in scripts for sign in _plain(name))
     }
 
 
 def _plain(name: str) -> str:
-    """A piece without the marks of its place in a word."""
+    """A token without the prefix that tells its position in a word."""
     return name.removeprefix(CONTINUES) if name.startswith(CONTINUES) else name.removeprefix(WORD_START)
 
 
-def _used(pieces: TokenizerJson, words: Mapping[str, int]) -> Iterable[str]:
+def _used(vocab: TokenizerJson, words: Mapping[str, int]) -> Iterable[str]:
     return ()
 
 
-def _lattice(pieces: TokenizerJson, words: Mapping[str, int]) -> Iterable[str]:
+def _lattice(vocab: TokenizerJson, words: Mapping[str, int]) -> Iterable[str]:
     shapes: dict[str, list[str]] = {}
-    for name in pieces.ordinary:
+    for name in vocab.ordinary:
         shapes.setdefault(name.removeprefix(CONTINUES), []).append(name)
     return {name for shape in members(shapes, words) for name in shapes[shape]}
 
 
-def _charset(pieces: TokenizerJson, words: Mapping[str, int]) -> Iterable[str]:
+def _charset(vocab: TokenizerJson, words: Mapping[str, int]) -> Iterable[str]:
     seen = {character for word in words for character in word}
     both = seen | {twin for character in seen for twin in (character.lower(), character.upper())} | {WORD_START}
-    return {name for name in pieces.ordinary if set(name.removeprefix(CONTINUES)) <= both}
+    return {name for name in vocab.ordinary if set(name.removeprefix(CONTINUES)) <= both}
 
 
 POLICIES: Mapping[TrimPolicy, Callable[[TokenizerJson, Mapping[str, int]], Iterable[str]]] = {
@@ -88,10 +88,10 @@ POLICIES: Mapping[TrimPolicy, Callable[[TokenizerJson, Mapping[str, int]], Itera
 }
 
 
-def _with_parts(names: set[str], pieces: TokenizerJson) -> set[str]:
-    """The pieces and all that they can be built from."""
+def _with_parts(names: set[str], vocab: TokenizerJson) -> set[str]:
+    """These tokens and all tokens that merges build them from."""
     parts: dict[str, list[tuple[str, str]]] = {}
-    for pair in pieces.merges:
+    for pair in vocab.merges:
         parts.setdefault("".join(pair), []).append(pair)
     closed, queue = set(names), list(names)
     while queue:

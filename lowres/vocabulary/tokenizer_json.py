@@ -1,4 +1,4 @@
-"""What a tokenizer.json holds: pieces, their scores or merges, and how text is cut before them."""
+"""The contents of a tokenizer.json: tokens, their scores or merges, and the steps before the model."""
 
 import json
 from collections import Counter
@@ -17,7 +17,7 @@ from lowres.errors import ModelError, Problem
 from lowres.languages.normalisation import normalise
 
 WORD_START = "▁"
-LONGEST_WORD = 256  # longer ones are cut for counting: nothing learned is as long, and time and memory stay bounded
+LONGEST_WORD = 256  # longer words are split for counting: no token is as long, and time and memory stay bounded
 
 Kind = Literal["unigram", "bpe", "wordpiece"]
 KINDS: Mapping[str, Kind] = {"Unigram": "unigram", "BPE": "bpe", "WordPiece": "wordpiece"}
@@ -25,10 +25,10 @@ KINDS: Mapping[str, Kind] = {"Unigram": "unigram", "BPE": "bpe", "WordPiece": "w
 
 @dataclass(frozen=True, repr=False)
 class TokenizerJson:
-    """A tokenizer's pieces by id, special ones folded in at the ids they had, and NFC put before everything.
+    """The tokens of a tokenizer by id, added tokens included at the ids they had, with NFC as the first normalisation step.
 
-    `scores` are log-probabilities (Unigram only); `merges` stand in the order in which they fire (BPE only). `layout` is the
-    rest of the tokenizer.json. `stands_for` maps a private sign to the letter that it stands for (see letters.py).
+    `scores` are log-probabilities (Unigram only); `merges` are in order of priority (BPE only). `layout` is the rest of the
+    tokenizer.json. `stands_for` maps a private-use character to the character it protects (see protected_characters.py).
     """
 
     kind: Kind
@@ -42,13 +42,13 @@ class TokenizerJson:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> "TokenizerJson":
-        """Read a transformers tokenizer. Raises ModelError for one without pieces (bytes, characters) or with hidden ones (Marian)."""
+        """Read a transformers tokenizer. Raises ModelError for one whose vocabulary cannot be changed; `why_unchangeable` says why."""
         backend = getattr(tokenizer, "backend_tokenizer", None)
         layout: dict[str, Any] = json.loads(backend.to_str()) if backend is not None else {"model": {"type": ""}}
         kind = KINDS.get(layout["model"]["type"])
         if kind is None:
             raise ModelError(
-                Problem(type(tokenizer).__name__, fixed(tokenizer), "vocabulary: {extend: off, trim: off}")
+                Problem(type(tokenizer).__name__, why_unchangeable(tokenizer), "vocabulary: {extend: off, trim: off}")
             )
         model = layout["model"]
         ids = {name: i for i, (name, _) in enumerate(model["vocab"])} if kind == "unigram" else dict(model["vocab"])
@@ -69,7 +69,7 @@ class TokenizerJson:
 
     @classmethod
     def trained(cls, base: "TokenizerJson", tokenizer: Tokenizer) -> "TokenizerJson":
-        """The pieces of a freshly trained BPE model in the layout of a base."""
+        """The tokens and merges of a newly trained BPE model, with everything else taken from `base`."""
         model = json.loads(tokenizer.to_str())["model"]
         names = tuple(sorted(model["vocab"], key=model["vocab"].__getitem__))
         merges = tuple(_pair(merge) for merge in model["merges"])
@@ -80,77 +80,77 @@ class TokenizerJson:
 
     @cached_property
     def ids(self) -> Mapping[str, int]:
-        """Piece → id."""
+        """The id of each token."""
         return {name: number for number, name in enumerate(self.names)}
 
     @cached_property
     def ordinary(self) -> Mapping[str, float]:
-        """Pieces that text can be cut into, with their scores (0 where there are none)."""
+        """Every token that is not special, with its score (0 for kinds without scores)."""
         scores = self.scores or (0.0,) * len(self.names)
         return {name: score for name, score in zip(self.names, scores, strict=True) if name not in self.special}
 
     @cached_property
     def backend(self) -> Tokenizer:
-        """The tokenizer itself."""
+        """The tokenizer as an object of the `tokenizers` library."""
         return Tokenizer.from_str(json.dumps(self.description(), ensure_ascii=False))
 
     @cached_property
     def byte_level(self) -> bool:
-        """Whether every byte has a piece, so that nothing is unknown."""
+        """Whether this is byte-level BPE: every byte has a token, so nothing is unknown."""
         stages = [self.layout.get("pre_tokenizer") or {}]
         stages += stages[0].get("pretokenizers", [])
         return any(stage.get("type") == "ByteLevel" for stage in stages)
 
     def split(self, text: str) -> list[str]:
-        """The stretches of a text inside which pieces are sought: words with their mark of a word's start."""
+        """The words of a text after normalisation and pre-tokenisation, each with its word-start symbol; tokens never cross words."""
         cutter = self._stages.pre_tokenizer
         text = self.normalised(normalise(text))
         segments = [part for part, _ in cutter.pre_tokenize_str(text)] if cutter else [text]
         return [word for segment in segments for word in _words(segment)]
 
     def normalised(self, text: str) -> str:
-        """A text as the base sees it before it cuts."""
+        """A text after the tokenizer's own normalisation."""
         normalizer = self._stages.normalizer
         return str(normalizer.normalize_str(text)) if normalizer else text
 
     @cached_property
     def _stages(self) -> Tokenizer:
-        """What comes before the model, without the model: quick to make."""
+        """The normaliser and pre-tokeniser without the model, which is quick to build."""
         nothing = {"type": "BPE", "vocab": {}, "merges": []}
         layout = {**self.layout, "model": nothing, "added_tokens": [], "post_processor": None}
         return Tokenizer.from_str(json.dumps(layout, ensure_ascii=False))
 
     def words(self, texts: Iterable[str]) -> Counter[str]:
-        """Counts of the words of texts, as `split` gives them."""
+        """How often each word, as `split` returns it, occurs in the texts."""
         return Counter(word for text in texts for word in self.split(text))
 
-    def cut(self, words: Sequence[str]) -> list[list[str]]:
-        """The pieces of words as `words` gives them; a stretch that is unknown stays as it is written."""
-        return [encoding.tokens for encoding in self._cutter.encode_batch(list(words), add_special_tokens=False)]
+    def tokenize_words(self, words: Sequence[str]) -> list[list[str]]:
+        """The tokens of each word, as `words` returns words; an unknown stretch is returned as it is written."""
+        return [encoding.tokens for encoding in self._bare.encode_batch(list(words), add_special_tokens=False)]
 
-    def cut_ids(self, words: Sequence[str]) -> list[list[int]]:
-        """The ids of the pieces of words; a stretch that is unknown has the id of the unknown piece."""
-        return [encoding.ids for encoding in self._cutter.encode_batch(list(words), add_special_tokens=False)]
+    def encode_words(self, words: Sequence[str]) -> list[list[int]]:
+        """The token ids of each word; an unknown stretch gets the id of the unknown token."""
+        return [encoding.ids for encoding in self._bare.encode_batch(list(words), add_special_tokens=False)]
 
     @cached_property
-    def _cutter(self) -> Tokenizer:
+    def _bare(self) -> Tokenizer:
         return Tokenizer(_model(self))
 
     @property
     def unknown_id(self) -> int | None:
-        """Id of the piece that stands for what cannot be written; None where all can."""
+        """The id of the unknown token; None where every text can be tokenised."""
         return self.ids.get(self.unknown) if self.unknown and not self.byte_level else None
 
     def extended(
         self, names: Sequence[str], scores: Sequence[float] = (), merges: Sequence[tuple[str, str]] = ()
     ) -> "TokenizerJson":
-        """New pieces behind all others, so that no old id changes."""
+        """A copy with new tokens appended, so that no existing id changes."""
         return replace(
             self, names=(*self.names, *names), scores=(*self.scores, *scores), merges=(*self.merges, *merges)
         )
 
-    def kept(self, ids: Sequence[int]) -> "TokenizerJson":
-        """Only these ids, ascending; merges stay where their parts and their product do."""
+    def pruned(self, ids: Sequence[int]) -> "TokenizerJson":
+        """A copy with only these ids, given in ascending order; a merge stays if both parts and their product stay."""
         names = tuple(self.names[i] for i in ids)
         there = set(names)
         return replace(
@@ -162,7 +162,7 @@ class TokenizerJson:
         )
 
     def description(self) -> dict[str, Any]:
-        """The tokenizer.json."""
+        """The contents of the tokenizer.json, ready for json.dumps."""
         layout = json.loads(json.dumps(self.layout))
         model = layout["model"]
         if self.kind == "unigram":
@@ -180,17 +180,17 @@ class TokenizerJson:
         layout["added_tokens"].sort(key=lambda token: token["id"])
         for token in ((layout.get("post_processor") or {}).get("special_tokens") or {}).values():
             token["ids"] = [self.ids[name] for name in token["tokens"]]
-        for mark in ("sep", "cls"):  # processors of BERT and RoBERTa name a piece and its id
-            named = (layout.get("post_processor") or {}).get(mark)
+        for role in ("sep", "cls"):  # the post-processors of BERT and RoBERTa hold a token and its id
+            named = (layout.get("post_processor") or {}).get(role)
             if named:
-                layout["post_processor"][mark] = [named[0], self.ids[named[0]]]
+                layout["post_processor"][role] = [named[0], self.ids[named[0]]]
         return layout  # type: ignore[no-any-return]
 
     def tokenizer(self, like: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-        """A transformers tokenizer over these pieces with the settings of `like`.
+        """A transformers tokenizer with these tokens and the settings of `like`.
 
-        Classes that rebuild their backend on loading keep pieces but drop the NFC step, so an ordinary fast tokenizer is
-        made of all that need no class of their own; those that mark languages keep it. Raises ModelError if an id moved.
+        Classes that rebuild their backend on loading keep the tokens but drop the NFC step. A plain fast tokenizer therefore
+        replaces every class except those that handle language tokens. Raises ModelError if the id of a token changed.
         """
         with TemporaryDirectory() as scratch:
             folder = Path(scratch)
@@ -208,28 +208,28 @@ class TokenizerJson:
             raise ModelError(
                 Problem(
                     type(like).__name__,
-                    f"does not keep the ids of its pieces when it is changed (first: {moved[:3]})",
+                    f"does not keep the ids of its tokens when it is changed (first: {moved[:3]})",
                     "vocabulary: {extend: off, trim: off}",
                 )
             )
         return made
 
 
-def fixed(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Why a tokenizer of which no pieces can be read keeps its vocabulary."""
+def why_unchangeable(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The reason why the vocabulary of a tokenizer cannot be changed, to stand after its name in a message."""
     if hasattr(tokenizer, "spm_files"):  # Marian: two SentencePiece models, and a list that joins them
-        return "has a model of pieces for each side, which cannot be fitted to a language: it keeps its vocabulary"
+        return "has a model of tokens for each side, which cannot be fitted to a language: it keeps its vocabulary"
     return "works on bytes or characters: there is no vocabulary to extend or to trim"
 
 
 def has_subwords(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether there is a vocabulary of pieces that can be changed; models of bytes or characters have none."""
+    """Whether the tokenizer has a subword vocabulary that can be changed; byte and character tokenizers have none."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     return backend is not None and type(backend.model).__name__ in KINDS
 
 
 def sentinels(names: Container[str]) -> list[str]:
-    """The pieces that mark holes in what T5's family reads, in their order. mT5's are ordinary pieces, at the start of a word."""
+    """The sentinel tokens of the T5 family (<extra_id_0> and on), in order. mT5 stores them as ordinary tokens with a word start."""
     for start in ("", WORD_START):
         if f"{start}<extra_id_0>" in names:
             return list(takewhile(names.__contains__, (f"{start}<extra_id_{number}>" for number in count())))
@@ -241,7 +241,7 @@ def _in_order(ids: Mapping[str, int], where: str) -> tuple[str, ...]:
     if [ids[name] for name in names] != list(range(len(names))):
         raise ModelError(
             Problem(
-                where, "has ids without a piece, or two pieces with one id", "this tokenizer cannot be changed safely"
+                where, "has ids without a token, or two tokens with one id", "this tokenizer cannot be changed safely"
             )
         )
     return names
@@ -253,25 +253,25 @@ def _pair(merge: str | list[str]) -> tuple[str, str]:
 
 
 def _with_nfc(layout: dict[str, Any]) -> dict[str, Any]:
-    """NFC before the normaliser of the base, which loses combining marks of decomposed text (tokenizers #2116)."""
+    """Put NFC before the normaliser, which otherwise loses combining marks of decomposed text (tokenizers #2116)."""
     first = layout.get("normalizer")
     steps = first["normalizers"] if first and first["type"] == "Sequence" else [first] if first else []
-    if not steps or steps[0]["type"] not in ("NFC", "NFD"):  # a base that decomposes first means to
+    if not steps or steps[0]["type"] not in ("NFC", "NFD"):  # a tokenizer that decomposes first does so on purpose
         layout["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "NFC"}, *steps]}
     return layout
 
 
-def _model(pieces: TokenizerJson) -> models.Model:
-    """The bare model, without normaliser and added tokens, so that each word is cut as it is."""
-    if pieces.kind == "unigram":
-        vocabulary = list(zip(pieces.names, pieces.scores, strict=True))
-        return models.Unigram(vocabulary, pieces.ids[pieces.unknown] if pieces.unknown else None, False)
-    model: models.Model = pieces.backend.model
+def _model(vocab: TokenizerJson) -> models.Model:
+    """The model without normaliser and added tokens, so that each word is tokenised exactly as it is."""
+    if vocab.kind == "unigram":
+        vocabulary = list(zip(vocab.names, vocab.scores, strict=True))
+        return models.Unigram(vocabulary, vocab.ids[vocab.unknown] if vocab.unknown else None, False)
+    model: models.Model = vocab.backend.model
     return model
 
 
 def _words(segment: str) -> Iterable[str]:
-    """Parts that begin with the mark of a word's start, none longer than LONGEST_WORD."""
+    """The parts of a segment that begin with the word-start symbol, none longer than LONGEST_WORD."""
     if len(segment) <= LONGEST_WORD and WORD_START not in segment[1:]:
         return (segment,)
     return tuple(_parts(segment))

@@ -1,4 +1,4 @@
-"""What is worth knowing about the rows before anyone trusts a score made from them."""
+"""Findings about the rows: what to know before trusting a score that was computed from them."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,20 +8,20 @@ from lowres.data.rows import Sample
 from lowres.errors import Finding
 from lowres.languages import matching_key
 
-LONG_CHARACTERS = 2000  # a page of text; most bases cut far earlier
+LONG_CHARACTERS = 2000  # a page of text; most bases truncate far earlier
 IMBALANCE = 3.0  # largest class over smallest, in train
 DRIFT = 0.10  # share of labels that would have to change to make two splits alike
 ENOUGH_ROWS = 30  # below this, shares say nothing
 
 
 def audit(samples: Sequence[Sample], labels: Sequence[str], *, repeats: bool = True) -> tuple[Finding, ...]:
-    """Duplicates, leaks from train, very long texts and signs that break lines; where there are labels, imbalance and drift.
+    """Contamination of dev and test, duplicates, very long texts and odd line breaks; with labels, imbalance and drift too.
 
-    Without `repeats` a text may stand in a split several times, as a sentence with several translations does.
+    Without `repeats` a text may occur in a split several times, as a sentence with several translations does.
     """
     texts = [matching_key(sample.row.fields["text"]) for sample in samples]
     return (
-        *_leaks(samples, texts),
+        *_contamination(samples, texts),
         *(_duplicates(samples, texts) if repeats else ()),
         *(_contradictions(samples, texts) if labels else ()),
         *(_imbalance(samples, labels) if labels else ()),
@@ -31,17 +31,17 @@ def audit(samples: Sequence[Sample], labels: Sequence[str], *, repeats: bool = T
     )
 
 
-def _leaks(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[Finding]:
-    """Texts of dev and test that the learner has seen, in whatever language."""
+def _contamination(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[Finding]:
+    """Texts of dev and test that are in train too, in whatever language."""
     pairs = list(zip(samples, texts, strict=True))
     train = {text: sample for sample, text in pairs if sample.split == "train"}
     for split in ("test", "dev"):
         seen = [(sample, train[text]) for sample, text in pairs if sample.split == split and text in train]
         if seen:
             total = sum(sample.split == split for sample in samples)
-            sample, twin = seen[0]
+            sample, copy = seen[0]
             count = _count(len(seen), f"{split} text", "is", "are")
-            what = f"{count} in train too, of {total:,} ({sample.where} and {twin.where})"
+            what = f"{count} in train too, of {total:,} ({sample.where} and {copy.where})"
             yield Finding("warning", f"{what}: scores on {split} may be too high", sample.where)
 
 
@@ -62,7 +62,7 @@ def _duplicates(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[Fin
 
 
 def _contradictions(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[Finding]:
-    """One text of one split under two labels: nobody can get both right."""
+    """Texts that have two labels in one split: no classifier can predict both."""
     first: dict[tuple[Split, str], Sample] = {}
     pairs: list[tuple[Sample, Sample]] = []
     for sample, text in zip(samples, texts, strict=True):
@@ -87,7 +87,7 @@ def _imbalance(samples: Sequence[Sample], labels: Sequence[str]) -> Iterator[Fin
     most, least = max(labels, key=counts.__getitem__), min(labels, key=counts.__getitem__)
     if counts[most] >= IMBALANCE * counts[least]:
         what = f"train has {counts[most]:,} rows of “{most}” but {counts[least]:,} of “{least}”"
-        yield Finding("warning", f"{what}: accuracy will flatter, read macro-F1")
+        yield Finding("warning", f"{what}: accuracy will look better than the classifier is, read macro-F1")
 
 
 def _drift(samples: Sequence[Sample], labels: Sequence[str]) -> Iterator[Finding]:
@@ -116,12 +116,12 @@ def _long(samples: Sequence[Sample]) -> Iterator[Finding]:
 
 
 def _line_breaks(samples: Sequence[Sample]) -> Iterator[Finding]:
-    """Signs that other programs take for the end of a line."""
-    signs = "\r\x0b\x0c\x85\u2028\u2029"
-    odd = [sample for sample in samples if any(sign in sample.row.fields["text"] for sign in signs)]
+    """Characters that other programs take for the end of a line."""
+    breaks = "\r\x0b\x0c\x85\u2028\u2029"
+    odd = [sample for sample in samples if any(character in sample.row.fields["text"] for character in breaks)]
     if odd:
         count = _count(len(odd), "text", "holds", "hold")
-        what = f"{count} a sign that other programs take for the end of a line ({odd[0].where})"
+        what = f"{count} a character that other programs take for the end of a line ({odd[0].where})"
         yield Finding("note", what, odd[0].where)
 
 

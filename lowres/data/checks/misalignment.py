@@ -1,8 +1,8 @@
-"""Whether two sides translate one another line by line, or one of them has slipped.
+"""Whether two sides translate one another line by line, or are misaligned by some lines.
 
-Nothing of the languages is known. Lines that translate one another agree in length (Gale and Church 1993, Computational
-Linguistics 19) and share what translation leaves alone: numbers, addresses, names, the kind of punctuation. A lost or
-doubled line is a place from which on the lines agree no more, but do once one side is moved by a line or so.
+Nothing about the languages is assumed. Lines that translate one another agree in length (Gale and Church 1993, Computational
+Linguistics 19) and share what translation leaves as it is: numbers, addresses, names, the kind of punctuation. A lost or
+doubled line is a place after which the lines no longer agree, but do once one side is shifted by a line or so.
 """
 
 import re
@@ -16,10 +16,10 @@ from statistics import fmean, pstdev
 
 SHIFTS = (0, -1, 1, -2, 2, -3, 3)  # lines by which the second side may have moved
 FAR = (11, 17, 23, 31)  # shifts at which lines agree by chance only
-SWITCH = 8.0  # what a change of shift costs, in standard deviations of chance agreement
+SWITCH = 8.0  # the cost of a change of shift, in standard deviations of chance agreement
 LEAST = 40  # lines below which nothing can be told
 WEAK = 0.2  # mean agreement below which translations cannot be told from unrelated lines
-PROOF = 18.0  # evidence that a stretch is shifted, see Slip
+PROOF = 18.0  # evidence that a stretch is shifted, see Misalignment
 _ITEM = re.compile(r"https?://\S+|www\.\S+|[@#]\w+|\d+(?:[.,:/]\d+)*|[^\W\d_]{4,}|[?!:;,()\[\]{}%&*=<>\"«»…-]")
 _KINDS = str.maketrans(
     {"؟": "?", "،": ",", "؛": ";", "።": ".", "।": ".", "。": ".", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-"}
@@ -28,7 +28,7 @@ _KINDS = str.maketrans(
 
 @dataclass(frozen=True)
 class Misalignment:
-    """Lines from `start` to before `end` (counted from 0) agree if the second side is moved: line i goes with i + `shift`.
+    """Lines from `start` to before `end` (counted from 0) agree if the second side is shifted: line i goes with i + `shift`.
 
     `evidence` is how much better they agree so, against what the whole text shows of true and chance agreement: the log
     of the odds, roughly, that chance would have to beat.
@@ -42,7 +42,7 @@ class Misalignment:
 
 @dataclass(frozen=True)
 class Alignment:
-    """How well two sides agree, and where one has slipped.
+    """How well two sides agree, and where they are misaligned.
 
     `agreement` is the mean over the lines, in standard deviations above chance; None where there are too few lines.
     """
@@ -57,24 +57,24 @@ class Alignment:
 
 
 def align(first: Sequence[str], second: Sequence[str]) -> Alignment:
-    """Look for stretches where the second side has slipped against the first, by up to three lines.
+    """Look for stretches where the second side is shifted against the first by up to three lines.
 
-    The sides have the same number of lines. Where they share too little to tell, no slip is found.
+    The sides have the same number of lines. Where they share too little to tell, no misalignment is found.
     """
     if len(first) < LEAST:
         return Alignment(None)
     agreement = _Agreement(first, second)
     path = _best_path([agreement.line(shift) for shift in SHIFTS])
     usual = fmean(agreement.line(shift)[number] for number, shift in enumerate(path))
-    misaligned = tuple(_slips(agreement, path, usual)) if usual > WEAK else ()
+    misaligned = tuple(_misalignments(agreement, path, usual)) if usual > WEAK else ()
     values = list(agreement.line(0))
-    for slip in misaligned:
-        values[slip.start : slip.end] = agreement.line(slip.shift)[slip.start : slip.end]
+    for stretch in misaligned:
+        values[stretch.start : stretch.end] = agreement.line(stretch.shift)[stretch.start : stretch.end]
     return Alignment(fmean(values), misaligned)
 
 
-def _slips(agreement: "_Agreement", path: Sequence[int], usual: float) -> Iterator[Misalignment]:
-    """The stretches of the path that are moved and cannot be so by chance."""
+def _misalignments(agreement: "_Agreement", path: Sequence[int], usual: float) -> Iterator[Misalignment]:
+    """The stretches of the path that are shifted, and too clearly so to be chance."""
     start = 0
     for number in range(1, len(path) + 1):
         if number < len(path) and path[number] == path[start]:
@@ -82,9 +82,9 @@ def _slips(agreement: "_Agreement", path: Sequence[int], usual: float) -> Iterat
         if path[start]:
             moved, still = agreement.line(path[start])[start:number], agreement.line(0)[start:number]
             # a random walk that falls by `usual` a step with variance 2 ever reaches g with odds exp(-usual·g)
-            slip = Misalignment(start, number, path[start], usual * (sum(moved) - sum(still)))
-            if slip.evidence >= PROOF and fmean(still) < usual / 2 < fmean(moved):
-                yield slip
+            stretch = Misalignment(start, number, path[start], usual * (sum(moved) - sum(still)))
+            if stretch.evidence >= PROOF and fmean(still) < usual / 2 < fmean(moved):
+                yield stretch
         start = number
 
 
@@ -142,10 +142,10 @@ class _Agreement:
 
 
 def _items(text: str) -> list[str]:
-    """What translation may leave alone: numbers without their separators, addresses, words, signs, how the text ends."""
+    """What translation may leave as it is: numbers without separators, addresses, words, punctuation, the text's end."""
     text = unicodedata.normalize("NFKC", text).translate(_KINDS).casefold()
     found = [
-        "".join(str(unicodedata.digit(sign)) for sign in item if sign.isdigit()) if item[0].isdecimal() else item
+        "".join(str(unicodedata.digit(digit)) for digit in item if digit.isdigit()) if item[0].isdecimal() else item
         for item in _ITEM.findall(text)
     ]
     end = text.rstrip("\"')» ")[-1:]
@@ -153,7 +153,7 @@ def _items(text: str) -> list[str]:
 
 
 def _best_path(rows: Sequence[Sequence[float]]) -> list[int]:
-    """The shift of each line on the path that agrees best, each change having its price (Viterbi); it begins at 0."""
+    """The shift of each line on the path of best agreement, where each change of shift has a cost (Viterbi); it begins at 0."""
     totals = [0.0] + [-SWITCH] * (len(SHIFTS) - 1)
     back: list[list[int]] = []
     for values in zip(*rows, strict=True):

@@ -1,4 +1,4 @@
-"""Whether a corpus holds what a translation needs, and what is odd about its pairs."""
+"""Whether a corpus holds what translation needs, and findings about its pairs."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from lowres.data.corpus import SPLITS, Row, Split
 from lowres.data.pairs import Direction, Pair, directions, pairs, returning, unpaired
 from lowres.data.rows import Sample
 from lowres.errors import DataError, Finding, Problem
-from lowres.languages import matching_key
+from lowres.languages import matching_key, strict_key
 from lowres.languages.scripts import scripts, share_in
 from lowres.recipe.sections import Translation
 
@@ -17,25 +17,29 @@ RATIO = 3.0  # of the lengths, against what is usual for the two languages, from
 TELLING = 40  # characters of the longer side from which on lengths tell something
 LETTERS = 10  # letters from which on a text shows its script
 NAMED = 6  # directions that a message names
+MANY_EQUAL = 0.1  # share of pairs with equal sides from which on they are surely not all loanwords and names
+MANY_SOURCES = 5  # different texts that share one translation before it is doubtful
+SHOWN = 60  # characters of a text in a message
 
 
-def check_pairs(task: Translation, samples: Sequence[Sample]) -> tuple[Finding, ...]:
-    """What is odd about the pairs of a corpus.
+def check_pairs(task: Translation, samples: Sequence[Sample], blank: Sequence[Finding] = ()) -> tuple[Finding, ...]:
+    """Findings about the pairs of a corpus; `blank` are those about columns with nothing in them, which explain missing pairs.
 
-    Raises DataError where a split has none, or where back-translation is wanted and there is nothing that could be translated back.
+    Raises DataError where a split has no pairs, or where the task asks for back-translation and no text can be translated back.
     """
     rows = {split: [sample.row for sample in samples if sample.split == split] for split in SPLITS}
     wanted = directions(task, tuple(dict.fromkeys(sample.row.language for sample in samples)))
     if not wanted:
         raise DataError(Problem("task", "asks for no direction: source and target are one language", "name another"))
     # one of each direction and its reverse: their pairs are the same
-    once = [way for number, way in enumerate(wanted) if way[::-1] not in wanted[:number]]
+    once = [direction for number, direction in enumerate(wanted) if direction[::-1] not in wanted[:number]]
     found = {split: pairs(rows[split], once) for split in SPLITS}
     problems = []
     for split in SPLITS:
         if not found[split]:
             what = f"none of the {len(rows[split]):,} {split} rows translate one another ({_named(wanted)})"
-            problems.append(Problem("data", what, "rows of one group in two languages make a pair"))
+            remedy = "a pair is a text and its translation: in the same row, or with the same id"
+            problems.append(Problem("data", what, "; ".join([*(finding.what for finding in blank), remedy])))
     if problems:
         raise DataError(*problems)
     where = {id(sample.row): sample.where for sample in samples}
@@ -43,51 +47,54 @@ def check_pairs(task: Translation, samples: Sequence[Sample]) -> tuple[Finding, 
         *(_alone(wanted, rows) if task.back_translation else ()),
         *_unshown(once, found),
         *_repeated(found["train"], where),
-        *_same(found["train"], where),
+        *(finding for split in SPLITS for finding in _same(split, found[split], where)),
+        *(finding for split in SPLITS for finding in _one_for_many(split, found[split], where)),
         *_uneven(found["train"], where),
         *_of_another_script(samples),
     )
 
 
-def _alone(ways: Sequence[Direction], rows: Mapping[Split, Sequence[Row]]) -> Iterator[Finding]:
+def _alone(asked: Sequence[Direction], rows: Mapping[Split, Sequence[Row]]) -> Iterator[Finding]:
     """How many texts back-translation can use; they must be there, and the model must be taught to translate them."""
-    usable = returning(rows["train"], (*rows["dev"], *rows["test"]), ways)
-    counts = {way[1]: len(texts) for way, texts in usable.items()}
+    usable = returning(rows["train"], (*rows["dev"], *rows["test"]), asked)
+    counts = {target: len(texts) for (_, target), texts in usable.items()}
     if any(counts.values()):
         said = ", ".join(f"{tag} {count:,}" for tag, count in counts.items())
         yield Finding("note", f"training texts without a translation, for back-translation: {said}")
         return
-    alone = {row.language for row in unpaired(rows["train"], pairs(rows["train"], ways), ways)}
-    untaught = [way for way in ways if way[::-1] not in ways and (way[1] in alone or not usable)]
+    alone = {row.language for row in unpaired(rows["train"], pairs(rows["train"], asked), asked)}
+    untaught = [pair for pair in asked if pair[::-1] not in asked and (pair[1] in alone or not usable)]
     where, problems = "task.back_translation", []
     if untaught:
-        way = min(untaught, key=lambda way: way[1] not in alone)[::-1]
-        what = f"texts of {way[0]} are to be translated back, but the task does not teach {_arrow(way)}"
+        reverse = min(untaught, key=lambda pair: pair[1] not in alone)[::-1]
+        what = f"texts of {reverse[0]} are to be translated back, but the task does not teach {_arrow(reverse)}"
         problems.append(Problem(where, what, "say task.both: true"))
     if not (alone and untaught):
-        written = " or ".join(dict.fromkeys(target for _, target in ways))
+        written = " or ".join(dict.fromkeys(target for _, target in asked))
         what = f"train has no text of {written} that is without a translation and not in dev or test either"
         problems.append(Problem(where, what, "name further data with text of one language, or leave this out"))
     raise DataError(*problems)
 
 
-def _arrow(way: Direction) -> str:
-    """As a pair names its direction."""
-    return "→".join(way)
+def _arrow(direction: Direction) -> str:
+    """The direction as `Pair.direction_name` writes it."""
+    return "→".join(direction)
 
 
-def _named(ways: Sequence[Direction]) -> str:
-    more = f" and {len(ways) - NAMED} more" if len(ways) > NAMED else ""
-    return ", ".join(map(_arrow, ways[:NAMED])) + more
+def _named(asked: Sequence[Direction]) -> str:
+    more = f" and {len(asked) - NAMED} more" if len(asked) > NAMED else ""
+    return ", ".join(map(_arrow, asked[:NAMED])) + more
 
 
-def _unshown(ways: Sequence[Direction], found: Mapping[Split, Sequence[Pair]]) -> Iterator[Finding]:
-    """Pairs of languages that are asked for but not shown in training, or not at all."""
+def _unshown(asked: Sequence[Direction], found: Mapping[Split, Sequence[Pair]]) -> Iterator[Finding]:
+    """Directions that the task asks for but that have no pairs in train, or none at all."""
     counts = {split: Counter(pair.direction_name for pair in some) for split, some in found.items()}
-    zero = [way for way in ways if not counts["train"][_arrow(way)] and counts["test"][_arrow(way)]]
+    zero = [each for each in asked if not counts["train"][_arrow(each)] and counts["test"][_arrow(each)]]
     if zero:
-        yield Finding("warning", f"train has no pairs for {_named(zero)}, but test does: nothing shows how to do these")
-    never = [way for way in ways if not any(count[_arrow(way)] for count in counts.values())]
+        yield Finding(
+            "warning", f"train has no pairs for {_named(zero)}, but test does: the model is not trained for these"
+        )
+    never = [each for each in asked if not any(count[_arrow(each)] for count in counts.values())]
     if never:
         yield Finding("note", f"the data have no pairs for {_named(never)}")
 
@@ -109,14 +116,34 @@ def _repeated(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Findi
         )
 
 
-def _same(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:
-    """Pairs whose sides are equal: not translated, or the same in both languages."""
+def _same(split: Split, found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:
+    """Pairs whose two sides are equal: not translated, or the same in both languages. Many of them are a warning."""
     same = [
         pair for pair in found if matching_key(pair.source.fields["text"]) == matching_key(pair.target.fields["text"])
     ]
     if same:
-        share = f"{len(same):,} of {len(found):,} train pairs have the same text on both sides"
-        yield Finding("note", f"{share} ({where[id(same[0].target)]})", where[id(same[0].target)])
+        many = len(same) >= MANY_EQUAL * len(found)
+        share = f"{len(same):,} of {len(found):,} {split} pairs have the same text on both sides"
+        doubt = ": are they translated?" if many else ""
+        place = where[id(same[0].target)]
+        yield Finding("warning" if many else "note", f"{share} ({place}){doubt}", place)
+
+
+def _one_for_many(split: Split, found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:
+    """A text that is the translation of many different texts: a stand-in, a template, or a column that was filled down."""
+    sources: dict[tuple[str, str], dict[str, Pair]] = {}
+    for pair in found:
+        key = pair.target.language, strict_key(pair.target.fields["text"])
+        sources.setdefault(key, {}).setdefault(strict_key(pair.source.fields["text"]), pair)
+    often = sorted((len(pairs), key) for key, pairs in sources.items() if len(pairs) >= MANY_SOURCES)
+    if often:
+        count, key = often[-1]
+        pair = next(iter(sources[key].values()))
+        text, place = pair.target.fields["text"], where[id(pair.target)]
+        shown = text if len(text) <= SHOWN else text[:SHOWN] + "…"
+        more = f", and {len(often) - 1:,} more texts like it" if len(often) > 1 else ""
+        what = f"“{shown}” is the translation of {count:,} different {split} texts ({place}){more}"
+        yield Finding("warning", what, place)
 
 
 def _uneven(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Data sets that carry types: Parquet files, and data sets of the Hugging Face hub."""
+"""Typed columns: Parquet files, and data sets of the Hugging Face hub."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_parquet(path: Path, name: str) -> Table:
-    """Columns of text, numbers or truth values; “line” is the row's number from 1. Null is an empty text."""
+    """Read a Parquet file: columns of text, numbers or truth values. “line” is the row's number from 1, null an empty text."""
     import pyarrow
     import pyarrow.parquet
 
@@ -28,7 +28,7 @@ def read_parquet(path: Path, name: str) -> Table:
 
 
 def read_hub(repo: str, revision: str, config: str | None, split: str, cache: Path, offline: bool) -> Table:
-    """One split of a hub data set at a commit, read by `datasets`. Class labels are given by their names.
+    """Read one split of a hub data set at a commit with `datasets`; class labels are given by name.
 
     `repo` may also be a folder of data files. The table's sha256 is over its texts, since the hub names no file.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 from lowres.data.formats.tables import Table, capped, check_columns, decode, lines, make_table, read_bytes
 from lowres.errors import DataError, Problem
 
-INDEX = "index"  # what the first column is called that has no name: so programs write the numbers of their rows
+INDEX = "index"  # name given to a first column without one: pandas and R write row numbers so
 
 
 def read_tsv(path: Path, name: str) -> Table:
@@ -24,7 +24,7 @@ def read_csv(path: Path, name: str) -> Table:
 
 
 def _csv_rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    # the line ends stay on, and only \n ends a line: csv then keeps those inside quotes
+    # only \n ends a line, and line ends are kept: csv then preserves those inside quotes
     reader = csv.reader(_with_ends(text), strict=True)
     line = 1
     try:

@@ -26,9 +26,9 @@ def read_catalogues(files: Sequence[tuple[Path, str]], name: str) -> Table:
     `plural` (msgid_plural) and `target_1`, `target_2`, … (the further plural forms); `id` stands for context and
     source, `group` for the source alone, so it is the same in all languages. Placeholders and markup are untouched.
     Left out and counted: untranslated messages (as `empty`) and those whose translation equals the source, since
-    neither shows the language; fuzzy ones (a machine's guess that nobody confirmed), obsolete ones, and those that
-    stand again in a later file, of which the first translated one stays. Where no message at all is translated, the
-    catalogue is that of the source language, and the source is its own translation.
+    neither shows the language; fuzzy ones (an unconfirmed machine guess); obsolete ones; and messages repeated in a later
+    file, of which the first translated one is kept. If no message at all is translated, the catalogue is taken for that
+    of the source language, and each source is its own translation.
     """
     records: dict[str, Record] = {}
     notes: Counter[str] = Counter()
@@ -56,7 +56,7 @@ def read_catalogues(files: Sequence[tuple[Path, str]], name: str) -> Table:
 
 
 def _translated(records: list[Record], notes: Counter[str]) -> tuple[list[Record], int]:
-    """The records that show their language, and how many have no translation."""
+    """The records that have a translation of their own, and the number of untranslated ones."""
     translated = [record for record in records if record.fields["target"]]
     if not translated:
         return [Record(record.where, {**record.fields, "target": record.fields["source"]}) for record in records], 0
@@ -88,7 +88,7 @@ def _messages(path: Path, raw: bytes, name: str) -> Iterator[tuple[int, str, dic
 
 def _fields(source: str, context: str, plural: str, target: str, forms: dict[int, str]) -> dict[str, str]:
     fields = {
-        "id": _digest(f"{context}\x04{source}"),  # gettext joins context and source by this sign, too
+        "id": _digest(f"{context}\x04{source}"),  # gettext joins context and source by this character, too
         "group": _digest(source),
         "source": source,
         "target": forms.get(0, "") if plural else target,

@@ -22,14 +22,14 @@ READERS: Mapping[str, Reader] = {
 ENDINGS: Mapping[str, str] = {
     ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".txt": "text", ".po": "gettext",
 }  # fmt: skip
-UNPACKED_ONLY = (".po",)  # its reader opens the file itself
+NEVER_PACKED = (".po",)  # its reader opens the file itself
 
 
 def read_file(path: Path, name: str) -> Table:
     """Read a file by the ending of its name, .xz behind it or not; messages call it `name`. Raises DataError."""
     packed = path.suffix == PACKED
     ending = path.with_suffix("").suffix if packed else path.suffix
-    if ending not in ENDINGS or (packed and ending in UNPACKED_ONLY):
+    if ending not in ENDINGS or (packed and ending in NEVER_PACKED):
         what = f"files ending on “{ending + PACKED * packed}” cannot be read"
         raise DataError(Problem(name, what, f"possible: {' '.join(ENDINGS)}"))
     return READERS[ENDINGS[ending]](path, name)

@@ -1,4 +1,4 @@
-"""A file's rows as text, each with the place where it stands."""
+"""Tables: the rows of a file as normalised text, each with its line number."""
 
 import hashlib
 import lzma
@@ -10,10 +10,10 @@ from pathlib import Path
 from lowres.errors import DataError, Problem, nearest
 from lowres.languages import normalise
 
-MOST_PROBLEMS = 20  # more of a kind are only counted
+MAX_PROBLEMS = 20  # reported in full; further ones are only counted
 PACKED = ".xz"
-MOST_BYTES = 1 << 30  # unpacked; a small file can hold any number of equal bytes
-TELLING_BYTES = 20  # beyond ASCII, before an encoding is guessed
+MAX_BYTES = 1 << 30  # after decompression; a small packed file can expand without limit
+MIN_BYTES_TO_GUESS = 20  # bytes beyond ASCII needed before an encoding is guessed
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Record:
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a file, none lost: `read = len(records) + empty + outside`.
+    """The rows of a file, every one accounted for: `read = len(records) + empty + outside`.
 
-    `empty` counts blank rows; `outside` rows left out for the reasons in `notes` (reason → count). `converted` counts
-    texts that were not in NFC; `sha256` is over what was read, unpacked.
+    `empty` counts blank rows; `outside` counts rows left out for the reasons in `notes` (reason → count). `converted` counts
+    texts that were not in NFC; `sha256` is that of the bytes that were read, unpacked.
     """
 
     name: str
@@ -46,17 +46,17 @@ class Table:
 
     @property
     def outside(self) -> int:
-        """Rows left out, for whatever reason."""
+        """Number of rows left out, for whatever reason."""
         return sum(self.notes.values())
 
     @property
     def read(self) -> int:
-        """Rows in the file."""
+        """Number of rows in the file."""
         return len(self.records) + self.empty + self.outside
 
 
 def make_table(name: str, raw: bytes, columns: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]]) -> Table:
-    """Rows (line number, fields in the order of the columns) as a Table; rows without any text are counted as empty."""
+    """Build a Table from rows of (line number, values in the order of the columns); rows without any text count as empty."""
     titles = tuple(normalise(column) for column in columns)
     records, empty, converted = [], 0, 0
     for line, values in rows:
@@ -75,7 +75,7 @@ def make_table(name: str, raw: bytes, columns: Sequence[str], rows: Iterable[tup
 
 
 def check_columns(name: str, columns: Sequence[str]) -> None:
-    """Refuse a header with a column twice or without a name."""
+    """Raise DataError if the header repeats a column or has one without a name."""
     problems = []
     for column in dict.fromkeys(columns):
         if columns.count(column) > 1:
@@ -87,35 +87,35 @@ def check_columns(name: str, columns: Sequence[str]) -> None:
 
 
 def no_column(where: str, column: str, columns: Sequence[str]) -> Problem:
-    """The Problem of a column that is not there."""
+    """The Problem that says a column is missing, with the nearest name and all columns."""
     hint = " ".join(part for part in (nearest(column, columns), f"columns: {', '.join(columns)}") if part)
     return Problem(where, f"there is no column “{column}”", hint)
 
 
 def capped(problems: Sequence[Problem]) -> list[Problem]:
-    """The first twenty problems, and how many more there are."""
-    more = len(problems) - MOST_PROBLEMS
-    return [*problems[:MOST_PROBLEMS], *([Problem("", f"and {more} more like these")] if more > 0 else [])]
+    """The first MAX_PROBLEMS problems, and one that counts the rest."""
+    more = len(problems) - MAX_PROBLEMS
+    return [*problems[:MAX_PROBLEMS], *([Problem("", f"and {more} more like these")] if more > 0 else [])]
 
 
 def read_bytes(path: Path, name: str) -> bytes:
-    """The bytes of a file, unpacked if its name ends on .xz; DataError if it cannot be read."""
+    """The bytes of a file, unpacked if its name ends in .xz. Raises DataError if it cannot be read."""
     try:
         if path.suffix != PACKED:
             return path.read_bytes()
         with lzma.open(path) as file:
-            raw = file.read(MOST_BYTES + 1)
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise DataError(Problem(name, f"cannot be read: {error.strerror}")) from None
     except (lzma.LZMAError, EOFError):
         raise DataError(Problem(name, "is not a whole .xz file", "was it cut short?")) from None
-    if len(raw) > MOST_BYTES:
-        raise DataError(Problem(name, f"unpacks to more than {MOST_BYTES >> 20:,} MiB", "split it into smaller files"))
+    if len(raw) > MAX_BYTES:
+        raise DataError(Problem(name, f"unpacks to more than {MAX_BYTES >> 20:,} MiB", "split it into smaller files"))
     return raw
 
 
 def decode(raw: bytes, name: str) -> str:
-    """Strict UTF-8, without a byte order mark. Raises DataError naming line and byte, with a guess at the encoding."""
+    """Decode strict UTF-8 and drop the byte order mark. Raises DataError with line and byte, and a guess at the encoding."""
     try:
         text = raw.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -139,11 +139,11 @@ def lines(text: str) -> list[str]:
 
 
 def _guess(raw: bytes, otherwise: str) -> str:
-    """What the encoding may be; with few signs beyond ASCII any guess would be a wild one."""
+    """What the encoding may be; a guess from a few bytes beyond ASCII would be unreliable."""
     start = raw[:100_000]
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or start.count(0) * 4 > len(start):
         return "it may be UTF-16; save it as UTF-8"
-    if 0 in start or sum(byte > 127 for byte in start) < TELLING_BYTES:
+    if 0 in start or sum(byte > 127 for byte in start) < MIN_BYTES_TO_GUESS:
         return otherwise
     from charset_normalizer import from_bytes
 

@@ -1,6 +1,6 @@
-"""New pieces of a BPE model: its merges are continued where they stop.
+"""New tokens of a BPE model: merges are learned further from where the base stops.
 
-Old merges fire first and in their old order, so text is cut as before until a new merge applies. The idea of continued BPE
+Old merges come first and in their old order, so text is tokenised as before until a new merge applies. The idea of continued BPE
 is also in Purason et al. 2025, arXiv 2512.03989.
 """
 
@@ -18,7 +18,7 @@ LONGEST_MERGE = 16
 
 @dataclass(frozen=True)
 class Merges:
-    """Merges in the order in which they were learned, and the characters that needed a piece first."""
+    """Merges in the order in which they were learned, and the characters that first had to get a token."""
 
     characters: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
@@ -28,7 +28,7 @@ class Merges:
         return Merges(self.characters, self.pairs[:count])
 
     def names(self, base: TokenizerJson) -> list[str]:
-        """The pieces that they add to a base, each once."""
+        """The tokens that these merges add to a base, each once."""
         made = (*self.characters, *("".join(pair) for pair in self.pairs))
         return [name for name in dict.fromkeys(made) if name not in base.ids]
 
@@ -37,7 +37,7 @@ def learn_merges(words: Mapping[str, int], base: TokenizerJson, most: int, least
     """At most `most` further merges, each of a pair that stands together at least `least` times when it is learned."""
     characters = {} if base.byte_level else missing_characters(words, base.ids)
     counts = list(words.values())
-    rows = base.extended(tuple(characters)).cut(list(words))  # so that merges run across new characters too
+    rows = base.extended(tuple(characters)).tokenize_words(list(words))  # so that merges run across new characters too
     pairs: Counter[tuple[str, str]] = Counter()
     places: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
     for number, row in enumerate(rows):

@@ -1,4 +1,4 @@
-"""Which strings may become a piece: one kind of character, at most one word, whole letters."""
+"""Which strings may become tokens: one class of characters, at most one word, no combining mark without its letter."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from lowres.vocabulary.expansion.substrings import count_substrings
 from lowres.vocabulary.tokenizer_json import WORD_START
 
-LONGEST_PIECE = 16
-# Signs that are letters or join them in many orthographies: apostrophes, saltillo, modifier letters' look-alikes, joiners.
+LONGEST_TOKEN = 16
+# Characters that are letters, or join letters, in many orthographies: apostrophes, saltillo, joiners.
 IN_WORDS = frozenset("'’‘ʼʻʽꞌ꞉\u200c\u200d")
-HYPHENS = frozenset("-\u2010\u2011")  # no letters, but what they bind is one word: Zulu's e-, u-, i- before names
+HYPHENS = frozenset("-\u2010\u2011")  # not letters, but what they join is one word: Zulu's e-, u-, i- before names
 KINDS = {"L": "letter", "N": "digit", "P": "sign", "S": "sign"}
-PRIVATE = "Co"  # stands for a letter that is kept apart: letters.py
+PRIVATE = "Co"  # stands for a protected character: protected_characters.py
 
 
 @cache
 def kind(character: str) -> str:
-    """letter, digit, sign, mark (goes with any) or none of them."""
+    """The class of a character: letter, digit, sign, mark (may follow any) or empty for all others."""
     if character in IN_WORDS or character in HYPHENS:
         return "letter"
     category = unicodedata.category(character)
@@ -30,18 +30,18 @@ def kind(character: str) -> str:
 
 
 def candidates(words: Mapping[str, int], least: int) -> dict[str, int]:
-    """Substrings that occur at least `least` times and could be pieces, with their counts."""
+    """Substrings that occur at least `least` times and could be tokens, with their counts."""
 
     def alive(substrings: Sequence[str], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
         fits = (count >= least and _grows(string) for string, count in zip(substrings, counts, strict=True))
         return np.fromiter(fits, np.bool_, len(substrings))
 
-    found = count_substrings(words, LONGEST_PIECE, alive)
+    found = count_substrings(words, LONGEST_TOKEN, alive)
     return {string: count for string, count in found.items() if _whole(string)}
 
 
 def missing_characters(words: Mapping[str, int], known: Mapping[str, object]) -> dict[str, int]:
-    """Characters of the words that have no piece, with their counts; a letter brings its other case along."""
+    """Characters of the words that have no token, with their counts; a letter brings its other case along."""
     found: dict[str, int] = {}
     for word, count in words.items():
         for character in word:
@@ -55,7 +55,7 @@ def missing_characters(words: Mapping[str, int], known: Mapping[str, object]) ->
 
 
 def _grows(string: str) -> bool:
-    """Whether a piece may begin so; only the last character is new."""
+    """Whether a token may begin so; only the last character is new."""
     if len(string) == 1:
         return string == WORD_START or kind(string) not in ("", "mark")
     last = kind(string[-1])

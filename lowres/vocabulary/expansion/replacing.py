@@ -1,4 +1,4 @@
-"""A new tokenizer in place of the base's: trained on the texts alone, keeping the rows of the pieces that both have."""
+"""A new tokenizer trained on the texts alone in place of the base's; rows of tokens that both have are kept."""
 
 import io
 from collections.abc import Callable, Mapping, Sequence
@@ -8,14 +8,14 @@ import sentencepiece
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from lowres.errors import ModelError, Problem
-from lowres.vocabulary.expansion.expanding import NewTokens, tokens
+from lowres.vocabulary.expansion.expanding import NewTokens, count_tokens
 from lowres.vocabulary.tokenizer_json import WORD_START, Kind, TokenizerJson
 
 CONTROLS = 3  # <unk>, <s> and </s>, which SentencePiece always adds
 
 
 def _unigram(base: TokenizerJson, words: Mapping[str, int], size: int) -> TokenizerJson:
-    """By SentencePiece, whose trainer gives the same pieces in every process (that of tokenizers does not)."""
+    """By SentencePiece, whose trainer gives the same tokens in every process (that of tokenizers does not)."""
     model = io.BytesIO()
     special = [name for name in base.names if name in base.special]
     sentencepiece.SentencePieceTrainer.train(
@@ -48,7 +48,7 @@ TRAINED: Mapping[Kind, Callable[[TokenizerJson, Mapping[str, int], int], Tokeniz
 
 
 def replacement(base: TokenizerJson, texts: Sequence[str], size: int) -> NewTokens:
-    """At most `size` pieces of the base's kind, cut from the texts; special pieces and every character stay.
+    """At most `size` tokens of the base's kind, learned from the texts; special tokens and every character stay.
 
     Raises ModelError for kinds that are not trained here.
     """
@@ -61,12 +61,12 @@ def replacement(base: TokenizerJson, texts: Sequence[str], size: int) -> NewToke
     shared = [name for name in found.names if name in base.ids]
     new = [name for name in found.names if name not in base.ids]
     order = [found.ids[name] for name in (*shared, *new)]
-    pieces = replace(
+    vocab = replace(
         found,
         names=tuple(found.names[i] for i in order),
         scores=tuple(found.scores[i] for i in order) if found.scores else (),
     )
-    before = tokens(base, words)
-    gain = 1 - tokens(pieces, words) / max(1, before)
-    why = f"a new tokenizer of {len(pieces)} pieces, {len(shared)} of them the base's, saves {gain:.1%} of the tokens of its texts"
-    return NewTokens(pieces, tuple(new), gain, 1.0, why)
+    before = count_tokens(base, words)
+    gain = 1 - count_tokens(vocab, words) / max(1, before)
+    why = f"a new tokenizer of {len(vocab)} tokens, {len(shared)} of them the base's, saves {gain:.1%} of the tokens of its texts"
+    return NewTokens(vocab, tuple(new), gain, 1.0, why)

@@ -1,4 +1,4 @@
-"""Substrings of words, grown a character at a time: time and memory follow what is worth growing, not what there is."""
+"""Counting substrings of words, extended by one character at a time, so that time and memory depend on the useful ones only."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Which rows the new pieces start with: the ways that the data allow, measured on dev, the best one taken."""
+"""The initial rows of new tokens: every strategy that the data allow is scored on dev, and the best one is taken."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from lowres.recipe.vocabulary_section import Initialiser
 from lowres.vocabulary.embeddings import NewRows, Tables, rows_beside
 from lowres.vocabulary.initialisation.distillation import distil
 from lowres.vocabulary.initialisation.encoder_states import EncoderStates, sentence_vectors
-from lowres.vocabulary.initialisation.strategies import WAYS, Evidence, with_meaning
+from lowres.vocabulary.initialisation.strategies import STRATEGIES, Evidence, with_meaning
 
 UNTOUCHED = "untouched"
 RETRIEVAL = "dev texts whose translation is found first, %"
@@ -23,7 +23,7 @@ MOST_TEXTS = 300
 
 @dataclass(frozen=True)
 class Trial:
-    """How rows are tried: dev texts, and their translations if there are any, read by an encoder."""
+    """How initial rows are scored: by what an encoder makes of dev texts, and of their translations if there are any."""
 
     dev: Sequence[str]
     pairs: Sequence[tuple[str, str]]
@@ -34,11 +34,11 @@ class Trial:
 
     @property
     def measure(self) -> str:
-        """What is measured."""
+        """The name of the score."""
         return RETRIEVAL if len(self.pairs) >= LEAST_PAIRS else AGREEMENT
 
     def value(self, encoder: Any, reader: EncoderStates) -> float:
-        """0–100, higher is better, for the rows that the encoder has now."""
+        """The score of the encoder's current rows, 0–100, higher is better."""
         rng = random.Random(self.seed)
         if self.measure == RETRIEVAL:
             translations: dict[str, set[str]] = {}
@@ -60,9 +60,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The rows taken, and how every way did on dev. `way` is `untouched` where no way came near the base itself."""
+    """The chosen rows and the score of every strategy on dev; `strategy` is `untouched` where the base's own tokens score higher."""
 
-    way: str
+    strategy: str
     rows: NewRows
     measure: str = ""
     measured: Mapping[str, float] = field(default_factory=dict)
@@ -78,48 +78,53 @@ def choose_rows(
     margin: float | None,
     whole: Any,
 ) -> Chosen:
-    """Make rows by the way asked for, or by each that the data allow, and measure them. `whole` is the model with its head.
+    """Make rows by the requested strategy, or by each that the data allow, and score them on dev. `whole` is the model with its head.
 
-    With `margin`, the base's own pieces win where they are better by more points than that. The encoder is left as it was.
+    With `margin`, the base's own tokens are kept where they score higher by more points than that. The encoder is not modified.
     """
-    ways = [asked]
+    strategies = [asked]
     if asked == "auto":
-        ways = ["meaning", "distil", "meaning+distil"] if evidence.meanings else ["mean", "distil"]
-    starts = {way: WAYS[start](evidence) for start, way in ((_start(way), way) for way in ways)}
+        strategies = ["meaning", "distil", "meaning+distil"] if evidence.meanings else ["mean", "distil"]
+    starts = {
+        strategy: STRATEGIES[start](evidence)
+        for start, strategy in ((_start(strategy), strategy) for strategy in strategies)
+    }
     measured: dict[str, float] = {}
     rows: dict[str, Tensor] = {}
     with rows_beside(encoder, next(iter(starts.values()))) as table:
         measured[UNTOUCHED] = trial.value(encoder, trial.old)
-        for way, start in starts.items():
-            rows[way] = start
-            if way.endswith("distil"):
+        for strategy, start in starts.items():
+            rows[strategy] = start
+            if strategy.endswith("distil"):
                 covered = (
-                    with_meaning(evidence) if way.startswith("meaning") else torch.zeros(len(start), dtype=torch.bool)
+                    with_meaning(evidence)
+                    if strategy.startswith("meaning")
+                    else torch.zeros(len(start), dtype=torch.bool)
                 )
-                rows[way] = distil(encoder, layers, trial.old, trial.new, texts, start, ~covered, evidence.seed)
-            table.data.copy_(rows[way])
-            measured[way] = trial.value(encoder, trial.new)
-    best = max(rows, key=lambda way: (measured[way], -list(rows).index(way)))
+                rows[strategy] = distil(encoder, layers, trial.old, trial.new, texts, start, ~covered, evidence.seed)
+            table.data.copy_(rows[strategy])
+            measured[strategy] = trial.value(encoder, trial.new)
+    best = max(rows, key=lambda strategy: (measured[strategy], -list(rows).index(strategy)))
     if margin is not None and trial.measure == RETRIEVAL and measured[UNTOUCHED] > measured[best] + margin:
         best = UNTOUCHED
     chosen = NewRows(rows.get(best, torch.zeros(0, evidence.rows.shape[1])))
     return Chosen(best, _with_head(whole, evidence, best, chosen), trial.measure, measured)
 
 
-def _start(way: str) -> str:
-    """The table's way that a way begins with."""
-    return "meaning" if way == "meaning+distil" else "mean" if way == "distil" else way
+def _start(strategy: str) -> str:
+    """The strategy of the table that this strategy begins with."""
+    return "meaning" if strategy == "meaning+distil" else "mean" if strategy == "distil" else strategy
 
 
-def _with_head(whole: Any, evidence: Evidence, way: str, rows: NewRows) -> NewRows:
-    """The same way over the rows of a head that is not tied; the bias of a piece is the mean of its parts'."""
+def _with_head(whole: Any, evidence: Evidence, strategy: str, rows: NewRows) -> NewRows:
+    """Add the rows of an untied head, by the same strategy; the bias of a new token is the mean of those of its old tokens."""
     tables = Tables.of(whole)
-    if tables.head is None or way == UNTOUCHED:
+    if tables.head is None or strategy == UNTOUCHED:
         return rows
     bias = None
     if tables.head.bias is not None:
         own = tables.head.bias.detach()
         parts = evidence.parts(evidence.new)
         bias = torch.stack([own[ids].mean() if ids else own.mean() for ids in parts])
-    head = None if tables.tied else WAYS[_start(way)](replace(evidence, rows=tables.head.weight.detach()))
+    head = None if tables.tied else STRATEGIES[_start(strategy)](replace(evidence, rows=tables.head.weight.detach()))
     return replace(rows, head=head, bias=bias)

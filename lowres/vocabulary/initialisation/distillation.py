@@ -1,7 +1,7 @@
-"""New rows learn to say what the base says with its own pieces.
+"""New rows are trained to give the hidden states that the base gives with its own tokens.
 
-Token distillation (Dobler et al. 2025, arXiv 2505.20133): the frozen encoder reads the training texts cut the old way and
-the new way, and only the new rows move, until the states of each word agree.
+Token distillation (Dobler et al. 2025, arXiv 2505.20133): the frozen encoder reads the training texts with the old and
+with the new tokens, and only the new rows are trained, to bring the states of each word together.
 """
 
 import random
@@ -16,7 +16,7 @@ from lowres.training.batches import plan_batches
 from lowres.vocabulary.embeddings import SplitEmbedding
 from lowres.vocabulary.initialisation.encoder_states import EncoderStates, first_layers, word_states
 
-DEPTH = 2 / 3  # of the encoder: deeper states teach no more and cost more
+DEPTH = 2 / 3  # of the encoder: deeper states give no better rows and cost more
 RATE = 5e-3
 SENTENCES = 1500
 PASSES = 2
@@ -27,9 +27,9 @@ def distil(
     encoder: Any, layers: str, old: EncoderStates, new: EncoderStates, texts: Sequence[str], start: Tensor, free: Tensor, seed: int,
     sentences: int = SENTENCES, passes: int = PASSES,
 ) -> Tensor:  # fmt: skip
-    """Rows, float32 of shape (new, width), from `start`; only those marked in `free`, bool of shape (new,), move.
+    """Trained rows, float32 of shape (new, width) on the CPU, from `start`; only rows where `free`, bool of shape (new,), train.
 
-    The encoder's embedding must be split; its new rows are overwritten.
+    The encoder's embedding must be a SplitEmbedding; its new rows are overwritten.
     """
     embedding: SplitEmbedding = encoder.get_input_embeddings()
     first = len(embedding.old)
@@ -56,7 +56,10 @@ def distil(
             with torch.no_grad():
                 aim, aimed = word_states(encoder, old, [lines[i][0] for i in batch])
             states, reached = word_states(encoder, new, [lines[i][1] for i in batch])
-            both = torch.isin(aimed, reached), torch.isin(reached, aimed)  # a long text may be cut at different words
+            both = (
+                torch.isin(aimed, reached),
+                torch.isin(reached, aimed),
+            )  # a long text may be truncated at different words
             loss = functional.mse_loss(states[both[1]], aim[both[0]], reduction="sum") / len(aim)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

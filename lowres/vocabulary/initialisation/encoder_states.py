@@ -1,4 +1,4 @@
-"""Texts as an encoder reads them, word by word, cut the old way or the new."""
+"""Hidden states of texts and of their words, with the old or the new vocabulary."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,32 +20,32 @@ Line = Sequence[Sequence[int]]  # rows of each word of a text
 
 @dataclass(frozen=True)
 class EncoderStates:
-    """Cuts texts with `pieces`; `places[i]` is the row of piece i. Every text stands between `before` and `after`."""
+    """Tokenises texts with `vocab`; `places[i]` is the row of token i. Every text stands between the rows `before` and `after`."""
 
-    pieces: TokenizerJson
+    vocab: TokenizerJson
     places: Sequence[int]
     before: tuple[int, ...]
     after: tuple[int, ...]
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, base: TokenizerJson, prefix: str) -> "EncoderStates":
-        """The base's own way to read: its special pieces and the prefix it was trained with."""
+        """The inputs of the base itself: its special tokens, and the prefix it was trained with."""
         whole = list(tokenizer("a")["input_ids"])
         inner = list(tokenizer("a", add_special_tokens=False)["input_ids"])
         at = next(i for i in range(len(whole)) if whole[i : i + len(inner)] == inner)
-        asked = [i for ids in base.cut_ids(base.split(prefix)) for i in ids] if prefix else []
-        return cls(base, range(len(base)), (*whole[:at], *asked), tuple(whole[at + len(inner) :]))
+        prefix_ids = [i for ids in base.encode_words(base.split(prefix)) for i in ids] if prefix else []
+        return cls(base, range(len(base)), (*whole[:at], *prefix_ids), tuple(whole[at + len(inner) :]))
 
     def lines(self, texts: Sequence[str]) -> list[Line]:
-        """The rows of each word of each text."""
-        split = [self.pieces.split(text) for text in texts]
+        """The row numbers of each word of each text."""
+        split = [self.vocab.split(text) for text in texts]
         distinct = sorted({word for words in split for word in words})
-        rows = dict(zip(distinct, self.pieces.cut_ids(distinct), strict=True))
+        rows = dict(zip(distinct, self.vocab.encode_words(distinct), strict=True))
         placed = {word: [self.places[i] for i in ids] for word, ids in rows.items()}
         return [[placed[word] for word in words] for words in split]
 
     def batch(self, lines: Sequence[Line], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Rows, mask and number of the word of each place (−1 outside words), int64 of shape (lines, longest)."""
+        """Row numbers, attention mask and the word that each position belongs to (−1 for none), int64 of shape (lines, longest)."""
         rows, words = [], []
         for line in lines:
             inner = [(row, number) for number, word in enumerate(line) for row in word]
@@ -53,7 +53,7 @@ class EncoderStates:
             rows.append([*self.before, *(row for row, _ in inner), *self.after])
             words.append([*[-1] * len(self.before), *(number for _, number in inner), *[-1] * len(self.after)])
         longest = max(map(len, rows))
-        pad = self.pieces.ids.get("<pad>", self.pieces.ids.get("[PAD]", 0))
+        pad = self.vocab.ids.get("<pad>", self.vocab.ids.get("[PAD]", 0))
         return (
             torch.tensor([[*row, *[self.places[pad]] * (longest - len(row))] for row in rows], device=device),
             torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device),
@@ -62,7 +62,7 @@ class EncoderStates:
 
 
 def sentence_vectors(encoder: Any, reader: EncoderStates, texts: Sequence[str], pooling: str) -> Tensor:
-    """Unit vectors, float32 of shape (texts, width)."""
+    """Normalised sentence vectors, float32 of shape (texts, width)."""
     lines = reader.lines(texts)
     lengths = [sum(map(len, line)) + len(reader.before) + len(reader.after) for line in lines]
     result: Tensor | None = None
@@ -78,7 +78,7 @@ def sentence_vectors(encoder: Any, reader: EncoderStates, texts: Sequence[str], 
 
 
 def word_states(encoder: Any, reader: EncoderStates, lines: Sequence[Line]) -> tuple[Tensor, Tensor]:
-    """Mean state of every word, shape (words, width), and which line and word each is, shape (words,), ascending."""
+    """The mean state of every word, shape (words, width), and a key for its line and word, shape (words,), ascending."""
     rows, mask, words = reader.batch(lines, encoder.device)
     states = encoder(input_ids=rows, attention_mask=mask).last_hidden_state
     inside = words >= 0
@@ -93,7 +93,7 @@ def word_states(encoder: Any, reader: EncoderStates, lines: Sequence[Line]) -> t
 
 @contextmanager
 def first_layers(encoder: nn.Module, path: str, share: float) -> Iterator[None]:
-    """Within it the encoder ends after this share of its layers."""
+    """Inside the context, the encoder has only the first `share` of its layers."""
     parent, _, name = path.rpartition(".")
     holder: Any = encoder.get_submodule(parent)
     layers = getattr(holder, name)

@@ -1,4 +1,4 @@
-"""Where the rows of new pieces start: a table of ways, from the base's rows and what the recipe's data say of meanings."""
+"""Initialisation strategies: rows for new tokens, from the rows of the base and from translations of words."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from scipy.sparse.linalg import svds
 from torch import Tensor
 
 from lowres.statistical.lexical_translation import Meanings
-from lowres.vocabulary.protected_characters import folded
+from lowres.vocabulary.protected_characters import as_the_base_writes
 from lowres.vocabulary.tokenizer_json import WORD_START, TokenizerJson
 
 WINDOW = 5
@@ -21,10 +21,10 @@ LEAST_USES = 5
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known when rows are made: the base, the new pieces, the training texts, and translations of words.
+    """What rows are made from: the base, the new tokens, the training texts, and translations of words.
 
-    `rows` is the base's table, shape (rows, width); `lines` are the training texts as rows, the new ones numbered behind
-    the old.
+    `rows` is the table of the base on the CPU, shape (rows, width); `lines` are the training texts as row numbers, new rows
+    after those of the base.
     """
 
     base: TokenizerJson
@@ -35,10 +35,10 @@ class Evidence:
     seed: int
 
     def parts(self, names: Sequence[str]) -> list[list[int]]:
-        """The base's ids for each of some strings; empty where it knows no part. A lone letter passes for its other case."""
+        """The ids of the base's tokens for each string; empty where all of it is unknown, unless its other case has a token."""
         unknown = self.base.unknown_id
-        written = [folded(name, self.base) for name in names]
-        found = [[i for i in ids if i != unknown] for ids in self.base.cut_ids(written)]
+        written = [as_the_base_writes(name, self.base) for name in names]
+        found = [[i for i in ids if i != unknown] for ids in self.base.encode_words(written)]
         for number, name in enumerate(names):
             if not found[number]:
                 twins = (name.lower(), name.upper())
@@ -46,9 +46,9 @@ class Evidence:
         return found
 
     def mean(self, names: Sequence[str]) -> Tensor:
-        """Mean of the rows of a string's parts, brought to their mean length; noise around the mean row where none is known.
+        """The mean of the rows of each string's tokens, scaled to their mean norm; noise around the mean row where all is unknown.
 
-        Without the noise all unknown characters of a script would start, and stay, the same.
+        Without the noise all unknown characters of a script would start, and stay, identical.
         """
         rng = torch.Generator().manual_seed(self.seed)
         result = torch.empty(len(names), self.rows.shape[1])
@@ -64,19 +64,19 @@ class Evidence:
 
 
 def mean(evidence: Evidence) -> Tensor:
-    """Mean of the old parts of each piece."""
+    """The mean of the rows of the base's tokens for each new token."""
     return evidence.mean(evidence.new)
 
 
 def random(evidence: Evidence) -> Tensor:
-    """Drawn like the base's rows, one dimension at a time: the control."""
+    """Normally distributed rows with the mean and deviation of the base's rows in each dimension: the control."""
     rng = torch.Generator().manual_seed(evidence.seed)
     rows = evidence.rows
     return rows.mean(0) + rows.std(0) * torch.randn(len(evidence.new), rows.shape[1], generator=rng)
 
 
 def meaning(evidence: Evidence) -> Tensor:
-    """Mean of the rows of a word's translations, weighted by how sure they are; `mean` for pieces without any."""
+    """The mean of the rows of a word's translations, weighted by their probability; `mean` for tokens without translations."""
     rows = mean(evidence)
     known = [(number, word) for number, name in enumerate(evidence.new) if (word := _word(name, evidence))]
     translations = sorted({other for _, word in known for other, _ in evidence.meanings[word]})
@@ -89,49 +89,49 @@ def meaning(evidence: Evidence) -> Tensor:
 
 
 def with_meaning(evidence: Evidence) -> Tensor:
-    """Which new pieces have translations, bool of shape (new,)."""
+    """Which new tokens have translations, bool of shape (new,)."""
     return torch.tensor([_word(name, evidence) is not None for name in evidence.new])
 
 
 def similarity(evidence: Evidence) -> Tensor:
-    """Mean of the rows of old pieces that stand in like company (after FOCUS: Dobler and de Melo 2023, arXiv 2305.14481).
+    """The mean of the rows of old tokens in similar contexts (after FOCUS: Dobler and de Melo 2023, arXiv 2305.14481).
 
-    Company is measured on the training texts themselves: positive pointwise mutual information within five pieces,
-    reduced to at most 100 dimensions; weights are the sparsemax of the cosines.
+    Contexts are measured on the training texts: positive pointwise mutual information within five tokens, reduced to at most
+    100 dimensions; weights are the sparsemax of the cosines.
     """
     rows = mean(evidence)
-    companies, seen = _companies(evidence)
+    contexts, seen = _contexts(evidence)
     start = len(evidence.rows)
     old = [
-        piece
-        for piece in seen
-        if piece < len(evidence.base) and evidence.base.names[piece] not in evidence.base.special
+        token
+        for token in seen
+        if token < len(evidence.base) and evidence.base.names[token] not in evidence.base.special
     ]
     if not old:
         return rows
-    anchors = companies[[seen[piece] for piece in old]]
-    for piece, number in seen.items():
-        if piece >= start:
-            weights = torch.from_numpy(_sparsemax(anchors @ companies[number])).float()
-            rows[piece - start] = weights @ evidence.rows[old]
+    anchors = contexts[[seen[token] for token in old]]
+    for token, number in seen.items():
+        if token >= start:
+            weights = torch.from_numpy(_sparsemax(anchors @ contexts[number])).float()
+            rows[token - start] = weights @ evidence.rows[old]
     return rows
 
 
-Corruption = Callable[[Evidence], Tensor]
-WAYS: Mapping[str, Corruption] = {"mean": mean, "random": random, "meaning": meaning, "similarity": similarity}
+Strategy = Callable[[Evidence], Tensor]
+STRATEGIES: Mapping[str, Strategy] = {"mean": mean, "random": random, "meaning": meaning, "similarity": similarity}
 
 
 def _word(name: str, evidence: Evidence) -> str | None:
     return name if name in evidence.meanings and name.startswith((WORD_START, "Ġ")) else None
 
 
-def _companies(evidence: Evidence) -> tuple[NDArray[np.float64], dict[int, int]]:
-    """A unit vector for every row that the texts use often enough, and its number by row."""
+def _contexts(evidence: Evidence) -> tuple[NDArray[np.float64], dict[int, int]]:
+    """A normalised context vector for every row that the texts use often enough, and its index by row."""
     uses = np.bincount([row for line in evidence.lines for row in line], minlength=1)
-    seen = {int(piece): number for number, piece in enumerate(np.flatnonzero(uses >= LEAST_USES))}
+    seen = {int(token): number for number, token in enumerate(np.flatnonzero(uses >= LEAST_USES))}
     left, right = [], []
     for line in evidence.lines:
-        known = [seen.get(piece, -1) for piece in line]
+        known = [seen.get(token, -1) for token in line]
         for distance in range(1, WINDOW + 1):
             for one, other in zip(known, known[distance:], strict=False):
                 if one >= 0 and other >= 0:
@@ -151,7 +151,7 @@ def _companies(evidence: Evidence) -> tuple[NDArray[np.float64], dict[int, int]]
 
 
 def _sparsemax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The nearest point of the simplex (Martins and Astudillo 2016, arXiv 1602.02068)."""
+    """The projection onto the simplex (Martins and Astudillo 2016, arXiv 1602.02068)."""
     falling = np.sort(scores)[::-1]
     sums = np.cumsum(falling) - 1
     ranks = np.arange(1, len(scores) + 1)

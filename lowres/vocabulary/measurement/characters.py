@@ -1,4 +1,4 @@
-"""Characters of a text that a base cannot read, that it turns into others, or that are written in several ways."""
+"""Characters of a text that a base has no token for, that it replaces by others, or that several code points stand for."""
 
 import re
 import unicodedata
@@ -14,8 +14,8 @@ from lowres.vocabulary.tokenizer_json import WORD_START, TokenizerJson
 
 PLACES = 3
 JOINERS = "\u200b\u200c\u200d"
-MODIFIER_APOSTROPHES = "ʼʻʽꞌꞋ"  # letters: they count wherever they touch another letter
-QUOTES = "'’‘`´"  # they count between letters only, since elsewhere they may be quotation marks
+MODIFIER_APOSTROPHES = "ʼʻʽꞌꞋ"  # letters: counted next to any other letter
+QUOTES = "'’‘`´"  # counted between letters only: elsewhere they may be quotation marks
 
 Change = Literal[
     "a raised letter", "a joiner", "a loose accent", "a shape of a letter", "another width", "a capital", "an accent", "left out",
@@ -26,7 +26,7 @@ SHAPES = ("<initial>", "<medial>", "<final>", "<isolated>")
 
 @dataclass(frozen=True)
 class Text:
-    """A text as it was written and the place where it stands, such as train.tsv:7."""
+    """A text as written, and where it is from, such as train.tsv:7."""
 
     where: str
     text: str
@@ -34,7 +34,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A character without a piece: how often, where first. `other_case` is the same letter, large or small, if that has one."""
+    """A character without a token: its count and first places. `other_case` is its upper or lower case, if that has a token."""
 
     character: str
     code: str
@@ -46,7 +46,7 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Changed:
-    """A character that the base's normalisation turns into `becomes`, with the first word that shows it, before and after."""
+    """A character that the base's normalisation replaces by `becomes`, with the first word that has it, before and after."""
 
     character: str
     code: str
@@ -60,17 +60,17 @@ class Changed:
 
 
 @dataclass(frozen=True)
-class Sign:
-    """A sign, or a string, of which the count and the first places matter."""
+class Occurrences:
+    """A character or string of a text, with its count and first places."""
 
-    sign: str
+    text: str
     count: int
     places: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Line:
-    """A text in NFC, as the base sees it, and where it stands."""
+    """A text in NFC, the same after the base's normalisation (`seen`), and where it is from."""
 
     where: str
     text: str
@@ -78,12 +78,12 @@ class Line:
 
 
 def unknown(base: TokenizerJson, lines: Sequence[Line]) -> tuple[Unknown, ...]:
-    """Characters that no piece covers, commonest first. None where bytes stand in for them."""
+    """Characters without a token, commonest first; empty where the tokenizer falls back to bytes."""
     if base.unknown_id is None or "<0x00>" in base.ids:
         return ()
     words = base.words(line.text for line in lines)
     counts: Counter[str] = Counter()
-    for word, ids in zip(words, base.cut_ids(list(words)), strict=True):
+    for word, ids in zip(words, base.encode_words(list(words)), strict=True):
         if base.unknown_id in ids:
             for character in _uncovered(word, base):
                 counts[character] += words[word]
@@ -95,9 +95,9 @@ def unknown(base: TokenizerJson, lines: Sequence[Line]) -> tuple[Unknown, ...]:
 
 
 def changed(base: TokenizerJson, lines: Sequence[Line]) -> tuple[Changed, ...]:
-    """Characters that do not stay what they are, commonest first. White space that becomes a space is not counted.
+    """Characters that the base's normalisation replaces, commonest first. White space that becomes a space is not counted.
 
-    Each is tried between two letters that compose with no mark.
+    Each is tested between two letters that do not compose with any mark.
     """
     counts = Counter(character for line in lines for character in line.text if not character.isspace())
     becomes = {character: after for character in counts if (after := _becomes(character, base)) != character}
@@ -114,7 +114,7 @@ def changed(base: TokenizerJson, lines: Sequence[Line]) -> tuple[Changed, ...]:
 
 
 def like_letters(found: Iterable[Changed]) -> list[Changed]:
-    """Raised letters and loose accents that stand beside other letters, so that they may be letters of the language."""
+    """Superscript letters and spacing accents next to other letters, which may be letters of the language."""
     return [
         one
         for one in found
@@ -123,8 +123,8 @@ def like_letters(found: Iterable[Changed]) -> list[Changed]:
     ]
 
 
-def apostrophes(lines: Sequence[Line]) -> tuple[Sign, ...]:
-    """The signs that stand for an apostrophe or a glottal stop inside words, commonest first."""
+def apostrophes(lines: Sequence[Line]) -> tuple[Occurrences, ...]:
+    """The characters used for an apostrophe or a glottal stop inside words, commonest first."""
     counts: Counter[str] = Counter()
     places: dict[str, list[str]] = {}
     for line in lines:
@@ -133,11 +133,11 @@ def apostrophes(lines: Sequence[Line]) -> tuple[Sign, ...]:
             seen = places.setdefault(match[0], [])
             if len(seen) < PLACES and line.where not in seen:
                 seen.append(line.where)
-    return tuple(Sign(sign, count, tuple(places[sign])) for sign, count in counts.most_common())
+    return tuple(Occurrences(text, count, tuple(places[text])) for text, count in counts.most_common())
 
 
-def spelled_out(tokenizer: PreTrainedTokenizerBase, lines: Sequence[Line]) -> tuple[Sign, ...]:
-    """Strings in the text, such as </s>, that the tokenizer takes for a special piece."""
+def special_tokens_in_text(tokenizer: PreTrainedTokenizerBase, lines: Sequence[Line]) -> tuple[Occurrences, ...]:
+    """Strings in the text, such as </s>, that are special tokens of the tokenizer."""
     special = sorted({*map(str, tokenizer.all_special_tokens), *tokenizer.get_added_vocab()}, key=len, reverse=True)
     if not special:
         return ()
@@ -146,11 +146,11 @@ def spelled_out(tokenizer: PreTrainedTokenizerBase, lines: Sequence[Line]) -> tu
     for line in lines:
         counts.update(pattern.findall(line.text))
     places = first_places(counts, ((line.where, line.text) for line in lines))
-    return tuple(Sign(sign, count, places[sign]) for sign, count in counts.most_common())
+    return tuple(Occurrences(text, count, places[text]) for text, count in counts.most_common())
 
 
 def first_places(wanted: Iterable[str], texts: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    """Where the first few texts stand that hold each of some strings."""
+    """The places of the first few texts that contain each string."""
     found: dict[str, tuple[str, ...]] = dict.fromkeys(wanted, ())
     left = set(found)
     for where, text in texts:
@@ -164,7 +164,7 @@ def first_places(wanted: Iterable[str], texts: Iterable[tuple[str, str]]) -> dic
 
 
 def code(character: str) -> str:
-    """U+ and the number of a character."""
+    """The code point of a character, such as U+0301."""
     return f"U+{ord(character):04X}"
 
 
@@ -175,7 +175,7 @@ def name(character: str) -> str:
 
 
 def _uncovered(word: str, base: TokenizerJson) -> list[str]:
-    """The characters of a word without a piece; WordPiece has other pieces inside a word than at its start."""
+    """The characters of a word without a token; WordPiece has other tokens inside a word than at its start."""
     if base.kind != "wordpiece":
         return [character for character in word if character not in base.ids]
     return [character for at, character in enumerate(word) if (CONTINUES if at else "") + character not in base.ids]
@@ -191,7 +191,7 @@ def _becomes(character: str, base: TokenizerJson) -> str:
     becomes = seen[seen.find("q") + 1 : seen.rfind("q")]
     if becomes.strip() == character or unicodedata.normalize("NFC", becomes) == character:
         becomes = character
-    if WORD_START in becomes and WORD_START in base.ids:  # its own mark of a space
+    if WORD_START in becomes and WORD_START in base.ids:  # the tokenizer's symbol for a space
         becomes = becomes.replace(WORD_START, " ")
     return becomes
 
@@ -249,14 +249,14 @@ def _apostrophe_pattern() -> re.Pattern[str]:
 _APOSTROPHES = _apostrophe_pattern()
 
 
-def shown(characters: Mapping[str, object] | Sequence[str], most: int = 10) -> str:
-    """The first of some characters with spaces between; a mark gets a circle to stand on, an invisible one its code."""
+def list_characters(characters: Mapping[str, object] | Sequence[str], most: int = 10) -> str:
+    """The first of some characters, separated by spaces and each made visible."""
     listed = [visible(character) for character in characters]
     return " ".join(listed[:most]) + (f" … ({len(listed) - most} more)" if len(listed) > most else "")
 
 
 def visible(character: str) -> str:
-    """A character, or more, as a reader can see it."""
+    """A character as a reader can see it: a combining mark on a dotted circle, an invisible one as its code point."""
     if len(character) == 1:
         category = unicodedata.category(character)
         if category[0] == "M":

@@ -1,4 +1,4 @@
-"""What a tokenizer does to one text, in numbers."""
+"""Statistics of one text under a tokenizer: fertility, unknown words, lossy lines."""
 
 import unicodedata
 from collections import Counter
@@ -15,18 +15,18 @@ from lowres.languages.scripts import without_spaces
 from lowres.vocabulary.measurement.characters import (
     Changed,
     Line,
-    Sign,
+    Occurrences,
     Text,
     Unknown,
     apostrophes,
     changed,
-    spelled_out,
+    special_tokens_in_text,
     unknown,
 )
 from lowres.vocabulary.pruning import CONTINUES
 from lowres.vocabulary.tokenizer_json import WORD_START, Kind, TokenizerJson, has_subwords
 
-BATCH = 200_000  # characters that are cut at a time: memory follows this, not the text
+BATCH = 200_000  # characters that are tokenised at a time: memory follows this, not the text
 FEW_IDS, CODE_POINTS = 1_024, 0x110000  # the sizes of vocabularies of bytes and of characters
 SPACE = "Ġ"  # a space in the alphabet of byte-level BPE
 
@@ -37,11 +37,11 @@ PER_CHARACTER: Literal["tokens per character"] = "tokens per character"
 
 @dataclass(frozen=True)
 class Measures:
-    """A text as a tokenizer cuts it. Shares are 0–1; words are what stands between white space.
+    """Statistics of a text under a tokenizer. Shares are 0–1; words are separated by white space.
 
-    `headline` names the number to look at: where a script has no spaces, words are whole sentences. A word is known
-    unless the unknown piece is in it; it is whole if it is one piece. `single_characters` is the share of pieces of at most
-    one character. Lines are lossy if their pieces, put together, are not the text in NFC with white space collapsed;
+    `primary_metric` names the number to look at: where a script has no spaces, words are whole sentences. A word is known
+    unless the unknown token is among its tokens; it is whole if it is one token. `single_characters` is the share of tokens of at most
+    one character. Lines are lossy if decoding does not give the text in NFC with white space collapsed;
     `respaced_lines` are those of them in which only white space differs. `changed_lines` are altered by the base's
     normalisation. `rows_used` of the base's embedding rows occur at all.
     """
@@ -50,14 +50,14 @@ class Measures:
     lines: int
     words: int
     characters: int
-    pieces: int
+    tokens: int
     tokens_per_word: float
     tokens_per_character: float
     primary_metric: Literal["tokens per word", "tokens per character"]
-    bytes_per_piece: float
+    bytes_per_token: float
     whole_words: float
     single_characters: float
-    unknown_pieces: float
+    unknown_tokens: float
     unknown_words: float
     lossy_lines: float
     respaced_lines: float
@@ -68,108 +68,110 @@ class Measures:
     not_nfc_places: tuple[str, ...]
     unknown: tuple[Unknown, ...]
     changed: tuple[Changed, ...]
-    apostrophes: tuple[Sign, ...]
-    spelled_out: tuple[Sign, ...]
+    apostrophes: tuple[Occurrences, ...]
+    special_tokens_in_text: tuple[Occurrences, ...]
 
     @property
     def fertility(self) -> float:
-        """The headline number."""
+        """The primary metric."""
         return self.tokens_per_word if self.primary_metric == PER_WORD else self.tokens_per_character
 
 
 @dataclass(frozen=True)
-class Cutter:
-    """A tokenizer with what is known of its pieces; `base` is None where it has none that could be changed."""
+class InspectedTokenizer:
+    """A tokenizer and, where its vocabulary can be changed, the contents of its tokenizer.json (`base`)."""
 
     tokenizer: PreTrainedTokenizerBase
     base: TokenizerJson | None
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase) -> "Cutter":
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> "InspectedTokenizer":
         """Any tokenizer of transformers."""
         return cls(tokenizer, TokenizerJson.of(tokenizer) if has_subwords(tokenizer) else None)
 
     @property
     def kind(self) -> AnyKind:
-        """What the pieces are."""
+        """The kind of the vocabulary."""
         if self.base:
             return self.base.kind
         size = len(self.tokenizer)
         return "bytes" if size <= FEW_IDS else "characters" if size >= CODE_POINTS else "other"
 
-    def cut(self, texts: Iterable[str]) -> Iterator[list[int]]:
-        """Ids of each text, without special pieces around it."""
+    def encode(self, texts: Iterable[str]) -> Iterator[list[int]]:
+        """The token ids of each text, without special tokens around it; special tokens in the text are text."""
         for batch in _batches(texts):
             for ids in self.tokenizer(batch, add_special_tokens=False, verbose=False)["input_ids"]:
                 yield list(ids)
 
     def read(self, ids: list[int]) -> str:
-        """The text that the pieces spell."""
+        """The decoded text."""
         return str(self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
-    def cut_words(self, words: Sequence[str]) -> Iterator[list[int]]:
-        """Ids of words as they are cut inside a text: byte-level BPE has the space before a word inside its piece."""
+    def tokenize_words(self, words: Sequence[str]) -> Iterator[list[int]]:
+        """The token ids of words as inside a text: in byte-level BPE a token includes the space before it."""
         byte_level = self.base is not None and self.base.byte_level
-        return self.cut([f" {word}" for word in words] if byte_level else words)
+        return self.encode([f" {word}" for word in words] if byte_level else words)
 
     def length(self, number: int) -> int:
-        """Characters of a piece, marks of a word's start or inside left aside; part of a character is none."""
+        """The number of characters of a token without word-start or continuation symbols; a part of a character counts as 0."""
         name = str(self.tokenizer.convert_ids_to_tokens(number))
         if self.base is None:
             return len(name)
         if self.base.byte_level:
-            return sum(_begins(sign) for sign in name.removeprefix(SPACE))
+            return sum(_begins(text) for text in name.removeprefix(SPACE))
         if name.startswith("<0x") and len(name) == len("<0x00>"):
             return 0
         return len(name.removeprefix(CONTINUES if self.base.kind == "wordpiece" else WORD_START))
 
 
-def measure(cutter: Cutter, name: str, texts: Sequence[Text]) -> Measures:
-    """Look at a text. Raises DataError where there is nothing in it, or where it is no Unicode text."""
-    lines = [Line(text.where, plain, _seen(cutter.base, plain)) for text in texts if (plain := _plain(text))]
+def measure(inspected: InspectedTokenizer, name: str, texts: Sequence[Text]) -> Measures:
+    """The statistics of a text. Raises DataError where it is empty or not valid Unicode."""
+    lines = [Line(text.where, plain, _seen(inspected.base, plain)) for text in texts if (plain := _plain(text))]
     if not lines:
         raise DataError(Problem(name, "holds no text"))
     words = Counter(word for line in lines for word in line.text.split())
     running, characters = words.total(), _characters(words)
-    used, lossy, respaced, size = _read_back(cutter, lines)
-    pieces, unknown_id = used.total(), cutter.tokenizer.unk_token_id
-    short = sum(count for number, count in used.items() if cutter.length(number) <= 1)
-    whole, strange = _words(cutter, words)
+    used, lossy, respaced, size = _read_back(inspected, lines)
+    tokens, unknown_id = used.total(), inspected.tokenizer.unk_token_id
+    short = sum(count for number, count in used.items() if inspected.length(number) <= 1)
+    whole, strange = _words(inspected, words)
     odd = [text for text in texts if not unicodedata.is_normalized("NFC", text.text)]
     return Measures(
         name=name,
         lines=len(lines),
         words=running,
         characters=characters.total(),
-        pieces=pieces,
-        tokens_per_word=pieces / running,
-        tokens_per_character=pieces / characters.total(),
+        tokens=tokens,
+        tokens_per_word=tokens / running,
+        tokens_per_character=tokens / characters.total(),
         primary_metric=PER_CHARACTER if without_spaces(characters, running) else PER_WORD,
-        bytes_per_piece=size / max(1, pieces),
+        bytes_per_token=size / max(1, tokens),
         whole_words=whole / running,
-        single_characters=short / max(1, pieces),
-        unknown_pieces=(used[unknown_id] if unknown_id is not None else 0) / max(1, pieces),
+        single_characters=short / max(1, tokens),
+        unknown_tokens=(used[unknown_id] if unknown_id is not None else 0) / max(1, tokens),
         unknown_words=strange / running,
         lossy_lines=lossy / len(lines),
         respaced_lines=respaced / len(lines),
         changed_lines=sum(_differs(line) for line in lines) / len(lines),
-        rows_used=len(used) / len(cutter.tokenizer),
+        rows_used=len(used) / len(inspected.tokenizer),
         not_nfc=len(odd),
         decomposed=sum(len(unicodedata.normalize("NFC", text.text)) < len(text.text) for text in odd),
         not_nfc_places=tuple(text.where for text in odd[:3]),
-        unknown=unknown(cutter.base, lines) if cutter.base else (),
-        changed=changed(cutter.base, lines) if cutter.base else (),
+        unknown=unknown(inspected.base, lines) if inspected.base else (),
+        changed=changed(inspected.base, lines) if inspected.base else (),
         apostrophes=apostrophes(lines),
-        spelled_out=spelled_out(cutter.tokenizer, lines),
+        special_tokens_in_text=special_tokens_in_text(inspected.tokenizer, lines),
     )
 
 
 def _plain(text: Text) -> str:
-    """The text as lowres reads it, white space collapsed."""
+    """The normalised text with white space collapsed."""
     try:
         text.text.encode()
     except UnicodeEncodeError as error:
-        raise DataError(Problem(text.where, f"is no Unicode text: half a character at {error.start + 1}")) from None
+        raise DataError(
+            Problem(text.where, f"is not valid Unicode: half a surrogate pair at character {error.start + 1}")
+        ) from None
     return " ".join(normalise(text.text).split())
 
 
@@ -185,25 +187,25 @@ def _characters(words: Counter[str]) -> Counter[str]:
     return found
 
 
-def _read_back(cutter: Cutter, lines: Sequence[Line]) -> tuple[Counter[int], int, int, int]:
-    """Uses of each id, lossy lines, those in which only spaces differ, and bytes of text."""
+def _read_back(inspected: InspectedTokenizer, lines: Sequence[Line]) -> tuple[Counter[int], int, int, int]:
+    """The count of each id, lossy lines, lines in which only spaces differ, and bytes of text."""
     used: Counter[int] = Counter()
     lossy = respaced = size = 0
-    for line, ids in zip(lines, cutter.cut(line.text for line in lines), strict=True):
+    for line, ids in zip(lines, inspected.encode(line.text for line in lines), strict=True):
         used.update(ids)
         size += len(line.text.encode())
-        read = cutter.read(ids).split()
+        read = inspected.read(ids).split()
         if read != line.text.split():
             lossy += 1
             respaced += "".join(read) == "".join(line.text.split())
     return used, lossy, respaced, size
 
 
-def _words(cutter: Cutter, words: Counter[str]) -> tuple[int, int]:
-    """Running words that are one piece, and those with the unknown piece in them."""
+def _words(inspected: InspectedTokenizer, words: Counter[str]) -> tuple[int, int]:
+    """The number of running words that are one token, and of those that contain the unknown token."""
     whole = strange = 0
-    unknown_id = cutter.tokenizer.unk_token_id
-    for count, ids in zip(words.values(), cutter.cut_words(list(words)), strict=True):
+    unknown_id = inspected.tokenizer.unk_token_id
+    for count, ids in zip(words.values(), inspected.tokenize_words(list(words)), strict=True):
         whole += count * (len(ids) == 1 and ids[0] != unknown_id)
         strange += count * (unknown_id is not None and unknown_id in ids)
     return whole, strange
@@ -228,9 +230,9 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 @cache
-def _begins(sign: str) -> bool:
-    """Whether a sign of byte-level BPE's alphabet is a byte that begins a character (RFC 3629)."""
+def _begins(text: str) -> bool:
+    """Whether a character of byte-level BPE's alphabet is a byte that begins a UTF-8 character (RFC 3629)."""
     direct = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in direct]
-    byte = ord(sign) if ord(sign) < 256 else others[ord(sign) - 256] if ord(sign) < 256 + len(others) else 0
+    byte = ord(text) if ord(text) < 256 else others[ord(text) - 256] if ord(text) < 256 + len(others) else 0
     return byte & 0xC0 != 0x80

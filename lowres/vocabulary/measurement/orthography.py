@@ -1,4 +1,4 @@
-"""Whether two texts of one language are spelled with the same letters."""
+"""Whether two texts of one language use the same letters."""
 
 import unicodedata
 from collections import Counter
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 from lowres.languages.normalisation import normalise
 from lowres.vocabulary.expansion.candidates import IN_WORDS
-from lowres.vocabulary.measurement.characters import shown
+from lowres.vocabulary.measurement.characters import list_characters
 
-TIMES = 20  # a letter so many times rarer in one text than in the other is as good as absent from it
-EXPECTED = 20  # it must be expected so often there that chance is no explanation
-SEEN = 10  # and be met so often here that no name or foreign word is behind it
+TIMES = 20  # a letter so many times rarer in one text than in the other counts as absent
+EXPECTED = 20  # it must be expected so often there that chance does not explain its absence
+SEEN = 10  # and occur so often here that names and foreign words do not explain it
 STRANGE = 0.02  # share of the letters of a text; below it, it is a matter of names and topics
 
 
 @dataclass(frozen=True)
 class Strange:
-    """Letters that a text has and another one lacks, commonest first, and their share of all its letters (0–1)."""
+    """Letters that one text has and another lacks, commonest first, and their share of all its letters (0–1)."""
 
     characters: tuple[str, ...]
     share: float
 
 
 def letters(texts: Iterable[str]) -> Counter[str]:
-    """Counts of small letters, marks and apostrophes between them; marks that compose are counted with their letter."""
+    """Counts of letters in lower case, marks and apostrophes; marks that compose are counted with their letter."""
     found: Counter[str] = Counter()
     for text in texts:
         found.update(normalise(text).lower())
@@ -32,7 +32,7 @@ def letters(texts: Iterable[str]) -> Counter[str]:
 
 
 def strange(here: Mapping[str, int], there: Mapping[str, int]) -> Strange:
-    """The letters of `here` that `there` lacks, though by their share there should be many."""
+    """The letters of `here` that are absent from `there`, although many would be expected by their share."""
     size, other = sum(here.values()), sum(there.values())
     if not size or not other:
         return Strange((), 0.0)
@@ -46,13 +46,15 @@ def strange(here: Mapping[str, int], there: Mapping[str, int]) -> Strange:
 
 
 def differences(name: str, texts: Sequence[str], other_name: str, others: Sequence[str]) -> list[str]:
-    """What is said of two texts whose letters differ; nothing where they do not."""
+    """Sentences on the letters in which two texts differ; empty where they agree."""
     mine, theirs = letters(texts), letters(others)
     said = []
     for here, there, a, b in ((theirs, mine, other_name, name), (mine, theirs, name, other_name)):
         found = strange(here, there)
         if found.share >= STRANGE:
-            said.append(f"{found.share:.1%} of the letters of {a} hardly ever occur in {b}: {shown(found.characters)}")
+            said.append(
+                f"{found.share:.1%} of the letters of {a} hardly ever occur in {b}: {list_characters(found.characters)}"
+            )
     return said
 
 
