@@ -1,6 +1,7 @@
 """The commands for a recipe: run, check, schema."""
 
 import json as json_format
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def machine_options(
     cache: Path | None, mirrors: tuple[Path, ...], offline: bool, device: str, threads: int | None
 ) -> "Options":
-    """The options of the command line as a value of the library."""
+    """The options of the command line as a value of the library. With `offline` the libraries of Hugging Face stay offline as well."""
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, which no command has done yet
+
     from lowres.data.files import cache_folder
     from lowres.planning import Options
 
