@@ -19,7 +19,7 @@ def load_encoder(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, nn.Mo
     """Load tokenizer and encoder in float32. Code that a checkpoint brings is never executed.
 
     Dropout inside the base is set to 0: an adapter is small enough not to need it, and every dropout mask costs time
-    (docs/speed.md).
+    (docs/results/speed.md).
     """
     return _load(AutoModel, checkpoint, {"add_pooling_layer": False} if checkpoint.architecture.drops_pooler else {})
 

@@ -4,7 +4,8 @@ from lowres.data.corpus import Corpus
 from lowres.planning.plan import Plan
 from lowres.recipe.methods import METHOD_FACTS
 
-# Effective floating-point operations per second, for each core of a CPU or for a GPU, measured with small adapters: docs/speed.md.
+# Effective floating-point operations per second, for each core of a CPU or for a GPU, measured with small adapters:
+# docs/results/speed.md.
 # The rates of GPUs are guesses until measured: small models do not keep them busy.
 SPEED = {
     ("cpu", "bf16"): 1.6e11,
