@@ -74,19 +74,19 @@ def run(
         write_lock(writer.folder / LOCK, lock(file, plan, corpus))
 
         writer.stage("evaluation")
-        answers = job.answer(predictor, plan, corpus)
+        answers = job.predict(predictor, plan, corpus)
         writer.predictions(job.lines(plan, corpus, answers))
         for facts in job.judge(predictor, plan, corpus, answers, writer.stage):
             writer.write(**facts)
 
         writer.stage("reload check")
         inputs = job.sample(predictor, plan, corpus, SAMPLE_SIZE)
-        check_reload(writer.folder, ReloadSample(inputs, predictor.reload_answers(inputs)), options)
+        check_reload(writer.folder, ReloadSample(inputs, predictor.raw_predictions(inputs)), options)
         (writer.folder / MODEL / "README.md").write_text(adapter_usage(predictor, writer.record), encoding="utf-8")
         writer.finish(environment(plan))
         checkpoints(plan, corpus, writer).remove()
     finished = Run(writer.folder, options=options)
-    if job.leads_on and mergeable(predictor.facts):
+    if job.is_base and mergeable(predictor.facts):
         export_merged(finished)
     return finished
 

@@ -7,6 +7,7 @@ import pytest
 
 from lowres.errors import LowresError
 from lowres.languages import language, matching_key, normalise
+from lowres.languages.language_groups import MEMBERS_OF_GROUPS
 from lowres.languages.placeholders import PLACEHOLDER, missing_placeholders
 
 
@@ -21,6 +22,12 @@ from lowres.languages.placeholders import PLACEHOLDER, missing_placeholders
         ("heb-Hebr", "Hebrew", "rtl"),
         ("nqo-Nkoo", "N’Ko", "rtl"),
         ("qaa-Latn", "local code qaa", "ltr"),
+        ("cnr-Cyrl", "Montenegrin", "ltr"),
+        ("prs-Arab", "Dari", "rtl"),
+        ("swc-Latn", "Congo Swahili", "ltr"),
+        ("tgl-Latn", "Tagalog", "ltr"),
+        ("fil-Latn", "Filipino", "ltr"),
+        ("hbs-Latn", "Serbo-Croatian", "ltr"),
     ],
 )
 def test_known_tags(tag: str, name: str, direction: str) -> None:
@@ -53,9 +60,56 @@ def test_a_misspelled_code_suggests_languages() -> None:
         language("zzz-Latn")
 
 
-def test_a_collection_of_languages_is_no_language() -> None:
-    with pytest.raises(LowresError, match="does not know “btk”"):
-        language("btk-Latn")
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        (
+            "btk-Latn",
+            "is a group of languages (Batak languages), not one language (choose one of its languages, such as bbc-Latn",
+        ),
+        (
+            "nah-Latn",
+            "(Nahuatl languages), not one language (choose one of its languages, such as nhe-Latn (Eastern Huasteca",
+        ),
+        ("oto-Latn", "ote-Latn (Mezquital Otomi)"),
+        ("ber-Tfng", "kab-Tfng (Kabyle)"),
+        ("bih-Deva", "bho-Deva (Bhojpuri)"),
+        ("wen-Latn", "hsb-Latn (Upper Sorbian), dsb-Latn (Lower Sorbian)"),
+        ("nai-Latn", "(North American Indian languages), not one language"),
+        ("und-Latn", "“und” (Undetermined) is not a language"),
+        ("mul-Latn", "“mul” (Multiple languages) is not a language"),
+        ("zxx-Latn", "“zxx” (No linguistic content) is not a language"),
+        ("mis-Latn", "“mis” (Uncoded languages) is not a language"),
+        ("min-Zyyy", "“Zyyy” is not a script but characters common to all scripts"),
+        ("min-Zxxx", "“Zxxx” is not a script"),
+        ("min-Zinh", "“Zinh” is not a script"),
+        ("mina1268", "this is a Glottocode; its ISO 639-3 code stands at glottolog.org/resource/languoid/id/mina1268"),
+        ("mina1268-Latn", "this is a Glottocode"),
+    ],
+)
+def test_what_is_no_single_language_is_said_to_be_so(tag: str, message: str) -> None:
+    with pytest.raises(LowresError) as error:
+        language(tag)
+    assert message in str(error.value)
+
+
+def test_every_member_of_a_group_is_a_language() -> None:
+    for members in MEMBERS_OF_GROUPS.values():
+        assert all(language(f"{member}-Latn") for member in members.split())
+
+
+@pytest.mark.parametrize(
+    ("tag", "bcp47"),
+    [
+        ("eng-Latn", "en-Latn"),
+        ("heb-Hebr", "he-Hebr"),
+        ("ind-Latn", "id-Latn"),
+        ("min-Latn", "min-Latn"),
+        ("fil-Latn", "fil-Latn"),
+    ],
+)
+def test_the_web_writes_the_shortest_code(tag: str, bcp47: str) -> None:
+    assert language(tag).bcp47 == bcp47
 
 
 def test_normalise_composes_and_strips() -> None:
@@ -72,6 +126,13 @@ def test_zero_width_space_stays_only_where_scripts_part_words_with_it() -> None:
     assert normalise("ខ្មែរ\u200bភាសា") == "ខ្មែរ\u200bភាសា"
     assert normalise("posi\u200btive") == "positive"
     assert normalise("ខ្មែរ\u200b \u200bភាសា\u200b") == "ខ្មែរ ភាសា"
+    for kept in ("ខ្មែរ\u200bABC", "ABC\u200bខ្មែរ", "ᯂᯂ\u200bᯂ", "བོད\u200bཡིག", "ꕙ\u200bꔤ", "ꨌ\u200bꨠ", "ខ្មែរ\u200b(ABC"):
+        assert normalise(kept) == kept
+
+
+def test_half_an_emoji_is_a_lost_character() -> None:
+    assert normalise("baik \ud83d") == "baik \ufffd"
+    assert normalise("\ude00") == "\ufffd"
 
 
 @pytest.mark.parametrize(

@@ -214,7 +214,7 @@ def trained(cell: tuple[str, str, str], base: Path, folder: Path) -> Trained:
     steps = list(steps_of(predictor, plan, data))
     predictor.save(folder)
     asked = JOBS[plan.recipe.task.kind].sample(predictor, plan, data, len(TEXTS))
-    return Trained(cell, folder, steps, asked, predictor.reload_answers(asked))
+    return Trained(cell, folder, steps, asked, predictor.raw_predictions(asked))
 
 
 @pytest.mark.usefixtures("eager")
@@ -305,4 +305,4 @@ def test_it_learns_and_predicts_the_same_elsewhere(
         assert not any(
             f"{kind}_" in name for name, _ in merged.model.named_parameters() for kind in ("lora", "oft", "ia3")
         )
-        assert close(model.answers, merged.reload_answers(model.asked))
+        assert close(model.answers, merged.raw_predictions(model.asked))

@@ -30,7 +30,7 @@ from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.translation_scores import PRIMARY_METRIC, primary_metric, sentence_scores, translation_scores
 from lowres.evaluation.translation_statistics import BLEU, CHRF, TER, match
 from lowres.record import Comparison, Score
-from lowres.statistical.dictionary import companions, substitute
+from lowres.statistical.dictionary import dictionary_of, substitute
 
 # What the command line must be right about: punctuation, figures, quotes, other scripts, empty lines, moved phrases.
 REFERENCES = [
@@ -336,26 +336,26 @@ def test_a_dictionary_is_learned_and_keeps_punctuation_capitals_and_unknown_word
 
 
 def test_companions_follow_dice_and_its_two_floors() -> None:
-    learned = companions([*LEARNED, ("rumah", "rumah gadang"), ("rumah", "gadang rumah"), ("rumah", "rumah")])
+    learned = dictionary_of([*LEARNED, ("rumah", "rumah gadang"), ("rumah", "gadang rumah"), ("rumah", "rumah")])
     assert learned["saya"] == "ambo" and learned["anjing"] in ("anjiang", "lalok")
     assert learned["rumah"] == "rumah"
     assert "apakah" not in learned  # stands with apo but once
     # kata stands twice with tu, in 2 of its 6 pairs and 2 of tu's 3: Dice 4/9; with three of five it is 6/8.
     few = [("kata", "tu")] * 2 + [("kata", "")] * 4 + [("", "tu")]
-    assert companions(few) == {}
-    assert companions([("kata", "tu")] * 3 + [("kata", "")] * 2) == {"kata": "tu"}
+    assert dictionary_of(few) == {}
+    assert dictionary_of([("kata", "tu")] * 3 + [("kata", "")] * 2) == {"kata": "tu"}
     # Both stand with it equally often: the word itself wins, wherever it is met.
-    assert companions([("jakarta", "kota jakarta")] * 2) == {"jakarta": "jakarta"}
-    assert companions([("satu", "ciek sado")] * 2) == {"satu": "ciek"}
-    assert companions([]) == companions([("", "")]) == {}
+    assert dictionary_of([("jakarta", "kota jakarta")] * 2) == {"jakarta": "jakarta"}
+    assert dictionary_of([("satu", "ciek sado")] * 2) == {"satu": "ciek"}
+    assert dictionary_of([]) == dictionary_of([("", "")]) == {}
 
 
 def test_companions_by_blocks_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [*LEARNED, ("di jakarta", "di kota jakarta"), ("ke jakarta", "ka kota jakarta")]
-    whole = companions(texts)
+    whole = dictionary_of(texts)
     assert whole["jakarta"] == "jakarta" and whole["pasar"] == "pasa"
     monkeypatch.setattr("lowres.statistical.dictionary._BLOCK", 3)
-    assert companions(texts) == whole
+    assert dictionary_of(texts) == whole
 
 
 def test_directions_have_dictionaries_of_their_own_and_unlearned_ones_copy() -> None:

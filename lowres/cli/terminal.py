@@ -24,6 +24,7 @@ STAGES = {
     "phrase table": "learning phrase tables",
     "reload check": "checking the saved model in a fresh process",
     "n-grams": "fitting the n-gram classifier",
+    "phrase table": "comparing model and phrase table on dev",
     "evaluation": "scoring the test split",
     "before": "scoring the base before training",
     "baselines": "baselines on the same rows",

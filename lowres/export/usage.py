@@ -54,14 +54,14 @@ ids = {ids}
 with torch.no_grad():
     written = model.generate(
         input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-        decoder_input_ids=torch.tensor([{opening}]), forced_bos_token_id=None, eos_token_id={end}, pad_token_id={pad},
+        decoder_input_ids=torch.tensor([{decoder_prefix}]), forced_bos_token_id=None, eos_token_id={end}, pad_token_id={pad},
         num_beams={beams}, length_penalty={penalty}, no_repeat_ngram_size={no_repeat}, early_stopping=False,
-        suppress_tokens={silenced}, max_new_tokens=min(int({longest} * len(ids)) + 10, {most}),
+        suppress_tokens={suppressed}, max_new_tokens=min(int({longest} * len(ids)) + 10, {most}),
     )
 print(tokenizer.decode(written[0], skip_special_tokens=True))
 """
-HINTED = "It was trained to see each text with a lexicon's version of it, which only lowres makes; without, it does less well.\n\n"
-BITS = "It was trained over the base in {bits} bits; over precise weights, as here, it answers a little otherwise.\n\n"
+HINTED = "It was trained with a phrase table's translation before each text, which only lowres makes; without, it is worse.\n\n"
+BITS = "It was trained over the base in {bits} bits; over full-precision weights, as here, predictions differ slightly.\n\n"
 BUILT = "Its base is built by lowres, so that it cannot be fetched elsewhere: `lowres export RUN` writes one ordinary checkpoint.\n"
 
 
@@ -72,7 +72,7 @@ def merged_usage(predictor: Any, record: Record) -> str:
 
 
 def adapter_usage(predictor: Any, record: Record) -> str:
-    """The README of a run's model folder, in which base and adapter are apart."""
+    """The README of a run's model folder, which holds the adapter without the base."""
     facts = predictor.facts
     about = f"{facts.method} over {facts.base}, with the embedding rows and the tokenizer that belong to it."
     if facts.base in STARTERS.names or facts.decoder_layers is not None:
@@ -87,9 +87,9 @@ def _page(predictor: Any, record: Record, about: str, *, tokenizer: str, base: s
     facts = predictor.facts
     notes = BITS.format(bits=facts.quantize[0]) if facts.quantize != "off" and base != "folder" else ""
     notes += HINTED if getattr(facts, "hints", False) else ""
-    opening = IMPORTS.format(auto=_auto(predictor), tokenizer=tokenizer, base=base)
+    decoder_prefix = IMPORTS.format(auto=_auto(predictor), tokenizer=tokenizer, base=base)
     asking = {"classification": _labels, "translation": _translation}.get(facts.task, _nothing)(predictor)
-    return f"{_heading(record, about)}{notes}```python\n{opening}{rest}{asking}```\n"
+    return f"{_heading(record, about)}{notes}```python\n{decoder_prefix}{rest}{asking}```\n"
 
 
 def _auto(predictor: Any) -> str:
@@ -116,7 +116,7 @@ def _labels(predictor: Any) -> str:
 
 
 def _translation(predictor: Any) -> str:
-    """With the first direction that the model knows."""
+    """Code that translates in the first direction of the model."""
     facts, inputs = predictor.facts, predictor.inputs
     source, target = facts.directions[0]
     plain = 'tokenizer(text, add_special_tokens=False)["input_ids"]'
@@ -128,9 +128,9 @@ def _translation(predictor: Any) -> str:
         "words": f'tokenizer({facts.prefix + words!r} + text)["input_ids"]',
         "nothing": whole,
     }[inputs.language_marking.source]
-    opening, decoding = inputs.opening(target), facts.decoding
+    decoder_prefix, decoding = inputs.decoder_prefix(target), facts.decoding
     return TRANSLATION.format(
-        source=source, target=target, ids=ids, opening=opening, beams=decoding.beams, longest=decoding.max_length_ratio,
-        penalty=decoding.length_penalty, no_repeat=decoding.no_repeat_ngram_size, most=inputs.max_length - len(opening),
-        silenced=sorted({inputs.pad, *inputs.tags.values()}), end=inputs.end, pad=inputs.pad,
+        source=source, target=target, ids=ids, decoder_prefix=decoder_prefix, beams=decoding.beams, longest=decoding.max_length_ratio,
+        penalty=decoding.length_penalty, no_repeat=decoding.no_repeat_ngram_size, most=inputs.max_length - len(decoder_prefix),
+        suppressed=sorted({inputs.pad, *inputs.tags.values()}), end=inputs.end, pad=inputs.pad,
     )  # fmt: skip

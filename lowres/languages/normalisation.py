@@ -1,50 +1,34 @@
-"""Unicode normalisation of all text: train, dev, test, and the input of predict."""
+"""Unicode normalisation: the one entry point of all text, whether from files, recipes or typed into predict."""
 
 import re
 import unicodedata
 
-# Thai, Lao, Burmese, Khmer, Tai, Balinese, Javanese and their kin write a zero-width space where words part;
-# everywhere else it is an artefact of web pages.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u1950-\u1aaf\u1b00-\u1b7f\ua980-\ua9ff\uaa60-\uaadf"
+# Blocks of scripts that are written without spaces and may part words with U+200B: Thai and Lao, Tibetan, Burmese, Khmer, Tai,
+# Buginese, Balinese, Sundanese, Batak, Vai, Javanese, Cham, Tai Viet. Elsewhere U+200B is an artefact of web pages.
+_UNSPACED = "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u1aaf\u1b00-\u1bff\ua500-\ua63f\ua980-\ua9ff\uaa00-\uaadf"
 _ZERO_WIDTH_SPACES = re.compile("\u200b+")
-_UNSPACED_LETTER = re.compile(f"[{_UNSPACED}]")
-
-
-class _WordsOnly(dict[int, str]):
-    """For str.translate: punctuation, symbols, spaces and control characters become a space; filled on demand."""
-
-    def __missing__(self, code: int) -> str:
-        character = chr(code)
-        self[code] = " " if unicodedata.category(character)[0] in "PSZC" else character
-        return self[code]
-
-
-_WORDS_ONLY = _WordsOnly()
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+REPLACEMENT = "\ufffd"
 
 
 def normalise(text: str) -> str:
-    """The text in NFC, without byte order marks, stray zero-width spaces and surrounding white space.
+    """Return the text in NFC, without byte order marks, stray zero-width spaces and surrounding white space.
 
-    Zero-width joiners stay, since Indic and Arabic spelling needs them; a zero-width space stays between letters
-    of scripts that part words with it. White space inside the text is left as it is.
+    Zero-width joiners stay, since Indic and Arabic spelling needs them. A zero-width space stays between two visible
+    characters of which at least one belongs to a script that parts words with it. White space inside the text is left as it
+    is. A surrogate without its other half (half an emoji) is no character; it becomes U+FFFD.
     """
     if text.isascii():
         return text.strip()
-    text = text.replace("\ufeff", "")
+    text = _SURROGATES.sub(REPLACEMENT, text.replace("\ufeff", ""))
     if "\u200b" in text:
-        text = _ZERO_WIDTH_SPACES.sub(_keep_between_unspaced_letters, text)
+        text = _ZERO_WIDTH_SPACES.sub(_keep_beside_unspaced_script, text)
     return unicodedata.normalize("NFC", text).strip()
 
 
-def matching_key(text: str) -> str:
-    """The text without compatibility forms, capitals, punctuation and spacing: equal keys mean texts that a reader takes for equal.
-
-    A text without letters and digits is compared as it stands.
-    """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().translate(_WORDS_ONLY).split()) or text
-
-
-def _keep_between_unspaced_letters(match: re.Match[str]) -> str:
+def _keep_beside_unspaced_script(match: re.Match[str]) -> str:
     text, start, end = match.string, match.start(), match.end()
-    neighbours = text[start - 1 : start], text[end : end + 1]
-    return "\u200b" if all(_UNSPACED_LETTER.match(letter) for letter in neighbours) else ""
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    visible = before.strip() and after.strip()
+    return "\u200b" if visible and _UNSPACED_CHARACTER.search(before + after) else ""

@@ -1,12 +1,13 @@
 """Language tags: an ISO 639-3 code and a script, such as min-Latn."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from lowres.errors import LowresError, Problem, nearest
+from lowres.languages.language_groups import MEMBERS_OF_GROUPS, SAME_GROUPS
 
 # fmt: off
 RIGHT_TO_LEFT = frozenset((
@@ -16,6 +17,13 @@ RIGHT_TO_LEFT = frozenset((
 ))
 # fmt: on
 _TAG = re.compile(r"([a-z]{3})-([A-Z][a-z]{3})")
+_GLOTTOCODE = re.compile(r"([a-z]{4}[0-9]{4})(?:[-_].*)?")
+# Codes of ISO 15924 that name no script in which a language is written.
+NO_SCRIPTS = {
+    "Zyyy": "characters common to all scripts", "Zinh": "marks that follow another script", "Zxxx": "what is not written",
+    "Zzzz": "a script without a code", "Zmth": "mathematical notation", "Zsym": "symbols", "Zsye": "emoji",
+}  # fmt: skip
+_FORM = "an ISO 639-3 code and a script, such as min-Latn"
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,15 @@ class Language:
         """The ISO 639-3 code."""
         return self.tag[:3]
 
+    @property
+    def bcp47(self) -> str:
+        """The tag as the web writes it (BCP 47), with the shortest code of the language: `en-Latn`, `min-Latn`.
+
+        Of a direction such as ind-Latn→min-Latn it is the target's; what is no tag is undetermined, `und`.
+        """
+        match = _TAG.fullmatch(self.tag.rpartition("→")[2])
+        return f"{shortest_code(match[1])}-{match[2]}" if match else "und"
+
     def __str__(self) -> str:
         return f"{self.name} ({self.tag})"
 
@@ -45,27 +62,38 @@ def language(tag: str) -> Language:
     """
     match = _TAG.fullmatch(tag)
     if not match:
-        raise LowresError(
-            Problem(
-                "",
-                f"“{tag}” is not a language tag",
-                _join(_meant(tag), "an ISO 639-3 code and a script, such as min-Latn"),
-            )
-        )
+        raise LowresError(Problem("", f"“{tag}” is not a language tag", _join(_meant(tag), _FORM)))
     code, script = match.groups()
     if code not in _names():
-        raise LowresError(
-            Problem(
-                "",
-                f"“{tag}”: ISO 639-3 does not know “{code}”",
-                _join(_meant(tag) or _similar(code, script), "see iso639-3.sil.org"),
-            )
-        )
+        raise LowresError(_no_language(tag, code, script))
     if script not in _scripts():
         raise LowresError(
             Problem("", f"“{tag}”: ISO 15924 does not know “{script}”", _join(_meant(tag), "see unicode.org/iso15924"))
         )
+    if script in NO_SCRIPTS:
+        what = f"“{tag}”: “{script}” is not a script but {NO_SCRIPTS[script]}"
+        raise LowresError(Problem("", what, "name the script that the text is written in"))
     return Language(tag, _name(code), script, "rtl" if script in RIGHT_TO_LEFT else "ltr")
+
+
+def shortest_code(code: str) -> str:
+    """The ISO 639-1 code (two letters) of an ISO 639-3 code, or that code itself where ISO 639-1 has none."""
+    return _two_letters().get(code, code)
+
+
+def _no_language(tag: str, code: str, script: str) -> Problem:
+    """The Problem of a code that stands for no single language."""
+    kind, name = _others().get(code, ("", ""))
+    if kind == "special":
+        return Problem("", f"“{tag}”: “{code}” ({name}) is not a language", "name the one language of the texts")
+    if kind == "collection":
+        members = [f"{member}-{script} ({_name(member)})" for member in MEMBERS_OF_GROUPS.get(code, "").split()]
+        hint = (
+            f"choose one of its languages, such as {', '.join(members)}" if members else "choose one of its languages"
+        )
+        return Problem("", f"“{tag}”: “{code}” is a group of languages ({name}), not one language", hint)
+    hint = _join(_meant(tag) or _similar(code, script), "see iso639-3.sil.org")
+    return Problem("", f"“{tag}”: ISO 639-3 does not know “{code}”", hint)
 
 
 def _join(*hints: str) -> str:
@@ -73,14 +101,19 @@ def _join(*hints: str) -> str:
 
 
 def _name(code: str) -> str:
+    """The usual English name, unless langcodes takes the code for another language's: then that of the registry."""
     from langcodes import Language as Tag
 
-    name = Tag.get(code).language_name()
-    return _names()[code] if name.startswith("Unknown language") else name
+    tag = Tag.get(code)
+    name = tag.language_name()
+    same = tag.language in (code, shortest_code(code))
+    return name if same and not name.startswith("Unknown language") else _names()[code]
 
 
 def _meant(tag: str) -> str:
     """“did you mean …?” for a two-letter, bibliographic or retired code, a code without a script, or a language's name."""
+    if glottocode := _GLOTTOCODE.fullmatch(tag.strip().lower()):
+        return f"this is a Glottocode; its ISO 639-3 code stands at glottolog.org/resource/languoid/id/{glottocode[1]};"
     code, _, script = re.sub(r"[_\s]", "-", tag.strip()).partition("-")
     known = _code_of(code) or _code_by_name(tag)
     if not known:
@@ -145,17 +178,41 @@ def _similar(code: str, script: str) -> str:
 @cache
 def _names() -> Mapping[str, str]:
     """ISO 639-3 code → reference name, read from the IANA registry, which holds the whole of ISO 639-3."""
-    from langcodes.data_dicts import LANGUAGE_ALPHA3
-    from language_data.registry_parser import parse_registry
-
-    names: dict[str, str] = {}
-    for item in parse_registry():
-        individual = item["Type"] == "language" and item.get("Scope") not in ("collection", "private-use")
-        if individual and "Deprecated" not in item:
-            code = LANGUAGE_ALPHA3.get(item["Subtag"], item["Subtag"])
-            names[code] = item["Description"][0]
+    threes = {two: three for three, two in _two_letters().items()}
+    names = {
+        threes.get(item["Subtag"], item["Subtag"]): item["Description"][0]
+        for item in _registry()
+        if item.get("Scope") not in ("collection", "private-use", "special")
+    }
     local = (f"q{second}{third}" for second in "abcdefghijklmnopqrst" for third in "abcdefghijklmnopqrstuvwxyz")
     return names | {code: f"local code {code}" for code in local}
+
+
+@cache
+def _others() -> Mapping[str, tuple[str, str]]:
+    """Code → (“collection” or “special”, name) of what the registry lists beside languages."""
+    return {
+        SAME_GROUPS.get(item["Subtag"], item["Subtag"]): (item["Scope"], item["Description"][0])
+        for item in _registry()
+        if item.get("Scope") in ("collection", "special")
+    }
+
+
+@cache
+def _two_letters() -> Mapping[str, str]:
+    """ISO 639-3 code → ISO 639-1 code."""
+    from langcodes.data_dicts import LANGUAGE_ALPHA3
+
+    current = {item["Subtag"] for item in _registry()}
+    return {three: two for two, three in LANGUAGE_ALPHA3.items() if len(two) == 2 and two in current}
+
+
+@cache
+def _registry() -> Sequence[Mapping[str, Any]]:
+    """The languages of the IANA registry that are not deprecated."""
+    from language_data.registry_parser import parse_registry
+
+    return [item for item in parse_registry() if item["Type"] == "language" and "Deprecated" not in item]
 
 
 @cache

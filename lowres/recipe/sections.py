@@ -133,6 +133,7 @@ Use = Annotated[tuple[Literal["train", "dev", "test"], ...], Field(min_length=1)
 EVERY_SPLIT: Use = ("train", "dev", "test")
 Head = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] | None
 _HEAD = "for classification: name of an auxiliary task, whose labels are learned by a head of their own, from training rows only"
+_LIMIT = "at most so many training rows, for translation so many pairs of two languages, chosen by the seed"
 _USE = "which of its splits are used; a further source often gives training rows only"
 
 
@@ -143,9 +144,22 @@ class Columns(Section):
     label: str = Field(default="label", description="column with the label; “language” and “subset” always exist")
     source: str = Field(default="source", description="for translation: column with the source text")
     target: str = Field(default="target", description="for translation: column with its translation")
+    texts: dict[LanguageTag, str] = Field(
+        default={},
+        description="for translation, a table with a column per language: language → column, instead of source and target",
+    )
     id: str | None = Field(
         default=None, description="column with a stable id; by default what the card says, else the row number"
     )
+    split: str | None = Field(
+        default=None,
+        description="of own files: column that says which split a row of the train file belongs to: train, dev or test",
+    )
+
+
+_ROWS = "only rows whose column holds this value, or one of these: column → value, or a list of values"
+OneOrMore = Annotated[str, Field(min_length=1)] | Annotated[Names, Field(min_length=1)]
+Rows = dict[str, OneOrMore]
 
 
 class CardData(Section):
@@ -155,7 +169,8 @@ class CardData(Section):
     subset: str | Names = Field(default="all", description="one subset of the card, several, or all")
     columns: Columns | None = Field(default=None, description="columns to use instead of those that the card names")
     limit: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="at most so many training rows per subset, chosen by the seed"
+        default=None,
+        description="at most so many training rows per subset, for translation so many pairs, chosen by the seed",
     )
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
     head: Head = Field(default=None, description=_HEAD)
@@ -164,9 +179,12 @@ class CardData(Section):
 class FileData(Section):
     """The user's own files, with the few facts that a card would state."""
 
-    files: dict[Literal["train", "dev", "test"], str | dict[LanguageTag, str]] = Field(
-        description="one file per split: .tsv .csv .jsonl .parquet, for pre-training .txt with one text per line; for translation "
-        "also one text file per language, aligned by line"
+    files: dict[Literal["train", "dev", "test"], OneOrMore | dict[str, OneOrMore]] = Field(
+        min_length=1,
+        description="one file per split, or a list of files: .tsv .csv .jsonl .parquet, for pre-training .txt with one text per line; for "
+        "translation also one text file per language, aligned by line (language → file); for classification also one file per "
+        "label (label → file). With a train file only, a tenth of it each becomes dev and test; in a mixture of sources, a "
+        "source may have only some of the splits",
     )
     language: LanguageTag | None = Field(
         default=None, description="language of the texts; translation names two in the task"
@@ -174,9 +192,12 @@ class FileData(Section):
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name, or “private”")
     source: str = Field(min_length=1, description="where the texts come from and who agreed to their use")
     columns: Columns = Columns()
-    limit: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="at most so many training rows, chosen by the seed"
+    rows: Rows = Field(default={}, description=_ROWS)
+    misaligned: Literal["refuse", "leave-out"] = Field(
+        default="refuse",
+        description="for translation: what becomes of lines whose two sides do not belong together because a line was lost or added",
     )
+    limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description=_LIMIT)
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
     head: Head = Field(default=None, description=_HEAD)
 
@@ -196,9 +217,8 @@ class HubData(Section):
     )
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name")
     columns: Columns = Columns()
-    limit: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="at most so many training rows, chosen by the seed"
-    )
+    rows: Rows = Field(default={}, description=_ROWS)
+    limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description=_LIMIT)
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
     head: Head = Field(default=None, description=_HEAD)
 

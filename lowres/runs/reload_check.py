@@ -93,7 +93,7 @@ def answer(request: dict[str, Any]) -> list[Any]:
         device=request["device"],
         threads=request["threads"],
     )
-    answers: list[Any] = load_predictor(Path(request["folder"]), options).reload_answers(request["inputs"])
+    answers: list[Any] = load_predictor(Path(request["folder"]), options).raw_predictions(request["inputs"])
     return answers
 
 

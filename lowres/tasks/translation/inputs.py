@@ -1,4 +1,4 @@
-"""How texts become the token ids that a translator reads and writes."""
+"""How texts become the token ids that an encoder-decoder reads and writes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ TokenIds = list[int]
 
 @dataclass(frozen=True)
 class TranslationInputs:
-    """Texts as a model of one family reads and writes them.
+    """Turns texts into the token ids of one family of models, and token ids into text.
 
-    `tags` gives the piece of each language, for families that have them; `start` is the first piece of the decoder, `end` the
-    last of both sides.
+    `tags` gives the id of each language's token, in families that have them; `start` is the first token of the decoder, `end` the
+    last token of both sides.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -34,39 +34,43 @@ class TranslationInputs:
     def sources(
         self, texts: Sequence[str], source: str, target: str, hints: Sequence[str] | None = None, *, synthetic: bool = False
     ) -> list[TokenIds]:  # fmt: skip
-        """Piece ids of texts to be translated, cut at `max_pieces`; a hint stands before its text, the end piece between them.
+        """Token ids of texts to be translated, truncated to `max_length`; a hint and the end token stand before its text.
 
-        The mark of synthetic texts stands before them, where the family has one.
+        The synthetic tag stands before synthetic texts, where the family has one.
         """
         if not texts:
             return []
-        plain = self._marked(texts, source, target)
-        if synthetic and (mark := self.mark) is not None:
-            lead, room = self.lead, self.max_length - 1
-            plain = [[*ids[:lead], mark, *ids[lead:-1]][:room] + ids[-1:] for ids in plain]
+        found = self._with_language(texts, source, target)
+        if synthetic and (tag := self.synthetic_tag) is not None:
+            lead, room = self.lead_length, self.max_length - 1
+            found = [[*ids[:lead], tag, *ids[lead:-1]][:room] + ids[-1:] for ids in found]
         if hints is None:
-            return plain
+            return found
         room = self.max_length // 2
         return [
-            [*ids[: self.lead], *hint[:room], self.end, *ids[self.lead :]][: self.max_length] if hint else ids
-            for ids, hint in zip(plain, self.plain(hints), strict=True)
+            [*ids[: self.lead_length], *hint[:room], self.end, *ids[self.lead_length :]][: self.max_length]
+            if hint
+            else ids
+            for ids, hint in zip(found, self.subwords(hints), strict=True)
         ]
 
     @property
-    def mark(self) -> int | None:
-        """What stands before a text that a model wrote (Caswell et al. 2019): a piece that no other source has, as it exists in most
-        families. That is a sentinel of T5's, the beginning of a text where sources do not open with it, or the mask. Marian has none.
+    def synthetic_tag(self) -> int | None:
+        """The token before machine-translated sources (Caswell et al. 2019): one that no other source has, as most families have.
+
+        It is a sentinel of T5's family, the beginning-of-text token where sources do not begin with it, or the mask token. Marian
+        has none.
         """
         tokenizer = self.tokenizer
         known = tokenizer.get_vocab()
         sentinel = next((known[name] for name in sentinels(known)), None)
-        opening = tokenizer.bos_token_id if self.language_marking.source == "own tag" else None
-        found = next((piece for piece in (sentinel, opening, tokenizer.mask_token_id) if piece is not None), None)
+        beginning = tokenizer.bos_token_id if self.language_marking.source == "own tag" else None
+        found = next((token for token in (sentinel, beginning, tokenizer.mask_token_id) if token is not None), None)
         return None if found in (self.end, self.pad, self.start) else found
 
     @property
-    def lead(self) -> int:
-        """Pieces that stand before every source."""
+    def lead_length(self) -> int:
+        """How many special tokens stand before every source."""
         return (
             int(
                 self.language_marking.source == "own tag"
@@ -80,10 +84,10 @@ class TranslationInputs:
         ids = self.tokenizer("a", return_attention_mask=False)["input_ids"]
         return int(ids[0] in (self.tokenizer.bos_token_id, self.tokenizer.cls_token_id))
 
-    def _marked(self, texts: Sequence[str], source: str, target: str) -> list[TokenIds]:
+    def _with_language(self, texts: Sequence[str], source: str, target: str) -> list[TokenIds]:
         if self.language_marking.source == "own tag":
             room = self.max_length - 2
-            return [[self.tags[source], *ids[:room], self.end] for ids in self.plain(texts)]
+            return [[self.tags[source], *ids[:room], self.end] for ids in self.subwords(texts)]
         words = (
             f"translate {language(source).name} to {language(target).name}: "
             if self.language_marking.source == "words"
@@ -97,27 +101,27 @@ class TranslationInputs:
         return [list(ids) for ids in encoded]
 
     def targets(self, texts: Sequence[str], target: str) -> list[TokenIds]:
-        """Piece ids that are to be written, the end among them, cut at `max_pieces`."""
-        opening = self.opening(target)[1:]
-        room = self.max_length - len(opening) - 1
-        return [[*opening, *ids[:room], self.end] for ids in self.plain(texts, written=True)] if texts else []
+        """Token ids to be written, with the end token, truncated to `max_length`."""
+        first = self.decoder_prefix(target)[1:]
+        room = self.max_length - len(first) - 1
+        return [[*first, *ids[:room], self.end] for ids in self.subwords(texts, written=True)] if texts else []
 
-    def opening(self, target: str) -> TokenIds:
-        """What the decoder is given before it writes."""
+    def decoder_prefix(self, target: str) -> TokenIds:
+        """Token ids that the decoder is given before it generates."""
         return [self.start, self.tags[target]] if self.language_marking.forced else [self.start]
 
     def length(self, text: str) -> int:
-        """Pieces of a text."""
-        return len(self.plain([text])[0])
+        """Number of tokens of a text, without special tokens."""
+        return len(self.subwords([text])[0])
 
     def text(self, ids: Sequence[int]) -> str:
-        """What was written, in NFC."""
+        """The text of generated token ids, in NFC."""
         side = {"use_source_tokenizer": False} if self._two_sided else {}
         written = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False, **side)
         return normalise(str(written))
 
-    def plain(self, texts: Sequence[str], *, written: bool = False) -> list[TokenIds]:
-        """Token ids of texts without anything around them; `written` by the target side of a tokenizer that has two (Marian)."""
+    def subwords(self, texts: Sequence[str], *, written: bool = False) -> list[TokenIds]:
+        """Token ids of texts, without special tokens; `written` by the target side of a tokenizer that has two (Marian)."""
         inputs = [normalise(text) for text in texts]
         side = {"text_target": inputs} if written and self._two_sided else {"text": inputs}
         encoded = self.tokenizer(**side, add_special_tokens=False, return_attention_mask=False)["input_ids"]
@@ -131,7 +135,7 @@ class TranslationInputs:
 def encode_pairs(
     inputs: TranslationInputs, pairs: Sequence[Pair], hints: Sequence[str] | None = None
 ) -> tuple[list[TokenIds], list[TokenIds]]:
-    """Pieces of every source, behind its hint if there are hints, and of every target."""
+    """Token ids of every source, after its hint if there are hints, and of every target."""
     sources: list[TokenIds] = [[] for _ in pairs]
     targets: list[TokenIds] = [[] for _ in pairs]
     kinds: dict[tuple[str, str, bool], list[int]] = {}

@@ -1,4 +1,4 @@
-"""Translation: the loss that training minimises, the score on dev, and the pairs of each epoch."""
+"""Translation: the training loss, the score on dev, and the pairs of each epoch."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -27,15 +27,15 @@ CACHE_BYTES = 4 << 30
 
 
 class TranslationObjective:
-    """Cross-entropy of the target's pieces on train; chrF++ of greedy translations, averaged over directions, on dev.
+    """Cross-entropy of the target tokens on train; on dev chrF++ of greedy translations, averaged over directions.
 
-    While the encoder is frozen it reads every source just once.
+    The states of a frozen encoder are computed once and kept.
     """
 
     def __init__(
         self, model: Any, inputs: TranslationInputs, train: Sequence[Pair], dev: Sequence[Pair], accelerator: Accelerator, *,
         label_smoothing: float, epoch_rows: Callable[[int], Sequence[int]], hints: Hints | None = None, epochs: int = 1,
-        plain: Sequence[Row] = (), denoise: float = 0.0, seed: int = 13,
+        monolingual: Sequence[Row] = (), denoise: float = 0.0, seed: int = 13,
     ) -> None:  # fmt: skip
         self.model, self.inputs, self.accelerator = model, inputs, accelerator
         self.label_smoothing, self.seed = label_smoothing, seed
@@ -49,30 +49,30 @@ class TranslationObjective:
         for number, source, target in zip(shown, sources, targets, strict=True):
             self.sources[number], self.targets[number] = source, target
         self.pairs = len(train)
-        self.rows = with_denoising(epoch_rows, self.pairs, len(plain), denoise, seed)
-        for row in plain if denoise else ():
+        self.rows = with_denoising(epoch_rows, self.pairs, len(monolingual), denoise, seed)
+        for row in monolingual if denoise else ():
             self.sources += inputs.sources([row.fields["text"]], row.language, row.language)
             self.targets += inputs.targets([row.fields["text"]], row.language)
         self.lengths = [len(source) + len(target) for source, target in zip(self.sources, self.targets, strict=True)]
         self.dev = _spread(dev, DEV_PAIRS)
         self.dev_sources, _ = encode_pairs(inputs, self.dev, hints.of(self.dev) if hints else None)
-        self.frozen = reads_frozen(model, max((max(ids) for ids in self.sources if ids), default=0))
-        self.read: dict[tuple[int, ...], Tensor] = {}
-        self.read_bytes, self.epochs = 0, epochs
+        self.frozen = encoder_is_frozen(model, max((max(ids) for ids in self.sources if ids), default=0))
+        self.encoder_states: dict[tuple[int, ...], Tensor] = {}
+        self.cached_bytes, self.epochs = 0, epochs
 
     def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
-        """Mean cross-entropy of the pieces of these training pairs' targets."""
+        """Mean cross-entropy of the target tokens of these training pairs."""
         device, pad = self.accelerator.device, self.inputs.pad
         read = [self._source(row, epoch) for row in rows]
         sources, mask = padded(read, pad, device)
-        targets, written = padded([self.targets[row] for row in rows], pad, device)
-        given = torch.cat([torch.full_like(targets[:, :1], self.inputs.start), targets[:, :-1]], dim=1)
-        here = written.bool()
+        targets, target_mask = padded([self.targets[row] for row in rows], pad, device)
+        decoder_inputs = torch.cat([torch.full_like(targets[:, :1], self.inputs.start), targets[:, :-1]], dim=1)
+        here = target_mask.bool()
         head = self.model.get_output_embeddings()
         with self.accelerator.autocast(), states_at_head(head, here) as states:
             self.model(
                 encoder_outputs=BaseModelOutput(last_hidden_state=self._states(read, sources, mask)), attention_mask=mask,
-                decoder_input_ids=given, use_cache=False,
+                decoder_input_ids=decoder_inputs, use_cache=False,
             )  # fmt: skip
             (found,) = states
         old, new = (head.old, head.new) if isinstance(head, SplitHead) else (head.weight, None)
@@ -89,36 +89,36 @@ class TranslationObjective:
         return primary_metric(references, found, [pair.direction_name for pair in self.dev])
 
     def _source(self, row: int, epoch: int) -> TokenIds:
-        """What is read for a training row; of a text to be mended, another copy in each epoch."""
+        """The source of a training row; for denoising, another corrupted copy in each epoch."""
         if row < self.pairs:
             return self.sources[row]
         rng = random.Random(f"{self.seed} {row} {epoch}")
-        ids, lead = self.sources[row], self.inputs.lead
+        ids, lead = self.sources[row], self.inputs.lead_length
         inner = noised(ids[lead:-1], self.inputs.tokenizer.mask_token_id, rng)
         return [*ids[:lead], *inner, ids[-1]]
 
     def _states(self, read: Sequence[TokenIds], sources: Tensor, mask: Tensor) -> Tensor:
-        """What the encoder makes of the sources, shape (rows, longest, width)."""
+        """The encoder's states of the sources, float of shape (rows, longest source, hidden size)."""
         encoder = self.model.get_encoder()
         if not self.frozen:
             return encoder(input_ids=sources, attention_mask=mask).last_hidden_state  # type: ignore[no-any-return]
         keys = [tuple(ids) for ids in read]
-        missing = [number for number, key in enumerate(keys) if key not in self.read]
+        missing = [number for number, key in enumerate(keys) if key not in self.encoder_states]
         fresh: dict[tuple[int, ...], Tensor] = {}
         if missing:
             with torch.no_grad():
                 states = encoder(input_ids=sources[missing], attention_mask=mask[missing]).last_hidden_state
             for number, state in zip(missing, states, strict=True):
                 fresh[keys[number]] = state[: len(keys[number])].to(self.compute)
-            if self.epochs > 1 and self.read_bytes < CACHE_BYTES:
-                self.read |= fresh
-                self.read_bytes += sum(state.nbytes for state in fresh.values())
-        found = [self.read[key] if key in self.read else fresh[key] for key in keys]
+            if self.epochs > 1 and self.cached_bytes < CACHE_BYTES:
+                self.encoder_states |= fresh
+                self.cached_bytes += sum(state.nbytes for state in fresh.values())
+        found = [self.encoder_states[key] if key in self.encoder_states else fresh[key] for key in keys]
         return torch.nn.utils.rnn.pad_sequence(found, batch_first=True).float()
 
 
-def reads_frozen(model: Any, highest: int) -> bool:
-    """Whether nothing that trains is touched when sources with pieces up to this one are read; new rows may be written only."""
+def encoder_is_frozen(model: Any, highest: int) -> bool:
+    """Whether no trained weight takes part when sources with token ids up to `highest` are encoded (new rows only in targets)."""
     rows = model.get_input_embeddings()
     old = rows.old if isinstance(rows, SplitEmbedding) else rows.weight
     inside = {id(weight) for weight in rows.parameters()}
@@ -127,7 +127,7 @@ def reads_frozen(model: Any, highest: int) -> bool:
 
 
 def epoch_rows(pairs: Sequence[Pair], temperature: float, cap: int | None, seed: int) -> Callable[[int], Sequence[int]]:
-    """The pairs of each epoch: real ones and synthetic ones, each as if they were alone, so that none takes another's turn."""
+    """The pairs of each epoch; real and synthetic pairs are sampled apart, so that neither takes the other's share."""
     kinds = [[number for number, pair in enumerate(pairs) if pair.synthetic is made] for made in (False, True)]
 
     def rows(epoch: int) -> list[int]:
@@ -141,7 +141,7 @@ def epoch_rows(pairs: Sequence[Pair], temperature: float, cap: int | None, seed:
 
 
 def _spread(pairs: Sequence[Pair], most: int) -> list[Pair]:
-    """At most so many pairs, the same number of each direction, evenly from all of them."""
+    """At most `most` pairs, the same number of each direction, at even distances."""
     directions: dict[str, list[Pair]] = {}
     for pair in pairs:
         directions.setdefault(pair.direction_name, []).append(pair)
