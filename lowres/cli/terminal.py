@@ -21,13 +21,12 @@ STAGES = {
     "vocabulary": "fitting the vocabulary",
     "training": "training",
     "back-translation": "translating texts that have no translation",
-    "phrase table": "learning phrase tables",
-    "reload check": "checking the saved model in a fresh process",
     "n-grams": "fitting the n-gram classifier",
     "phrase table": "comparing model and phrase table on dev",
     "evaluation": "scoring the test split",
     "before": "scoring the base before training",
     "baselines": "baselines on the same rows",
+    "reload check": "checking the saved model in a fresh process",
     "report": "writing the report",
 }
 PLAIN_LINES = 20

@@ -55,7 +55,9 @@ def tfidf(
     started = time.perf_counter()
     classifier = NgramClassifier.fit(train, dev, labels, seed)
     found = classifier.log_probabilities([row.fields["text"] for row in test], [row.language for row in test])
-    scope = f", separately for each of {len(classifier.classifiers)} languages" if len(classifier.classifiers) > 1 else ""
+    scope = (
+        f", separately for each of {len(classifier.classifiers)} languages" if len(classifier.classifiers) > 1 else ""
+    )
     return BaselineRun(
         "TF-IDF + logistic regression",
         "words 1–2 and characters 2–5, balanced labels, penalty chosen on dev" + scope,

@@ -89,7 +89,7 @@ def related_tokens(tag: str, tokens: Iterable[str], form: Form) -> list[str]:
 def tag_of(token: str, form: Form, script: str) -> str:
     """The language tag that a language token stands for; `script` where the token does not tell."""
     meant = IRREGULAR.get(token, "")
-    code, own = (re.sub(r"[<>]|^__|__$", "", token).replace("-", "_").split("_") + [""])[:2]
+    code, own = [*re.sub(r"[<>]|^__|__$", "", token).replace("-", "_").split("_"), ""][:2]
     written = own if re.fullmatch(r"[A-Z][a-z]{3}", own) else script
     return meant if "-" in meant else f"{meant or _long(code)}-{written}"
 

@@ -63,7 +63,9 @@ def write_starter(encoder: Path, shipped: Path, folder: Path) -> None:
     tokenizer.save_pretrained(str(folder))
 
 
-def initialised(folder: Path, positions: int, follow_padding: bool, kept: int, layers: int, seed: int = 13) -> tuple[Any, Any]:
+def initialised(
+    folder: Path, positions: int, follow_padding: bool, kept: int, layers: int, seed: int = 13
+) -> tuple[Any, Any]:
     """Tokenizer and model: the first `kept` layers of the encoder in `folder` with an initialised decoder of `layers` layers."""
     tokenizer = load_tokenizer(folder)
     source = AutoModel.from_pretrained(

@@ -62,7 +62,9 @@ def tag_languages(
         None if adapted.rows.bias is None else torch.cat([adapted.rows.bias.cpu(), torch.zeros(len(fresh))]),
     )
     new = torch.arange(len(fresh)) + len(table) + adapted.added
-    return Tagged(replace(adapted, places=torch.cat([places, new]), rows=rows), tags | dict(zip(fresh, names, strict=True)))
+    return Tagged(
+        replace(adapted, places=torch.cat([places, new]), rows=rows), tags | dict(zip(fresh, names, strict=True))
+    )
 
 
 def language_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
