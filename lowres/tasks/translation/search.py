@@ -12,7 +12,7 @@ from lowres.tasks.translation.inputs import TokenIds, TranslationInputs
 from lowres.training.batches import padded, sorted_batches
 
 SEARCH_TOKENS = 16_384  # padded source tokens of a batch, times beams
-SOURCE_TOKENS = 6144  # padded source tokens of a batch on a CPU, which is slower with more (docs/speed.md)
+SOURCE_TOKENS = 6144  # padded source tokens of a batch on a CPU, which is slower with more (docs/results/speed.md)
 
 
 class BeamCache(EncoderDecoderCache):
