@@ -83,7 +83,7 @@ def unknown(base: TokenizerJson, lines: Sequence[Line]) -> tuple[Unknown, ...]:
         return ()
     words = base.words(line.text for line in lines)
     counts: Counter[str] = Counter()
-    for word, ids in zip(words, base.cut_ids(list(words)), strict=True):
+    for word, ids in zip(words, base.encode_words(list(words)), strict=True):
         if base.unknown_id in ids:
             for character in _uncovered(word, base):
                 counts[character] += words[word]
