@@ -100,12 +100,13 @@ def read_corpus(
 
 
 def source_rows(source: Source, task: Task, places: Places) -> tuple[list[Sample], tuple[Finding, ...]]:
-    """The rows of one source as they are, unchecked: splits may be missing. With what is known of its tables.
+    """The rows of one source as they are, and findings about them. Splits may be missing, and nothing is left out.
 
     Raises CardError or DataError.
     """
     tables = _source_tables(source, task, places, 0)
-    return take_rows(tables.parts), tables.findings
+    samples = take_rows(tables.parts)
+    return samples, (*tables.findings, *audit(samples, (), repeats=False))
 
 
 def _check_heads(sources: Sequence[Source], task: Task) -> None:
@@ -146,7 +147,7 @@ def _source_tables(source: Source, task: Task, places: Places, entry: int) -> So
     parts = [
         replace(
             part,
-            entry=f"{entry}:{part.entry}" if entry else part.entry,
+            entry=f"{entry}:" if entry else "",
             use=tuple(split for split in part.use if split in use),
             head=source.head or "",
         )

@@ -35,6 +35,19 @@ def kept_rows(table: Table, wanted: Mapping[str, str | tuple[str, ...]]) -> Tabl
     return table
 
 
+def without_headers(table: Table) -> Table:
+    """The table without rows that repeat its header, as where several files were put together; counted in its notes."""
+    columns = [column.casefold() for column in table.columns]
+    if len(columns) < 2:
+        return table
+    records = tuple(
+        record for record in table.records if [record.fields[column].casefold() for column in table.columns] != columns
+    )
+    return replace(
+        table, records=records, notes=_noted(table, "that repeat the header", len(table.records) - len(records))
+    )
+
+
 def with_label(table: Table, column: str, label: str) -> Table:
     """The table with a column that holds the same label in every row, as where each label has a file of its own."""
     records = tuple(replace(record, fields={**record.fields, column: label}) for record in table.records)
