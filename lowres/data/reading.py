@@ -79,6 +79,7 @@ def read_corpus(
     rows = {split: tuple(sample.row for sample in samples if sample.split == split) for split in SPLITS}
     findings = (
         *whole.findings,
+        *_of_files(parts),
         *_left_out(parts, left),
         *_thin_subsets([*samples, *others], parts),
         *audit(samples, labels, repeats=not isinstance(task, Translation)),
@@ -320,6 +321,12 @@ def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[
         empty = [split for split in splits if (split, subset) not in filled]
         if empty:
             yield Finding("warning", f"the subset {subset} has no rows in {' and '.join(empty)}")
+
+
+def _of_files(parts: Sequence[Part]) -> Iterator[Finding]:
+    """How files were read where that is in doubt, and which texts are damaged in the columns that are used; each once."""
+    found = (finding for part in parts for finding in (*part.table.findings, *part.table.damaged(part.roles.text)))
+    yield from dict.fromkeys(found)
 
 
 def _left_out(parts: Sequence[Part], left: Left) -> Iterator[Finding]:

@@ -131,7 +131,7 @@ def _missing_columns(part: Part) -> Iterator[Problem]:
     wanted = {roles.text, roles.label or roles.text, roles.id or roles.text, roles.cluster or roles.text}
     wanted |= {part.split.by} if isinstance(part.split, Cut) else set()
     for column in sorted(wanted - {*columns, SUBSET, LANGUAGE, LINE}):
-        yield no_column(f"{part.table.name}:1", column, (*columns, LANGUAGE, SUBSET))
+        yield no_column(part.table, column, (LANGUAGE, SUBSET))
 
 
 def _samples(part: Part, number: int) -> Iterator[Sample]:

@@ -48,7 +48,7 @@ LanguageTable = tuple[str, str, Table, Roles]  # subset, language, table, column
 
 def _columns(name: str, data: FileData, task: Task, near: Path) -> list[LanguageTable]:
     """One table: a text and its label in each row, or a text and its translation."""
-    table, columns = read_file(near / name, str(near / name)), data.columns
+    table, columns = read_file(near / name, str(near / name), data.quotes), data.columns
     if isinstance(task, Classification):
         return [("", data.language or "", table, Roles(columns.text, columns.label, columns.id))]
     if isinstance(task, PreTraining):
@@ -72,7 +72,7 @@ def _language(data: FileData | HubData, task: Classification | PreTraining) -> s
 def _check_columns(table: Table, columns: Sequence[str]) -> None:
     missing = [column for column in columns if column not in table.columns]
     if missing:
-        raise DataError(*(no_column(f"{table.name}:1", column, table.columns) for column in missing))
+        raise DataError(*(no_column(table, column) for column in missing))
 
 
 def _refuse_misaligned(sides: Sequence[Side]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from lowres.recipe.methods import METHOD_FACTS, Lora, Method
-from lowres.recipe.section import LanguageTag, Section
+from lowres.recipe.section import DataText, LanguageTag, Section
 
 Names = tuple[Annotated[str, Field(min_length=1)], ...]
 
@@ -21,7 +21,7 @@ class Classification(Section):
     language: LanguageTag | None = Field(
         default=None, description="language of the texts; by default what the data card says"
     )
-    labels: Names | None = Field(
+    labels: tuple[Annotated[DataText, Field(min_length=1)], ...] | None = Field(
         default=None,
         description="the labels in their order; by default what the data card says, else those found in train",
     )
@@ -131,11 +131,13 @@ _USE = "which of its splits are used; a further source often gives training rows
 class Columns(Section):
     """Which columns of the data hold what the task needs."""
 
-    text: str = Field(default="text", description="column with the text")
-    label: str = Field(default="label", description="column with the label; “language” and “subset” are always there")
-    source: str = Field(default="source", description="for translation: column with the text to translate")
-    target: str = Field(default="target", description="for translation: column with its translation")
-    id: str | None = Field(
+    text: DataText = Field(default="text", description="column with the text")
+    label: DataText = Field(
+        default="label", description="column with the label; “language” and “subset” are always there"
+    )
+    source: DataText = Field(default="source", description="for translation: column with the text to translate")
+    target: DataText = Field(default="target", description="for translation: column with its translation")
+    id: DataText | None = Field(
         default=None, description="column with a stable id; by default what the card says, else the row number"
     )
 
@@ -157,14 +159,18 @@ class FileData(Section):
     """The user's own files, with the few facts that a card would give."""
 
     files: dict[Literal["train", "dev", "test"], str | dict[LanguageTag, str]] = Field(
-        description="one file per split: .tsv .csv .jsonl .parquet, for pre-training .txt with a text a line; for translation "
-        "also one text file per language, aligned by line"
+        description="one file per split: .tsv .csv .jsonl .json .parquet, for pre-training .txt with a text a line; for translation "
+        "also one text file per language, aligned by line; .xz .gz .bz2 behind them"
     )
     language: LanguageTag | None = Field(
         default=None, description="language of the texts; translation names two in the task"
     )
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name, or “private”")
     source: str = Field(min_length=1, description="where the texts come from and who agreed to their use")
+    quotes: Literal["auto", "yes", "no"] = Field(
+        default="auto",
+        description="whether fields of tables in text are quoted as in CSV; auto decides for each file and says which was taken",
+    )
     columns: Columns = Columns()
     limit: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="at most so many training rows, chosen by the seed"
