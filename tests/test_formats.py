@@ -83,7 +83,7 @@ def test_text_becomes_nfc_and_is_counted(here: Path) -> None:
 
 def test_parquet(here: Path) -> None:
     pyarrow.parquet.write_table(
-        pyarrow.table({"text": ["satu", None, "NA"], "label": [1, 2, None], "tokens": [["satu"], [], ["NA"]]}),
+        pyarrow.table({"text": ["satu", None, "NA"], "label": [1, 2, None], "tokens": [["satu"], [], ["NA", "a"]]}),
         "a.parquet",
     )
     table = read_file(here / "a.parquet", "a.parquet")

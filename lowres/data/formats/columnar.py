@@ -93,9 +93,9 @@ def _from_arrow(table: "pyarrow.Table", name: str, sha256: str, labels: Mapping[
 
 def _is_single(value: object) -> bool:
     """Whether a list holds one value at most, and none that is a list or structure itself."""
-    return value is None or (
-        isinstance(value, list) and len(value) < 2 and not isinstance(value[:1] and value[0], list | dict)
-    )
+    if not isinstance(value, list):
+        return value is None
+    return len(value) < 2 and not any(isinstance(inner, list | dict) for inner in value)
 
 
 def _rows(columns: Mapping[str, list[str]]) -> Iterator[tuple[int, tuple[str, ...]]]:

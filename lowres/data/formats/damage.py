@@ -24,7 +24,7 @@ class Damage:
 
 # kind → (level, what is said of the texts)
 KINDS: Mapping[str, tuple[Literal["note", "warning"], str]] = {
-    "lost": ("warning", "hold U+FFFD, which stands for characters that were lost when the file was made; take the texts from their source again"),
+    "lost": ("warning", "hold U+FFFD, which stands for characters that were lost; take the texts from their source again"),
     "mojibake": ("warning", "were decoded by a wrong encoding (“{sample}” for “{meant}”); take the texts from their source again"),
     "entity": ("warning", "hold HTML entities such as “{sample}”; replace them by the characters they mean"),
     "tag": ("warning", "hold HTML tags such as “{sample}”; take them out, unless they are to be learned"),

@@ -40,10 +40,8 @@ def _read(path: Path, name: str, expected: str, quotes: Quotes) -> Table:
     if named:  # Excel's own way to say it; the line stays, as a blank one, so that lines keep their numbers
         text = text[named.end() :]
     separator = named[1] if named else _separator(text, expected)
-    if separator in QUOTED and quotes != "no":
-        found = quoted_rows(text, separator, name)
-    else:
-        found = layout(text, separator, name, quotes)
+    always = separator in QUOTED and quotes != "no"
+    found = quoted_rows(text, separator, name) if always else layout(text, separator, name, quotes)
     other = [Finding("note", f"its columns are separated by {SEPARATORS[separator]}", name)] * (separator != expected)
     return _table(name, raw.sha256, found, other)
 

@@ -22,7 +22,7 @@ def read_text(path: Path, name: str) -> Table:
     tabs = {line.count("\t") for line in found if line.strip()}
     findings = []
     if len(found) >= _TABLE_LINES and len(tabs) == 1 and tabs != {0}:
-        what = f"every line has {tabs.pop()} tab(s), as a table has; if it is one, name it .tsv and let its first line name the columns"
+        what = f"every line has {tabs.pop()} tab(s), as a table has; if it is one, name it .tsv, its first line naming the columns"
         findings = [Finding("warning", what, name)]
     return make_table(name, raw.sha256, ["text"], [(line, [text]) for line, text in enumerate(found, 1)], findings)
 

@@ -60,7 +60,8 @@ def layout(text: str, separator: str, name: str, quotes: Quotes) -> Layout:
 
     That is: every field that begins with a quotation mark also ends with one and has those inside doubled, and at least
     one holds a doubled one, the separator or a line end, or the header is quoted as well. All else is taken as it
-    stands, and so is a file in which more fields hold quotation marks inside without being quoted. Raises DataError where lines are broken that would be whole under quoting, and some are not.
+    stands, and so is a file in which more fields hold quotation marks inside without being quoted. Raises DataError where
+    most broken lines would be whole under quoting, but not all.
     """
     if quotes == "yes":
         return quoted_rows(text, separator, name)
@@ -103,12 +104,11 @@ def _is_quoted(field: str) -> bool:
 
 
 def _taken_as_quoted(name: str, telling: int) -> Finding:
-    said = (
-        f"{telling:,} fields hold doubled quotation marks, tabs or line ends"
-        if telling
-        else "its header is quoted as well"
+    fields = f"{telling:,} field{'s' * (telling > 1)} with doubled quotation marks, tabs or line ends"
+    reason = f"it holds {fields}" if telling else "its header is quoted as well"
+    return Finding(
+        "note", f"the file is read as quoted, since {reason}; “quotes: no” {_KEY} takes it as it stands", name
     )
-    return Finding("note", f"the file is read as quoted, since {said}; “quotes: no” {_KEY} takes it as it stands", name)
 
 
 def _taken_as_it_stands(name: str, count: int) -> Finding:

@@ -26,8 +26,8 @@ READERS: Mapping[str, Reader] = {
     "gettext": read_po,
 }
 ENDINGS: Mapping[str, str] = {
-    ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".txt": "text", ".po": "gettext", ".tab": "tsv", ".json": "jsonl",
-    ".ndjson": "jsonl", ".text": "text",
+    ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".txt": "text", ".po": "gettext", ".tab": "tsv",
+    ".json": "jsonl", ".ndjson": "jsonl", ".text": "text",
 }  # fmt: skip
 NEVER_PACKED = ("gettext", "parquet")  # their readers open the file themselves
 

@@ -49,21 +49,24 @@ JSON = Format("JSON", "name it .json, or .jsonl with one object on each line")
 
 # First bytes → format. Inside a zip archive the names of its files tell more.
 SIGNATURES: Mapping[bytes, Format] = {
-    b"PK\x03\x04": ARCHIVE, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": Format("an old Excel or Word file", SAVE_AS_TABLE), b"%PDF-": PDF,
-    b"\x1f\x8b": Format("a gzip file", "give its name the ending .gz"), b"\xfd7zXZ": Format("an xz file", "give its name the ending .xz"),
-    b"BZh": Format("a bzip2 file", "give its name the ending .bz2"), b"PAR1": Format("a Parquet file", "give its name the ending .parquet"),
-    b"7z\xbc\xaf\x27\x1c": ARCHIVE, b"Rar!": ARCHIVE, b"\x28\xb5\x2f\xfd": Format("a zstd file", "unpack it"),
-    b"SQLite format 3\x00": Format("an SQLite database", "export its table as CSV"),
-    b"version https://git-lfs": LFS,
+    b"PK\x03\x04": ARCHIVE, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": Format("an old Excel or Word file", SAVE_AS_TABLE),
+    b"%PDF-": PDF, b"\x1f\x8b": Format("a gzip file", "give its name the ending .gz"),
+    b"\xfd7zXZ": Format("an xz file", "give its name the ending .xz"),
+    b"BZh": Format("a bzip2 file", "give its name the ending .bz2"),
+    b"PAR1": Format("a Parquet file", "give its name the ending .parquet"), b"7z\xbc\xaf\x27\x1c": ARCHIVE,
+    b"Rar!": ARCHIVE, b"\x28\xb5\x2f\xfd": Format("a zstd file", "unpack it"),
+    b"SQLite format 3\x00": Format("an SQLite database", "export its table as CSV"), b"version https://git-lfs": LFS,
 }  # fmt: skip
 INSIDE_ZIP: Mapping[bytes, Format] = {
-    b"xl/workbook": EXCEL, b"xl/worksheets": EXCEL, b"word/document": WORD, b"opendocument.spreadsheet": CALC, b"opendocument.text": WRITER,
+    b"xl/workbook": EXCEL, b"xl/worksheets": EXCEL, b"word/document": WORD, b"opendocument.spreadsheet": CALC,
+    b"opendocument.text": WRITER,
 }  # fmt: skip
 ENDINGS: Mapping[str, Format] = {
-    ".xlsx": EXCEL, ".xls": EXCEL, ".xlsm": EXCEL, ".ods": CALC, ".docx": WORD, ".doc": WORD, ".odt": WRITER, ".pdf": PDF, ".zip": ARCHIVE,
-    ".tar": ARCHIVE, ".tgz": ARCHIVE, ".7z": ARCHIVE, ".rar": ARCHIVE, ".tmx": TMX, ".xlf": XLIFF, ".xliff": XLIFF, ".eaf": ELAN, ".lift": LIFT,
-    ".xml": XML, ".html": WEB_PAGE, ".htm": WEB_PAGE, ".sfm": USFM, ".usfm": USFM, ".conllu": CONLLU, ".conll": CONLL, ".srt": SUBTITLES,
-    ".vtt": SUBTITLES, ".textgrid": TEXTGRID, ".cha": CHAT, ".rtf": RTF, ".tex": LATEX,
+    ".xlsx": EXCEL, ".xls": EXCEL, ".xlsm": EXCEL, ".ods": CALC, ".docx": WORD, ".doc": WORD, ".odt": WRITER,
+    ".pdf": PDF, ".zip": ARCHIVE, ".tar": ARCHIVE, ".tgz": ARCHIVE, ".7z": ARCHIVE, ".rar": ARCHIVE, ".tmx": TMX,
+    ".xlf": XLIFF, ".xliff": XLIFF, ".eaf": ELAN, ".lift": LIFT, ".xml": XML, ".html": WEB_PAGE, ".htm": WEB_PAGE,
+    ".sfm": USFM, ".usfm": USFM, ".conllu": CONLLU, ".conll": CONLL, ".srt": SUBTITLES, ".vtt": SUBTITLES,
+    ".textgrid": TEXTGRID, ".cha": CHAT, ".rtf": RTF, ".tex": LATEX,
 }  # fmt: skip
 # Root element of an XML file, without its namespace and in small letters → format.
 ROOTS: Mapping[str, Format] = {
@@ -79,16 +82,16 @@ MARKUP: Sequence[tuple[Format, float, "regex.Pattern[str]"]] = tuple(
         (CONLL, 0.8, r"\S+(?:[ \t]+\S+)*[ \t]+(?:O|[BIESLU]-[A-Za-z]+)$"),
         (SUBTITLES, 0.2, r"(?:\d+:)?\d\d:\d\d[.,]\d{3} --> "),
         (CATALOGUE, 0.2, r'msgid "'),
-        (CHAT, 0.5, r"[*%@][\w]+(?::|$)"),
+        (CHAT, 0.5, r"\*[A-Z]{3}:|%[a-z]{3}:|@(?:UTF8|Begin|End|Languages|Participants|ID|Media)\b"),
         (JSON, 0.9, r"[{\[].*[}\]],?$"),
-        (XML, 0.5, r"<[\p{L}/!?][^<>]*>.*$|.*</\p{L}[^<>]*>$"),
+        (XML, 0.5, r"<[\p{L}/!?][^<>]*>(?:.*>)?$|.*</\p{L}[^<>]*>$"),
     )
 )
 FIRST_LINE: Sequence[tuple["regex.Pattern[str]", Format]] = tuple(
     (regex.compile(pattern), kind)
     for pattern, kind in (
-        (r"\{\\rtf", RTF), (r"\\documentclass|\\begin\{", LATEX), (r"WEBVTT", SUBTITLES), (r'File type = "ooTextFile', TEXTGRID), (r"@UTF8$", CHAT),
-        (r"\\id [A-Z0-9]{3}\b", USFM), (r"\\_sh ", TOOLBOX), (r"\[\s*$|\[\s*\{|\{\s*$|\{\"", JSON),
+        (r"\{\\rtf", RTF), (r"\\documentclass|\\begin\{", LATEX), (r"WEBVTT", SUBTITLES), (r'File type = "ooTextFile', TEXTGRID),
+        (r"@UTF8$", CHAT), (r"\\id [A-Z0-9]{3}\b", USFM), (r"\\_sh ", TOOLBOX), (r"\[\s*$|\[\s*\{|\{\s*$|\{\"", JSON),
     )
 )  # fmt: skip
 _ROOT = regex.compile(

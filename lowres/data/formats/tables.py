@@ -140,7 +140,8 @@ def no_column(table: Table, column: str, more: Sequence[str] = ()) -> Problem:
         return table.unreadable[column]
     columns = (*table.columns, *more)
     named = f"columns: {', '.join(columns[:MAX_COLUMNS])}{', …' * (len(columns) > MAX_COLUMNS)}"
-    hint = " ".join(part for part in (_no_header(table.columns) or nearest(column, columns), named) if part)
+    ending = "if it is a table, let its name end on .tsv or .csv;" if table.columns == ("text",) else ""
+    hint = " ".join(part for part in (_no_header(table.columns) or nearest(column, columns) or ending, named) if part)
     return Problem(f"{table.name}:1", f"there is no column “{column}”", hint)
 
 
