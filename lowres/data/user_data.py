@@ -120,11 +120,11 @@ def _sets_of_files(
     """The files of a split, set by set: a set is one table, or files of several languages aligned by line."""
     if not isinstance(given, Mapping):
         for name in (given,) if isinstance(given, str) else given:
-            yield _texts(kept_rows(without_headers(read_file(near / name, name)), data.rows), data, task)
+            yield _texts(kept_rows(without_headers(read_file(near / name, name, data.quotes)), data.rows), data, task)
     elif isinstance(task, Classification):
         for label, names in zip(given, _values(given), strict=True):
             for name in names:
-                table = with_label(read_file(near / name, name), data.columns.label, label)
+                table = with_label(read_file(near / name, name, data.quotes), data.columns.label, label)
                 yield _texts(kept_rows(table, data.rows), data, task)
     elif isinstance(task, Translation):
         _check_tags(f"data.files.{split}", given)
@@ -161,7 +161,7 @@ def _texts(table: Table, data: FileData | HubData, task: Task) -> list[Text]:
     named = columns.texts or _two_columns(task, columns)
     missing = [column for column in named.values() if column not in table.columns]
     if missing:
-        raise DataError(*(no_column(f"{table.name}:1", column, table.columns) for column in missing))
+        raise DataError(*(no_column(table, column) for column in missing))
     return [Text(tag, table, Roles(column, None, columns.id, columns.id or LINE)) for tag, column in named.items()]
 
 
@@ -181,7 +181,7 @@ def _aligned(names: Mapping[str, str], near: Path) -> list[Text]:
     problems: list[Problem] = []
     for tag, name in names.items():
         try:
-            tables[tag] = read_file(near / name, name)
+            tables[tag] = read_file(near / name, name, data.quotes)
         except DataError as error:
             problems += error.problems
     if problems:
