@@ -181,7 +181,7 @@ def _aligned(names: Mapping[str, str], near: Path) -> list[Text]:
     problems: list[Problem] = []
     for tag, name in names.items():
         try:
-            tables[tag] = read_file(near / name, name, data.quotes)
+            tables[tag] = read_file(near / name, name)
         except DataError as error:
             problems += error.problems
     if problems:
