@@ -13,7 +13,15 @@ from lowres.errors import Finding
 from lowres.export import adapter_usage, export_merged, mergeable
 from lowres.planning import Options, Plan, prepare, read_data, read_fitting_data
 from lowres.recipe import Lock, RecipeFile, open_recipe, write_lock
-from lowres.runs.facts import data_facts, environment, plan_facts, training_facts, versions, vocabulary_facts
+from lowres.runs.facts import (
+    data_facts,
+    environment,
+    plan_facts,
+    training_facts,
+    versions,
+    vocabulary_facts,
+    with_findings,
+)
 from lowres.runs.layout import CHECKPOINT, LOCK, MODEL
 from lowres.runs.reload_check import ASKED, ReloadSample, check_reload
 from lowres.runs.run import Run

@@ -56,7 +56,8 @@ def read_special_tokens_as_text(tokenizer: Any) -> PreTrainedTokenizerBase:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or type(backend.model).__name__ != "Unigram":
         return tokenizer  # type: ignore[no-any-return]
-    names = sorted({*map(str, tokenizer.all_special_tokens), *tokenizer.get_added_vocab()})
+    added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    names = sorted({*map(str, tokenizer.all_special_tokens), *added})
     vocabulary = backend.get_vocab()
     sentinels = T5_SENTINEL in vocabulary or f"▁{T5_SENTINEL}" in vocabulary
     pattern = _inside([name for name in names if len(name) > 1], sentinels)
@@ -104,7 +105,9 @@ def _as_fast(tokenizer: Any, folder: Path) -> PreTrainedTokenizerBase:
     vocabulary: dict[str, int] = dict(tokenizer.encoder)
     lacking = [name for name in scores if name not in vocabulary]
     if lacking or model.trainer_spec.model_type != model.trainer_spec.BPE:
-        what = f"has a SentencePiece model that does not belong to its vocab.json (first token that lacks: {lacking[:1]})"
+        what = (
+            f"has a SentencePiece model that does not belong to its vocab.json (first token that lacks: {lacking[:1]})"
+        )
         raise ModelError(Problem(str(folder), what, "fetch both files of one model"))
     merges = generate_merges(scores, scores)
     backend = Tokenizer(models.BPE(vocabulary, merges, unk_token=tokenizer.unk_token, fuse_unk=True))
@@ -122,7 +125,9 @@ def _as_fast(tokenizer: Any, folder: Path) -> PreTrainedTokenizerBase:
     backend.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in (*special, *codes)])
     language = tokenizer.get_lang_token(tokenizer.src_lang)
     ids = [(name, backend.token_to_id(name)) for name in (language, roles["eos_token"])]
-    backend.post_processor = processors.TemplateProcessing(single=f"{language} $A {roles['eos_token']}", special_tokens=ids)
+    backend.post_processor = processors.TemplateProcessing(
+        single=f"{language} $A {roles['eos_token']}", special_tokens=ids
+    )
     made = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=tokenizer.model_max_length, **roles)
     moved = [name for name, number in tokenizer.lang_token_to_id.items() if made.convert_tokens_to_ids(name) != number]
     if moved:

@@ -275,10 +275,10 @@ class Vocabulary(Section):
     protected_characters: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = Field(
         default=(), description="letters that the base would fold into others and that must stay apart, such as ʰ ʷ ª"
     )
-    trim: Literal["off"] | TrimPolicy = Field(
-        default="charset",
-        description="rows to keep: those over the texts' characters; lattice: substrings of the texts' words; used: no more "
-        "than the texts use",
+    trim: Literal["auto", "off"] | TrimPolicy = Field(
+        default="auto",
+        description="rows to keep: charset, those over the texts' characters; lattice, substrings of the texts' words; used, no "
+        "more than the texts use; auto: lattice for models that write, charset for encoders",
     )
 
 

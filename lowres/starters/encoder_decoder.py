@@ -63,7 +63,9 @@ def write_starter(encoder: Path, shipped: Path, folder: Path) -> None:
     tokenizer.save_pretrained(str(folder))
 
 
-def begun(folder: Path, positions: int, follow_padding: bool, kept: int, layers: int, seed: int = 13) -> tuple[Any, Any]:
+def begun(
+    folder: Path, positions: int, follow_padding: bool, kept: int, layers: int, seed: int = 13
+) -> tuple[Any, Any]:
     """Tokenizer and model: the encoder in `folder`, its first `kept` layers, with a new decoder."""
     tokenizer = load_tokenizer(folder)
     source = AutoModel.from_pretrained(
