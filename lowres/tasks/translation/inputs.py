@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.pairs import Pair
-from lowres.languages import language, normalise
+from lowres.languages import normalise
+from lowres.languages.codes import instruction
 from lowres.models.architectures import LanguageMarking
 from lowres.models.tokenization import tokenizer_facts
 from lowres.vocabulary.tokenizer_json import sentinels
@@ -88,11 +89,7 @@ class TranslationInputs:
         if self.language_marking.source == "own tag":
             room = self.max_length - 2
             return [[self.tags[source], *ids[:room], self.end] for ids in self.subwords(texts)]
-        words = (
-            f"translate {language(source).name} to {language(target).name}: "
-            if self.language_marking.source == "words"
-            else ""
-        )
+        words = instruction(source, target) if self.language_marking.source == "words" else ""
         inputs = [self.prefix + words + normalise(text) for text in texts]
         room = self.max_length - (self.language_marking.source == "target tag" and target in self.tags)
         encoded = self.tokenizer(inputs, truncation=True, max_length=room, return_attention_mask=False)["input_ids"]
