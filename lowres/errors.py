@@ -56,6 +56,10 @@ class TrainingError(LowresError):
     """Training cannot go on: it diverged, or its checkpoint cannot be used."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """The user stopped a run; the text says how it can be resumed."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something worth knowing that stops nothing: a note, or a warning."""

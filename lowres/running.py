@@ -1,5 +1,6 @@
 """run(): from a recipe to the folder of a finished run, stage by stage."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,22 @@ from accelerate.utils import set_seed
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
-from lowres.errors import Finding
+from lowres.errors import Finding, PlanError, Problem
 from lowres.export import adapter_usage, export_merged, mergeable
 from lowres.planning import Options, Plan, prepare, read_data, read_fitting_data
-from lowres.recipe import Lock, RecipeFile, open_recipe, write_lock
+from lowres.planning.machine import refuse_many_processes
+from lowres.recipe import Lock, RecipeFile, open_recipe, read_lock, write_lock
 from lowres.runs.facts import (
     data_facts,
     environment,
     plan_facts,
+    shareable_name,
     training_facts,
     versions,
     vocabulary_facts,
     with_findings,
 )
+from lowres.runs.interruption import Interruption
 from lowres.runs.layout import CHECKPOINT, LOCK, MODEL
 from lowres.runs.reload_check import SAMPLE_SIZE, ReloadSample, check_reload
 from lowres.runs.run import Run
@@ -46,18 +50,20 @@ def run(
     newest one in runs/ – is resumed, unless `restart`. `notify` is called with every event: stages, steps, findings, and the record
     at the end.
     """
+    refuse_many_processes()
     options = options or Options()
     file = recipe if isinstance(recipe, RecipeFile) else open_recipe(recipe)
     job = JOBS[file.recipe.task.kind]
     folder = out or (None if restart else unfinished(file)) or default_folder(file)
-    with RunWriter(file, folder, notify, restart=restart) as writer:
+    with RunWriter(file, folder, notify, restart=restart) as writer, file.naming_lines():
         writer.stage("plan")
         plan = prepare(file, options)
         writer.write(plan=plan_facts(plan))
 
         writer.stage("data")
         corpus = read_data(file, options)
-        writer.write(data=data_facts(corpus))
+        writer.write(data=data_facts(corpus, plan.near))
+        verify_lock(lock(file, plan, corpus), writer)
 
         writer.stage("base")
         accelerator = prepare_device(plan)
@@ -100,10 +106,17 @@ def run(
 
 
 def prepare_device(plan: Plan) -> Accelerator:
-    """Set threads and seed, and choose device and precision as planned, so that the same recipe starts from the same state."""
+    """Set threads and seed, and choose device and precision as planned, so that the same recipe starts from the same state.
+
+    Raises PlanError if torch cannot compute on the planned device.
+    """
     torch.set_num_threads(plan.machine.cores)
     set_seed(plan.recipe.training.seed)
-    return make_accelerator(plan.machine, plan.precision)
+    accelerator = make_accelerator(plan.machine, plan.precision)
+    if accelerator.device.type != plan.machine.device:
+        what = f"the plan is made for {plan.machine.device}, but torch computes on {accelerator.device.type}"
+        raise PlanError(Problem("--device", what, f"say --device {accelerator.device.type}"))
+    return accelerator
 
 
 def fit_vocabulary(
@@ -126,14 +139,18 @@ def fit(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer: RunW
     begun = kept.read()
     if begun:
         writer.resume(begun.update)
-    for step in train(
+    steps = train(
         predictor.model, job.objective(predictor, plan, corpus), plan.recipe.training, accelerator=predictor.accelerator,
         micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan), begun=begun, checkpoints=kept,
-    ):  # fmt: skip
-        writer.step(step)
-        if kept.fault:
-            writer.finding(Finding("warning", f"no checkpoint could be written: {kept.fault}", str(kept.path)))
-            kept.fault = ""
+    )  # fmt: skip
+    with Interruption() as interruption, closing(steps):  # closed early, the training writes a checkpoint
+        for step in steps:
+            writer.step(step)
+            if kept.fault:
+                writer.finding(Finding("warning", f"no checkpoint could be written: {kept.fault}", CHECKPOINT))
+                kept.fault = ""
+            if interruption.asked:
+                raise KeyboardInterrupt
     return writer.steps
 
 
@@ -159,13 +176,29 @@ def checkpoints(plan: Plan, corpus: Corpus, writer: RunWriter) -> Checkpoints:
     return Checkpoints(writer.folder / CHECKPOINT, origin)
 
 
+def verify_lock(now: Lock, writer: RunWriter) -> None:
+    """Write the lock of a new run; of a resumed one compare it, and warn of packages that have another version since.
+
+    Other data or another base are refused where the checkpoint is read.
+    """
+    path = writer.folder / LOCK
+    if writer.resumes and path.exists():
+        before = read_lock(path).versions
+        for package, version in now.versions.items():
+            if before.get(package, version) != version:
+                what = f"the run began with {package} {before[package]} and is resumed with {version}: its result may differ"
+                writer.finding(Finding("warning", what, LOCK))
+        return
+    write_lock(path, now)
+
+
 def lock(file: RecipeFile, plan: Plan, corpus: Corpus) -> Lock:
     """What the recipe was resolved to."""
     return Lock(
         recipe_sha256=file.sha256,
         data_fingerprint=corpus.fingerprint,
-        files=tuple((count.name, count.sha256) for count in corpus.files),
-        base=plan.checkpoint.name,
+        files=tuple((shareable_name(count.name, plan.near), count.sha256) for count in corpus.files),
+        base=shareable_name(plan.checkpoint.name, plan.near),
         base_revision=plan.checkpoint.revision,
         base_sha256=plan.checkpoint.sha256(),
         versions=versions(),

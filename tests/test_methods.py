@@ -173,6 +173,8 @@ def planned(family: str, method: str, bits: str, base: Path) -> Plan:
     recipe = RECIPE.format(
         task=TASKS[FAMILIES[family][0]], base=base, quantize=bits, method=text, epochs=epochs, rate=rate
     )
+    if FAMILIES[family][0] != "translation":
+        recipe = recipe.replace("decoding: {beams: 1}\n", "")
     return make_plan(
         parse_recipe(recipe, "recipe.yaml"), describe(str(base), base), Machine("cpu", "here", 1, 16.0, False)
     )

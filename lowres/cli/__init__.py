@@ -47,8 +47,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("\nstopped; the same command goes on where it stood", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        click.echo(f"\n{_how_to_resume(error)}", err=True)
         sys.exit(130)
     except LowresError as error:
         from lowres.cli.safe_text import clean
@@ -63,3 +63,14 @@ def main() -> None:
 
         click.echo(clean(f"{error.filename}  {error.strerror} ({UNWRITABLE[error.errno]})"), err=True)
         sys.exit(2)
+
+
+def _how_to_resume(error: BaseException) -> str:
+    """What is left of a command that was stopped: the run says so; other commands leave nothing."""
+    from lowres.errors import Interrupted
+
+    while not isinstance(error, Interrupted):
+        if (cause := error.__cause__ or error.__context__) is None:
+            return "stopped"
+        error = cause
+    return str(error)

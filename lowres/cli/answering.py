@@ -115,13 +115,9 @@ def report(run: Path) -> None:
     """Write report.html of RUN again from its record."""
     quiet_libraries()
 
-    from lowres.report import render
-    from lowres.runs.layout import RECORD, REPORT
-    from lowres.runs.run import read_record
+    from lowres.runs.run import Run
 
-    path = run / REPORT
-    path.write_text(render(read_record(run / RECORD)), encoding="utf-8")
-    echo(str(path))
+    echo(str(Run(run).report()))
 
 
 @click.command()
@@ -129,8 +125,9 @@ def report(run: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write; by default RUN/merged.")
 @cache_option
 @offline_option
+@threads_option
 @json_option
-def export(run: Path, out: Path | None, cache: Path | None, offline: bool, as_json: bool) -> None:
+def export(run: Path, out: Path | None, cache: Path | None, offline: bool, threads: int | None, as_json: bool) -> None:
     """Merge the model of RUN into one ordinary checkpoint: for transformers alone, or as the base of another recipe (base.name: RUN).
 
     Nothing is written unless the merged model predicts the same as the adapted one.
@@ -140,7 +137,7 @@ def export(run: Path, out: Path | None, cache: Path | None, offline: bool, as_js
     from lowres.export import export_merged
     from lowres.runs.run import Run
 
-    folder = export_merged(Run(run, options=machine_options(cache, (), offline, "cpu", None)), out)
+    folder = export_merged(Run(run, options=machine_options(cache, (), offline, "cpu", threads)), out)
     if as_json:
         echo_json(json_format.dumps({"folder": str(folder)}))
         return

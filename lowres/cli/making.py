@@ -122,45 +122,20 @@ def check(
     as_json: bool,
 ) -> None:
     """Validate a recipe and plan it: data, licence, memory, time. Trains nothing."""
-    from lowres.data.corpus import SPLITS
-    from lowres.planning import estimate_seconds, prepare, read_data, read_fitting_data
-    from lowres.recipe import open_recipe
+    from lowres.cli.check_facts import check_facts
+    from lowres.planning import examine
 
-    file = open_recipe(recipe)
-    options = machine_options(cache, mirrors, offline, device, threads)
-    plan = prepare(file, options, build=False)
-    corpus = read_data(file, options)
-    material = read_fitting_data(file, corpus, options)
-    facts = {
-        "recipe": file.recipe.name,
-        "data": corpus.name,
-        "licence": corpus.licence,
-        "languages": list(corpus.languages),
-        "rows": {split: len(corpus.split(split)) for split in SPLITS},
-        "base": plan.checkpoint.name,
-        "vocabulary": {
-            "lines": len(material.train),
-            "with a translation": sum(map(len, material.bitexts.values())),
-            "words with a meaning": len(material.lexicon),
-            "protected lines": len(material.protect),
-        },
-        "method": file.recipe.method.kind,
-        "base held in": {"off": plan.precision, "8bit": "8 bits", "4bit": "4 bits"}[file.recipe.base.quantize],
-        "device": f"{plan.machine.device}: {plan.machine.name}",
-        "precision": plan.precision,
-        "memory_gib_at_most": round(plan.memory_gib, 1),
-        "minutes_at_most": round(estimate_seconds(plan, corpus) / 60, 1),
-        "findings": [finding.what for finding in (*plan.findings, *corpus.findings)],
-    }
+    facts = check_facts(examine(recipe, machine_options(cache, mirrors, offline, device, threads)))
     if as_json:
         echo_json(json_format.dumps(facts, ensure_ascii=False, indent=1))
         return
+    width = max(map(len, facts)) + 2
     for key, value in facts.items():
         shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         shown = "\n".join(str(item) for item in shown) if key == "findings" and isinstance(shown, list) else shown
         shown = " ".join(shown) if isinstance(shown, list) else str(shown)
         for number, line in enumerate(shown.splitlines()):
-            echo(f"{key.replace('_', ' ') if not number else '':<20}{line}")
+            echo(f"{key.replace('_', ' ') if not number else '':<{width}}{line}")
     echo(f"\nready: lowres run {recipe}")
 
 

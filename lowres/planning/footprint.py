@@ -7,6 +7,9 @@ from lowres.planning.machine import GIB, Machine
 from lowres.recipe.methods import METHOD_FACTS, Freeze
 from lowres.recipe.sections import Recipe
 
+# Fitted to the peak resident memory of recipes/which-language.yaml (2.83 GiB) and recipes/quickstart.yaml (3.55 GiB): what libraries,
+# data, fitting the vocabulary and evaluation take, and how much more than the tensors of a batch the C library holds.
+FIXED_GIB, FRAGMENTATION = 2.4, 1.8
 BYTES_OF_A_WEIGHT: Mapping[str, float | None] = {
     "off": None,
     "8bit": 1.01,

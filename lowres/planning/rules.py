@@ -1,4 +1,4 @@
-"""Rules about what fits together; each is checked once, before any weights are loaded."""
+"""Rules about recipe, base and machine: what fits together. Each is checked once, before any weights are loaded."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -8,9 +8,9 @@ from lowres.models.checkpoint import Checkpoint
 from lowres.planning.footprint import activation_bytes, weights_gib
 from lowres.planning.machine import GIB, Machine
 from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
-from lowres.recipe.sections import Recipe, Translation
+from lowres.recipe.sections import Recipe
 
-Rule = Callable[[Recipe, Checkpoint, Machine], Problem | None]
+BaseRule = Callable[[Recipe, Checkpoint, Machine], Problem | None]
 
 
 # The shape of model that a task needs, and bases to try; pre-training takes any shape.
@@ -146,17 +146,14 @@ def weights_fit_memory(recipe: Recipe, checkpoint: Checkpoint, machine: Machine)
     return None
 
 
-def keep_fits_filter(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
-    """Only the round-trip filter ranks texts, so only it can keep a share of them."""
-    back = recipe.task.back_translation if isinstance(recipe.task, Translation) else None
-    if back and back.filter != "round-trip" and "keep" in back.model_fields_set:
-        return Problem(
-            "task.back_translation.keep", f"is for round-trip, not for {back.filter}", "leave one of them out"
-        )
+def revision_needs_the_hub(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """A revision is a commit on the hub; starters and folders have none."""
+    if recipe.base.revision is not None and checkpoint.revision is None:
+        return Problem("base.revision", f"has no effect: {checkpoint.name} does not come from the hub", "leave it out")
     return None
 
 
-RULES: tuple[Rule, ...] = (
+BASE_RULES: tuple[BaseRule, ...] = (
     task_fits_base,
     method_fits_base,
     method_fits_task,
@@ -164,7 +161,7 @@ RULES: tuple[Rule, ...] = (
     stack_fits_task,
     init_fits_bits,
     bits_fit_machine,
-    keep_fits_filter,
+    revision_needs_the_hub,
     text_fits_positions,
     weights_fit_memory,
 )

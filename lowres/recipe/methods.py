@@ -8,7 +8,7 @@ first guesses; they were not tuned.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -188,6 +188,7 @@ class MethodFacts:
     decoder: bool = False
 
 
+DEFAULT_METHOD: Literal["lora"] = "lora"
 METHOD_FACTS: Mapping[str, MethodFacts] = {
     "lora": MethodFacts(5e-4, 10),
     "oft": MethodFacts(1e-3, 10),
@@ -200,3 +201,16 @@ METHOD_FACTS: Mapping[str, MethodFacts] = {
     "head": MethodFacts(5e-3, 30, tasks=("classification",)),
     "decoder": MethodFacts(3e-3, 10, quantizable=False, tasks=("translation",), decoder=True),
 }
+
+
+def own_defaults(name: Literal["epochs", "learning_rate"]) -> str:
+    """The default of every method, in words, for the description of the key."""
+    values: dict[float, list[str]] = {}
+    for method, facts in METHOD_FACTS.items():
+        values.setdefault(getattr(facts, name), []).append(method)
+    return "; ".join(f"{value:g} for {', '.join(methods)}" for value, methods in values.items())
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """Take the default out of a key's JSON Schema, which could name that of one method only."""
+    schema.pop("default", None)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,10 +12,11 @@ from lowres.errors import LowresError, Problem, RecipeError
 from lowres.languages import language
 from lowres.recipe.faults import locate, meant
 from lowres.recipe.sections import Recipe
-from lowres.recipe.strict import Document, Key, dotted, parse, read_exact, shown
+from lowres.recipe.strict import Document, Key, dotted, keys_of, parse, read_exact, shown
 from lowres.recipe.wording import problem
 
 FORMAT = 2
+ROUNDS = 4  # of leaving out faulty keys
 # The sections and keys that hold language tags.
 LANGUAGES: tuple[tuple[str, str], ...] = (
     ("task", "language"), ("task", "source"), ("task", "target"), ("task", "init_from"), ("data", "language"),
@@ -34,6 +36,22 @@ class RecipeFile(BaseModel):
     text: str
     sha256: str
 
+    def with_line(self, problem: Problem) -> Problem:
+        """The problem with its line in the file, if its place is a key of the recipe, such as data.subset; else unchanged."""
+        key = keys_of(problem.where)
+        if not key or key[0] not in Recipe.model_fields:
+            return problem
+        spot = parse(self.text, str(self.path)).spot(key)
+        return Problem(spot, f"{problem.where}: {problem.what}", problem.hint)
+
+    @contextmanager
+    def naming_lines(self) -> Iterator[None]:
+        """Problems that are raised inside carry their line in the recipe."""
+        try:
+            yield
+        except LowresError as error:
+            raise type(error)(*map(self.with_line, error.problems)) from error
+
 
 def open_recipe(path: str | Path) -> RecipeFile:
     """Read a recipe and keep its exact text. Raises RecipeError with every problem found."""
@@ -41,6 +59,25 @@ def open_recipe(path: str | Path) -> RecipeFile:
     text = read_exact(path)
     recipe = parse_recipe(text, str(path))
     return RecipeFile(recipe=recipe, path=path, text=text, sha256=hashlib.sha256(text.encode()).hexdigest())
+
+
+def draft_recipe(path: str | Path) -> tuple[RecipeFile | None, tuple[Problem, ...]]:
+    """What can be used of a recipe that may have faults: the recipe without its faulty keys, and a problem for each of these.
+
+    No recipe is returned if something that it needs is faulty. Raises RecipeError if the file cannot be read as YAML.
+    """
+    path = Path(path)
+    text = read_exact(path)
+    document = parse(text, str(path))
+    problems: tuple[Problem, ...] = ()
+    try:
+        recipe: Recipe | None = parse_recipe(text, str(path))
+    except RecipeError as error:
+        problems = error.problems
+        recipe = _without_faults(document)
+    if recipe is None:
+        return None, problems
+    return RecipeFile(recipe=recipe, path=path, text=text, sha256=hashlib.sha256(text.encode()).hexdigest()), problems
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -124,6 +161,44 @@ def _untrue_tag(document: Document, path: Key, tag: str) -> Iterator[Problem]:
         for found in error.problems:
             what = found.what.replace(tag, shown(tag))
             yield Problem(document.spot(path), f"{dotted(path)}: {what}", found.hint)
+
+
+def _without_faults(document: Document) -> Recipe | None:
+    """The recipe that is left when every faulty key is left out; None if that is no whole recipe."""
+    data: object = {**document.data, "lowres": FORMAT}
+    for path in (
+        *document.faulty,
+        *(path for path, tag in _tags(document.data) if any(_untrue_tag(document, path, tag))),
+    ):
+        data = _without(data, path)
+    for _ in range(ROUNDS):
+        try:
+            return Recipe.model_validate(_frozen(data))
+        except ValidationError as error:
+            paths = {locate(details, Recipe, document).path for details in error.errors(include_url=False)}
+        before = data
+        for path in sorted(paths, key=str, reverse=True):  # the last items of a list first
+            data = _without(data, path)
+        if data == before:
+            break
+    return None
+
+
+def _without(value: object, path: Key) -> object:
+    """Plain data without what stands at the path."""
+    if not path:
+        return value
+    first, rest = path[0], path[1:]
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if key != first or rest}
+        return {key: _without(item, rest) if key == first else item for key, item in kept.items()}
+    if isinstance(value, list) and isinstance(first, int):
+        return [
+            _without(item, rest) if number == first else item
+            for number, item in enumerate(value)
+            if number != first or rest
+        ]
+    return value
 
 
 def _frozen(value: object) -> object:

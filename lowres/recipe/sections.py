@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from lowres.recipe.methods import METHOD_FACTS, Lora, Method
+from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method, own_defaults, without_default
 from lowres.recipe.section import DataText, LanguageTag, Names, Section
 from lowres.recipe.vocabulary_section import Vocabulary
 
@@ -290,12 +290,19 @@ class Ensemble(Section):
 class Training(Section):
     """How the weights are trained."""
 
-    epochs: int = Field(default=10, ge=1, le=1000, description="by default the method's own number")
+    epochs: int = Field(
+        default=METHOD_FACTS[DEFAULT_METHOD].epochs,
+        ge=1,
+        le=1000,
+        description=f"by default the method's own: {own_defaults('epochs')}",
+        json_schema_extra=without_default,
+    )
     learning_rate: float = Field(
-        default=5e-4,
+        default=METHOD_FACTS[DEFAULT_METHOD].learning_rate,
         gt=0,
         lt=1,
-        description="peak, after warm-up and before linear decay; by default the method's own",
+        description=f"peak, after warm-up and before linear decay; by default the method's own: {own_defaults('learning_rate')}",
+        json_schema_extra=without_default,
     )
     batch_tokens: int = Field(
         default=1536, ge=64, description="padded tokens per update; texts of similar length are batched together"
@@ -350,7 +357,7 @@ class Recipe(Section):
     data: Data
     base: Base = Base(name="starter:encoder")
     vocabulary: Vocabulary = Vocabulary()
-    method: Method = Lora(kind="lora")
+    method: Method = Lora(kind=DEFAULT_METHOD)
     training: Training = Training()
     ensemble: Ensemble = Ensemble()
     decoding: Decoding = Decoding()
@@ -362,8 +369,10 @@ class Recipe(Section):
         """Epochs and learning rate that the recipe does not name are the method's own."""
         if not isinstance(found, Mapping):
             return found
-        method, training = found.get("method", {}), found.get("training", {})
+        method, training = found.get("method", {"kind": DEFAULT_METHOD}), found.get("training", {})
         kind = method.get("kind") if isinstance(method, Mapping) else getattr(method, "kind", None)
+        if isinstance(training, Training):  # made in Python
+            training = training.model_dump(exclude_unset=True)
         if not isinstance(training, Mapping) or not isinstance(kind, str) or kind not in METHOD_FACTS:
             return found
         own = {"epochs": METHOD_FACTS[kind].epochs, "learning_rate": METHOD_FACTS[kind].learning_rate}

@@ -39,6 +39,7 @@ Place = tuple[int, int]
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_DOTTED = re.compile(r"[a-z_]+(\.[\w-]+|, item [0-9]+)*")
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 _WORDS: Mapping[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -129,6 +130,16 @@ def dotted(path: Key) -> str:
     for part in path:
         text += f", item {part + 1}" if isinstance(part, int) else f".{shown(part)}" if text else shown(part)
     return text
+
+
+def keys_of(place: str) -> Key:
+    """The path that `dotted` wrote; empty if the text is not one, but a file or something else."""
+    if not _DOTTED.fullmatch(place):
+        return ()
+    found: list[str | int] = []
+    for part in re.findall(r", item [0-9]+|[^.,]+", place):
+        found.append(int(part[7:]) - 1 if part.startswith(", item ") else part)
+    return tuple(found)
 
 
 class _Walk:

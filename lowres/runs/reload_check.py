@@ -5,6 +5,7 @@ would then be those of a model that nobody can ever load.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import lowres
 from lowres.errors import ModelError, Problem
 from lowres.planning import Options
+from lowres.runs.atomic import write_whole
 from lowres.runs.layout import MODEL
 from lowres.runs.run import load_predictor
 
@@ -21,6 +24,8 @@ TOLERANCE = 2e-3  # largest difference of probabilities: a GPU adds in another o
 SAMPLE_SIZE = 8
 RELOAD = "reload.json"
 REPORT = "the model was not saved as it was trained: a fault of lowres; please report it with this folder"
+# Nothing in the current folder is imported (-P), such as a statistics.py; lowres itself is found last, in the folder it is in.
+START = "import sys; sys.path.append(sys.argv[1]); from lowres.runs.reload_check import main; main()"
 Inputs = Sequence[Sequence[str]]  # texts, each with its languages
 
 
@@ -35,7 +40,7 @@ class ReloadSample:
 def write_sample(run: Path, sample: ReloadSample) -> None:
     """Write the sample into the folder of the run, so that the check can be repeated."""
     text = json.dumps({"inputs": sample.inputs, "answers": sample.answers}, ensure_ascii=False, indent=1)
-    (run / RELOAD).write_text(text + "\n", encoding="utf-8")
+    write_whole(run / RELOAD, text + "\n")
 
 
 def read_sample(run: Path) -> ReloadSample:
@@ -55,14 +60,15 @@ def check_reload(run: Path, sample: ReloadSample, options: Options) -> None:
     write_sample(run, sample)
     folder = run / MODEL
     request = {
-        "folder": str(folder.resolve()), "cache": str(options.cache.resolve()), "offline": options.offline,
+        "folder": str(folder.resolve()), "cache": str(options.cache.resolve()), "offline": True,
         "device": options.device, "threads": options.threads, "inputs": sample.inputs,
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-m", "lowres.runs.reload_check"],
+        [sys.executable, "-P", "-X", "utf8", "-c", START, str(Path(lowres.__file__).parents[1])],
         input=json.dumps(request),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},  # all that the model needs is here
         check=False,
     )
     if done.returncode:
@@ -97,5 +103,6 @@ def answer(request: dict[str, Any]) -> list[Any]:
     return answers
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """In the fresh process: read a request from standard input and write the predictions to standard output."""
     sys.stdout.write("\n" + json.dumps(answer(json.load(sys.stdin)), ensure_ascii=False))

@@ -7,12 +7,11 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from lowres.errors import ModelError, Problem
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record, Score
 from lowres.report import render
+from lowres.runs.atomic import write_whole
 from lowres.runs.layout import MODEL, RECORD, REPORT
 from lowres.tasks import JOBS
 from lowres.tasks.job import Form
@@ -75,7 +74,7 @@ class Run:
     def report(self) -> Path:
         """Write report.html again from the record, and return its path."""
         path = self.folder / REPORT
-        path.write_text(render(self.record), encoding="utf-8")
+        write_whole(path, render(self.record))
         return path
 
     def _repr_html_(self) -> str:
@@ -101,8 +100,16 @@ def read_record(path: Path) -> Record:
             Problem(str(path), "there is no record here", "name the folder of a run, such as runs/quickstart-…")
         )
     try:
-        return Record.model_validate_json(path.read_text(encoding="utf-8"))
-    except ValidationError as error:
+        text = path.read_text(encoding="utf-8")
+        facts = json.loads(text)
+    except (OSError, ValueError) as error:
+        what = "is empty" if path.is_file() and not path.stat().st_size else "cannot be read: it is damaged"
+        raise ModelError(Problem(str(path), what, "a power cut or a full disk may have done that")) from error
+    try:
+        if not isinstance(facts, dict) or facts.get("record", RECORD_VERSION) != RECORD_VERSION:
+            raise ValueError("another version")
+        return Record.model_validate_json(text)
+    except ValueError as error:
         raise ModelError(
             Problem(
                 str(path),

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from lowres.errors import DataError, Finding, Problem
+from lowres.errors import DataError, Finding, Interrupted, ModelError, Problem
 from lowres.recipe import RecipeFile
 from lowres.record import CostFacts, Record
 from lowres.report import render
-from lowres.runs.facts import peak_memory_gib, recipe_facts
+from lowres.runs.atomic import write_whole
+from lowres.runs.facts import peak_memory_gib, recipe_facts, shareable
 from lowres.runs.layout import CHECKPOINT, LOG, PREDICTIONS, RECIPE, RECORD, REPORT
 from lowres.runs.run import read_record
 from lowres.training.loop import Step
@@ -77,15 +78,17 @@ class RunWriter:
         self.folder, self.notify = folder, notify
         self.record = Record(status="running", recipe=recipe_facts(file))
         self.seconds: dict[str, float] = {}
-        self.text = file.text
+        self.text, self.near = file.text, file.path.parent
         self.open_stage: tuple[str, float] | None = None
         self.lock = FileLock(folder / BUSY, timeout=0)
         self.steps: list[Step] = []
         self.resumed: list[int] = []
-        self.restart = restart
+        self.restart, self.resumes = restart, False
 
     def __enter__(self) -> "RunWriter":
+        self._refuse_foreign_folder()
         self.folder.mkdir(parents=True, exist_ok=True)
+        new = not (self.folder / BUSY).exists()
         try:
             self.lock.acquire()
         except Timeout as error:
@@ -97,7 +100,7 @@ class RunWriter:
                 )
             ) from error
         with ExitStack() as undo:
-            undo.callback(self._leave)
+            undo.callback(self._leave, for_good=new)
             self._read_earlier_run()
             (self.folder / RECIPE).write_bytes(self.text.encode())
             self.write()
@@ -106,22 +109,56 @@ class RunWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
-            if kind is KeyboardInterrupt:
+            if kind and issubclass(kind, KeyboardInterrupt):
                 self.write(status="interrupted")
             elif error is not None:
-                self.write(status="failed", error=str(error) or kind.__name__ if kind else "")
+                self.write(status="failed", error=shareable(str(error), self.near) or kind.__name__ if kind else "")
         finally:
-            self._leave()
+            self._leave(for_good=error is None)
+        if kind and issubclass(kind, KeyboardInterrupt):
+            raise Interrupted(self._how_to_resume()) from error
 
-    def _leave(self) -> None:
+    def _how_to_resume(self) -> str:
+        if not (self.folder / CHECKPOINT).exists():
+            return "stopped before training; the same command begins again"
+        return f"stopped after update {self.steps[-1].update}; the same command resumes it" if self.steps else ""
+
+    def _leave(self, *, for_good: bool) -> None:
+        """Let others write here. The lock file goes only with a finished run: who waits for a file that is gone locks nothing."""
+        if for_good:
+            with suppress(OSError):  # Windows removes no open file
+                (self.folder / BUSY).unlink()
         self.lock.release()
-        (self.folder / BUSY).unlink(missing_ok=True)
+
+    def _refuse_foreign_folder(self) -> None:
+        """Refuse a folder that holds anything but an unfinished run of this recipe; and links, which may lead anywhere."""
+        found = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
+        links = [path.name for path in found if path.is_symlink()]
+        if links:
+            what = f"holds a link, {links[0]}, and nothing is written through links"
+            raise DataError(Problem(str(self.folder), what, "remove it, or name another folder with --out"))
+        others = [path.name for path in found if path.name not in (BUSY, RECORD)]
+        if not others or (self.folder / RECORD).exists() or self._is_of_this_recipe():
+            return
+        what = f"is not empty and holds no run of this recipe (it holds {', '.join(others[:3])}{' …' if others[3:] else ''})"
+        raise DataError(Problem(str(self.folder), what, "name a new folder with --out"))
+
+    def _is_of_this_recipe(self) -> bool:
+        recipe = self.folder / RECIPE
+        return recipe.is_file() and recipe.read_bytes() in (b"", self.text.encode())
 
     def _read_earlier_run(self) -> None:
         """Read what an earlier run left in the folder, or refuse it."""
         if not (self.folder / RECORD).exists():
             return
-        before = read_record(self.folder / RECORD)
+        try:
+            before = read_record(self.folder / RECORD)
+        except ModelError as error:  # as after a power cut
+            if not self.restart or not self._is_of_this_recipe():
+                found = error.problems[0]
+                hint = "begin again with --restart, or name another folder with --out"
+                raise DataError(Problem(found.where, found.what, hint)) from error
+            before = self.record
         if before.status == "done":
             raise DataError(
                 Problem(str(self.folder), "already holds a run", "name another folder with --out, or remove this one")
@@ -139,13 +176,18 @@ class RunWriter:
         if self.restart or not (self.folder / CHECKPOINT).exists():
             (self.folder / LOG).unlink(missing_ok=True)
             return
-        for line in (self.folder / LOG).read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError):  # the last line of a run that was killed
-                said = json.loads(line)
-                if "update" in said:
-                    self.steps.append(Step(**said))
-                elif RESUMED in said:
-                    self._drop_steps_after(said[RESUMED])
+        self.resumes = True
+        log = (self.folder / LOG).read_bytes() if (self.folder / LOG).exists() else b""
+        for line in log.decode(errors="replace").split("\n"):
+            with suppress(ValueError, TypeError):  # lines that a power cut left unfinished
+                facts = json.loads(line)
+                if "update" in facts:
+                    self.steps.append(Step(**facts))
+                elif RESUMED in facts:
+                    self._drop_steps_after(facts[RESUMED])
+        if log and not log.endswith(b"\n"):
+            with (self.folder / LOG).open("ab") as file:
+                file.write(b"\n")
 
     def _drop_steps_after(self, update: int) -> None:
         while self.steps and self.steps[-1].update > update:  # they are made again
@@ -193,14 +235,12 @@ class RunWriter:
     def write(self, **facts: object) -> None:
         """Add facts to the record and replace record.json at once, so that nobody reads half of it."""
         self.record = Record.model_validate(self.record.model_copy(update=facts).model_dump())
-        draft = self.folder / (RECORD + ".part")
-        draft.write_text(self.record.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        draft.replace(self.folder / RECORD)
+        write_whole(self.folder / RECORD, self.record.model_dump_json(indent=1) + "\n")
 
     def finish(self, machine: object) -> None:
         """Write the last facts and the report."""
         self.stage("report")
         cost = CostFacts(seconds=self.seconds, peak_memory_gib=peak_memory_gib())
         self.write(status="done", cost=cost, environment=machine)
-        (self.folder / REPORT).write_text(render(self.record), encoding="utf-8")
+        write_whole(self.folder / REPORT, render(self.record))
         self.notify(self.record)

@@ -10,6 +10,7 @@ from lowres.methods.combining import combine
 from lowres.methods.stacking import stack
 from lowres.models.quantization import PRECISIONS, quantize_base
 from lowres.planning import Plan
+from lowres.planning.recipe_rules import finished_run
 from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
 from lowres.tasks.saved import ADAPTER, ModelFacts, read_facts
 from lowres.training.state import Callbacks
@@ -66,7 +67,7 @@ def callbacks_of(model: Any, plan: Plan) -> Callbacks:
 def adapter_of(run: str, where: str, plan: Plan, adapted: Adapted) -> Path:
     """The adapter folder of a finished run. Raises ModelError where it does not fit this recipe's method and base."""
     kind = plan.recipe.method.kind
-    folder = next((path for path in (plan.near / run, Path(run)) if (path / "record.json").exists()), None)
+    folder = finished_run(run, plan.near)
     if folder is None:
         raise ModelError(
             Problem(where, f"{run} is not the folder of a run", f"name the folder of a finished run with {kind}")

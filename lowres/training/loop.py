@@ -101,13 +101,19 @@ def train(
             dev = objective.score()
             trainer.best.consider(dev, trainer.update)
             trainer.seconds_on_dev += time.monotonic() - scoring_started
-        yield Step(
+        step = Step(
             update=trainer.update, updates=len(plan), epoch=planned.epochs_done, loss=loss, learning_rate=learning_rate,
             examples=trainer.examples, tokens=trainer.tokens, seconds=trainer.seconds, seconds_on_dev=trainer.seconds_on_dev,
             dev=dev, best=dev is not None and trainer.best.update == trainer.update,
             stopped=trainer.best.since >= settings.patience and trainer.update < len(plan),
         )  # fmt: skip
-        if checkpoints and checkpoints.due:
+        try:
+            yield step
+        except GeneratorExit:  # whoever watches has stopped, and can resume just here
+            if checkpoints:
+                checkpoints.write(trainer.checkpoint_state)
+            raise
+        if checkpoints and (checkpoints.due or step.stopped or trainer.update == len(plan)):
             checkpoints.write(trainer.checkpoint_state)
     trainer.best.restore()
 
