@@ -110,8 +110,8 @@ def _subset(text: Text) -> str:
 
 
 def _language(data: FileData | HubData, task: Task) -> str:
-    """The language of the texts; empty where the recipe does not name it. For pre-training the task may name it."""
-    return data.language or (isinstance(task, PreTraining) and task.language) or ""
+    """The language of the texts, named by the data or by the task; empty where neither does."""
+    return data.language or (None if isinstance(task, Translation) else task.language) or ""
 
 
 def _sets_of_files(
