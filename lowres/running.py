@@ -59,6 +59,8 @@ def run(
 
         book.stage("training")
         predictor = job.build(adapted, base, plan, corpus, accelerator)
+        for finding in predictor.findings:
+            book.finding(finding)
         steps = fit(predictor, job, plan, corpus, book)
         book.write(training=training_facts(steps, book.cuts, predictor.model))
         predictor.save(book.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
@@ -71,7 +73,9 @@ def run(
         answers = job.predict(predictor, plan, corpus)
         book.predictions(job.lines(plan, corpus, answers))
         for facts in job.judge(predictor, plan, corpus, answers, book.stage):
-            book.write(**facts)
+            for finding in facts.get("findings", ()):
+                book.finding(finding)
+            book.write(**{section: fact for section, fact in facts.items() if section != "findings"})
 
         book.stage("proof")
         asked = job.sample(predictor, plan, corpus, ASKED)
@@ -112,8 +116,11 @@ def fit(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, book: RunWri
     begun = kept.read()
     if begun:
         book.resume(begun.update)
+    objective = job.objective(predictor, plan, corpus)
+    for finding in objective.findings:
+        book.finding(finding)
     for step in train(
-        predictor.model, job.objective(predictor, plan, corpus), plan.recipe.training, accelerator=predictor.accelerator,
+        predictor.model, objective, plan.recipe.training, accelerator=predictor.accelerator,
         micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan), begun=begun, checkpoints=kept,
     ):  # fmt: skip
         book.step(step)

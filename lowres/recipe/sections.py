@@ -345,6 +345,11 @@ class Evaluation(Section):
     languages: tuple[LanguageTag, ...] = Field(
         default=(), description="translate only from or into these when testing; all directions by default"
     )
+    dev_pairs: int = Field(
+        default=240,
+        ge=1,
+        description="for translation: at most so many dev pairs, evenly from all directions, choose the best weights in training",
+    )
 
 
 class Recipe(Section):
