@@ -73,11 +73,18 @@ def predict(
 
 def notices(answers: Sequence[object]) -> Iterator[str]:
     """What whoever uses translations must know of them."""
+    if shortened := numbers_of(answers, "truncated"):
+        yield f"{shortened}: too long for the model, the end has no part in the answer (training.max_length)"
     if cut := sum(getattr(answer, "parts", 1) > 1 for answer in answers):
         yield f"{cut} long text{'s were' if cut > 1 else ' was'} translated in parts"
-    if broken := [str(number) for number, answer in enumerate(answers, start=1) if getattr(answer, "lost", ())]:
-        lines = f"line{'s' if len(broken) > 1 else ''} {', '.join(broken[:20])}{' …' if len(broken) > 20 else ''}"
-        yield f"a tag, an address or a place to be filled in is missing from the translation of {lines}"
+    if broken := numbers_of(answers, "lost"):
+        yield f"a tag, an address or a place to be filled in is missing from the translation of {broken}"
+
+
+def numbers_of(answers: Sequence[object], fact: str) -> str:
+    """“line 3” or “lines 3, 8 …”: the answers of which a fact is true; empty where there are none."""
+    found = [str(number) for number, answer in enumerate(answers, start=1) if getattr(answer, fact, None)]
+    return f"line{'s' if len(found) > 1 else ''} {', '.join(found[:20])}{' …' if len(found) > 20 else ''}" if found else ""
 
 
 def shown(answer: object) -> str:

@@ -19,7 +19,7 @@ class TranslationInputs:
     """Turns texts into the token ids of one family of models, and token ids into text.
 
     `tags` gives the id of each language's token, in families that have them; `start` is the first token of the decoder, `end` the
-    last token of both sides.
+    last token of both sides; `rows` is the number of output embeddings, of which the last may belong to no token.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -30,6 +30,7 @@ class TranslationInputs:
     pad: int
     prefix: str
     max_length: int
+    rows: int = 0
 
     def sources(
         self, texts: Sequence[str], source: str, target: str, hints: Sequence[str] | None = None, *, synthetic: bool = False
@@ -93,9 +94,10 @@ class TranslationInputs:
 
     @cached_property
     def suppressed(self) -> tuple[int, ...]:
-        """Token ids that no translation holds: padding, language tokens, and the sentinels of T5's family."""
+        """Token ids that no translation holds: padding, language tokens, sentinels of T5's family, and rows without a token."""
         known = self.tokenizer.get_vocab()
-        return tuple(sorted({self.pad, *self.tags.values(), *(known[name] for name in sentinels(known))}))
+        unused = range(len(self.tokenizer), self.rows)
+        return tuple(sorted({self.pad, *self.tags.values(), *(known[name] for name in sentinels(known)), *unused}))
 
     def targets(self, texts: Sequence[str], target: str) -> list[TokenIds]:
         """Token ids to be written, with the end token, truncated to `max_length`."""

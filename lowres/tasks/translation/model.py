@@ -203,8 +203,9 @@ def inputs_of(
     ids = {tag: int(tokenizer.convert_tokens_to_ids(token)) for tag, token in tags.items()}
     end = config.eos_token_id[0] if isinstance(config.eos_token_id, list) else config.eos_token_id
     return TranslationInputs(
-        tokenizer, language_marking, ids, config.decoder_start_token_id, end, config.pad_token_id, prefix, max_length
-    )
+        tokenizer, language_marking, ids, config.decoder_start_token_id, end, config.pad_token_id, prefix, max_length,
+        len(model.get_output_embeddings().weight),
+    )  # fmt: skip
 
 
 def pairs_to_evaluate(plan: Plan, rows: Sequence[Row], translator: Translator) -> tuple[Pair, ...]:
