@@ -252,6 +252,7 @@ class Transfer(Fact):
 
     verdict: Literal["helps", "no clear difference", "hurts", "not tested"]
     why: str
+    advice: str = ""
 
 
 class Example(Fact):
@@ -317,7 +318,8 @@ class Record(Fact):
     examples: list[Example] = []
     translations: list[Translation] = []
     tested: dict[str, int] = Field(default={}, description="test pairs by direction")
-    findings: list[FindingFact] = Field(default=[], description="what evaluation found worth knowing")
+    answers: dict[str, str] = Field(default={}, description="the system that answers, by direction or language")
+    findings: list[FindingFact] = Field(default=[], description="what came up in training and evaluation")
     cost: CostFacts | None = None
     environment: Environment | None = None
     error: str = ""

@@ -15,7 +15,7 @@ from lowres.data.splitting import kept_rows, split_by_column, split_by_hash, wit
 from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.languages import language
 from lowres.places import Places
-from lowres.recipe.sections import Classification, Columns, FileData, HubData, PreTraining, Task, Translation
+from lowres.recipe.sections import Classification, Columns, FileData, HubData, Task, Translation
 
 OneOrMore = str | tuple[str, ...]
 

@@ -345,6 +345,11 @@ class Evaluation(Section):
     languages: tuple[LanguageTag, ...] = Field(
         default=(), description="for translation: test only directions from or into these languages; by default all"
     )
+    dev_pairs: int = Field(
+        default=240,
+        ge=1,
+        description="for translation: at most so many dev pairs, evenly from all directions, choose the best weights in training",
+    )
 
 
 class Recipe(Section):

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus, Row
-from lowres.errors import ModelError, Problem
+from lowres.errors import Finding, ModelError, Problem
 from lowres.languages import normalise
 from lowres.models.architectures import Architecture
 from lowres.models.checkpoint import Checkpoint
@@ -72,6 +72,7 @@ class MaskedLM:
     facts: MaskedLMFacts
     accelerator: Accelerator
     rows: Rows
+    findings: tuple[Finding, ...] = ()
 
     @property
     def transformer(self) -> Any:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lowres.data.corpus import Row
+from lowres.errors import Finding
 from lowres.languages import normalise
 from lowres.languages.words import words
 from lowres.models.quantization import PRECISIONS
@@ -149,6 +150,7 @@ class PretrainingObjective:
         self.segments = inputs.segments([row.fields["text"] for row in train], [row.language for row in train])
         around = max(map(len, inputs.before.values())) + len(inputs.after)
         self.lengths = [(1 + corruption.decodes) * (around + len(segment.ids)) for segment in self.segments]
+        self.findings: tuple[Finding, ...] = ()  # long texts are read in several segments
         self.dev = spread(dev, DEV_TEXTS)
         self.dev_words = [self._some(row, count) for row, count in zip(self.dev, _counts(self.dev), strict=True)]
 
