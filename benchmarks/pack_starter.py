@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lowres.methods.whole import WEIGHTS
-from lowres.models import starter
+from lowres.starters import starters
 from lowres.starters.encoder_decoder import LANGUAGE_TOKEN_ROWS
 from lowres.tasks.saved import ADAPTER, ROWS, read_facts
 from lowres.tasks.translation.model import TranslatorFacts
 
 DECODER = "model.decoder."
-SHIPPED = Path(starter.__file__).parent / "starter" / "translation.safetensors"
+SHIPPED = Path(starters.__file__).parent / "weights" / "translation.safetensors"
 
 
 def main() -> None:

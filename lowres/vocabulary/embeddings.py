@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lowres.models.modules import keep_head_apart
+
 
 class SplitEmbedding(nn.Module):
     """A frozen table and new rows behind it, which train: gradients, moments and saved bytes are those of the new rows.
@@ -82,21 +84,6 @@ class Tables:
         )
         head = model.get_output_embeddings()
         return cls(inputs, head, head is not None and head.weight is table)
-
-
-def keep_head_apart(model: Any) -> None:
-    """Tell transformers that this head is not tied, so that tie_weights() leaves it alone.
-
-    A T5-type checkpoint with a head of its own loads well, but its config still says tied (transformers 5).
-    """
-    tables = Tables.of(model)
-    if tables.head is None or tables.tied:
-        return
-    heads = tuple(name for name, module in model.named_modules() if module is tables.head)
-    for attribute in ("_tied_weights_keys", "all_tied_weights_keys"):
-        keys = getattr(model, attribute, None)
-        if isinstance(keys, dict):
-            setattr(model, attribute, {key: value for key, value in keys.items() if not key.startswith(heads)})
 
 
 @dataclass(frozen=True)

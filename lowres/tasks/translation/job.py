@@ -32,7 +32,6 @@ from lowres.tasks.translation.model import (
 )
 from lowres.tasks.translation.objective import TranslationObjective, epoch_rows
 from lowres.vocabulary.adapting import Adapted
-from lowres.vocabulary.embeddings import keep_head_apart
 from lowres.vocabulary.language_tokens import tag_languages
 
 LEAST_PAIRS = 50  # of a direction, before a dictionary is learned from them
@@ -44,7 +43,6 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     recipe = plan.recipe
     task, language_marking = _task(plan), marking_of(plan.checkpoint.architecture.language_marking)
     set_seed(recipe.training.seed)
-    keep_head_apart(base)
     ways = directions(task, corpus.languages)
     spoken = list(dict.fromkeys(tag for way in ways for tag in way))
     tagged = tag_languages(adapted, base, language_marking, spoken, task.init_from)
