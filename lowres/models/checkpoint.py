@@ -35,7 +35,14 @@ TOKENIZER = (
 )
 # What a base's digest covers: whatever changes what it computes or how its texts are encoded.
 HASHED = (
-    *("*.safetensors", *PICKLED, *TOKENIZER_FILES, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *(
+        "*.safetensors",
+        *PICKLED,
+        *TOKENIZER_FILES,
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+    ),
     *("config.json", "1_Pooling/config.json", "config_sentence_transformers.json", OWN_FACTS),
 )
 VOLATILE = ("transformers_version", "_name_or_path")  # of a config: differs between machines that compute the same

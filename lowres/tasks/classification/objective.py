@@ -97,8 +97,8 @@ class ClassificationObjective:
             return range(len(self.pieces))
         return shown(self.strata, self.temperature, None, self.seed, epoch)
 
-    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
-        """Mean cross-entropy of these training rows, each among the labels of its own head."""
+    def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
+        """Sum of the cross-entropies of these training rows, each among the labels of its own head, and how many rows there are."""
         total = torch.zeros((), device=self.accelerator.device)
         for part in as_read(self.model, rows, self.languages):
             logits = self._logits(part).float()
@@ -106,7 +106,7 @@ class ClassificationObjective:
                 own = [place for place, row in enumerate(part) if self.heads[row] == head]
                 answers = torch.tensor([self.answers[part[place]] for place in own], device=logits.device)
                 total = total + self.cross_entropy(logits[own][:, self.model.blocks[head]], answers)
-        return total / len(rows)
+        return total, len(rows)
 
     def _features(self, pieces: Sequence[Sequence[int]], languages: Sequence[str]) -> Tensor:
         return features(self.model, self.encoder, pieces, languages, self.accelerator)

@@ -153,12 +153,13 @@ class PretrainingObjective:
         """Every stretch of text, in every epoch."""
         return range(len(self.segments))
 
-    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
-        """Mean cross-entropy of the hidden pieces; other words are hidden in each epoch."""
+    def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
+        """Sum of the cross-entropies of the masked tokens, and how many there are; other words are masked in each epoch."""
         batch = [self.way.practise(self.segments[row], random.Random(f"{self.seed} {row} {epoch}")) for row in rows]
         states, answers = asked_states(self.model, self.way, batch, self.accelerator)
         old, new, bias = table(self.model)
-        return vocabulary_loss(states.to(self.compute), old, new, bias, answers, self.label_smoothing)
+        loss = vocabulary_loss(states.to(self.compute), old, new, bias, answers, self.label_smoothing)
+        return loss, len(answers)
 
     def score(self) -> float:
         """The probability of a character of a hidden dev word, geometric mean, 0–100."""
