@@ -318,7 +318,6 @@ class Record(Fact):
     examples: list[Example] = []
     translations: list[Translation] = []
     tested: dict[str, int] = Field(default={}, description="test pairs by direction")
-    answers: dict[str, str] = Field(default={}, description="the system that answers, by direction or language")
     findings: list[FindingFact] = Field(default=[], description="what came up in training and evaluation")
     cost: CostFacts | None = None
     environment: Environment | None = None

@@ -84,7 +84,9 @@ def notices(predictions: Sequence[object]) -> Iterator[str]:
 def numbers_of(predictions: Sequence[object], fact: str) -> str:
     """“line 3” or “lines 3, 8 …”: the predictions of which a fact is true; empty where there are none."""
     found = [str(number) for number, one in enumerate(predictions, start=1) if getattr(one, fact, None)]
-    return f"line{'s' if len(found) > 1 else ''} {', '.join(found[:20])}{' …' if len(found) > 20 else ''}" if found else ""
+    return (
+        f"line{'s' if len(found) > 1 else ''} {', '.join(found[:20])}{' …' if len(found) > 20 else ''}" if found else ""
+    )
 
 
 def shown(prediction: object) -> str:

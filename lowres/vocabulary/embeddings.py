@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lowres.models.modules import keep_head_apart
+
 
 class SplitEmbedding(nn.Module):
     """An embedding of frozen rows followed by trainable new rows, so that gradients and optimizer state cover the new rows only.
@@ -82,21 +84,6 @@ class Tables:
         )
         head = model.get_output_embeddings()
         return cls(inputs, head, head is not None and head.weight is table)
-
-
-def keep_head_apart(model: Any) -> None:
-    """Mark an untied head as untied, so that tie_weights() does not overwrite it.
-
-    In transformers 5 a T5-type checkpoint with an untied head loads correctly, but its config still says tied.
-    """
-    tables = Tables.of(model)
-    if tables.head is None or tables.tied:
-        return
-    heads = tuple(name for name, module in model.named_modules() if module is tables.head)
-    for attribute in ("_tied_weights_keys", "all_tied_weights_keys"):
-        keys = getattr(model, attribute, None)
-        if isinstance(keys, dict):
-            setattr(model, attribute, {key: value for key, value in keys.items() if not key.startswith(heads)})
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,6 @@ from lowres.tasks.translation.model import (
 )
 from lowres.tasks.translation.objective import TranslationObjective, epoch_rows
 from lowres.vocabulary.adapting import Adapted
-from lowres.vocabulary.embeddings import keep_head_apart
 from lowres.vocabulary.language_tokens import tag_languages
 
 LEAST_PAIRS = 50  # of a direction, before a phrase table is learned from them
@@ -46,7 +45,6 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     recipe = plan.recipe
     task, language_marking = _task(plan), language_marking_of(plan.checkpoint.architecture.language_marking)
     set_seed(recipe.training.seed)
-    keep_head_apart(base)
     chosen = directions(task, corpus.languages)
     spoken = list(dict.fromkeys(tag for direction in chosen for tag in direction))
     tagged = tag_languages(adapted, base, language_marking, spoken, task.init_from, [target for _, target in chosen])
