@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.corpus import Corpus
 from lowres.errors import Finding, ModelError, Problem
 from lowres.languages import normalise
+from lowres.methods.stacking import adapter_languages
 from lowres.models.loading import load_encoder
 from lowres.planning import Options, Plan
 from lowres.statistical.ngrams import Floats, NgramClassifier, combine
