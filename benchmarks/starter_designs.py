@@ -170,7 +170,7 @@ def begin(texts: list[str], cache: Path, seed: int, folder: Path) -> None:
     original, encoder = load_encoder(starter)
     vocabulary = TokenizerJson.of(original)
     ids = kept_ids(vocabulary, texts, "used")
-    tokenizer = vocabulary.kept(ids).tokenizer(original)
+    tokenizer = vocabulary.pruned(ids).tokenizer(original)
     sentinels = [AddedToken(f"<extra_id_{number}>", special=True, normalized=False) for number in range(SENTINELS)]
     tokenizer.add_tokens(sentinels, special_tokens=True)
     rows = encoder.get_input_embeddings().weight.detach()[ids]

@@ -63,7 +63,7 @@ def main() -> None:
         print(f"\n### {title}\n")
         print("| language | tokens per word: base | ours, auto (new) | ours, ≤ 2000 (new) | gain % auto / ≤ 2000 / free | "
               "trained separately, gain % | add_tokens, gain % | protected words changed %: ours / separate / add_tokens | "
-              "lines not read back %: base / ours / add_tokens | words unknown %: base / ours | new used % |")  # fmt: skip
+              "lines not decoded again %: base / ours / add_tokens | words unknown %: base / ours | new used % |")  # fmt: skip
         print("|---|---|---|---|---|---|---|---|---|---|---|")
         for name in names:
             if (not asked.only or name in asked.only) and (asked.data / LANGUAGES[name][0].train).exists():
@@ -91,29 +91,29 @@ def report(
     train, test = [[normalise(text) for text in language.read(data, split)] for split in ("train", "test")]
     protected, protected_test = known.read(data, "train"), known.read(data, "test")
     base = TokenizerJson.of(tokenizer)
-    forced = extend(base, train, count=MOST, protect=protected).pieces
+    forced = extend(base, train, count=MOST, protect=protected).vocab
     new = len(forced) - len(base)
 
-    def judged(pieces: TokenizerJson | Tokenizer) -> Judged:
-        backend = pieces if isinstance(pieces, Tokenizer) else pieces.backend
+    def judged(vocab: TokenizerJson | Tokenizer) -> Judged:
+        backend = vocab if isinstance(vocab, Tokenizer) else vocab.backend
         return judge(backend, tokenizer.backend_tokenizer, test, protected_test, base)
 
     return (
         judged(base),
-        judged(extend(base, train, protect=protected).pieces),
+        judged(extend(base, train, protect=protected).vocab),
         judged(forced),
-        judged(extend(base, train, count=MOST).pieces),
+        judged(extend(base, train, count=MOST).vocab),
         judged(trained_separately(base, train, new)),
         judged(added(tokenizer, base, train, new)),
     )
 
 
-def line(name: str, ways: tuple[Judged, Judged, Judged, Judged, Judged, Judged]) -> str:
-    old, auto, ours, free, apart, tokens = ways
+def line(name: str, judged: tuple[Judged, Judged, Judged, Judged, Judged, Judged]) -> str:
+    old, auto, ours, free, separate, tokens = judged
     cells = [
         name, f"{old.tokens_per_word:.3f}", *(f"{one.tokens_per_word:.3f} ({one.new})" for one in (auto, ours)),
-        f"**{auto.gain:.1f}** / {ours.gain:.1f} / {free.gain:.1f}", f"{apart.gain:.1f}", f"{tokens.gain:.1f}",
-        " / ".join(f"{one.changed:.2f}" for one in (ours, apart, tokens)),
+        f"**{auto.gain:.1f}** / {ours.gain:.1f} / {free.gain:.1f}", f"{separate.gain:.1f}", f"{tokens.gain:.1f}",
+        " / ".join(f"{one.changed:.2f}" for one in (ours, separate, tokens)),
         " / ".join(f"{one.lost:.1f}" for one in (old, ours, tokens)),
         " / ".join(f"{one.unknown:.2f}" for one in (old, ours)), f"{ours.used:.0f}",
     ]  # fmt: skip
@@ -132,9 +132,9 @@ def trained_separately(base: TokenizerJson, texts: Sequence[str], count: int) ->
         model_type="unigram", character_coverage=1.0, normalization_rule_name="identity", minloglevel=2, num_threads=1,
     )  # fmt: skip
     made = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-    pieces = [(made.id_to_piece(i), made.get_score(i)) for i in range(3, made.get_piece_size())]
-    new = [(piece, score) for piece, score in pieces if piece not in base.ids][:count]
-    return base.extended([piece for piece, _ in new], [score for _, score in new])
+    scored = [(made.id_to_piece(i), made.get_score(i)) for i in range(3, made.get_piece_size())]
+    new = [(token, score) for token, score in scored if token not in base.ids][:count]
+    return base.extended([token for token, _ in new], [score for _, score in new])
 
 
 def separate_merges(base: TokenizerJson, words: Counter[str], count: int) -> TokenizerJson:
@@ -170,15 +170,15 @@ def judge(
 ) -> Judged:
     mine = encode(made, texts)
     words = sum(len(text.split()) for text in texts)
-    pieces, before = (sum(len(ids) for ids in lines) for lines in (mine, encode(old, texts)))
+    tokens, before = (sum(len(ids) for ids in lines) for lines in (mine, encode(old, texts)))
     theirs, known = words_cut(made, protected), words_cut(old, protected)
     changed = sum(times for word, times in count(protected).items() if theirs[word] != known[word])
     fresh = set(made.get_vocab()) - set(old.get_vocab())
-    used = {made.id_to_token(piece) for ids in mine for piece in ids} & fresh
+    used = {made.id_to_token(one) for ids in mine for one in ids} & fresh
     return Judged(
         new=len(fresh),
-        tokens_per_word=pieces / words,
-        gain=100 * (1 - pieces / before),
+        tokens_per_word=tokens / words,
+        gain=100 * (1 - tokens / before),
         unknown=unknown_words(made, texts, base.unknown),
         lost=100 * sum(not back(made, text) for text in texts) / len(texts),
         changed=100 * changed / count(protected).total(),
@@ -251,13 +251,13 @@ def no_space_and_unknown(tokenizer: PreTrainedTokenizerBase, data: Path) -> None
     base = TokenizerJson.of(tokenizer)
     for name, (train, test) in {"Thai (UDHR)": (thai[10:], thai[:10]), "Bambara in N'Ko letters": tuple(nko)}.items():
         first = 0
-        for way, made in (("untouched", base), ("ours, auto", None), (f"ours, ≤ {MOST}", MOST)):
-            pieces = made if isinstance(made, TokenizerJson) else extend(base, train, count=made).pieces
-            ids = [i for found in pieces.backend.encode_batch(test, add_special_tokens=False) for i in found.ids]
+        for name_of_vocab, made in (("untouched", base), ("ours, auto", None), (f"ours, ≤ {MOST}", MOST)):
+            vocab = made if isinstance(made, TokenizerJson) else extend(base, train, count=made).vocab
+            ids = [i for found in vocab.backend.encode_batch(test, add_special_tokens=False) for i in found.ids]
             first = first or len(ids)
-            unknown = 100 * sum(i == pieces.unknown_id for i in ids) / len(ids)
+            unknown = 100 * sum(i == vocab.unknown_id for i in ids) / len(ids)
             characters = sum(len("".join(text.split())) for text in test)
-            print(f"| {name} | {way} | {len(pieces) - len(base)} | {len(ids) / characters:.3f} | "
+            print(f"| {name} | {name_of_vocab} | {len(vocab) - len(base)} | {len(ids) / characters:.3f} | "
                   f"{100 * (1 - len(ids) / first):.1f} | {unknown:.1f} |", flush=True)  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def measure(policy: str, mirror: Path) -> None:
     pruned = base.pruned(ids)
     whole, part = (TextInputs(vocab.tokenizer(tokenizer), checkpoint.prefix, 256) for vocab in (base, pruned))
     sample = test[:: len(test) // SENTENCES]
-    before, after = whole.pieces(sample), part.pieces(sample)
+    before, after = whole.token_ids(sample), part.token_ids(sample)
     place = {token: number for number, token in enumerate(ids)}
     inside = [i for i, line in enumerate(before) if set(line) <= place.keys()]
     assert all([place[token] for token in before[i]] == after[i] for i in inside)
@@ -107,7 +107,7 @@ def update_seconds(encoder: torch.nn.Module, inputs: TextInputs, texts: list[str
     """Seconds of one update with AdamW in bfloat16: of the layers alone, or with `rows` of the embedding too. Best of three."""
     encoder.train().requires_grad_(True)
     encoder.get_input_embeddings().requires_grad_(rows)
-    ids, mask = inputs.batch(inputs.pieces(texts), torch.device("cpu"))
+    ids, mask = inputs.batch(inputs.token_ids(texts), torch.device("cpu"))
     optimizer = torch.optim.AdamW([weight for weight in encoder.parameters() if weight.requires_grad], lr=1e-6)
     times = []
     for _ in range(4):

@@ -23,7 +23,6 @@ from lowres.runs.facts import (
     training_facts,
     versions,
     vocabulary_facts,
-    with_findings,
 )
 from lowres.runs.interruption import Interruption
 from lowres.runs.layout import CHECKPOINT, LOCK, MODEL
@@ -77,8 +76,11 @@ def run(
         writer.stage("training")
         known = language_tokens(tokenizer)
         predictor = job.build(adapted, base, plan, corpus, accelerator)
-        said = token_findings(known, getattr(predictor.facts, "tags", {}), getattr(file.recipe.task, "init_from", {}))
-        writer.write(vocabulary=with_findings(writer.record.vocabulary, list(said), plan.near))
+        languages = token_findings(
+            known, getattr(predictor.facts, "tags", {}), getattr(file.recipe.task, "init_from", {})
+        )
+        for finding in (*predictor.findings, *languages):
+            writer.finding(finding)
         steps = fit(predictor, job, plan, corpus, writer)
         writer.write(training=training_facts(steps, writer.resumed, predictor.model))
         predictor.save(writer.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
@@ -91,7 +93,9 @@ def run(
         answers = job.predict(predictor, plan, corpus)
         writer.predictions(job.lines(plan, corpus, answers))
         for facts in job.judge(predictor, plan, corpus, answers, writer.stage):
-            writer.write(**facts)
+            for finding in facts.get("findings", ()):
+                writer.finding(finding)
+            writer.write(**{section: fact for section, fact in facts.items() if section != "findings"})
 
         writer.stage("reload check")
         inputs = job.sample(predictor, plan, corpus, SAMPLE_SIZE)
@@ -139,8 +143,11 @@ def fit(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer: RunW
     begun = kept.read()
     if begun:
         writer.resume(begun.update)
+    objective = job.objective(predictor, plan, corpus)
+    for finding in objective.findings:
+        writer.finding(finding)
     steps = train(
-        predictor.model, job.objective(predictor, plan, corpus), plan.recipe.training, accelerator=predictor.accelerator,
+        predictor.model, objective, plan.recipe.training, accelerator=predictor.accelerator,
         micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan), begun=begun, checkpoints=kept,
     )  # fmt: skip
     with Interruption() as interruption, closing(steps):  # closed early, the training writes a checkpoint

@@ -73,7 +73,7 @@ def parallel(locale: str) -> tuple[tuple[str, str], ...]:
 def texts(*locales: str) -> tuple[str, ...]:
     """English and translated messages, and the toy sentences often enough for their words to become tokens."""
     found = [text for locale in locales for pair in parallel(locale) for text in pair]
-    return (*dict.fromkeys(found), *((*ENGLISH, *TOY) * 30))
+    return (*dict.fromkeys(found), *((*ENGLISH, *TOY) * 100))
 
 
 @cache

@@ -261,10 +261,10 @@ def test_texts_are_chosen_by_the_seed_and_none_is_too_long(finished: Run) -> Non
 
     assert chosen(5, 1) == chosen(5, 1) == chosen(9, 1)[:5] != chosen(5, 2)
     assert len(chosen(5, 1)) == 5 and len(chosen(99, 1)) == len(ALONE)
-    shortest = min(translator.inputs.length(text) for text in ALONE)
+    shortest = min(translator.inputs.lengths(ALONE, TOY, ENGLISH))
     narrow = replace(translator, facts=translator.facts.model_copy(update={"longest": shortest}))
     left = chosen_texts(narrow, corpus, 99, 1)[ENGLISH, TOY]
-    assert left and {translator.inputs.length(row.fields["text"]) for row in left} == {shortest}
+    assert left and {*translator.inputs.lengths([row.fields["text"] for row in left], TOY, ENGLISH)} == {shortest}
 
 
 def test_training_that_does_harm_leaves_the_weights_as_they_were(finished: Run) -> None:
@@ -367,8 +367,8 @@ def test_a_synthetic_pair_has_no_hint_and_leaves_those_of_others_alone(tiny_toke
     shown = hints.of_train(both, range(len(both)))
     assert shown[: len(train)] == hints.of_train(train, range(len(train))) and sum(map(bool, shown)) > 50
     assert shown[len(train) :] == [""] * 5 and all(hints.of(made)), "the lexicon would give all of them away"
-    sources, targets = encode_pairs(inputs("m2m_100", tiny_tokenizer, []), made, shown[len(train) :])
-    assert all(ids[1] == 0 for ids in sources) and all(len(ids) > 5 for ids in targets)
+    found = encode_pairs(inputs("m2m_100", tiny_tokenizer, []), made, shown[len(train) :])
+    assert all(ids[1] == 0 for ids in found.sources) and all(len(ids) > 5 for ids in found.targets)
 
 
 def test_synthetic_pairs_take_no_real_ones_turn() -> None:

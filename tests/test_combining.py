@@ -74,7 +74,7 @@ def test_a_recipe_begins_with_finished_runs(small_data: Path, tiny_encoder: Path
     other = write_recipe(small_data, tiny_encoder, **{**QUIET, "{kind: lora, rank: 8}": "{kind: full}"})
     full = str(run_recipe(other, small_data / "full", options=options).folder)
     mixed = method.replace(runs[1], full)
-    with pytest.raises(ModelError, match="trained full, not lora"):
+    with pytest.raises(PlanError, match="trained full, not lora"):
         run_recipe(
             write_recipe(small_data, tiny_encoder, **{**QUIET, "{kind: lora, rank: 8}": mixed}),
             small_data / "no",

@@ -22,14 +22,14 @@ def test_loss_and_gradients_are_those_of_cross_entropy(
     bias, targets = torch.randn(37), torch.randint(0, 37, (50,))
     mine = vocabulary_loss(states, old, new, bias, targets, smoothing)
     logits = torch.cat([states @ old.t(), states @ new.t()], dim=1) + bias
-    theirs = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
-    assert torch.allclose(mine, theirs, atol=1e-5)
+    theirs = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="sum")
+    assert torch.allclose(mine, theirs, rtol=1e-5)
     for one, other in zip(
         torch.autograd.grad(2 * mine, (states, old, new)),
         torch.autograd.grad(2 * theirs, (states, old, new)),
         strict=True,
     ):
-        assert torch.allclose(one, other, atol=1e-5)
+        assert torch.allclose(one, other, atol=1e-4)
 
 
 def test_a_bias_that_trains_gets_its_gradient_and_every_position_its_bits() -> None:
@@ -38,10 +38,10 @@ def test_a_bias_that_trains_gets_its_gradient_and_every_position_its_bits() -> N
     bias, targets = torch.randn(37, requires_grad=True), torch.randint(0, 37, (50,))
     logits = torch.cat([states @ old.t(), states @ new.t()], dim=1) + bias
     for smoothing in (0.0, 0.1):
-        theirs = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+        theirs = torch.nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="sum")
         (wanted,) = torch.autograd.grad(theirs, bias, retain_graph=True)
         (found,) = torch.autograd.grad(vocabulary_loss(states, old, new, bias, targets, smoothing), bias)
-        assert torch.allclose(found, wanted, atol=1e-6)
+        assert torch.allclose(found, wanted, atol=1e-5)
     costs = torch.nn.functional.cross_entropy(logits, targets, reduction="none") / math.log(2)
     assert torch.allclose(token_bits(states, old, new, bias, targets), costs, atol=1e-4)
 
@@ -55,7 +55,7 @@ def test_a_frozen_table_gets_no_gradient_and_half_precision_comes_near() -> None
     half = states.detach().bfloat16().requires_grad_()
     near = vocabulary_loss(half, table, None, None, targets, 0.1)
     near.backward()  # type: ignore[no-untyped-call]
-    assert abs(float(near - exact)) < 0.02
+    assert abs(float(near - exact)) / len(states) < 0.02
     assert (
         half.grad is not None
         and torch.nn.functional.cosine_similarity(half.grad.float().ravel(), slope.ravel(), 0) > 0.99

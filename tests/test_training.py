@@ -54,10 +54,11 @@ class Signs:
     def rows(self, epoch: int) -> Sequence[int]:
         return range(len(self.inputs))
 
-    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
+    def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
         self.asked += 1
         factor = math.nan if self.poison == self.asked else 1.0
-        return nn.functional.cross_entropy(self.model(self.inputs[list(rows)]), self.answers[list(rows)]) * factor
+        logits, answers = self.model(self.inputs[list(rows)]), self.answers[list(rows)]
+        return nn.functional.cross_entropy(logits, answers, reduction="sum") * factor, len(rows)
 
     def score(self) -> float:
         with torch.no_grad():

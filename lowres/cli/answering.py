@@ -72,12 +72,21 @@ def predict(
 
 
 def notices(predictions: Sequence[object]) -> Iterator[str]:
-    """What a user of translations must know: long texts were divided, placeholders were lost."""
+    """What a user of predictions must know: texts were truncated or divided, placeholders were lost."""
+    if shortened := numbers_of(predictions, "truncated"):
+        yield f"{shortened}: too long for the model; the end was not read (training.max_length)"
     if divided := sum(getattr(prediction, "parts", 1) > 1 for prediction in predictions):
         yield f"{divided} long text{'s were' if divided > 1 else ' was'} translated in parts"
-    if broken := [str(number) for number, found in enumerate(predictions, start=1) if getattr(found, "lost", ())]:
-        lines = f"line{'s' if len(broken) > 1 else ''} {', '.join(broken[:20])}{' …' if len(broken) > 20 else ''}"
-        yield f"a tag, an address or a placeholder is missing from the translation of {lines}"
+    if broken := numbers_of(predictions, "lost"):
+        yield f"a tag, an address or a placeholder is missing from the translation of {broken}"
+
+
+def numbers_of(predictions: Sequence[object], fact: str) -> str:
+    """“line 3” or “lines 3, 8 …”: the predictions of which a fact is true; empty where there are none."""
+    found = [str(number) for number, one in enumerate(predictions, start=1) if getattr(one, fact, None)]
+    return (
+        f"line{'s' if len(found) > 1 else ''} {', '.join(found[:20])}{' …' if len(found) > 20 else ''}" if found else ""
+    )
 
 
 def shown(prediction: object) -> str:

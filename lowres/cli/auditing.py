@@ -182,7 +182,7 @@ def _column(table: "Table", column: str) -> "list[Text]":
     from lowres.errors import DataError
 
     if column not in table.columns:
-        raise DataError(no_column(table.name, column, table.columns))
+        raise DataError(no_column(table, column))
     return _texts(table.records, column)
 
 

@@ -2,6 +2,7 @@
 
 import json as json_format
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,8 +101,13 @@ def summary(record: "Record") -> list[str]:
                 interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]"
                 value = f"{score.name} {score.value:5.{digits}f}"
                 lines.append(f"  {name:<{width}}  {value}  {score.confidence:.0%} interval {interval}")
+    if record.answers:
+        systems = Counter(record.answers.values()).most_common()
+        shares = ", ".join(f"the {system} in {count} of {len(record.answers)}" for system, count in systems)
+        lines.append(f"  answered by {shares}")
     if record.transfer:
         lines.append(f"  {record.transfer.verdict}: {record.transfer.why}")
+        lines += [f"  to try: {record.transfer.advice}"] if record.transfer.advice else []
     if record.cost:
         seconds = ", ".join(f"{name} {value:.0f} s" for name, value in record.cost.seconds.items())
         lines.append(f"  {seconds}; peak memory {record.cost.peak_memory_gib:.1f} GiB")

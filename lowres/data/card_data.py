@@ -72,7 +72,12 @@ def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
                 "",
             )
             hint = " ".join(
-                part for part in (by_tag or nearest(name, subsets), f"possible: all, {', '.join(subsets)}") if part
+                part
+                for part in (
+                    by_tag or nearest(name, subsets),
+                    f"possible: {', '.join(dict.fromkeys(('all', *subsets)))}",
+                )
+                if part
             )
             problems.append(Problem("data.subset", f"the card {card.name} has no subset “{name}”", hint))
     if problems:

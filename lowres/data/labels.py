@@ -18,7 +18,8 @@ NO_VALUE = frozenset(
 SEPARATORS = (",", ";", "|", "/", "+", "&")  # between labels where someone gave a text several
 NAMED = 12  # labels that a message names
 MANY = 50  # different labels from which on a column may hold something else than labels
-RARE = 0.05  # share of the commoner spelling up to which the rarer one is taken for a typing error
+RARE = 0.05  # share of the commoner spelling up to which the rarer one is taken for a typing error; one row always is
+COMMON = 8  # rows that the commoner spelling needs for that
 LEAST_LETTERS = 4  # shorter labels that differ in one letter may both be meant
 # Letters of other scripts that look like Latin ones, after case folding.
 LOOK_ALIKES = str.maketrans("аеорсухіјѕһԁԛԝɡοαερυκνιτ", "aeopcyxijshdqwgoaepuknit")
@@ -142,7 +143,7 @@ def _spelled_twice(found: _Found, labels: Sequence[str]) -> Iterator[tuple[str, 
             share = f"{found.count[rare]} of {found.count[label] + found.count[other]} rows"
             what = f"the label “{rare}” ({share}) is also spelled {_difference(rare, common)}"
             yield rare, Problem(found.first[rare].where, what, hint.format(one=common, other=rare))
-    frequent = [label for label in spelled.values() if found.count[label] * RARE >= 1]
+    frequent = [label for label in spelled.values() if found.count[label] >= COMMON]
     if len(spelled) > MANY:  # numbers or names: a letter's difference is no error
         return
     for label in spelled.values():
@@ -174,7 +175,7 @@ def _folded(label: str) -> str:
 
 def _is_slip_of(label: str, other: str, count: Counter[str]) -> bool:
     """Whether a rare label is a common one but for one letter added, lost, changed, or changed in place with its neighbour."""
-    if count[label] > RARE * count[other] or min(len(label), len(other)) < LEAST_LETTERS or label == other:
+    if count[label] > max(1, RARE * count[other]) or min(len(label), len(other)) < LEAST_LETTERS or label == other:
         return False
     if any(letter.isdigit() for letter in label + other):
         return False
@@ -205,17 +206,20 @@ def _left_out(samples: Sequence[Sample], kept: Sequence[Sample]) -> Iterator[Fin
 
 
 def _untested(samples: Sequence[Sample], labels: Sequence[str]) -> Iterator[Finding]:
-    """Labels that dev or test does not have, in all languages together and in each."""
+    """Labels that dev or test does not have, in all languages together, or in a language that has them in train."""
+    there = Counter((sample.split, sample.row.language, _label(sample)) for sample in samples)
+    languages = dict.fromkeys(sample.row.language for sample in samples)
     for split in SPLITS[1:]:
-        rows = [sample for sample in samples if sample.split == split]
-        languages = dict.fromkeys(sample.row.language for sample in rows)
-        there = Counter((language, _label(sample)) for sample in rows for language in ("", sample.row.language))
-        for language in ("", *languages) if len(languages) > 1 else ("",):
-            gone = [label for label in labels if not there[language, label] and (there["", label] or not language)]
-            if gone and rows:
-                place = f"{split} has no row of {language} with" if language else f"{split} has no row with"
-                word = "the labels" if len(gone) > 1 else "the label"
-                yield Finding("warning", f"{place} {word} {_listed(gone)}: nothing tells how well it is predicted")
+        gone = [label for label in labels if not any(there[split, language, label] for language in languages)]
+        lacks = {"": gone} if gone else {}
+        for language in languages:
+            own = [label for label in labels if there["train", language, label] and not there[split, language, label]]
+            if set(own) - set(gone) and any(there[split, language, label] for label in labels):
+                lacks[language] = own
+        for language, missing in list(lacks.items())[:NAMED]:
+            place = f"{split} has no row of {language} with" if language else f"{split} has no row with"
+            word = "the labels" if len(missing) > 1 else "the label"
+            yield Finding("warning", f"{place} {word} {_listed(missing)}: nothing tells how well it is predicted")
 
 
 def _listed(labels: Sequence[str]) -> str:

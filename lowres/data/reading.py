@@ -76,6 +76,7 @@ def read_corpus(
     blank = tuple(blank_sides(parts))
     findings = (
         *whole.findings,
+        *_of_files(parts),
         *(check_pairs(task, samples, blank) if isinstance(task, Translation) else ()),
         *stand_ins,
         *blank,
@@ -100,12 +101,13 @@ def read_corpus(
 
 
 def source_rows(source: Source, task: Task, places: Places) -> tuple[list[Sample], tuple[Finding, ...]]:
-    """The rows of one source as they are, unchecked: splits may be missing. With what is known of its tables.
+    """The rows of one source as they are, and findings about them. Splits may be missing, and nothing is left out.
 
     Raises CardError or DataError.
     """
     tables = _source_tables(source, task, places, 0)
-    return take_rows(tables.parts), tables.findings
+    samples = take_rows(tables.parts)
+    return samples, (*tables.findings, *audit(samples, (), repeats=False))
 
 
 def _check_heads(sources: Sequence[Source], task: Task) -> None:
@@ -146,7 +148,7 @@ def _source_tables(source: Source, task: Task, places: Places, entry: int) -> So
     parts = [
         replace(
             part,
-            entry=f"{entry}:{part.entry}" if entry else part.entry,
+            entry=f"{entry}:" if entry else "",
             use=tuple(split for split in part.use if split in use),
             head=source.head or "",
         )
@@ -253,6 +255,12 @@ def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[
         empty = [split for split in splits if (split, subset) not in filled]
         if empty:
             yield Finding("warning", f"the subset {subset} has no rows in {' and '.join(empty)}")
+
+
+def _of_files(parts: Sequence[Part]) -> Iterator[Finding]:
+    """How files were read where that is in doubt, and which texts are damaged in the columns that are used; each once."""
+    found = (finding for part in parts for finding in (*part.table.findings, *part.table.damaged(part.roles.text)))
+    yield from dict.fromkeys(found)
 
 
 def _left_out(parts: Sequence[Part], left: Left, empty: int) -> Iterator[Finding]:

@@ -49,6 +49,7 @@ class Part:
 
     `split` is one split for all rows, a rule that splits them, or the split of each line. `subset` is empty where the data
     have none. `entry` begins the ids and clusters of one source of a mixture, so that those of different sources differ;
+    `file` does so for ids where a split has several files;
     `scope` begins the clusters of a set of files whose ids or line numbers mean nothing in other files. `hashed` says that lowres
     chose the split of each line by a hash. Only rows of the splits in `use` are kept. `head` names an auxiliary head and is empty for
     the task's own.
@@ -60,6 +61,7 @@ class Part:
     language: str
     roles: Roles
     entry: str = ""
+    file: str = ""
     scope: str = ""
     hashed: bool = False
     use: tuple[Split, ...] = SPLITS
@@ -183,13 +185,12 @@ def _missing_columns(part: Part) -> Iterator[Problem]:
     wanted = {roles.label, roles.id, roles.cluster, part.split.by if isinstance(part.split, Cut) else None}
     missing = {roles.text} - set(columns) | ({column for column in wanted if column} - known)
     for column in sorted(missing):
-        others = columns if column == roles.text else (*columns, LANGUAGE, SUBSET)
-        yield no_column(f"{part.table.name}:1", column, others)
+        yield no_column(part.table, column, () if column == roles.text else (LANGUAGE, SUBSET))
 
 
 def _samples(part: Part, number: int) -> Iterator[Sample]:
     roles = part.roles
-    prefix = part.entry + (f"{part.subset}/" if part.subset else "")
+    prefix = part.entry + part.file + (f"{part.subset}/" if part.subset else "")
     for record in part.table.records:
         text = record.fields[roles.text]
         if not text:

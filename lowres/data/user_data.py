@@ -11,7 +11,7 @@ from lowres.data.formats.readers import read_file
 from lowres.data.formats.tables import Table, capped, no_column
 from lowres.data.rows import LINE, Part, Roles
 from lowres.data.source_tables import SourceTables
-from lowres.data.splitting import kept_rows, split_by_column, split_by_hash, with_label
+from lowres.data.splitting import kept_rows, split_by_column, split_by_hash, with_label, without_headers
 from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.languages import language
 from lowres.places import Places
@@ -58,9 +58,11 @@ def from_files(data: FileData, task: Task, near: Path) -> SourceTables:
             except DataError as error:
                 problems += error.problems
                 continue
-            scope, entry = (f"{split}{number}/", f"{number}:") if len(sets) > 1 else (f"{split}/", "")
+            scope, file = (f"{split}{number}/", f"{number}:") if len(sets) > 1 else (f"{split}/", "")
             parts += [
-                Part(text.table, places, _subset(text), text.language, text.roles, entry, scope, hashed, _splits(data))
+                Part(
+                    text.table, places, _subset(text), text.language, text.roles, "", file, scope, hashed, _splits(data)
+                )
                 for text in texts
             ]
     if problems:
@@ -108,8 +110,8 @@ def _subset(text: Text) -> str:
 
 
 def _language(data: FileData | HubData, task: Task) -> str:
-    """The one language of the texts, which the data or the task may name; empty if neither does."""
-    return data.language or (not isinstance(task, Translation) and task.language) or ""
+    """The language of the texts, named by the data or by the task; empty where neither does."""
+    return data.language or (None if isinstance(task, Translation) else task.language) or ""
 
 
 def _sets_of_files(
@@ -118,11 +120,11 @@ def _sets_of_files(
     """The files of a split, set by set: a set is one table, or files of several languages aligned by line."""
     if not isinstance(given, Mapping):
         for name in (given,) if isinstance(given, str) else given:
-            yield _texts(kept_rows(read_file(near / name, name), data.rows), data, task)
+            yield _texts(kept_rows(without_headers(read_file(near / name, name, data.quotes)), data.rows), data, task)
     elif isinstance(task, Classification):
         for label, names in zip(given, _values(given), strict=True):
             for name in names:
-                table = with_label(read_file(near / name, name), data.columns.label, label)
+                table = with_label(read_file(near / name, name, data.quotes), data.columns.label, label)
                 yield _texts(kept_rows(table, data.rows), data, task)
     elif isinstance(task, Translation):
         _check_tags(f"data.files.{split}", given)
@@ -159,7 +161,7 @@ def _texts(table: Table, data: FileData | HubData, task: Task) -> list[Text]:
     named = columns.texts or _two_columns(task, columns)
     missing = [column for column in named.values() if column not in table.columns]
     if missing:
-        raise DataError(*(no_column(f"{table.name}:1", column, table.columns) for column in missing))
+        raise DataError(*(no_column(table, column) for column in missing))
     return [Text(tag, table, Roles(column, None, columns.id, columns.id or LINE)) for tag, column in named.items()]
 
 

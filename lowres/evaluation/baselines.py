@@ -49,11 +49,15 @@ def majority(train: Sequence[Row], test: Sequence[Row]) -> BaselineRun[tuple[str
 
 
 def tfidf(
-    train: Sequence[Row], dev: Sequence[Row], test: Sequence[Row], labels: Sequence[str], seed: int
-) -> BaselineRun[tuple[str, ...]]:
-    """Predict with the n-gram classifier by itself: logistic regression over TF-IDF of words and characters."""
+    train: Sequence[Row], dev: Sequence[Row], test: Sequence[Row], labels: Sequence[str], seed: int,
+    fitted: NgramClassifier | None = None,
+) -> BaselineRun[tuple[str, ...]]:  # fmt: skip
+    """Predict with the n-gram classifier by itself: logistic regression over TF-IDF of words and characters.
+
+    One that was `fitted` on the same rows with the same seed is used as it is.
+    """
     started = time.perf_counter()
-    classifier = NgramClassifier.fit(train, dev, labels, seed)
+    classifier = fitted or NgramClassifier.fit(train, dev, labels, seed)
     found = classifier.log_probabilities([row.fields["text"] for row in test], [row.language for row in test])
     scope = (
         f", separately for each of {len(classifier.classifiers)} languages" if len(classifier.classifiers) > 1 else ""

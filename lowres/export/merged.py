@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from lowres.errors import ModelError, Problem
-from lowres.export.usage import merged_usage
+from lowres.export.usage import mergeable, merged_usage
 from lowres.models.checkpoint import MERGED, OWN_FACTS
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.runs.layout import MODEL
@@ -51,11 +51,6 @@ def export_merged(run: Run, out: Path | None = None) -> Path:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return out
-
-
-def mergeable(facts: ModelFacts) -> bool:
-    """Whether merged weights can give the same predictions."""
-    return METHOD_FACTS[facts.method].mergeable and facts.quantize != "8bit"
 
 
 def refuse(run: Run, facts: ModelFacts, out: Path) -> None:

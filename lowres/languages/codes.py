@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from lowres.languages.tags import language
+
 # Macrolanguages of ISO 639-3 (and Tagalog, whose standard is Filipino), and the member that models mean by them: NLLB's list.
 MEMBERS: Mapping[str, str] = {
     "aka": "twi", "ara": "arb", "aym": "ayr", "aze": "azj", "bik": "bcl", "bua": "bxr", "chm": "mhr", "din": "dik", "doi": "dgo",
@@ -89,7 +91,7 @@ def related_tokens(tag: str, tokens: Iterable[str], form: Form) -> list[str]:
 def tag_of(token: str, form: Form, script: str) -> str:
     """The language tag that a language token stands for; `script` where the token does not tell."""
     meant = IRREGULAR.get(token, "")
-    code, own = [*re.sub(r"[<>]|^__|__$", "", token).replace("-", "_").split("_"), ""][:2]
+    code, _, own = re.sub(r"[<>]|^__|__$", "", token).replace("-", "_").partition("_")
     written = own if re.fullmatch(r"[A-Z][a-z]{3}", own) else script
     return meant if "-" in meant else f"{meant or _long(code)}-{written}"
 
@@ -104,6 +106,11 @@ def new_token(tag: str, form: Form) -> str:
     """The token that a language gets which the model does not know."""
     code, script = tag.split("-")
     return form.new.format(three=code, two=_short(code), script=script)
+
+
+def instruction(source: str, target: str) -> str:
+    """What a family without language tokens (T5) is told before a text, as in its own training: in English, with names."""
+    return f"translate {language(source).name} to {language(target).name}: "
 
 
 @cache

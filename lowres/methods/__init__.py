@@ -16,6 +16,10 @@ def _full_rate(method: Method, name: str) -> float:
     return 1.0
 
 
+def _decays(name: str) -> bool:
+    return True
+
+
 def _do_nothing(model: nn.Module, method: Method, architecture: Architecture, done: int, updates: int) -> None:
     pass
 
@@ -34,7 +38,8 @@ class Technique:
     into the model's own weights.
 
     `new_rows` says whether new embedding rows train as parameters of their own (“apart”), with the whole table (“in table”), or not
-    at all (“frozen”). `rate` is the factor of the learning rate of a weight, by its name. `on_update` is called with the number of
+    at all (“frozen”). `rate` is the factor of the learning rate of a weight, by its name; `decays` says whether weight decay applies
+    to it. `on_update` is called with the number of
     updates done, first with 0, and of all updates. `state_dict` gives what a resumed training needs beside the weights, and
     `load_state_dict` takes it. `penalty` is a scalar that is added to the loss.
     """
@@ -45,6 +50,7 @@ class Technique:
     merge: Callable[[nn.Module], nn.Module] = adapters.merge
     new_rows: Literal["apart", "in table", "frozen"] = "apart"
     rate: Callable[[Method, str], float] = _full_rate
+    decays: Callable[[str], bool] = _decays
     on_update: Callable[[nn.Module, Method, Architecture, int, int], None] = _do_nothing
     penalty: Callable[[nn.Module], Tensor] | None = None
     state_dict: Callable[[nn.Module], Mapping[str, Tensor]] = _no_state
@@ -57,13 +63,13 @@ def _base_weights(
     rate: Callable[[Method, str], float] = _full_rate,
     on_update: Callable[[nn.Module, Method, Architecture, int, int], None] = _do_nothing,
 ) -> Technique:
-    return Technique(apply, whole.save, whole.restore, whole.merge, new_rows, rate, on_update)
+    return Technique(apply, whole.save, whole.restore, whole.merge, new_rows, rate, on_update=on_update)
 
 
 TECHNIQUES: Mapping[str, Technique] = {
     "lora": Technique(lora.apply, lora.save, lora.restore),
     "oft": Technique(oft.apply),
-    "ia3": Technique(ia3.apply),
+    "ia3": Technique(ia3.apply, decays=ia3.decays),
     "adalora": Technique(
         adalora.apply,
         adalora.save,

@@ -15,3 +15,8 @@ def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Mo
     inner = linear_pattern(model, architecture, "last", method.layers)
     keys = linear_pattern(model, architecture, "keys and values", method.layers)
     return adapters.attach(model, IA3Config(target_modules=f"(?:{keys}|{inner})", feedforward_modules=inner))
+
+
+def decays(name: str) -> bool:
+    """Whether weight decay applies to a weight: not to the factors, which change nothing at 1 and would be drawn towards 0."""
+    return ".ia3_l." not in name

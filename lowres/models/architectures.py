@@ -29,9 +29,9 @@ class LanguageMarking:
 class TokenizerFacts:
     """What is special about a tokenizer class of transformers.
 
-    `separate_target` says that texts to be written have a SentencePiece model of their own (`text_target=`). `language_codes` says
-    where language tokens are defined: in a map of the class (“map”), in the list of added tokens (“added”), in the vocabulary
-    (“vocabulary”), or nowhere (“none”). `sentencepiece_bpe` says that the class is Python code over a SentencePiece-BPE model.
+    `separate_target` says that texts to be written have a SentencePiece model of their own (`text_target=`). `language_codes`
+    says where language tokens are defined: in a map of the class (“map”), in the list of added tokens (“added”), in the
+    vocabulary (“vocabulary”), or nowhere (“none”). `sentencepiece_bpe` says that the class is Python code over such a model.
     """
 
     separate_target: bool = False
@@ -72,9 +72,9 @@ class Architecture:
 
     `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of
     a text; `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that
-    set dropout; `positions_follow_padding` says that the first position is the one behind the id of the padding token (RoBERTa),
-    so that the rows before it are never used; `layers` is the path of the encoder's list of layers; `blocks` says where adapters can be inserted. `language_marking` tells how an encoder-decoder is
-    told the languages. `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings
+    set dropout; `positions_follow_padding` says that positions are counted from the id of the padding token (RoBERTa), so that
+    the rows up to it are not used; `layers` is the path of the encoder's list of layers; `blocks` says where adapters can be
+    inserted. `language_marking` tells how an encoder-decoder is told the languages. `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings
     never are.
     """
 

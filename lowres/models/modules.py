@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -55,3 +55,21 @@ def _names(architecture: Architecture, kind: Kind) -> str:
 
 def _either(patterns: Iterable[str]) -> str:
     return f"(?:{'|'.join(patterns)})"
+
+
+def keep_head_apart(model: Any) -> None:
+    """Tell transformers that a head with weights of its own is not tied, so that neither it nor what is exported ties it.
+
+    A T5-type checkpoint with a head of its own loads well, but its config still says tied (transformers 5), and the next
+    resize_token_embeddings(), or transformers 4, would replace the head by the embedding. Does nothing where the head is tied.
+    """
+    head = model.get_output_embeddings()
+    if head is None or head.weight is model.get_input_embeddings().weight:
+        return
+    heads = tuple(name for name, module in model.named_modules() if module is head)
+    for attribute in ("_tied_weights_keys", "all_tied_weights_keys"):
+        keys = getattr(model, attribute, None)
+        if isinstance(keys, dict):
+            setattr(model, attribute, {key: value for key, value in keys.items() if not key.startswith(heads)})
+    if not getattr(model.config, "scale_decoder_outputs", False):  # of T5, which takes “not tied” for “not scaled”
+        model.config.tie_word_embeddings = False

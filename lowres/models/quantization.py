@@ -82,7 +82,7 @@ def _compute_as_in_training(dtype: torch.dtype) -> Callable[[nn.Module, tuple[Te
     """A hook that lets an 8-bit layer compute on a CPU as it does in training.
 
     On a CPU bitsandbytes dequantizes the weights and multiplies in the precision of the inputs only while training; in evaluation it
-    quantizes the inputs, too, and takes twice as long (docs/speed.md).
+    quantizes the inputs, too, and takes twice as long (docs/results/speed.md).
     """
 
     def prepare(layer: nn.Module, given: tuple[Tensor]) -> tuple[Tensor] | None:

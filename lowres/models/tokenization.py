@@ -56,7 +56,8 @@ def read_special_tokens_as_text(tokenizer: Any) -> PreTrainedTokenizerBase:
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or type(backend.model).__name__ != "Unigram":
         return tokenizer  # type: ignore[no-any-return]
-    names = sorted({*map(str, tokenizer.all_special_tokens), *tokenizer.get_added_vocab()})
+    added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    names = sorted({*map(str, tokenizer.all_special_tokens), *added})
     vocabulary = backend.get_vocab()
     sentinels = T5_SENTINEL in vocabulary or f"▁{T5_SENTINEL}" in vocabulary
     pattern = _inside([name for name in names if len(name) > 1], sentinels)

@@ -1,9 +1,9 @@
 """The methods a recipe can choose: what is trained, with which settings, and what is true of each.
 
 `METHOD_FACTS` states for every method what does not depend on the recipe, and the learning rate and epochs of a recipe that names
-none. Those of lora were chosen on a fold of NusaX (docs/nusax-sentiment.md), those of adalora and bottleneck on its dev split
-(docs/methods.md), that of decoder in docs/translation.md. The others follow the papers that the sections cite, or are first
-guesses; they were not tuned.
+none. Those of lora were chosen on a fold of NusaX (docs/results/nusax-sentiment.md), those of adalora and bottleneck on its dev split
+(docs/results/methods.md), that of decoder in docs/results/starter.md. The others follow the papers that the sections cite, or are
+first guesses; they were not tuned.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from lowres.languages.normalisation import normalise
 
 
 class Section(BaseModel):
@@ -11,6 +13,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+DataText = Annotated[str, AfterValidator(normalise)]  # what is compared with texts of the data: in NFC, as they are
 LanguageTag = Annotated[
     str, Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$", description="ISO 639-3 code and script, such as min-Latn")
 ]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method, own_defaults, without_default
-from lowres.recipe.section import LanguageTag, Names, Section
+from lowres.recipe.section import DataText, LanguageTag, Names, Section
 from lowres.recipe.vocabulary_section import Vocabulary
 
 
@@ -21,7 +21,7 @@ class Classification(Section):
     language: LanguageTag | None = Field(
         default=None, description="language of the texts; by default what the data card says"
     )
-    labels: Names | None = Field(
+    labels: tuple[Annotated[DataText, Field(min_length=1)], ...] | None = Field(
         default=None,
         description="the labels in their order; by default what the data card says, else those found in train",
     )
@@ -140,15 +140,15 @@ _USE = "which of its splits are used; a further source often gives training rows
 class Columns(Section):
     """Which columns of the data hold what the task needs."""
 
-    text: str = Field(default="text", description="column with the text")
-    label: str = Field(default="label", description="column with the label; “language” and “subset” always exist")
-    source: str = Field(default="source", description="for translation: column with the source text")
-    target: str = Field(default="target", description="for translation: column with its translation")
-    texts: dict[LanguageTag, str] = Field(
+    text: DataText = Field(default="text", description="column with the text")
+    label: DataText = Field(default="label", description="column with the label; “language” and “subset” always exist")
+    source: DataText = Field(default="source", description="for translation: column with the source text")
+    target: DataText = Field(default="target", description="for translation: column with its translation")
+    texts: dict[LanguageTag, DataText] = Field(
         default={},
         description="for translation, a table with a column per language: language → column, instead of source and target",
     )
-    id: str | None = Field(
+    id: DataText | None = Field(
         default=None, description="column with a stable id; by default what the card says, else the row number"
     )
     split: str | None = Field(
@@ -181,9 +181,9 @@ class FileData(Section):
 
     files: dict[Literal["train", "dev", "test"], OneOrMore | dict[str, OneOrMore]] = Field(
         min_length=1,
-        description="one file per split, or a list of files: .tsv .csv .jsonl .parquet, for pre-training .txt with one text per "
-        "line; for translation also one text file per language, aligned by line (language → file); for classification also one "
-        "file per label (label → file). With a train file only, a tenth of it each becomes dev and test; in a mixture of sources, a "
+        description="one file per split, or a list of files: .tsv .csv .jsonl .json .parquet, packed as .xz .gz .bz2 too, for "
+        "pre-training .txt with one text per line; for translation also one text file per language, aligned by line (language → "
+        "file); for classification also one file per label (label → file). With a train file only, a tenth of it each becomes dev and test; in a mixture of sources, a "
         "source may have only some of the splits",
     )
     language: LanguageTag | None = Field(
@@ -191,6 +191,10 @@ class FileData(Section):
     )
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name, or “private”")
     source: str = Field(min_length=1, description="where the texts come from and who agreed to their use")
+    quotes: Literal["auto", "yes", "no"] = Field(
+        default="auto",
+        description="whether fields of tables in text are quoted as in CSV; auto decides for each file and says which was taken",
+    )
     columns: Columns = Columns()
     rows: Rows = Field(default={}, description=_ROWS)
     misaligned: Literal["refuse", "leave-out"] = Field(
@@ -340,6 +344,11 @@ class Evaluation(Section):
     )
     languages: tuple[LanguageTag, ...] = Field(
         default=(), description="for translation: test only directions from or into these languages; by default all"
+    )
+    dev_pairs: int = Field(
+        default=240,
+        ge=1,
+        description="for translation: at most so many dev pairs, evenly from all directions, choose the best weights in training",
     )
 
 

@@ -45,8 +45,8 @@ class Vocabulary(Section):
         default=(),
         description="characters that the base's normalization would replace by others and that must stay distinct, such as ʰ ʷ ª",
     )
-    trim: Literal["off"] | TrimPolicy = Field(
-        default="charset",
+    trim: Literal["auto", "off"] | TrimPolicy = Field(
+        default="auto",
         description="prune embedding rows; kept are, with charset: tokens made of the texts' characters; lattice: substrings of "
-        "the texts' words; used: only tokens that the texts use",
+        "the texts' words; used: only tokens that the texts use; auto: lattice for models that write, charset for encoders",
     )

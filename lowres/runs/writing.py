@@ -16,7 +16,7 @@ from lowres.recipe import RecipeFile
 from lowres.record import CostFacts, Record
 from lowres.report import render
 from lowres.runs.atomic import write_whole
-from lowres.runs.facts import peak_memory_gib, recipe_facts, shareable
+from lowres.runs.facts import finding_facts, peak_memory_gib, recipe_facts, shareable
 from lowres.runs.layout import CHECKPOINT, LOG, PREDICTIONS, RECIPE, RECORD, REPORT
 from lowres.runs.run import read_record
 from lowres.training.loop import Step
@@ -218,7 +218,10 @@ class RunWriter:
         self.notify(step)
 
     def finding(self, finding: Finding) -> None:
-        """Log a finding and notify."""
+        """Log a finding, tell whoever watches, and keep it for the record."""
+        self.record = self.record.model_copy(
+            update={"findings": [*self.record.findings, *finding_facts([finding], self.near)]}
+        )
         self.log(vars(finding))
         self.notify(finding)
 

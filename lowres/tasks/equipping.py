@@ -57,6 +57,7 @@ def callbacks_of(model: Any, plan: Plan) -> Callbacks:
     technique = TECHNIQUES[method.kind]
     return Callbacks(
         rate=partial(technique.rate, method),
+        decays=technique.decays,
         on_update=partial(technique.on_update, model, method, plan.checkpoint.architecture),
         penalty=partial(technique.penalty, model) if technique.penalty else None,
         state_dict=partial(technique.state_dict, model),

@@ -11,6 +11,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
+from lowres.errors import Finding
 from lowres.models.checkpoint import Checkpoint
 from lowres.planning import Machine, Options, Plan
 from lowres.recipe.sections import Training
@@ -43,6 +44,10 @@ class Predictor(Protocol):
         """The device and precision it computes in."""
 
     @property
+    def findings(self) -> Sequence[Finding]:
+        """What came up when it was built."""
+
+    @property
     def facts(self) -> Any:
         """What model.json says of this model."""
 
@@ -54,6 +59,14 @@ class Predictor(Protocol):
 
     def raw_predictions(self, inputs: Sequence[Sequence[str]]) -> list[Any]:
         """Predictions as JSON can hold them, a text or numbers for each input; an input is a text followed by its language tags."""
+
+
+class TaskObjective(Objective, Protocol):
+    """What training minimises, and what came up when its data were encoded."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """Findings such as the number of truncated texts."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +100,7 @@ class Job:
     load: Callable[[Checkpoint], tuple[PreTrainedTokenizerBase, Any]]
     encoder: Callable[[Any], nn.Module]
     build: Callable[[Adapted, Any, Plan, Corpus, Accelerator], Any]
-    objective: Callable[[Any, Plan, Corpus], Objective]
+    objective: Callable[[Any, Plan, Corpus], TaskObjective]
     complete: Callable[[Any, Plan, Corpus, Announce], Any]
     predict: Callable[[Any, Plan, Corpus], Sequence[Any]]
     lines: Callable[[Plan, Corpus, Sequence[Any]], Iterator[Mapping[str, object]]]

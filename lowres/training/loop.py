@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from lowres.training.checkpoints import Checkpoints, CheckpointState
 from lowres.training.memory import release_memory
 from lowres.training.state import NO_CALLBACKS, Callbacks, TrainerState
 
+LOWER_RATE = "halve training.learning_rate and run again"
 RELEASE_EVERY = 20  # updates between two releases of free memory
 
 
@@ -30,8 +32,10 @@ class Objective(Protocol):
     def rows(self) -> Callable[[int], Sequence[int]]:
         """The numbers of the training examples of an epoch (0, 1, …); one may occur more than once."""
 
-    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
-        """The mean loss of these training examples in this epoch, a scalar with a gradient."""
+    def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
+        """The loss of these training examples in this epoch, summed over their targets, a scalar with a gradient; and how many targets
+        (tokens or labels) there are, so that the mean of a batch does not depend on how it is divided into micro-batches.
+        """
 
     def score(self) -> float:
         """The primary metric on dev, 0–100, higher is better."""
@@ -78,7 +82,7 @@ def train(
     AdamW (Loshchilov and Hutter 2019) with linear warm-up and decay and clipped gradients. A batch larger than
     `micro_batch_tokens` is divided into micro-batches whose gradients are accumulated. Training resumes from the state `begun`, if
     given, exactly as if it had not been interrupted, and writes its own state to `checkpoints`. Raises TrainingError as soon as a loss
-    is not finite.
+    or a gradient is not finite.
     """
     plan = plan_steps(objective, settings)
     trainer = TrainerState(model, settings, accelerator, callbacks, len(plan))
@@ -138,24 +142,24 @@ def _update(
 ) -> float:  # fmt: skip
     model.train()
     trainer.optimizer.zero_grad()
-    total = 0.0
+    total, targets = torch.zeros((), device=accelerator.device), 0
     for micro_batch in _micro_batches(planned.rows, objective.lengths, micro_batch_tokens):
-        loss = objective.loss(micro_batch, planned.epoch) * (len(micro_batch) / len(planned.rows))
-        total += float(loss.detach())
-        if not math.isfinite(total):
-            raise TrainingError(
-                Problem(
-                    f"update {trainer.update + 1}",
-                    "the loss is not a finite number",
-                    "halve training.learning_rate and run again",
-                )
-            )
+        loss, count = objective.loss(micro_batch, planned.epoch)
         accelerator.backward(loss)
+        total, targets = total + loss.detach(), targets + count
+    for weight in trainer.weights.values():
+        if weight.grad is not None:
+            weight.grad /= max(1, targets)
     if trainer.callbacks.penalty:
         accelerator.backward(trainer.callbacks.penalty())
-    accelerator.clip_grad_norm_(list(trainer.weights.values()), max_grad_norm)
+    norm = accelerator.clip_grad_norm_(list(trainer.weights.values()), max_grad_norm)
+    mean = float(total) / max(1, targets)
+    for what, value in (("loss", mean), ("gradient", float(norm))):
+        if not math.isfinite(value):
+            fault = Problem(f"update {trainer.update + 1}", f"the {what} is not a finite number", LOWER_RATE)
+            raise TrainingError(fault)
     trainer.optimizer.step()
-    return total
+    return mean
 
 
 def _evaluation_marks(batches: int, times: int) -> set[int]:

@@ -1,7 +1,7 @@
 """Returns free memory to the operating system.
 
 Batches differ in length, so tensors of ever new sizes leave holes between those that stay, and the C library keeps them: a run of
-an hour grew from 8 to 16 GiB (docs/speed.md).
+an hour grew from 8 to 16 GiB (docs/results/speed.md).
 """
 
 import ctypes

@@ -24,6 +24,10 @@ def _do_nothing(done: int, updates: int) -> None:
     pass
 
 
+def _decays(name: str) -> bool:
+    return True
+
+
 def _no_state() -> Tensors:
     return {}
 
@@ -36,12 +40,14 @@ def _ignore_state(tensors: Tensors) -> None:
 class Callbacks:
     """What a method contributes to training.
 
-    `rate` is the factor of the learning rate of a weight, by its name. `on_update` is called with the number of updates done, first
+    `rate` is the factor of the learning rate of a weight, by its name, and `decays` says whether weight decay, which draws it towards
+    0, applies to it. `on_update` is called with the number of updates done, first
     with 0, and of all updates. `penalty`, a scalar with a gradient, is added to the loss of each update. `state_dict` gives what a
     resumed training needs beside the weights, and `load_state_dict` takes it.
     """
 
     rate: Callable[[str], float] = _full_rate
+    decays: Callable[[str], bool] = _decays
     on_update: Callable[[int, int], None] = _do_nothing
     penalty: Callable[[], Tensor] | None = None
     state_dict: Callable[[], Tensors] = _no_state
@@ -60,7 +66,11 @@ class Best:
         self.weights: dict[str, Tensor] = {}
 
     def consider(self, score: float, update: int) -> None:
-        """Keep a copy of the weights if `score` is higher than all before."""
+        """Keep a copy of the weights if `score` is higher than all before. Raises TrainingError where one is not a finite number."""
+        for name, weight in self.trained.items():
+            if not bool(torch.isfinite(weight.detach()).all()):
+                hint = "halve training.learning_rate and run again"
+                raise TrainingError(Problem(f"update {update}", f"the weight {name} is not finite", hint))
         self.since += 1
         if score > self.score:
             self.score, self.update, self.since = score, update, 0
@@ -85,7 +95,9 @@ class TrainerState:
         self.callbacks, self.updates = callbacks, updates
         self.best = Best(model)
         self.weights = self.best.trained
-        self.adam = torch.optim.AdamW(_groups(self.weights, settings, callbacks.rate), lr=settings.learning_rate)
+        groups = _groups(self.weights, settings, callbacks)
+        fused = all(weight.device.type in ("cpu", "cuda") for weight in self.weights.values())
+        self.adam = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=fused)
         self.optimizer = accelerator.prepare(self.adam)
         self.warmup = max(1, round(settings.warmup * updates))
         self.update = self.examples = self.tokens = 0
@@ -141,7 +153,8 @@ class TrainerState:
         for name, value in saved.get("adam", {}).items():
             key, _, of = name.partition(" ")
             weight = self.weights[of]
-            self.adam.state[weight][key] = value if key == "step" else value.to(weight.device)
+            apart = key == "step" and not self.adam.defaults["fused"]
+            self.adam.state[weight][key] = value if apart else value.to(weight.device)
         for name in COUNTS:
             setattr(self, name, checkpoint_state.facts[name])
         if best := checkpoint_state.facts["best"]:
@@ -158,13 +171,12 @@ class TrainerState:
 COUNTS = ("update", "examples", "tokens", "seconds", "seconds_on_dev")
 
 
-def _groups(
-    weights: Mapping[str, nn.Parameter], settings: Training, rate: Callable[[str], float]
-) -> list[dict[str, Any]]:
+def _groups(weights: Mapping[str, nn.Parameter], settings: Training, callbacks: Callbacks) -> list[dict[str, Any]]:
     """The parameter groups of the optimizer: one for each learning rate, with and without weight decay."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, weight in weights.items():
-        key = settings.learning_rate * rate(name), settings.weight_decay if weight.ndim > 1 else 0.0
+        decay = settings.weight_decay if weight.ndim > 1 and callbacks.decays(name) else 0.0
+        key = settings.learning_rate * callbacks.rate(name), decay
         groups.setdefault(key, []).append(weight)
     return [{"params": some, "peak": peak, "weight_decay": decay} for (peak, decay), some in groups.items()]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from lowres.errors import Finding, ModelError, Problem, nearest
-from lowres.languages.codes import OWN, Form, form_of, new_token, related_tokens, tag_of, token_for
+from lowres.languages.codes import IRREGULAR, OWN, Form, form_of, new_token, related_tokens, tag_of, token_for
 from lowres.models.architectures import LanguageMarking
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.embeddings import NewRows, Tables
@@ -82,7 +82,7 @@ def token_findings(known: Sequence[str], tags: Mapping[str, str], init_from: Map
     for tag, token in tags.items():
         if token not in known:
             yield Finding("warning", _about_new(tag, token, known, form, init_from))
-        elif tag_of(token, form, tag.partition("-")[2]) != tag:
+        elif token in IRREGULAR or tag_of(token, form, tag.partition("-")[2]) != tag:
             yield Finding("note", f"{tag}: the base's language token {token} is taken for it")
 
 

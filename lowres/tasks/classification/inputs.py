@@ -27,6 +27,12 @@ class TextInputs:
         encoded = self.tokenizer(inputs, truncation=True, max_length=self.max_length, return_attention_mask=False)
         return [list(ids) for ids in encoded["input_ids"]]
 
+    def truncated(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text has more than `max_length` tokens, so that its end is not read."""
+        inputs = [self.prefix + normalise(text) for text in texts]
+        encoded = self.tokenizer(inputs, return_attention_mask=False, verbose=False)["input_ids"] if inputs else []
+        return [len(ids) > self.max_length for ids in encoded]
+
     def batch(self, token_ids: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor]:
         """Ids and mask, both int64 of shape (batch, longest)."""
         return padded(token_ids, int(str(self.tokenizer.pad_token_id)), device)

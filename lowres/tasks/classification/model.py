@@ -12,11 +12,12 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
-from lowres.errors import ModelError, Problem
+from lowres.errors import Finding, ModelError, Problem
 from lowres.languages import normalise
+from lowres.methods.stacking import adapter_languages
 from lowres.models.loading import load_encoder
 from lowres.planning import Options, Plan
-from lowres.statistical.ngrams import NgramClassifier, combine
+from lowres.statistical.ngrams import Floats, NgramClassifier, combine
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.tasks.classification.objective import probabilities
@@ -28,11 +29,15 @@ HEAD, NGRAMS = "head.safetensors", "ngrams"
 
 @dataclass(frozen=True)
 class Prediction:
-    """The label predicted for a text, and the probability (0–1) of every label."""
+    """The label predicted for a text, and the probability (0–1) of every label.
+
+    `truncated` says that the text is longer than the model reads, so that its end has no part in the prediction.
+    """
 
     text: str
     label: str
     probabilities: dict[str, float]
+    truncated: bool = False
 
 
 class ClassifierFacts(ModelFacts):
@@ -59,6 +64,7 @@ class Classifier:
     accelerator: Accelerator
     rows: Rows
     ngrams: NgramClassifier | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def transformer(self) -> nn.Module:
@@ -75,7 +81,7 @@ class Classifier:
         """Labels in the order of the head."""
         return tuple(self.facts.labels)
 
-    def log_probabilities(self, texts: Sequence[str], languages: Sequence[str | None]) -> NDArray[np.float64]:
+    def log_probabilities(self, texts: Sequence[str], languages: Sequence[str | None]) -> Floats:
         """Natural logarithms of the encoder's probabilities, float64 of shape (texts, labels)."""
         found = probabilities(self.model, self.inputs, self.inputs.token_ids(texts), languages, self.accelerator)
         return np.log(np.maximum(found.astype(np.float64), 1e-12))
@@ -108,7 +114,13 @@ class Classifier:
 
     def label(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prediction]:
         """One prediction per text, in order; a language is None where it is not known."""
-        table = self.log_probabilities(texts, languages)
+        found = self.combined(texts, languages, self.log_probabilities(texts, languages))
+        cut = self.inputs.truncated(texts)
+        return [replace(prediction, truncated=longer) for prediction, longer in zip(found, cut, strict=True)]
+
+    def combined(self, texts: Sequence[str], languages: Sequence[str | None], encoder: Floats) -> list[Prediction]:
+        """Predictions of the ensemble, or of the encoder where there are no n-grams, from the encoder's log-probabilities."""
+        table = encoder
         if self.ngrams and self.facts.weights:
             others = self.ngrams.log_probabilities(list(map(normalise, texts)), languages)
             table = combine(table, others, self.facts.weights)
@@ -118,6 +130,12 @@ class Classifier:
         """Probabilities of the labels for each (text, language)."""
         found = self.label([text for text, _ in inputs], [language for _, language in inputs])
         return [[prediction.probabilities[label] for label in self.labels] for prediction in found]
+
+    @property
+    def uses_language(self) -> bool:
+        """Whether predictions depend on the language that is named with a text, which may then also be left open."""
+        several = self.ngrams is not None and len(self.ngrams.classifiers) > 1
+        return several and not adapter_languages(self.model.encoder)
 
     def without_ngrams(self) -> "Classifier":
         """The same classifier without its n-grams."""

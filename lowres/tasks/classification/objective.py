@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lowres.data.corpus import LabelledRows, Row
 from lowres.data.sampling import shown
+from lowres.errors import Finding
 from lowres.evaluation.classification_scores import primary_metric
 from lowres.methods.stacking import activate_language, adapter_languages
 from lowres.tasks.classification.head import ClassificationModel
@@ -67,6 +68,13 @@ def _probabilities(model: ClassificationModel, states: Tensor, head: int = 0) ->
     return found
 
 
+def _truncations(truncated: Sequence[bool], max_length: int) -> list[Finding]:
+    if not any(truncated):
+        return []
+    what = f"{sum(truncated)} of {len(truncated)} training texts are longer than {max_length} tokens: their ends are not read"
+    return [Finding("warning", f"{what} (training.max_length may be raised)", "training.max_length")]
+
+
 class ClassificationObjective:
     """Cross-entropy on the rows of all datasets, each by its head; macro-F1 (averaged over languages) of the first head on dev."""
 
@@ -82,6 +90,7 @@ class ClassificationObjective:
         self.token_ids = inputs.token_ids([row.fields["text"] for row in train])
         self.dev_ids = inputs.token_ids([row.fields["text"] for row in dev])
         self.lengths = [len(ids) for ids in self.token_ids]
+        self.findings = _truncations(inputs.truncated([row.fields["text"] for row in train]), inputs.max_length)
         self.targets = [dataset.labels.index(row.fields["label"]) for dataset in datasets for row in dataset.train]
         self.languages, self.dev_languages = [row.language for row in train], [row.language for row in dev]
         self.strata = [f"{head} {language}" for head, language in zip(self.heads, self.languages, strict=True)]
@@ -97,8 +106,8 @@ class ClassificationObjective:
             return range(len(self.token_ids))
         return shown(self.strata, self.temperature, None, self.seed, epoch)
 
-    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
-        """Mean cross-entropy of these training rows, each among the labels of its own head."""
+    def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
+        """Sum of the cross-entropies of these training rows, each among the labels of its own head, and how many rows there are."""
         total = torch.zeros((), device=self.accelerator.device)
         for part in by_adapter(self.model, rows, self.languages):
             logits = self._logits(part).float()
@@ -106,7 +115,7 @@ class ClassificationObjective:
                 of_head = [place for place, row in enumerate(part) if self.heads[row] == head]
                 targets = torch.tensor([self.targets[part[place]] for place in of_head], device=logits.device)
                 total = total + self.cross_entropy(logits[of_head][:, self.model.blocks[head]], targets)
-        return total / len(rows)
+        return total, len(rows)
 
     def _features(self, token_ids: Sequence[Sequence[int]], languages: Sequence[str]) -> Tensor:
         return features(self.model, self.inputs, token_ids, languages, self.accelerator)

@@ -36,6 +36,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     recipe, checkpoint = plan.recipe, plan.checkpoint
     set_seed(recipe.training.seed)
     tagged = tagged_for(adapted, base, plan, corpus)
+    new_findings = tagged.adapted.findings[len(adapted.findings) :]
     adapted = tagged.adapted
     facts = MaskedLMFacts(
         **common_facts(plan, corpus, adapted), tags=dict(tagged.tags), masked=task_of(plan).masked,
@@ -51,7 +52,9 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
         for weights in transform(model).values():
             weights.requires_grad_(task_of(plan).head == "trained")
     places = adapted.places if len(adapted.places) else None
-    return MaskedLM(model.to(accelerator.device), corruption, facts, accelerator, Rows(places, adapted.added))
+    return MaskedLM(
+        model.to(accelerator.device), corruption, facts, accelerator, Rows(places, adapted.added), new_findings
+    )
 
 
 def _counts(corruption: Corruption, rows: Sequence[Row], tokens: int) -> torch.Tensor:

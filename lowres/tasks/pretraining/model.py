@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus, Row
-from lowres.errors import ModelError, Problem
+from lowres.errors import Finding, ModelError, Problem
 from lowres.languages import normalise
 from lowres.models.architectures import Architecture
 from lowres.models.checkpoint import Checkpoint
@@ -24,7 +24,6 @@ from lowres.tasks.pretraining.masking import Corruption, Denoising, Masking, Spa
 from lowres.tasks.pretraining.objective import choose_words, costs
 from lowres.tasks.saved import ModelFacts, Rows, restored, save_model
 from lowres.vocabulary.adapting import Adapted
-from lowres.vocabulary.embeddings import keep_head_apart
 from lowres.vocabulary.language_tokens import Tagged, tag_languages
 from lowres.vocabulary.tokenizer_json import has_subwords, sentinels
 
@@ -72,6 +71,7 @@ class MaskedLM:
     facts: MaskedLMFacts
     accelerator: Accelerator
     rows: Rows
+    findings: tuple[Finding, ...] = ()
 
     @property
     def transformer(self) -> Any:
@@ -223,7 +223,6 @@ def tagged_for(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus) -> Tagge
     language_marking = plan.checkpoint.architecture.language_marking
     if language_marking is None:
         return Tagged(adapted, {})
-    keep_head_apart(base)
     return tag_languages(adapted, base, language_marking, corpus.languages, {})
 
 

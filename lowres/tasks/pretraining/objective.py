@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lowres.data.corpus import Row
+from lowres.errors import Finding
 from lowres.languages import normalise
 from lowres.languages.words import words
 from lowres.models.quantization import PRECISIONS
@@ -149,6 +150,7 @@ class PretrainingObjective:
         self.segments = inputs.segments([row.fields["text"] for row in train], [row.language for row in train])
         around = max(map(len, inputs.before.values())) + len(inputs.after)
         self.lengths = [(1 + corruption.decodes) * (around + len(segment.ids)) for segment in self.segments]
+        self.findings: tuple[Finding, ...] = ()  # long texts are read in several segments
         self.dev = spread(dev, DEV_TEXTS)
         self.dev_words = [self._some(row, count) for row, count in zip(self.dev, _counts(self.dev), strict=True)]
 
@@ -156,15 +158,16 @@ class PretrainingObjective:
         """Every segment, in every epoch."""
         return range(len(self.segments))
 
-    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
-        """Mean cross-entropy of the masked tokens; other words are masked in each epoch."""
+    def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
+        """Sum of the cross-entropies of the masked tokens, and how many there are; other words are masked in each epoch."""
         batch = [
             self.corruption.training_example(self.segments[row], random.Random(f"{self.seed} {row} {epoch}"))
             for row in rows
         ]
         states, targets = scored_states(self.model, self.corruption, batch, self.accelerator)
         old, new, bias = output_embeddings(self.model)
-        return vocabulary_loss(states.to(self.compute), old, new, bias, targets, self.label_smoothing)
+        loss = vocabulary_loss(states.to(self.compute), old, new, bias, targets, self.label_smoothing)
+        return loss, len(targets)
 
     def score(self) -> float:
         """The probability of a character of a masked dev word, geometric mean, 0–100."""

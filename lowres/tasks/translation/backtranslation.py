@@ -45,7 +45,7 @@ def chosen_texts(translator: Translator, corpus: Corpus, most: int, seed: int) -
     found = {}
     for direction, texts in usable.items():
         order = random.Random(f"{seed} {direction[1]}").sample(texts, len(texts))
-        short = (row for row in order if translator.inputs.length(row.fields["text"]) <= translator.facts.longest)
+        short = (row for row in order if translator.fits(row.fields["text"], direction[::-1]))
         found[direction] = list(islice(short, most))
     return found
 

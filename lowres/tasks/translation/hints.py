@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lowres.data.pairs import Pair
+from lowres.languages import normalise
 from lowres.statistical.phrases import PhraseTable
 
 WITHHELD = 20  # one training pair in so many has no hint
@@ -23,7 +24,7 @@ class Hints:
     def hint(self, text: str, source: str, target: str) -> str:
         """The phrase table's translation of a text; empty where the direction has no table."""
         found = self.phrase_tables.get((source, target))
-        return found.translate(text) if found else ""
+        return found.translate(normalise(text)) if found else ""
 
     def of_train(self, pairs: Sequence[Pair], shown: Sequence[int]) -> list[str]:
         """Hints for those training pairs that are shown, each without what the table learned from the pair itself.

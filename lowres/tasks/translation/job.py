@@ -19,6 +19,7 @@ from lowres.tasks.equipping import equip
 from lowres.tasks.job import Announce, Job, Round
 from lowres.tasks.saved import Rows, common_facts
 from lowres.tasks.translation.backtranslation import chosen_texts, translate_back
+from lowres.tasks.translation.inputs import longest_source
 from lowres.tasks.translation.judgement import judge
 from lowres.tasks.translation.model import (
     Translated,
@@ -32,10 +33,10 @@ from lowres.tasks.translation.model import (
 )
 from lowres.tasks.translation.objective import TranslationObjective, epoch_rows
 from lowres.vocabulary.adapting import Adapted
-from lowres.vocabulary.embeddings import keep_head_apart
 from lowres.vocabulary.language_tokens import tag_languages
 
 LEAST_PAIRS = 50  # of a direction, before a phrase table is learned from them
+MAX_CACHE_GIB = 4.0
 CLEAR = 0.5  # chrF++ on dev by which the phrase table must be better to be preferred
 
 
@@ -44,17 +45,17 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     recipe = plan.recipe
     task, language_marking = _task(plan), language_marking_of(plan.checkpoint.architecture.language_marking)
     set_seed(recipe.training.seed)
-    keep_head_apart(base)
     chosen = directions(task, corpus.languages)
     spoken = list(dict.fromkeys(tag for direction in chosen for tag in direction))
     tagged = tag_languages(adapted, base, language_marking, spoken, task.init_from, [target for _, target in chosen])
+    new_findings = tagged.adapted.findings[len(adapted.findings) :]
     adapted = tagged.adapted
     model = equip(base, adapted, plan)
     common = common_facts(plan, corpus, adapted)
     inputs = inputs_of(adapted.tokenizer, model, language_marking, tagged.tags, common["prefix"], common["max_length"])
     known = pairs(corpus.train, chosen)
     wanted = task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"
-    longest = max(map(len, inputs.subwords(sorted({pair.source.fields["text"] for pair in known}))))
+    longest = min(longest_source(inputs, known), inputs.max_length)
     facts = TranslatorFacts(
         **common, directions=list(chosen), tags=dict(tagged.tags), longest=longest, decoding=recipe.decoding,
         hints=task.hints == "lexicon",
@@ -62,8 +63,8 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     places = adapted.places if len(adapted.places) else None
     rows = Rows(places, adapted.added)
     return Translator(
-        model.to(accelerator.device), inputs, facts, accelerator, rows, phrase_tables_of(known) if wanted else {}
-    )
+        model.to(accelerator.device), inputs, facts, accelerator, rows, phrase_tables_of(known) if wanted else {}, new_findings
+    )  # fmt: skip
 
 
 def phrase_tables_of(known: Sequence[Pair]) -> dict[tuple[str, str], PhraseTable]:
@@ -90,8 +91,13 @@ def objective(
         translator.model, translator.inputs, train, pairs_to_evaluate(plan, corpus.dev, translator), translator.accelerator,
         label_smoothing=settings.label_smoothing, epoch_rows=epoch_rows(train, task.temperature, task.max_pairs, settings.seed),
         hints=translator.hints, epochs=settings.epochs, monolingual=unpaired(corpus.train, real, translator.facts.directions),
-        denoise=task.denoise, seed=settings.seed,
+        denoise=task.denoise, seed=settings.seed, dev_pairs=plan.recipe.evaluation.dev_pairs, cache_bytes=cache_bytes(plan),
     )  # fmt: skip
+
+
+def cache_bytes(plan: Plan) -> int:
+    """How many bytes of encoder states training may keep: an eighth of the machine's memory, at most MAX_CACHE_GIB."""
+    return int(min(MAX_CACHE_GIB, plan.machine.memory_gib / 8) * 2**30)
 
 
 def settings_of(plan: Plan, *, again: bool) -> Training:

@@ -6,6 +6,7 @@ from functools import partial
 
 from lowres.data.corpus import Corpus
 from lowres.data.pairs import Pair, pairs
+from lowres.errors import Finding
 from lowres.evaluation.baselines import BaselineRun, copied, dictionary
 from lowres.evaluation.comparison import compare_translations, transfer_verdict
 from lowres.evaluation.resampling import Resampling
@@ -18,6 +19,11 @@ from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.model import Translated, Translator, pairs_to_evaluate, predict_test
 
 EXAMPLES = 20
+ADVICE = (
+    "train more of the model (method: lora with a higher rank, or full) or for more epochs, give more pairs or texts without a "
+    "translation (task.back_translation, task.denoise), or choose a base that knows a related language; until then translate with "
+    "the phrase table (ensemble: {phrase_table: auto})"
+)
 Texts = Sequence[str]
 
 
@@ -30,7 +36,8 @@ def judge(
     chosen = [found.translation for found in predictions]
     yield {
         "primary_metric": PRIMARY_METRIC, "scores": evaluator.scores(chosen), "translations": examples(judged, chosen),
-        "tested": dict(Counter(pair.direction_name for pair in judged)),
+        "tested": dict(Counter(pair.direction_name for pair in judged)), "answers": answering(translator, judged),
+        "findings": findings(predictions),
     }  # fmt: skip
     components: list[BaselineRun[tuple[str, ...]]] = []
     alone = chosen  # of the adapted base, without the phrase tables
@@ -53,11 +60,28 @@ def judge(
     verdict = transfer_verdict([comparison for run in simpler for comparison in evaluator.compare_with(run, alone)])
     if alone is not chosen:
         verdict = verdict.model_copy(update={"why": f"of the adapted base by itself, {verdict.why}"})
+    if verdict.verdict == "hurts":
+        verdict = verdict.model_copy(update={"advice": ADVICE})
     yield {
         "baselines": [evaluator.baseline(run, ablation=run in components) for run in (*components, *rivals)],
         "comparisons": [comparison for found in comparisons.values() for comparison in found],
         "transfer": verdict,
     }
+
+
+def answering(translator: Translator, judged: Sequence[Pair]) -> dict[str, str]:
+    """The system that answers, by direction."""
+    return {
+        pair.direction_name: "phrase table" if pair.direction in translator.facts.by_phrase_table else "model"
+        for pair in judged
+    }
+
+
+def findings(predictions: Sequence[Translated]) -> list[Finding]:
+    """What of the test texts was not translated whole."""
+    cut = sum(found.truncated for found in predictions)
+    what = f"{cut} of {len(predictions)} translations of test reached the greatest length before their end"
+    return [Finding("warning", what, "decoding.max_length_ratio")] if cut else []
 
 
 def evaluator_of(judged: Sequence[Pair], resampling: Resampling) -> Evaluator[Texts]:

@@ -9,10 +9,10 @@ from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus, Row
-from lowres.data.pairs import Pair, pairs
-from lowres.errors import ModelError, Problem, nearest
+from lowres.data.pairs import Direction, Pair, pairs
+from lowres.errors import Finding, ModelError, Problem, nearest
+from lowres.languages import normalise
 from lowres.languages.placeholders import missing_placeholders
-from lowres.languages.sentences import parts
 from lowres.models.architectures import LanguageMarking
 from lowres.models.loading import load_translator
 from lowres.planning import Options, Plan
@@ -22,7 +22,8 @@ from lowres.tasks.job import Form
 from lowres.tasks.saved import ModelFacts, Rows, restored, save_model
 from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.inputs import TranslationInputs
-from lowres.tasks.translation.search import search
+from lowres.tasks.translation.search import Generated, generate
+from lowres.tasks.translation.segments import Segment, joined, segments
 
 PHRASE_TABLES = "phrase-tables.json.xz"
 
@@ -30,9 +31,9 @@ PHRASE_TABLES = "phrase-tables.json.xz"
 class TranslatorFacts(ModelFacts):
     """What a translator's model.json holds.
 
-    `tags` gives each language's token; `longest` is the number of tokens of the longest training source: longer texts are
-    translated in parts. With `hints` the model reads the phrase table's translation before each source. In the directions of
-    `by_phrase_table` the phrase table alone answers, since it was better on dev.
+    `tags` gives each language's token; `longest` is the number of tokens of the longest training source, at most `max_length`:
+    longer texts are translated in parts. With `hints` the model reads the phrase table's translation before each source.
+    In the directions of `by_phrase_table` the phrase table alone answers, since it was better on dev.
     """
 
     directions: list[tuple[str, str]]
@@ -48,7 +49,7 @@ class Translated:
     """A text and its translation.
 
     `parts` is the number of parts that a long text was split into; `lost` holds the markup, addresses and placeholders of the text
-    that the translation lacks.
+    that the translation lacks; `truncated` says that the translation reached the greatest length before its end.
     """
 
     text: str
@@ -57,6 +58,7 @@ class Translated:
     target: str
     parts: int = 1
     lost: tuple[str, ...] = ()
+    truncated: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Translator:
     accelerator: Accelerator
     rows: Rows
     phrase_tables: Mapping[tuple[str, str], PhraseTable]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def transformer(self) -> Any:
@@ -100,29 +103,38 @@ class Translator:
 
     def translate(self, texts: Sequence[str], directions: Sequence[tuple[str, str]]) -> list[Translated]:
         """One translation per text, each in its own direction (source, target)."""
-        segmented = [parts(text, self.facts.longest, self.inputs.length) if text.strip() else [] for text in texts]
+        segmented = [self.segments(text, direction) for text, direction in zip(texts, directions, strict=True)]
         inputs = [
-            (part, *direction) for segments, direction in zip(segmented, directions, strict=True) for part in segments
+            (segment.text, *direction)
+            for found, direction in zip(segmented, directions, strict=True)
+            for segment in found
         ]
-        found = {
-            (part, source, target): self.phrase_tables[source, target].translate(part)
-            for part, source, target in inputs
+        written = {
+            (text, source, target): Generated(self.phrase_tables[source, target].translate(text), truncated=False)
+            for text, source, target in inputs
             if (source, target) in self.facts.by_phrase_table
         }
-        left = list(dict.fromkeys(one for one in inputs if one not in found))
+        left = list(dict.fromkeys(one for one in inputs if one not in written))
         sources = [self._source(*one) for one in left]
-        written = search(
-            self.model, self.inputs, sources, [one[2] for one in left], self.facts.decoding, self.accelerator
-        )
-        found |= dict(zip(left, written, strict=True))
-        whole = [
-            " ".join(found[part, *direction] for part in segments)
-            for segments, direction in zip(segmented, directions, strict=True)
-        ]
+        targets = [target for _, _, target in left]
+        generated = generate(self.model, self.inputs, sources, targets, self.facts.decoding, self.accelerator)
+        written |= dict(zip(left, generated, strict=True))
         return [
-            Translated(text, translation, *direction, len(segments), missing_placeholders(text, translation))
-            for text, translation, direction, segments in zip(texts, whole, directions, segmented, strict=True)
+            _translated(text, direction, found, [written[segment.text, *direction] for segment in found])
+            for text, direction, found in zip(texts, directions, segmented, strict=True)
         ]
+
+    def segments(self, text: str, direction: Direction) -> list[Segment]:
+        """The text in NFC, in parts no longer than the longest training source; none for an empty text."""
+
+        def length(part: str) -> int:
+            return self.inputs.lengths([part], *direction)[0]
+
+        return segments(normalise(text), self.facts.longest, length, *direction)
+
+    def fits(self, text: str, direction: Direction) -> bool:
+        """Whether a text is no longer than the longest training source."""
+        return self.inputs.lengths([text], *direction)[0] <= self.facts.longest
 
     def _source(self, text: str, source: str, target: str) -> list[int]:
         hints = [self.hints.hint(text, source, target)] if self.hints else None
@@ -173,6 +185,12 @@ class Translator:
             save_phrase_tables(folder / PHRASE_TABLES, self.phrase_tables)
 
 
+def _translated(text: str, direction: Direction, found: Sequence[Segment], written: Sequence[Generated]) -> Translated:
+    translation = joined(found, [one.text for one in written])
+    lost = missing_placeholders(normalise(text), translation)
+    return Translated(text, translation, *direction, len(found), lost, any(one.truncated for one in written))
+
+
 def language_marking_of(language_marking: LanguageMarking | None) -> LanguageMarking:
     assert language_marking is not None  # planning lets only encoder-decoders through
     return language_marking
@@ -185,8 +203,9 @@ def inputs_of(
     ids = {tag: int(tokenizer.convert_tokens_to_ids(token)) for tag, token in tags.items()}
     end = config.eos_token_id[0] if isinstance(config.eos_token_id, list) else config.eos_token_id
     return TranslationInputs(
-        tokenizer, language_marking, ids, config.decoder_start_token_id, end, config.pad_token_id, prefix, max_length
-    )
+        tokenizer, language_marking, ids, config.decoder_start_token_id, end, config.pad_token_id, prefix, max_length,
+        len(model.get_output_embeddings().weight),
+    )  # fmt: skip
 
 
 def pairs_to_evaluate(plan: Plan, rows: Sequence[Row], translator: Translator) -> tuple[Pair, ...]:

@@ -123,8 +123,12 @@ def _with_head(whole: Any, evidence: Evidence, strategy: str, rows: NewRows) -> 
         return rows
     bias = None
     if tables.head.bias is not None:
-        own = tables.head.bias.detach()
+        own = tables.head.bias.detach().float().cpu()
         parts = evidence.parts(evidence.new)
         bias = torch.stack([own[ids].mean() if ids else own.mean() for ids in parts])
-    head = None if tables.tied else STRATEGIES[_start(strategy)](replace(evidence, rows=tables.head.weight.detach()))
+    head = (
+        None
+        if tables.tied
+        else STRATEGIES[_start(strategy)](replace(evidence, rows=tables.head.weight.detach().float().cpu()))
+    )
     return replace(rows, head=head, bias=bias)
