@@ -182,8 +182,8 @@ class FileData(Section):
         min_length=1,
         description="one file per split, or a list of files: .tsv .csv .jsonl .json .parquet, packed as .xz .gz .bz2 too, for "
         "pre-training .txt with one text per line; for translation also one text file per language, aligned by line (language → "
-        "file); for classification also one file per label (label → file). With a train file only, a tenth of it each becomes dev and test; in a mixture of sources, a "
-        "source may have only some of the splits",
+        "file); for classification also one file per label (label → file). With a train file only, a tenth of it each becomes dev "
+        "and test; in a mixture of sources, a source may have only some of the splits",
     )
     language: LanguageTag | None = Field(default=None, description=_DATA_LANGUAGE)
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name, or “private”")
