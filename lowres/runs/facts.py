@@ -154,11 +154,6 @@ def vocabulary_facts(base: PreTrainedTokenizerBase, adapted: Adapted, corpus: Co
     )
 
 
-def with_findings(facts: VocabularyFacts | None, more: Sequence[Finding]) -> VocabularyFacts | None:
-    """The same facts with further findings."""
-    return facts and facts.model_copy(update={"findings": [*facts.findings, *finding_facts(more)]})
-
-
 def _fit(tokenizer: PreTrainedTokenizerBase, corpus: Corpus, plan: Plan) -> tuple[list[Fertility], int]:
     """Fertility by split and language, and the number of distinct tokens in use."""
     encoder = TextInputs(tokenizer, plan.checkpoint.prefix, plan.recipe.training.max_length)

@@ -218,7 +218,9 @@ class RunWriter:
 
     def finding(self, finding: Finding) -> None:
         """Log a finding, tell whoever watches, and keep it for the record."""
-        self.record = self.record.model_copy(update={"findings": [*self.record.findings, *finding_facts([finding])]})
+        self.record = self.record.model_copy(
+            update={"findings": [*self.record.findings, *finding_facts([finding], self.near)]}
+        )
         self.log(vars(finding))
         self.notify(finding)
 
