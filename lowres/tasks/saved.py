@@ -150,10 +150,12 @@ def restore_model(
     tokenizer = load_tokenizer(folder / TOKENIZER)
     if (folder / ROWS).exists():
         place_rows(base, *load_rows(folder / ROWS))
-    base.to(accelerator.device)
     technique, architecture = TECHNIQUES[facts.method], checkpoint.architecture
     if METHOD_FACTS[facts.method].quantizable:
-        quantize_base(base, architecture, facts.quantize, PRECISIONS[accelerator.mixed_precision])
+        quantize_base(
+            base, architecture, facts.quantize, PRECISIONS[accelerator.mixed_precision], device=accelerator.device
+        )
+    base.to(accelerator.device)  # quantized, since it may not fit the device before
     if form != "merged":
         return tokenizer, technique.restore(base, folder / ADAPTER)
     dequantize(base, architecture)  # to the rounded weights: the adapter was trained over just these

@@ -32,9 +32,9 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
         auxiliary={head: list(dataset.labels) for head, dataset in corpus.auxiliary.items()},
         hidden_size=checkpoint.hidden_size, weights=None,
     )  # fmt: skip
-    model = ClassificationModel(equip(base, adapted, plan), facts.hidden_size, facts.sizes, plan.pooling).to(
-        accelerator.device
-    )
+    model = ClassificationModel(
+        equip(base, adapted, plan, accelerator.device), facts.hidden_size, facts.sizes, plan.pooling
+    ).to(accelerator.device)
     places = adapted.places if len(adapted.places) else None
     inputs = TextInputs(adapted.tokenizer, checkpoint.prefix, recipe.training.max_length)
     return Classifier(model, inputs, facts, accelerator, Rows(places, adapted.added))

@@ -43,7 +43,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
         fresh_head=checkpoint.architecture.language_marking is None and is_untrained(base),
     )  # fmt: skip
     corruption = corruption_for(adapted, facts, plan)
-    model = equip(base, adapted, plan)
+    model = equip(base, adapted, plan, accelerator.device)
     if facts.fresh_head:
         initialise_head(model, _counts(corruption, corpus.train, len(model.get_input_embeddings().weight)))
     if not corruption.decodes:  # the head trains with every method, unless the recipe fixes it

@@ -50,7 +50,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     tagged = tag_languages(adapted, base, language_marking, spoken, task.init_from, [target for _, target in chosen])
     new_findings = tagged.adapted.findings[len(adapted.findings) :]
     adapted = tagged.adapted
-    model = equip(base, adapted, plan)
+    model = equip(base, adapted, plan, accelerator.device)
     common = common_facts(plan, corpus, adapted)
     inputs = inputs_of(adapted.tokenizer, model, language_marking, tagged.tags, common["prefix"], common["max_length"])
     known = pairs(corpus.train, chosen)
