@@ -25,10 +25,10 @@ from lowres.runs.writing import Event, Stage
 from lowres.tasks.translation.backtranslation import chosen_texts, translate_back
 from lowres.tasks.translation.filtering import synthetic
 from lowres.tasks.translation.job import objective, phrase_tables_of, rounds
-from lowres.tasks.translation.model import Translator, marking_of
+from lowres.tasks.translation.model import Translator, language_marking_of
 from lowres.tasks.translation.objective import Hints, TranslationInputs, encode_pairs, epoch_rows
 from lowres.training.loop import Step
-from lowres.training.rounds import train_on
+from lowres.training.rounds import train_further
 from lowres.training.state import NO_CALLBACKS
 
 ENGLISH, TOY = "eng-Latn", "qaa-Latn"
@@ -236,9 +236,9 @@ def test_the_model_writes_sources_and_only_sources(finished: Run) -> None:
     assert [pair.source.fields["text"] for pair in found.pairs] == [one.translation for one in written]
     assert all(pair.synthetic and pair.direction == (ENGLISH, TOY) for pair in found.pairs)
     lesson = objective(translator, plan, corpus, found.pairs)
-    marked = [number for number, ids in enumerate(lesson.sources) if ids[1] == translator.inputs.mark]
+    marked = [number for number, ids in enumerate(lesson.sources) if ids[1] == translator.inputs.synthetic_tag]
     assert marked == list(range(len(lesson.sources) - len(found.pairs), len(lesson.sources)))
-    assert not any(translator.inputs.mark in ids for ids in (*lesson.targets, *lesson.dev_sources))
+    assert not any(translator.inputs.synthetic_tag in ids for ids in (*lesson.targets, *lesson.dev_sources))
 
 
 def test_the_round_trip_keeps_what_comes_back_best(finished: Run) -> None:
@@ -261,10 +261,10 @@ def test_texts_are_chosen_by_the_seed_and_none_is_too_long(finished: Run) -> Non
 
     assert chosen(5, 1) == chosen(5, 1) == chosen(9, 1)[:5] != chosen(5, 2)
     assert len(chosen(5, 1)) == 5 and len(chosen(99, 1)) == len(ALONE)
-    shortest = min(translator.inputs.length(text) for text in ALONE)
+    shortest = min(translator.inputs.lengths(ALONE, TOY, ENGLISH))
     narrow = replace(translator, facts=translator.facts.model_copy(update={"longest": shortest}))
     left = chosen_texts(narrow, corpus, 99, 1)[ENGLISH, TOY]
-    assert left and {translator.inputs.length(row.fields["text"]) for row in left} == {shortest}
+    assert left and {*translator.inputs.lengths([row.fields["text"] for row in left], TOY, ENGLISH)} == {shortest}
 
 
 def test_training_that_does_harm_leaves_the_weights_as_they_were(finished: Run) -> None:
@@ -278,7 +278,7 @@ def test_training_that_does_harm_leaves_the_weights_as_they_were(finished: Run) 
     before = {name: weight.clone() for name, weight in translator.model.named_parameters()}
     wild = plan.recipe.training.model_copy(update={"epochs": 1, "learning_rate": 0.5})
     steps = list(
-        train_on(
+        train_further(
             translator.model, lesson, wild, [start], accelerator=translator.accelerator, micro_batch_tokens=512, callbacks=NO_CALLBACKS
         )
     )  # fmt: skip
@@ -290,7 +290,7 @@ def test_training_that_does_harm_leaves_the_weights_as_they_were(finished: Run) 
 
 def test_without_an_objective_there_is_nothing_to_train(finished: Run) -> None:
     translator, plan, _ = again(finished)
-    nothing = train_on(
+    nothing = train_further(
         translator.model, None, plan.recipe.training, [], accelerator=translator.accelerator, micro_batch_tokens=512,
         callbacks=NO_CALLBACKS,
     )  # fmt: skip
@@ -319,7 +319,10 @@ MARKED = {  # family → pieces that its tokenizer has besides; what stands befo
 
 
 def inputs(kind: str, tokenizer: PreTrainedTokenizerFast, more: list[str], max_length: int = 120) -> TranslationInputs:
-    found, language_marking = tagged(tokenizer, "qaa_Latn", *more), marking_of(ARCHITECTURES[kind].language_marking)
+    found, language_marking = (
+        tagged(tokenizer, "qaa_Latn", *more),
+        language_marking_of(ARCHITECTURES[kind].language_marking),
+    )
     if kind != "bart":  # the others put nothing before a text
         found.backend_tokenizer.post_processor = processors.TemplateProcessing(
             single="$A </s>", special_tokens=[("</s>", 2)]
@@ -341,16 +344,16 @@ def test_synthetic_sources_bear_a_piece_that_others_do_not(kind: str, tiny_token
     ((plain,), (marked,)) = (found.sources([text], ENGLISH, TOY, synthetic=made) for made in (False, True))
     place = next((number for number, name in enumerate(wanted) if name.startswith("[")), None)
     assert found.tokenizer.convert_ids_to_tokens(marked)[: len(wanted)] == [name.strip("[]") for name in wanted]
-    assert (found.mark is None) is (place is None)
-    assert marked == (plain if place is None else [*plain[:place], found.mark, *plain[place:]])
+    assert (found.synthetic_tag is None) is (place is None)
+    assert marked == (plain if place is None else [*plain[:place], found.synthetic_tag, *plain[place:]])
     if place is not None:
-        assert found.mark not in plain and found.mark == marked[place]
+        assert found.synthetic_tag not in plain and found.synthetic_tag == marked[place]
 
 
 def test_a_marked_text_is_cut_before_its_end(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
     found = inputs("m2m_100", tiny_tokenizer, [], max_length=6)
     (marked,) = found.sources(["the soup was warm and good and the cook"], ENGLISH, TOY, synthetic=True)
-    assert len(marked) == 6 and marked[-1] == found.end and marked[1] == found.mark
+    assert len(marked) == 6 and marked[-1] == found.end and marked[1] == found.synthetic_tag
 
 
 def test_a_synthetic_pair_has_no_hint_and_leaves_those_of_others_alone(tiny_tokenizer: PreTrainedTokenizerFast) -> None:
@@ -364,8 +367,8 @@ def test_a_synthetic_pair_has_no_hint_and_leaves_those_of_others_alone(tiny_toke
     shown = hints.of_train(both, range(len(both)))
     assert shown[: len(train)] == hints.of_train(train, range(len(train))) and sum(map(bool, shown)) > 50
     assert shown[len(train) :] == [""] * 5 and all(hints.of(made)), "the lexicon would give all of them away"
-    sources, targets = encode_pairs(inputs("m2m_100", tiny_tokenizer, []), made, shown[len(train) :])
-    assert all(ids[1] == 0 for ids in sources) and all(len(ids) > 5 for ids in targets)
+    found = encode_pairs(inputs("m2m_100", tiny_tokenizer, []), made, shown[len(train) :])
+    assert all(ids[1] == 0 for ids in found.sources) and all(len(ids) > 5 for ids in found.targets)
 
 
 def test_synthetic_pairs_take_no_real_ones_turn() -> None:

@@ -106,7 +106,7 @@ def base(family: str) -> Any:
 
 
 def logits(model: Any) -> Tensor:
-    """(rows, pieces, SIZE); of an encoder, whose width is its classes, (rows, 1, WIDTH)."""
+    """(rows, tokens, SIZE); of an encoder, whose width is its classes, (rows, 1, WIDTH)."""
     if model.config.is_encoder_decoder:
         return model(input_ids=ROWS, labels=WRITTEN).logits
     return 3 * model(input_ids=ROWS).last_hidden_state[:, :1]
@@ -217,7 +217,7 @@ def test_merging_is_refused() -> None:
 def test_what_does_not_exist_is_named() -> None:
     with pytest.raises(ModelError, match=r"“sideways”.*houlsby, pfeiffer, parallel"):
         BottleneckConfig(style="sideways")
-    with pytest.raises(ModelError, match="no module at which a pfeiffer adapter can stand"):
+    with pytest.raises(ModelError, match="cannot carry a pfeiffer adapter"):
         get_peft_model(base("bert"), BottleneckConfig(target_modules=["attention.output.dense"]))
 
 
@@ -312,7 +312,7 @@ def test_adapters_of_a_half_precise_base_are_precise() -> None:
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("bits", [4, 8])
 @pytest.mark.parametrize("family", ["xlm-roberta", "mt5", "m2m_100"])
-def test_bases_in_few_bits(family: str, bits: int, style: Any, tmp_path: Path) -> None:
+def test_quantized_bases(family: str, bits: int, style: Any, tmp_path: Path) -> None:
     base(family).save_pretrained(tmp_path / "base")
     model = get_peft_model(quantizable(tmp_path / "base", bits), BottleneckConfig(style=style, size=4, invertible=True))
     assert same(logits(model), logits(quantizable(tmp_path / "base", bits)))

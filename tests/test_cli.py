@@ -38,7 +38,7 @@ LINES = (
     r"",
     r"Small reviews  \(recipe\.yaml\)",
     r"(planning|reading the data|loading the base|fitting the vocabulary|training|fitting the n-gram classifier) …",
-    r"(scoring the test split|baselines on the same rows|asking the saved model in a fresh process|writing the report) …",
+    r"(scoring the test split|baselines on the same rows|checking the saved model in a fresh process|writing the report) …",
     r"  update \d+/\d+  epoch [\d.]+  loss [\d.]+(  dev [\d.]+)?  [\d.]+ texts/s  [\d.]+ GiB  \d+ s left",
     r"  (Small reviews|encoder alone|majority class|TF-IDF \+ logistic regression) +macro-F1 +[\d.]+  95% interval \[[\d., ]+\]",
     r"  (helps|no clear difference|hurts): .+",

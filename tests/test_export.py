@@ -74,7 +74,7 @@ def test_a_translator_leaves_as_one_checkpoint(tiny_encoder: Path, tmp_path: Pat
     asked = [[TEXTS[0], "eng-Latn", "qaa-Latn"]]
     assert (
         said_by(code, merged)
-        == load_predictor(run.folder / "model", options, "merged").reload_answers(asked)[0].strip()
+        == load_predictor(run.folder / "model", options, "merged").raw_predictions(asked)[0].strip()
     )
 
 
@@ -91,7 +91,7 @@ def test_a_bottleneck_cannot_be_merged(small_data: Path, tiny_encoder: Path, opt
     run = labelled(
         small_data, tiny_encoder, options, **{"{kind: lora, rank: 8}": "{kind: bottleneck, reduction_factor: 2}"}
     )
-    with pytest.raises(ModelError, match="no linear map"):
+    with pytest.raises(ModelError, match="not a linear map"):
         export_merged(run)
 
 
@@ -100,16 +100,16 @@ def test_a_model_that_was_not_saved_as_trained_is_found_out(
     lost: str, small_data: Path, tiny_encoder: Path, options: Options
 ) -> None:
     run = labelled(small_data, tiny_encoder, options)
-    reload_answers = read_sample(run.folder)
-    check_reload(run.folder, reload_answers, options)
+    sample = read_sample(run.folder)
+    check_reload(run.folder, sample, options)
     file = run.folder / "model" / lost
     weights = load_file(file)
     save_file(
         {name: weight * (-9.0 if "lora_B" in name or name == "weight" else 1.0) for name, weight in weights.items()},
         file,
     )
-    with pytest.raises(ModelError, match="the trained model said"):
-        check_reload(run.folder, reload_answers, options)
+    with pytest.raises(ModelError, match="the trained model predicted"):
+        check_reload(run.folder, sample, options)
     file.unlink()
     with pytest.raises(ModelError, match="cannot be loaded again"):
-        check_reload(run.folder, reload_answers, options)
+        check_reload(run.folder, sample, options)

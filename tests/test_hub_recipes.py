@@ -52,7 +52,7 @@ def test_the_recipe_runs_from_its_file_to_a_merged_checkpoint(
     recipe.write_text(text + "evaluation: {resamples: 100}\n", encoding="utf-8")
     run = run_recipe(recipe, tmp_path / "run", options=options)
     assert run.record.status == "done" and run.record.primary_metric == "chrF++"
-    assert {"lexicon alone", "copy", "word dictionary"} <= {baseline.name for baseline in run.record.baselines}
+    assert {"phrase table alone", "copy", "word dictionary"} <= {baseline.name for baseline in run.record.baselines}
     found = Run(run.folder, options=options).predict(TEXTS[68:70], source="ind-Latn", target="min-Latn")
     assert [answer.text for answer in found] == TEXTS[68:70]
     assert (export_merged(run) / "model.safetensors").exists()

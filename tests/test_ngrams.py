@@ -7,7 +7,7 @@ import pytest
 from conftest import rows
 
 from lowres.data.corpus import Row
-from lowres.statistical.ngrams import EVERY, NgramClassifier, combine, pooling_weights
+from lowres.statistical.ngrams import EVERY, NgramClassifier, combine, ensemble_weights
 
 LABELS = ("negative", "positive")
 
@@ -44,9 +44,9 @@ def test_it_comes_back_as_it_was(classifier: NgramClassifier, tmp_path: Path) ->
 
 def test_one_classifier_per_language_and_one_for_all_when_labels_are_languages() -> None:
     both = as_rows(rows(0, 12), "eng-Latn") + as_rows(rows(12, 24), "sco-Latn")
-    assert set(NgramClassifier.fit(both, [], LABELS, 13).pools) == {"eng-Latn", "sco-Latn"}
+    assert set(NgramClassifier.fit(both, [], LABELS, 13).classifiers) == {"eng-Latn", "sco-Latn"}
     named = [Row(row.id, row.cluster, row.language, {**row.fields, "label": row.language}) for row in both]
-    assert set(NgramClassifier.fit(named, [], ("eng-Latn", "sco-Latn"), 13).pools) == {EVERY}
+    assert set(NgramClassifier.fit(named, [], ("eng-Latn", "sco-Latn"), 13).classifiers) == {EVERY}
 
 
 def test_three_labels_of_which_train_shows_two() -> None:
@@ -61,7 +61,7 @@ def test_the_better_partner_gets_the_greater_weight() -> None:
     answers = [0, 1] * 50
     sure = np.log(np.array([[0.9, 0.1], [0.1, 0.9]] * 50))
     noise = np.log(np.random.default_rng(0).dirichlet([1, 1], size=100))
-    encoder, ngrams = pooling_weights(sure, noise, answers)
+    encoder, ngrams = ensemble_weights(sure, noise, answers)
     assert encoder > 5 * ngrams
     assert (combine(sure, noise, (encoder, ngrams)).argmax(1) == answers).all()
-    assert pooling_weights(noise, sure, answers) == pytest.approx((ngrams, encoder), abs=1e-3)
+    assert ensemble_weights(noise, sure, answers) == pytest.approx((ngrams, encoder), abs=1e-3)

@@ -128,12 +128,12 @@ MASKED = ("bert", "headless", "xlm-roberta")
 def made(family: str, tiny: PreTrainedTokenizerFast, folder: Path, without: str = "") -> Path:
     """A real tiny checkpoint of a family."""
     model, extra = FAMILIES[family]
-    pieces = [name for name in extra if name != without]
+    tokens = [name for name in extra if name != without]
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=tiny.backend_tokenizer.__class__.from_str(tiny.backend_tokenizer.to_str()), bos_token="<s>",
-        eos_token="</s>", unk_token="<unk>", pad_token="<pad>", **({"mask_token": "<mask>"} if "<mask>" in pieces else {}),
+        eos_token="</s>", unk_token="<unk>", pad_token="<pad>", **({"mask_token": "<mask>"} if "<mask>" in tokens else {}),
     )  # fmt: skip
-    for name in pieces:
+    for name in tokens:
         special = not name.startswith("▁")
         tokenizer.add_tokens([AddedToken(name, special=special, normalized=False)], special_tokens=special)
     torch.manual_seed(0)
@@ -190,8 +190,8 @@ def fitted(found: Plan) -> tuple[MaskedLM, list[float]]:
 
 
 def per_character(ours: MaskedLM, texts: list[str] = TEXTS) -> float:
-    chosen = choose_words(ours.way, rows(texts), 1000, 13)
-    return costs(ours.model, ours.way, rows(texts), chosen, ours.accelerator).per_character
+    chosen = choose_words(ours.corruption, rows(texts), 1000, 13)
+    return costs(ours.model, ours.corruption, rows(texts), chosen, ours.accelerator).per_character
 
 
 def test_every_family_learns_its_lines_and_costs_the_same_from_disk(
@@ -218,7 +218,7 @@ def test_an_adapter_with_new_rows_is_saved_and_found_again(
     assert losses[-1] < losses[0]
     assert ours.rows.added == 5
     if family == "mt5":
-        assert isinstance(ours.way, SpanCorruption), "trimming leaves the marks of holes, which no text uses"
+        assert isinstance(ours.corruption, SpanCorruption), "trimming leaves the marks of holes, which no text uses"
     rows_of = ours.model.get_input_embeddings()
     assert rows_of.new.requires_grad and not rows_of.old.requires_grad
     ours.save(tmp_path / "model")
@@ -254,8 +254,8 @@ def test_all_pieces_alike_cost_what_arithmetic_says(tiny_tokenizer: PreTrainedTo
         for weight in (*transform(ours.model).values(), *biases(ours.model)):
             weight.zero_()
     size = len(ours.tokenizer)
-    pieces = sum(len(ours.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in TEXTS)
-    assert per_character(ours) == pytest.approx(math.log2(size) * pieces / sum(map(len, TEXTS)), rel=1e-5)
+    tokens = sum(len(ours.tokenizer(text, add_special_tokens=False)["input_ids"]) for text in TEXTS)
+    assert per_character(ours) == pytest.approx(math.log2(size) * tokens / sum(map(len, TEXTS)), rel=1e-5)
 
 
 def test_what_the_base_cannot_read_is_not_cheap(tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
@@ -265,46 +265,48 @@ def test_what_the_base_cannot_read_is_not_cheap(tiny_tokenizer: PreTrainedTokeni
 
 def test_the_cost_of_a_word_is_read_from_left_to_right(tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     ours = masked_lm(plan(made("bert", tiny_tokenizer, tmp_path / "base")))
-    assert isinstance(ours.way, Masking)
-    (segment,) = ours.way.reader.segments(["we liked zig"], ["min-Latn"])
+    assert isinstance(ours.corruption, Masking)
+    (segment,) = ours.corruption.inputs.segments(["we liked zig"], ["min-Latn"])
     last = [place for place, word in enumerate(segment.words) if word == 2]
     assert len(last) > 2
-    found = ours.way.examine(segment, {2})
-    masked = [[place for place, one in enumerate(one.read) if one == ours.way.mask] for one in found]
-    first = len(ours.way.reader.before["min-Latn"])
+    found = ours.corruption.scoring_examples(segment, {2})
+    masked = [[place for place, one in enumerate(one.read) if one == ours.corruption.mask] for one in found]
+    first = len(ours.corruption.inputs.before["min-Latn"])
     assert masked == [[first + place for place in last[number:]] for number in range(len(last))]
-    assert [list(one.asked) for one in found] == [[first + place] for place in last]
+    assert [list(one.scored) for one in found] == [[first + place] for place in last]
 
 
 @pytest.mark.parametrize("family", ["bert", "mt5"], indirect=True)
 def test_words_are_hidden_whole_and_others_each_time(family: str, checkpoint: Path) -> None:
-    way = masked_lm(plan(checkpoint)).way
-    (segment,) = way.reader.segments(["zig zag and the river by zog village people"], ["min-Latn"])
-    ends = [list(way.hide(segment, {0, 6}).written)]
-    copies = {tuple(way.practise(segment, random.Random(seed)).read) for seed in range(20)}
+    corruption = masked_lm(plan(checkpoint)).corruption
+    (segment,) = corruption.inputs.segments(["zig zag and the river by zog village people"], ["min-Latn"])
+    ends = [list(corruption.mask_together(segment, {0, 6}).target)]
+    copies = {tuple(corruption.training_example(segment, random.Random(seed)).read) for seed in range(20)}
     assert len(copies) > 5
-    assert way.practise(segment, random.Random(3)) == way.practise(segment, random.Random(3))
+    assert corruption.training_example(segment, random.Random(3)) == corruption.training_example(
+        segment, random.Random(3)
+    )
     for seed in range(20):
-        found = way.practise(segment, random.Random(seed))
-        if isinstance(way, Masking):
-            hidden = {place - len(way.reader.before["min-Latn"]) for place in found.asked}
+        found = corruption.training_example(segment, random.Random(seed))
+        if isinstance(corruption, Masking):
+            masked = {place - len(corruption.inputs.before["min-Latn"]) for place in found.scored}
             assert (
-                hidden
+                masked
                 and all(  # nothing of a word is seen behind what is hidden of it
-                    place + 1 in hidden or segment.words[place + 1 : place + 2] != [segment.words[place]]
-                    for place in hidden
+                    place + 1 in masked or segment.words[place + 1 : place + 2] != [segment.words[place]]
+                    for place in masked
                 )
             )
         else:
-            assert isinstance(way, SpanCorruption)
-            kept = [one for one in found.read if one not in way.sentinels]
-            back = [one for one in found.written if one not in way.sentinels]
+            assert isinstance(corruption, SpanCorruption)
+            kept = [one for one in found.read if one not in corruption.sentinels]
+            back = [one for one in found.target if one not in corruption.sentinels]
             assert sorted([*kept, *back]) == sorted(
-                [*way.reader.before["min-Latn"], *segment.ids, *way.reader.after, way.end]
+                [*corruption.inputs.before["min-Latn"], *segment.ids, *corruption.inputs.after, corruption.end]
             )
-    if isinstance(way, SpanCorruption):
+    if isinstance(corruption, SpanCorruption):
         (written,) = ends
-        names = way.reader.tokenizer.convert_ids_to_tokens(written)
+        names = corruption.inputs.tokenizer.convert_ids_to_tokens(written)
         assert [name for name in names if "extra" in name] == [f"▁<extra_id_{n}>" for n in range(3)]
 
 
@@ -313,20 +315,22 @@ def test_words_fill_a_text_and_long_texts_are_read_whole(tiny_tokenizer: PreTrai
     spans = words(text)
     assert spans[0] == (0, 3) and "".join(text[start:end] for start, end in spans) == text
     assert max(end - start for start, end in spans) <= 24 and words("") == []
-    reader = SegmentInputs(tiny_tokenizer, {"min-Latn": [0]}, [2], 12)
+    inputs = SegmentInputs(tiny_tokenizer, {"min-Latn": [0]}, [2], 12)
     long = " ".join(TEXTS)
-    parts = reader.segments([long], ["min-Latn"])
+    parts = inputs.segments([long], ["min-Latn"])
     assert [one for part in parts for one in part.ids] == tiny_tokenizer(long, add_special_tokens=False)["input_ids"]
-    assert max(len(part.ids) for part in parts) <= reader.room
+    assert max(len(part.ids) for part in parts) <= inputs.room
     assert all(before.words[-1] < after.words[0] for before, after in pairwise(parts))
 
 
 def test_the_same_words_are_scored_for_every_tokenizer(tiny_tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     folder = made("bert", tiny_tokenizer, tmp_path / "base")
     small, grown = (masked_lm(plan(folder, vocabulary=how)) for how in ("", "{extend: 5, initialise: mean, trim: off}"))
-    chosen = [choose_words(one.way, rows(TEXTS), 12, 7) for one in (small, grown)]
+    chosen = [choose_words(one.corruption, rows(TEXTS), 12, 7) for one in (small, grown)]
     assert chosen[0] == chosen[1] and all(len(some) == 2 for some in chosen[0])
-    counted = [costs(one.model, one.way, rows(TEXTS), chosen[0], one.accelerator).characters for one in (small, grown)]
+    counted = [
+        costs(one.model, one.corruption, rows(TEXTS), chosen[0], one.accelerator).characters for one in (small, grown)
+    ]
     assert np.array_equal(*counted)
 
 

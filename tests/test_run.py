@@ -159,7 +159,7 @@ def test_events_tell_the_story_in_order(small_data: Path, tiny_encoder: Path, op
         "n-grams",
         "evaluation",
         "baselines",
-        "proof",
+        "reload check",
         "report",
     ]
     assert next(event.update for event in seen if isinstance(event, Step)) == 1

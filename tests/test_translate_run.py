@@ -74,7 +74,7 @@ def test_the_record_tells_scores_floors_and_parts(finished: Run) -> None:
     assert [baseline.name for baseline in record.baselines if not baseline.ablation] == ["copy", "word dictionary"]
     assert record.tested == {"eng-Latn→qaa-Latn": 7, "qaa-Latn→eng-Latn": 7}
     assert record.translations and record.transfer is not None
-    assert record.transfer.verdict == "hurts" and "lexicon alone" in record.transfer.why, (
+    assert record.transfer.verdict == "hurts" and "phrase table alone" in record.transfer.why, (
         "the base itself is worse than its lexicon"
     )
 
@@ -119,8 +119,8 @@ def test_another_process_translates_the_same_line_for_line(finished: Run, cache:
 
 
 def test_the_model_alone_answers_the_same_from_disk(finished: Run) -> None:
-    fresh = Run(finished.folder, options=finished.options).predictor.by_model()
-    again = Run(finished.folder, options=finished.options).predictor.by_model()
+    fresh = Run(finished.folder, options=finished.options).predictor.without_phrase_tables()
+    again = Run(finished.folder, options=finished.options).predictor.without_phrase_tables()
     texts = TEXTS[:5]
     mine = [found.translation for found in fresh.predict(texts, source="eng-Latn", target="qaa-Latn")]
     assert mine == [found.translation for found in again.predict(texts, source="eng-Latn", target="qaa-Latn")]
@@ -128,7 +128,7 @@ def test_the_model_alone_answers_the_same_from_disk(finished: Run) -> None:
 
 def test_a_place_that_the_model_loses_is_told_and_the_lexicon_loses_none(finished: Run) -> None:
     texts = ["the soup was %(taste)s", "the soup was good"]
-    by_model = finished.predictor.by_model().predict(texts, source="eng-Latn", target="qaa-Latn")
+    by_model = finished.predictor.without_phrase_tables().predict(texts, source="eng-Latn", target="qaa-Latn")
     assert [found.lost for found in by_model] == [("%(taste)s",), ()]
     assert list(notices(by_model)) == [
         "a tag, an address or a place to be filled in is missing from the translation of line 1"
@@ -139,7 +139,14 @@ def test_a_place_that_the_model_loses_is_told_and_the_lexicon_loses_none(finishe
 
 def test_the_report_shows_directions_and_translations(finished: Run) -> None:
     page = (finished.folder / "report.html").read_text(encoding="utf-8")
-    for text in ("chrF++", "Direction by direction", "English → ", "See for yourself", "lexicon alone", "lo mira tas"):
+    for text in (
+        "chrF++",
+        "Direction by direction",
+        "English → ",
+        "See for yourself",
+        "phrase table alone",
+        "lo mira tas",
+    ):
         assert text in page, text
     assert "Rows by label" not in page
 

@@ -36,7 +36,7 @@ from lowres.starters.starters import STARTERS
 from lowres.tasks.job import make_accelerator
 from lowres.tasks.translation.job import build, objective
 from lowres.tasks.translation.model import Translator, restore
-from lowres.tasks.translation.search import Beams
+from lowres.tasks.translation.search import BeamCache
 from lowres.training.loop import train
 from lowres.vocabulary.adapting import adapt
 from lowres.vocabulary.fitting_data import FittingData
@@ -199,7 +199,7 @@ def test_beams_that_share_their_source_find_what_beams_of_their_own_find(
     decoding = found.facts.decoding.model_copy(update={"beams": 4})
     found = replace(found, facts=found.facts.model_copy(update={"decoding": decoding}))
     shared = found.predict(ENGLISH, source="eng-Latn", target="min-Latn")
-    monkeypatch.setattr(Beams, "reorder_cache", EncoderDecoderCache.reorder_cache)
+    monkeypatch.setattr(BeamCache, "reorder_cache", EncoderDecoderCache.reorder_cache)
     assert shared == found.predict(ENGLISH, source="eng-Latn", target="min-Latn")
     assert len({answer.translation for answer in shared}) > 1
 

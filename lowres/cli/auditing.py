@@ -60,15 +60,14 @@ def audit(
 
     from dataclasses import asdict
 
-    from transformers import AutoTokenizer
-
     from lowres.cli.audit_page import page
     from lowres.models.checkpoint import tokenizer_folder
+    from lowres.models.tokenization import load_tokenizer
     from lowres.starters.starters import STARTERS
     from lowres.vocabulary.measurement.tokenizer_audit import audit as look
 
     folder = tokenizer_folder(base, revision, options.places(Path()), STARTERS)
-    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+    tokenizer = load_tokenizer(folder)
     found = look(tokenizer, texts_found, reference=reference)
     if as_json:
         facts = {"base": base, **asdict(found), "data": notes}
@@ -183,7 +182,7 @@ def _column(table: "Table", column: str) -> "list[Text]":
     from lowres.errors import DataError
 
     if column not in table.columns:
-        raise DataError(no_column(table.name, column, table.columns))
+        raise DataError(no_column(table, column))
     return _texts(table.records, column)
 
 

@@ -76,6 +76,7 @@ def read_corpus(
     blank = tuple(blank_sides(parts))
     findings = (
         *whole.findings,
+        *_of_files(parts),
         *(check_pairs(task, samples, blank) if isinstance(task, Translation) else ()),
         *stand_ins,
         *blank,
@@ -254,6 +255,12 @@ def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[
         empty = [split for split in splits if (split, subset) not in filled]
         if empty:
             yield Finding("warning", f"the subset {subset} has no rows in {' and '.join(empty)}")
+
+
+def _of_files(parts: Sequence[Part]) -> Iterator[Finding]:
+    """How files were read where that is in doubt, and which texts are damaged in the columns that are used; each once."""
+    found = (finding for part in parts for finding in (*part.table.findings, *part.table.damaged(part.roles.text)))
+    yield from dict.fromkeys(found)
 
 
 def _left_out(parts: Sequence[Part], left: Left, empty: int) -> Iterator[Finding]:

@@ -185,8 +185,7 @@ def _missing_columns(part: Part) -> Iterator[Problem]:
     wanted = {roles.label, roles.id, roles.cluster, part.split.by if isinstance(part.split, Cut) else None}
     missing = {roles.text} - set(columns) | ({column for column in wanted if column} - known)
     for column in sorted(missing):
-        others = columns if column == roles.text else (*columns, LANGUAGE, SUBSET)
-        yield no_column(f"{part.table.name}:1", column, others)
+        yield no_column(part.table, column, () if column == roles.text else (LANGUAGE, SUBSET))
 
 
 def _samples(part: Part, number: int) -> Iterator[Sample]:

@@ -23,7 +23,7 @@ def kept_rows(table: Table, wanted: Mapping[str, str | tuple[str, ...]]) -> Tabl
     """
     for column, value in wanted.items():
         if column not in table.columns:
-            raise DataError(no_column(f"{table.name}:1", column, table.columns))
+            raise DataError(no_column(table, column))
         values = (value,) if isinstance(value, str) else value
         records = tuple(record for record in table.records if record.fields[column] in values)
         if not records and table.records:
@@ -57,7 +57,7 @@ def with_label(table: Table, column: str, label: str) -> Table:
 def split_by_column(table: Table, column: str) -> Mapping[int, Split]:
     """Line → split, as a column of the table says. Raises DataError with the lines where it says something else."""
     if column not in table.columns:
-        raise DataError(no_column(f"{table.name}:1", column, table.columns))
+        raise DataError(no_column(table, column))
     places: dict[int, Split] = {}
     problems = []
     for record in table.records:
@@ -82,7 +82,7 @@ def split_by_hash(texts: Sequence[tuple[Table, str]], missing: Sequence[Split]) 
     lines: dict[int, list[str]] = {}
     for table, column in texts:
         if column not in table.columns:
-            raise DataError(no_column(f"{table.name}:1", column, table.columns))
+            raise DataError(no_column(table, column))
         for record in table.records:
             if record.fields[column]:
                 lines.setdefault(line_of(record), []).append(record.fields[column])

@@ -16,7 +16,7 @@ from lowres.data.splitting import kept_rows, split_by_column, split_by_hash, wit
 from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.languages import language
 from lowres.places import Places
-from lowres.recipe.sections import Classification, Columns, FileData, HubData, PreTraining, Task, Translation
+from lowres.recipe.sections import Classification, Columns, FileData, HubData, Task, Translation
 
 OneOrMore = str | tuple[str, ...]
 
@@ -112,8 +112,8 @@ def _subset(text: Text) -> str:
 
 
 def _language(data: FileData | HubData, task: Task) -> str:
-    """The language of the texts; empty where the recipe does not name it. For pre-training the task may name it."""
-    return data.language or (isinstance(task, PreTraining) and task.language) or ""
+    """The language of the texts, named by the data or by the task; empty where neither does."""
+    return data.language or (None if isinstance(task, Translation) else task.language) or ""
 
 
 def _sets_of_files(
@@ -122,11 +122,11 @@ def _sets_of_files(
     """The files of a split, set by set: a set is one table, or files of several languages aligned by line."""
     if not isinstance(given, Mapping):
         for name in (given,) if isinstance(given, str) else given:
-            yield _texts(kept_rows(without_headers(read_file(near / name, name)), data.rows), data, task)
+            yield _texts(kept_rows(without_headers(read_file(near / name, name, data.quotes)), data.rows), data, task)
     elif isinstance(task, Classification):
         for label, names in zip(given, _values(given), strict=True):
             for name in names:
-                table = with_label(read_file(near / name, name), data.columns.label, label)
+                table = with_label(read_file(near / name, name, data.quotes), data.columns.label, label)
                 yield _texts(kept_rows(table, data.rows), data, task)
     elif isinstance(task, Translation):
         _check_tags(f"data.files.{split}", given)
@@ -163,7 +163,7 @@ def _texts(table: Table, data: FileData | HubData, task: Task) -> list[Text]:
     named = columns.texts or _two_columns(task, columns)
     missing = [column for column in named.values() if column not in table.columns]
     if missing:
-        raise DataError(*(no_column(f"{table.name}:1", column, table.columns) for column in missing))
+        raise DataError(*(no_column(table, column) for column in missing))
     return [Text(tag, table, Roles(column, None, columns.id, columns.id or LINE)) for tag, column in named.items()]
 
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from lowres.data.corpus import Row
 from lowres.data.pairs import Pair
 from lowres.evaluation.classification_statistics import one_label_per_language
-from lowres.statistical.dictionary import companions, substitute
+from lowres.statistical.dictionary import dictionary_of, substitute
 from lowres.statistical.ngrams import NgramClassifier
 
 Outputs = TypeVar("Outputs", covariant=True)
@@ -49,13 +49,19 @@ def majority(train: Sequence[Row], test: Sequence[Row]) -> BaselineRun[tuple[str
 
 
 def tfidf(
-    train: Sequence[Row], dev: Sequence[Row], test: Sequence[Row], labels: Sequence[str], seed: int
-) -> BaselineRun[tuple[str, ...]]:
-    """Predict with the n-gram classifier by itself: logistic regression over TF-IDF of words and characters."""
+    train: Sequence[Row], dev: Sequence[Row], test: Sequence[Row], labels: Sequence[str], seed: int,
+    fitted: NgramClassifier | None = None,
+) -> BaselineRun[tuple[str, ...]]:  # fmt: skip
+    """Predict with the n-gram classifier by itself: logistic regression over TF-IDF of words and characters.
+
+    One that was `fitted` on the same rows with the same seed is used as it is.
+    """
     started = time.perf_counter()
-    classifier = NgramClassifier.fit(train, dev, labels, seed)
+    classifier = fitted or NgramClassifier.fit(train, dev, labels, seed)
     found = classifier.log_probabilities([row.fields["text"] for row in test], [row.language for row in test])
-    scope = f", separately for each of {len(classifier.pools)} languages" if len(classifier.pools) > 1 else ""
+    scope = (
+        f", separately for each of {len(classifier.classifiers)} languages" if len(classifier.classifiers) > 1 else ""
+    )
     return BaselineRun(
         "TF-IDF + logistic regression",
         "words 1–2 and characters 2–5, balanced labels, penalty chosen on dev" + scope,
@@ -79,7 +85,7 @@ def dictionary(train: Sequence[Pair], pairs: Sequence[Pair]) -> BaselineRun[tupl
     for pair in train:
         texts.setdefault(pair.direction_name, []).append((pair.source.fields["text"], pair.target.fields["text"]))
     wanted = dict.fromkeys(pair.direction_name for pair in pairs)
-    learned = {direction: companions(texts.get(direction, [])) for direction in wanted}
+    learned = {direction: dictionary_of(texts.get(direction, [])) for direction in wanted}
     found = tuple(substitute(pair.source.fields["text"], learned[pair.direction_name]) for pair in pairs)
     return BaselineRun(
         "word dictionary",

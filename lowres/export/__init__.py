@@ -1,6 +1,6 @@
-"""From a run to what others can use without lowres."""
+"""From a run to files that others can use without lowres."""
 
-from lowres.export.merged import export_merged, mergeable
-from lowres.export.usage import adapter_usage
+from lowres.export.merged import export_merged
+from lowres.export.usage import adapter_usage, mergeable
 
 __all__ = ["adapter_usage", "export_merged", "mergeable"]

@@ -1,4 +1,4 @@
-"""One ordinary checkpoint of a run: base, rows and adapter in one, for transformers alone or as the base of a next run."""
+"""One ordinary checkpoint of a run: base, embedding rows and adapter merged, for transformers alone or as the base of a next run."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from lowres.errors import ModelError, Problem
-from lowres.export.usage import merged_usage
+from lowres.export.usage import mergeable, merged_usage
 from lowres.models.checkpoint import MERGED, OWN_FACTS
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.runs.layout import MODEL
@@ -22,24 +22,26 @@ DIFFERENT = "a fault of lowres; please report it with the run's folder"
 
 
 def export_merged(run: Run, out: Path | None = None) -> Path:
-    """Write the merged checkpoint of a run to `out`, by default the folder `merged` of the run, and say where it is.
+    """Write the merged checkpoint of a run to `out`, by default the folder `merged` of the run, and return its path.
 
-    Before anything is written, the merged model must answer as the adapted one; what was written is read back and compared bit
+    Before anything is written, the merged model must predict as the adapted one; what was written is read back and compared bit
     for bit. Raises ModelError where a run cannot be merged exactly, or the folder is there already.
     """
     out = out or run.folder / MERGED
     apart = load_predictor(run.folder / MODEL, run.options, "precise")
     refuse(run, apart.facts, out)
     merged = load_predictor(run.folder / MODEL, run.options, "merged")
-    reload_answers = read_sample(run.folder)
+    sample = read_sample(run.folder)
     for text, expected, found in zip(
-        reload_answers.asked,
-        apart.reload_answers(reload_answers.asked),
-        merged.reload_answers(reload_answers.asked),
+        sample.inputs,
+        apart.raw_predictions(sample.inputs),
+        merged.raw_predictions(sample.inputs),
         strict=True,
     ):
         if not same(expected, found):
-            raise ModelError(Problem(str(run.folder), f"“{text[0]}”: {expected} apart, {found} merged", DIFFERENT))
+            raise ModelError(
+                Problem(str(run.folder), f"“{text[0]}”: {expected} before merging, {found} after", DIFFERENT)
+            )
     out.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=out.parent, prefix="merging-"))
     try:
@@ -51,25 +53,20 @@ def export_merged(run: Run, out: Path | None = None) -> Path:
     return out
 
 
-def mergeable(facts: ModelFacts) -> bool:
-    """Whether merged weights can give the same answers."""
-    return METHOD_FACTS[facts.method].mergeable and facts.quantize != "8bit"
-
-
 def refuse(run: Run, facts: ModelFacts, out: Path) -> None:
-    """Raises ModelError where merged weights cannot give the same answers, or would replace something."""
+    """Raises ModelError where merged weights cannot give the same predictions, or `out` exists."""
     if out.exists():
-        raise ModelError(Problem(str(out), "is there already", "remove it, or name another folder with --out"))
+        raise ModelError(Problem(str(out), "exists already", "remove it, or name another folder with --out"))
     if not METHOD_FACTS[facts.method].mergeable:
-        what = f"a {facts.method} adapter cannot be merged into the base: it is no linear map"
+        what = f"a {facts.method} adapter cannot be merged into the base: it is not a linear map"
         raise ModelError(Problem(str(run.folder), what, "share the run's folder as it is"))
     if not mergeable(facts):
-        what = "the base was held in 8 bits, where what passes through is rounded as well: merged weights would answer otherwise"
+        what = "the base was quantized to 8 bits, where activations are rounded as well: merged weights would predict otherwise"
         raise ModelError(Problem(str(run.folder), what, "train over 4 bits, or with base.quantize: off"))
 
 
 def write(predictor: Predictor, facts: ModelFacts, folder: Path) -> None:
-    """Weights, tokenizer, and what a recipe must know that names the folder as its base."""
+    """Write weights, tokenizer, and the facts that a recipe needs whose base is this folder."""
     predictor.transformer.save_pretrained(str(folder))
     predictor.save_head(folder)
     predictor.tokenizer.save_pretrained(str(folder))
@@ -83,4 +80,4 @@ def read_back(model: Any, folder: Path) -> None:
     written = type(model).from_pretrained(str(folder), local_files_only=True, use_safetensors=True).state_dict()
     lost = [name for name, weight in model.state_dict().items() if not torch.equal(weight.cpu(), written[name].cpu())]
     if lost:
-        raise ModelError(Problem(str(folder), f"{lost[0]} is not as it was when it is read back", DIFFERENT))
+        raise ModelError(Problem(str(folder), f"{lost[0]} differs when it is read back", DIFFERENT))

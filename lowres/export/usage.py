@@ -3,10 +3,14 @@
 from typing import Any
 
 from lowres.languages import language
+from lowres.recipe.methods import METHOD_FACTS
 from lowres.record import Record
 from lowres.starters.starters import STARTERS
+from lowres.tasks.saved import ModelFacts
 
 IMPORTS = """\
+import unicodedata
+
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
@@ -24,8 +28,10 @@ if head is not None:
     tied = head.weight is old
     own = table if tied else torch.nn.Parameter(torch.cat([head.weight, rows["head"]])[rows["places"].long()])
     head.weight, head.out_features = own, len(table)
-    if hasattr(model, "final_logits_bias"):
-        model.final_logits_bias = torch.zeros(1, len(table))
+    bias = getattr(model, "final_logits_bias", None)
+    if bias is not None:
+        bias = torch.cat([bias, bias.new_zeros(1, len(rows["rows"]))], dim=1)
+        model.final_logits_bias = bias[:, rows["places"].long()]
 for module in model.modules():
     if isinstance(module, torch.nn.Embedding) and module.weight is old:
         module.weight, module.num_embeddings, module.padding_idx = table, len(table), None
@@ -39,30 +45,62 @@ with torch.no_grad():
 """
 LABELS = """
 labels, texts = {labels}, ["…"]
-inputs = tokenizer([{prefix!r} + text for text in texts], padding=True, truncation=True, max_length={longest}, return_tensors="pt")
+texts = [{prefix!r} + unicodedata.normalize("NFC", text) for text in texts]
+inputs = tokenizer(texts, padding=True, truncation=True, max_length={longest}, return_tensors="pt")
 with torch.no_grad():
     states = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
 mask = inputs["attention_mask"].unsqueeze(-1)
 vectors = {vectors}
 head = load_file(f"{{folder}}/head.safetensors")
-print([labels[best] for best in (vectors @ head["weight"].T + head["bias"]).argmax(1)])
+logits = vectors @ head["weight"].T + head["bias"]
+print([labels[best] for best in logits[:, : len(labels)].argmax(1)])
 """
 POOLED = {"mean": "(states * mask).sum(1) / mask.sum(1)", "first": "states[:, 0]"}
 TRANSLATION = """
 text = "…"  # {source} to {target}
+text = unicodedata.normalize("NFC", text)
 ids = {ids}
 with torch.no_grad():
     written = model.generate(
         input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
-        decoder_input_ids=torch.tensor([{opening}]), forced_bos_token_id=None, eos_token_id={end}, pad_token_id={pad},
+        decoder_input_ids=torch.tensor([{decoder_prefix}]), forced_bos_token_id=None, eos_token_id={end}, pad_token_id={pad},
         num_beams={beams}, length_penalty={penalty}, no_repeat_ngram_size={no_repeat}, early_stopping=False,
-        suppress_tokens={silenced}, max_new_tokens=min(int({longest} * len(ids)) + 10, {most}),
+        suppress_tokens={suppressed}, max_new_tokens=min(int({longest} * len(ids)) + 10, {most}),
     )
 print(tokenizer.decode(written[0], skip_special_tokens=True))
 """
-HINTED = "It was trained to see each text with a lexicon's version of it, which only lowres makes; without, it does less well.\n\n"
-BITS = "It was trained over the base in {bits} bits; over precise weights, as here, it answers a little otherwise.\n\n"
+HINTED = "It was trained with a phrase table's translation before each text, which only lowres makes; without, it is worse.\n\n"
+BITS = "It was trained over the base in {bits} bits; over full-precision weights, as here, predictions differ slightly.\n\n"
+NEEDS = "The code needs transformers 5 or later{more}.\n\n"
+NGRAMS = (
+    "The run predicts with this encoder and an n-gram classifier together (log-linear ensemble, weights {weights}), which only lowres "
+    "combines: this code gives the encoder's predictions alone, “encoder alone” in the run's report.\n\n"
+)
+PHRASES = (
+    "In the directions {directions} the run's translations are those of its phrase table, which only lowres reads: this code gives "
+    "the neural model's translations, “model alone” in the run's report.\n\n"
+)
+HEADS = "Further heads follow in the columns of `logits` behind the first {first}: {heads}.\n\n"
 BUILT = "Its base is built by lowres, so that it cannot be fetched elsewhere: `lowres export RUN` writes one ordinary checkpoint.\n"
+WITH_LOWRES = """\
+{why}: it needs lowres.
+
+```python
+import lowres
+
+run = lowres.load("..")  # the run's folder, which holds this one
+print(run.predict(["…"]{languages}))
+```
+"""
+PRE_TRAINED = (
+    "It is meant as a base: `merged`, beside this folder, is one ordinary checkpoint for transformers, and the run's folder is the "
+    "`base.name` of a next recipe.\n"
+)
+
+
+def mergeable(facts: ModelFacts) -> bool:
+    """Whether merged weights can give the same predictions."""
+    return METHOD_FACTS[facts.method].mergeable and facts.quantize != "8bit"
 
 
 def merged_usage(predictor: Any, record: Record) -> str:
@@ -72,9 +110,13 @@ def merged_usage(predictor: Any, record: Record) -> str:
 
 
 def adapter_usage(predictor: Any, record: Record) -> str:
-    """The README of a run's model folder, in which base and adapter are apart."""
+    """The README of a run's model folder, which holds the adapter without the base."""
     facts = predictor.facts
     about = f"{facts.method} over {facts.base}, with the embedding rows and the tokenizer that belong to it."
+    if facts.method == "bottleneck":
+        return f"{_heading(record, about)}{_with_lowres(predictor)}"
+    if facts.task == "pre-training" and mergeable(facts):
+        return f"{_heading(record, about)}{PRE_TRAINED}"
     if facts.base in STARTERS.names or facts.decoder_layers is not None:
         return f"{_heading(record, about)}{BUILT}"
     rest = ROWS if predictor.rows.places is not None else ""
@@ -85,11 +127,33 @@ def adapter_usage(predictor: Any, record: Record) -> str:
 
 def _page(predictor: Any, record: Record, about: str, *, tokenizer: str, base: str, rest: str) -> str:
     facts = predictor.facts
-    notes = BITS.format(bits=facts.quantize[0]) if facts.quantize != "off" and base != "folder" else ""
-    notes += HINTED if getattr(facts, "hints", False) else ""
-    opening = IMPORTS.format(auto=_auto(predictor), tokenizer=tokenizer, base=base)
+    notes = NEEDS.format(more="" if base == "folder" else " and peft" if ADAPTER in rest else "")
+    notes += BITS.format(bits=facts.quantize[0]) if facts.quantize != "off" and base != "folder" else ""
+    notes += _limits(facts)
+    decoder_prefix = IMPORTS.format(auto=_auto(predictor), tokenizer=tokenizer, base=base)
     asking = {"classification": _labels, "translation": _translation}.get(facts.task, _nothing)(predictor)
-    return f"{_heading(record, about)}{notes}```python\n{opening}{rest}{asking}```\n"
+    return f"{_heading(record, about)}{notes}```python\n{decoder_prefix}{rest}{asking}```\n"
+
+
+def _limits(facts: Any) -> str:
+    """What the run's predictions have beyond those of the code."""
+    notes = HINTED if getattr(facts, "hints", False) else ""
+    if table := getattr(facts, "by_phrase_table", ()):
+        notes += PHRASES.format(directions=", ".join(f"{source}→{target}" for source, target in table))
+    if weights := getattr(facts, "weights", None):
+        notes += NGRAMS.format(weights=" and ".join(f"{weight:.2f}" for weight in weights))
+    if heads := getattr(facts, "auxiliary", None):
+        shown = "; ".join(f"{name} ({', '.join(labels)})" for name, labels in heads.items())
+        notes += HEADS.format(first=len(facts.labels), heads=shown)
+    return notes
+
+
+def _with_lowres(predictor: Any) -> str:
+    """Code that predicts with lowres."""
+    facts = predictor.facts
+    several = facts.task == "translation" and len(facts.directions) > 1
+    languages = ", source={!r}, target={!r}".format(*facts.directions[0]) if several else ""
+    return WITH_LOWRES.format(why="PEFT has no bottleneck adapters of this kind", languages=languages)
 
 
 def _auto(predictor: Any) -> str:
@@ -116,7 +180,7 @@ def _labels(predictor: Any) -> str:
 
 
 def _translation(predictor: Any) -> str:
-    """With the first direction that the model knows."""
+    """Code that translates in the first direction of the model."""
     facts, inputs = predictor.facts, predictor.inputs
     source, target = facts.directions[0]
     plain = 'tokenizer(text, add_special_tokens=False)["input_ids"]'
@@ -128,9 +192,9 @@ def _translation(predictor: Any) -> str:
         "words": f'tokenizer({facts.prefix + words!r} + text)["input_ids"]',
         "nothing": whole,
     }[inputs.language_marking.source]
-    opening, decoding = inputs.opening(target), facts.decoding
+    decoder_prefix, decoding = inputs.decoder_prefix(target), facts.decoding
     return TRANSLATION.format(
-        source=source, target=target, ids=ids, opening=opening, beams=decoding.beams, longest=decoding.max_length_ratio,
-        penalty=decoding.length_penalty, no_repeat=decoding.no_repeat_ngram_size, most=inputs.max_length - len(opening),
-        silenced=sorted({inputs.pad, *inputs.tags.values()}), end=inputs.end, pad=inputs.pad,
+        source=source, target=target, ids=ids, decoder_prefix=decoder_prefix, beams=decoding.beams, longest=decoding.max_length_ratio,
+        penalty=decoding.length_penalty, no_repeat=decoding.no_repeat_ngram_size, most=inputs.max_length - len(decoder_prefix),
+        suppressed=list(inputs.suppressed), end=inputs.end, pad=inputs.pad,
     )  # fmt: skip

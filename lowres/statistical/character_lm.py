@@ -1,19 +1,20 @@
-"""A model of characters alone: what a pre-trained model must beat to be worth its cost."""
+"""A character n-gram language model: what a pre-trained model must beat to be worth its cost."""
 
 from collections import Counter
 from collections.abc import Sequence
 from math import log2
 
-ORDER = 5  # characters that are looked at, the one that is foretold among them
-START = "\n"  # stands before every text; no text holds it more than now and then
-CHARACTERS = 0x110000  # of Unicode, all alike where nothing is known
+ORDER = 5  # characters of an n-gram, the predicted one among them
+START = "\n"  # stands before every text; texts hardly ever hold it
+CHARACTERS = 0x110000  # of Unicode, equally likely where nothing is known
 
 
 class CharacterModel:
     """Interpolated n-grams of characters (Witten and Bell 1991, doi 10.1109/18.87000, method C).
 
     The probability of a character after a history h is (count(h, c) + kinds(h) · p(c | shorter h)) / (count(h) + kinds(h)),
-    kinds being how many different characters followed; the last resort is one of Unicode's characters, all alike.
+    where kinds(h) is how many different characters followed h; below the shortest history all characters of Unicode are equally
+    likely.
     """
 
     def __init__(self, texts: Sequence[str], order: int = ORDER) -> None:
@@ -31,7 +32,7 @@ class CharacterModel:
             self.kinds[gram[:-1]] += 1
 
     def bits(self, text: str) -> list[float]:
-        """The bits that each character costs after those before it."""
+        """The bits of each character of a text, given the characters before it."""
         padded = START * (self.order - 1) + text
         return [-log2(self._probability(padded[end - self.order : end])) for end in range(self.order, len(padded) + 1)]
 

@@ -1,6 +1,6 @@
-"""Translation word by word, by a dictionary that is learned from sentence pairs.
+"""Word-by-word translation with a dictionary that is learned from sentence pairs.
 
-Between close languages, word order hardly differs, and this simple method goes far.
+Between close languages word order hardly differs, and this simple method is a strong baseline.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,20 +13,20 @@ from scipy.sparse import csr_array
 
 # A word begins with a letter or digit of any script and may hold apostrophes and hyphens; at the end, an apostrophe is a
 # letter of many languages (a glottal stop). Other punctuation stays where it stands.
-_SIGNS = "'’-"
-_WORD = regex.compile(rf"\w[\w{_SIGNS}]*")
+_INNER = "'’-"
+_WORD = regex.compile(rf"\w[\w{_INNER}]*")
 LEAST_TOGETHER = 2
 LEAST_DICE = 0.5
-# Words of the source whose companions are counted at a time.
+# Source words that are counted at a time.
 _BLOCK = 2_000
 
 
-def companions(texts: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The target word most associated with each source word over (source, target) texts; all in small letters.
+def dictionary_of(texts: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The target word most associated with each source word in (source, target) texts; all in lower case.
 
     Association is Dice's coefficient, 2 · pairs with both / (pairs with the one + pairs with the other) (Dice 1945, doi
-    10.2307/1932409). Words that stand together in fewer than `LEAST_TOGETHER` pairs, or with a coefficient below
-    `LEAST_DICE`, are not. Of equals, the word itself comes first (names, loans), then the one met first.
+    10.2307/1932409). Words that occur together in fewer than `LEAST_TOGETHER` pairs, or with a coefficient below
+    `LEAST_DICE`, are left out. Of equals, the word itself comes first (names, loans), then the one met first.
     """
     sources, source_words = _occurrences([source for source, _ in texts])
     targets, target_words = _occurrences([target for _, target in texts])
@@ -40,25 +40,25 @@ def companions(texts: Sequence[tuple[str, str]]) -> dict[str, str]:
         block = sources[:, start : start + _BLOCK]
         together = (block.T @ targets).tocoo()
         word, other, count = together.row, together.col, together.data
-        rng = 2 * count / (np.asarray(block.sum(axis=0)).ravel()[word] + frequency[other])
-        kept = (count >= LEAST_TOGETHER) & (rng >= LEAST_DICE)
-        word, other, rng = word[kept], other[kept], rng[kept]
-        order = np.lexsort((other, other != itself[start + word], -rng, word))
+        dice = 2 * count / (np.asarray(block.sum(axis=0)).ravel()[word] + frequency[other])
+        kept = (count >= LEAST_TOGETHER) & (dice >= LEAST_DICE)
+        word, other, dice = word[kept], other[kept], dice[kept]
+        order = np.lexsort((other, other != itself[start + word], -dice, word))
         first = order[np.unique(word[order], return_index=True)[1]]
         found.update((source_words[start + word[at]], target_words[other[at]]) for at in first)
     return found
 
 
 def substitute(text: str, words: Mapping[str, str]) -> str:
-    """The text with its words replaced by those that `words` gives for them in small letters.
+    """The text with its words replaced by their translations in `words`, whose keys are in lower case.
 
-    Capitals are carried over, punctuation and unknown words stay as they are.
+    Capitals are carried over; punctuation and unknown words stay as they are.
     """
 
     def replaced(match: Any) -> str:
         whole: str = match.group()
-        # A sign at the end that no known word has is a closing quotation mark or a dash.
-        word = whole if whole.lower() in words else whole.rstrip(_SIGNS)
+        # An apostrophe or hyphen at the end that no known word has is a closing quotation mark or a dash.
+        word = whole if whole.lower() in words else whole.rstrip(_INNER)
         translation = words.get(word.lower(), word.lower())
         return whole if translation == word.lower() else _capitals_of(word)(translation) + whole[len(word) :]
 
@@ -66,7 +66,7 @@ def substitute(text: str, words: Mapping[str, str]) -> str:
 
 
 def _capitals_of(word: str) -> Callable[[str], str]:
-    """What gives another word the capitals of this one: all, the first, or none."""
+    """A function that gives another word the capitals of this one: all, the first, or none."""
     if word.isupper() and len(word) > 1:
         return str.upper
     return _with_capital if word[0].isupper() else str
@@ -77,7 +77,7 @@ def _with_capital(word: str) -> str:
 
 
 def _occurrences(texts: Sequence[str]) -> tuple[Any, list[str]]:
-    """Which words stand in which text, (texts, words) of 0 and 1, and the words in the order they are met."""
+    """A matrix of 0 and 1, (texts, words), of which word occurs in which text, and the words in the order they are met."""
     number_of: dict[str, int] = {}
     rows: list[int] = []
     columns: list[int] = []

@@ -1,4 +1,4 @@
-"""Which word means which, from sentences and their translations: IBM model 1 both ways (Brown et al. 1993)."""
+"""Lexical translation probabilities from sentence pairs: IBM model 1 in both directions (Brown et al. 1993, CL 19:2)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 ITERATIONS = 6
-LONGEST = 60  # words of a sentence that are read
-MOST_PAIRS = 20_000
+MAX_WORDS = 60  # words of a sentence that are used
+MAX_PAIRS = 20_000
 NULL = "\0"
-LEAST = 0.08
-BEST = 4
+MIN_WEIGHT = 0.08
+MAX_TRANSLATIONS = 4
 
 Meanings = Mapping[str, Sequence[tuple[str, float]]]
 
@@ -19,30 +19,30 @@ Meanings = Mapping[str, Sequence[tuple[str, float]]]
 def meanings(pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> dict[str, list[tuple[str, float]]]:
     """For each word of the first side its best translations, with weights that add up to 1.
 
-    A translation's weight is the geometric mean of both directions' probabilities, at least LEAST; the word itself
+    A translation's weight is the geometric mean of both directions' probabilities, at least MIN_WEIGHT; the word itself
     counts like any other. Words without such a translation are left out.
     """
-    links = Links.of(pairs[:MOST_PAIRS])
-    there, back = links.probabilities(0), links.probabilities(1)
+    word_pairs = WordPairs.of(pairs[:MAX_PAIRS])
+    there, back = word_pairs.probabilities(0), word_pairs.probabilities(1)
     both = np.sqrt(there * back)
     found: dict[str, list[tuple[str, float]]] = {}
-    for number in np.flatnonzero(both >= LEAST):
-        word, other = links.words[0][links.first[number]], links.words[1][links.second[number]]
+    for number in np.flatnonzero(both >= MIN_WEIGHT):
+        word, other = word_pairs.words[0][word_pairs.first[number]], word_pairs.words[1][word_pairs.second[number]]
         if NULL not in (word, other):
             found.setdefault(word, []).append((other, float(both[number])))
     for word, rivals in found.items():
-        best = sorted(rivals, key=lambda rival: (-rival[1], rival[0]))[:BEST]
+        best = sorted(rivals, key=lambda rival: (-rival[1], rival[0]))[:MAX_TRANSLATIONS]
         total = sum(weight for _, weight in best)
         found[word] = [(other, weight / total) for other, weight in best]
     return found
 
 
 @dataclass(frozen=True)
-class Links:
-    """Every pair of words that stand in a sentence and its translation.
+class WordPairs:
+    """Every pair of a word and a word of the translation of its sentence.
 
-    `first` and `second` name the words of each distinct pair; `pair` says which pair a link is of, `places` to which
-    place (a word in its sentence) it belongs on either side.
+    `first` and `second` number the words of each distinct pair; `pair` gives the distinct pair of each occurrence, `places` the
+    place (a word in its sentence) that it belongs to on either side.
     """
 
     words: tuple[list[str], list[str]]
@@ -52,8 +52,8 @@ class Links:
     places: tuple[NDArray[np.int64], NDArray[np.int64]]
 
     @classmethod
-    def of(cls, pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> "Links":
-        """Each side of each sentence also has the empty word, for what has no translation."""
+    def of(cls, pairs: Sequence[tuple[Sequence[str], Sequence[str]]]) -> "WordPairs":
+        """The word pairs of sentence pairs. Each side of each sentence also has the empty word, for words without a translation."""
         vocabulary: tuple[dict[str, int], dict[str, int]] = ({NULL: 0}, {NULL: 0})
         keys, left_places, right_places = [], [], []
         at = [0, 0]
@@ -61,7 +61,7 @@ class Links:
             sides = []
             for side in (0, 1):
                 known = vocabulary[side]
-                sides.append(np.array([0, *(known.setdefault(word, len(known)) for word in pair[side][:LONGEST])]))
+                sides.append(np.array([0, *(known.setdefault(word, len(known)) for word in pair[side][:MAX_WORDS])]))
             left, right = sides
             keys.append((left[:, None] << 32 | right[None, :]).ravel())
             left_places.append(np.repeat(np.arange(len(left)) + at[0], len(right)))
@@ -85,10 +85,10 @@ class Links:
         """For each distinct pair, the probability of its word on the other side, given its word on side `given`."""
         condition = self.first if given == 0 else self.second
         place = self.places[1 - given]
-        chance = np.ones(len(self.first))
+        probability = np.ones(len(self.first))
         for _ in range(ITERATIONS):
-            link = chance[self.pair]
-            link /= np.bincount(place, weights=link)[place]
-            counts = np.bincount(self.pair, weights=link, minlength=len(chance))
-            chance = counts / np.bincount(condition, weights=counts)[condition]
-        return chance
+            expected = probability[self.pair]
+            expected /= np.bincount(place, weights=expected)[place]
+            counts = np.bincount(self.pair, weights=expected, minlength=len(probability))
+            probability = counts / np.bincount(condition, weights=counts)[condition]
+        return probability

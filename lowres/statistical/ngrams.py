@@ -1,7 +1,7 @@
-"""A classifier over word and character n-grams: the strongest cheap method, and a partner for an encoder.
+"""A classifier over word and character n-grams: the strongest cheap method, and a member of an ensemble with an encoder.
 
-It knows nothing but the training rows, so its mistakes differ from those of a pre-trained encoder: where the base has
-hardly seen a language, the two together beat either (docs/nusax-sentiment.md).
+It learns from the training rows alone, so its mistakes differ from those of a pre-trained encoder: where the base has
+hardly seen a language, the two together are better than either (docs/results/nusax-sentiment.md).
 """
 
 import json
@@ -23,14 +23,14 @@ from lowres.data.corpus import Row
 
 Floats = NDArray[np.float64]
 STRENGTHS = (1.0, 4.0, 16.0)  # inverse of the penalty on the weights
-EVERY = "*"  # the pool of all languages together
+EVERY = "*"  # the classifier of all languages together
 TINY = 1e-6
-# regex's \w, unlike re's, holds the vowel signs of Indic and other scripts.
+# The \w of regex, unlike that of re, matches the vowel signs of Indic and other scripts.
 _WORD = regex.compile(r"\w+")
 
 
 @dataclass(frozen=True)
-class Pool:
+class LanguageClassifier:
     """The classifier of one language: features, and weights of shape (labels, features)."""
 
     features: FeatureUnion
@@ -38,7 +38,7 @@ class Pool:
     bias: Floats
 
     def log_probabilities(self, texts: Sequence[str]) -> Floats:
-        """Natural logarithms, shape (texts, labels)."""
+        """Natural logarithms of the probabilities, float64 of shape (texts, labels)."""
         logits = np.asarray(self.features.transform(list(texts)) @ self.weights.T) + self.bias
         return np.asarray(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
 
@@ -51,12 +51,12 @@ class NgramClassifier:
     """
 
     labels: tuple[str, ...]
-    pools: Mapping[str, Pool]
+    classifiers: Mapping[str, LanguageClassifier]
 
     @classmethod
     def fit(cls, train: Sequence[Row], dev: Sequence[Row], labels: Sequence[str], seed: int) -> "NgramClassifier":
-        """Fit on train; the penalty is the one of STRENGTHS with the best macro-F1 on dev. Labels weigh evenly."""
-        pools = {
+        """Fit on train; the penalty is the one of STRENGTHS with the best macro-F1 on dev. Classes are balanced."""
+        classifiers = {
             language: _fit(
                 [row for row in train if language in (EVERY, row.language)],
                 [row for row in dev if language in (EVERY, row.language)],
@@ -65,16 +65,18 @@ class NgramClassifier:
             )
             for language in _scopes(train)
         }
-        return cls(tuple(labels), pools)
+        return cls(tuple(labels), classifiers)
 
     def log_probabilities(self, texts: Sequence[str], languages: Sequence[str | None]) -> Floats:
-        """Natural logarithms, shape (texts, labels). A text of unknown language is asked of every classifier."""
+        """Natural logarithms, float64 of shape (texts, labels); of a text of unknown language the mean over all classifiers."""
         result = np.zeros((len(texts), len(self.labels)))
         for language in set(languages):
             rows = [row for row, other in enumerate(languages) if other == language]
-            known = self.pools.get(language) if language else None
-            asked = [known] if known else list(self.pools.values())
-            result[rows] = np.mean([pool.log_probabilities([texts[row] for row in rows]) for pool in asked], axis=0)
+            known = self.classifiers.get(language) if language else None
+            used = [known] if known else list(self.classifiers.values())
+            result[rows] = np.mean(
+                [classifier.log_probabilities([texts[row] for row in rows]) for classifier in used], axis=0
+            )
         return result
 
     def save(self, folder: Path) -> None:
@@ -82,12 +84,12 @@ class NgramClassifier:
         folder.mkdir(parents=True, exist_ok=True)
         words: dict[str, list[list[str]]] = {}
         arrays: dict[str, NDArray[np.float32]] = {}
-        for language, pool in self.pools.items():
-            parts = [vectorizer for _, vectorizer in pool.features.transformer_list]
+        for language, classifier in self.classifiers.items():
+            parts = [vectorizer for _, vectorizer in classifier.features.transformer_list]
             words[language] = [list(map(str, part.get_feature_names_out())) for part in parts]
             arrays[f"{language}.idf"] = np.concatenate([part.idf_ for part in parts]).astype(np.float32)
-            arrays[f"{language}.weights"] = pool.weights.astype(np.float32)
-            arrays[f"{language}.bias"] = pool.bias.astype(np.float32)
+            arrays[f"{language}.weights"] = classifier.weights.astype(np.float32)
+            arrays[f"{language}.bias"] = classifier.bias.astype(np.float32)
         save_file(arrays, folder / "ngrams.safetensors")
         facts = {"labels": self.labels, "ngrams": words}
         (folder / "ngrams.json").write_text(json.dumps(facts, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -97,32 +99,32 @@ class NgramClassifier:
         """The classifier that `save` wrote."""
         facts = json.loads((folder / "ngrams.json").read_text(encoding="utf-8"))
         arrays = load_file(folder / "ngrams.safetensors")
-        pools = {
-            language: Pool(
+        classifiers = {
+            language: LanguageClassifier(
                 _features(parts, arrays[f"{language}.idf"]),
                 arrays[f"{language}.weights"].astype(np.float64),
                 arrays[f"{language}.bias"].astype(np.float64),
             )
             for language, parts in facts["ngrams"].items()
         }
-        return cls(tuple(facts["labels"]), pools)
+        return cls(tuple(facts["labels"]), classifiers)
 
 
 def combine(encoder: Floats, ngrams: Floats, weights: tuple[float, float]) -> Floats:
-    """Logarithmic opinion pool (Heskes 1998): log-probabilities of both, weighted, added and normalised."""
-    pooled = weights[0] * encoder + weights[1] * ngrams
-    return np.asarray(pooled - np.logaddexp.reduce(pooled, axis=1, keepdims=True))
+    """Log-linear ensemble (logarithmic opinion pool, Heskes 1998): weighted sum of both log-probabilities, normalised."""
+    total = weights[0] * encoder + weights[1] * ngrams
+    return np.asarray(total - np.logaddexp.reduce(total, axis=1, keepdims=True))
 
 
-def pooling_weights(encoder: Floats, ngrams: Floats, answers: Sequence[int]) -> tuple[float, float]:
-    """The weights (encoder, n-grams), not negative, under which the answers of dev are likeliest.
+def ensemble_weights(encoder: Floats, ngrams: Floats, targets: Sequence[int]) -> tuple[float, float]:
+    """The weights (encoder, n-grams), not negative, that maximise the likelihood of the labels of dev.
 
-    A penalty towards (½, ½), worth about ten rows, keeps a small dev split from trusting one partner alone.
+    A penalty towards (½, ½), worth about ten rows, keeps a small dev split from giving all weight to one of them.
     """
-    rows = np.arange(len(answers))
+    rows = np.arange(len(targets))
 
     def loss(weights: Floats) -> float:
-        likelihood = combine(encoder, ngrams, (weights[0], weights[1]))[rows, answers].sum()
+        likelihood = combine(encoder, ngrams, (weights[0], weights[1]))[rows, targets].sum()
         return float(-likelihood + 10 * ((weights - 0.5) ** 2).sum())
 
     found = minimize(loss, np.array([0.5, 0.5]), bounds=[(0.0, 3.0), (0.0, 3.0)], method="L-BFGS-B").x
@@ -151,30 +153,30 @@ def _features(words: Sequence[Sequence[str]] | None = None, idf: NDArray[np.floa
     return make_union(*parts)
 
 
-def _fit(train: Sequence[Row], dev: Sequence[Row], labels: tuple[str, ...], seed: int) -> Pool:
+def _fit(train: Sequence[Row], dev: Sequence[Row], labels: tuple[str, ...], seed: int) -> LanguageClassifier:
     features = _features()
     vectors = features.fit_transform([row.fields["text"] for row in train])
-    answers = [row.fields["label"] for row in train]
-    if len(set(answers)) == 1:
-        only = np.array([0.0 if label == answers[0] else np.log(TINY) for label in labels])
-        return Pool(features, np.zeros((len(labels), vectors.shape[1])), only)
+    targets = [row.fields["label"] for row in train]
+    if len(set(targets)) == 1:
+        only = np.array([0.0 if label == targets[0] else np.log(TINY) for label in labels])
+        return LanguageClassifier(features, np.zeros((len(labels), vectors.shape[1])), only)
     fitted = [
-        LogisticRegression(C=strength, class_weight="balanced", max_iter=1000, random_state=seed).fit(vectors, answers)
+        LogisticRegression(C=strength, class_weight="balanced", max_iter=1000, random_state=seed).fit(vectors, targets)
         for strength in (STRENGTHS if dev else STRENGTHS[1:2])
     ]
     if len(fitted) == 1:
-        return _pool(features, fitted[0], labels)
+        return _classifier(features, fitted[0], labels)
     dev_vectors = features.transform([row.fields["text"] for row in dev])
-    dev_answers = [row.fields["label"] for row in dev]
+    dev_labels = [row.fields["label"] for row in dev]
 
     def on_dev(model: LogisticRegression) -> float:
-        said = model.predict(dev_vectors)
-        return float(f1_score(dev_answers, said, labels=list(labels), average="macro", zero_division=0))
+        predicted = model.predict(dev_vectors)
+        return float(f1_score(dev_labels, predicted, labels=list(labels), average="macro", zero_division=0))
 
-    return _pool(features, max(fitted, key=on_dev), labels)
+    return _classifier(features, max(fitted, key=on_dev), labels)
 
 
-def _pool(features: FeatureUnion, model: LogisticRegression, labels: tuple[str, ...]) -> Pool:
+def _classifier(features: FeatureUnion, model: LogisticRegression, labels: tuple[str, ...]) -> LanguageClassifier:
     """One row of weights per label, also for two labels, and for labels that train does not show."""
     seen = list(model.classes_)
     coefficients, intercepts = model.coef_, model.intercept_
@@ -185,4 +187,4 @@ def _pool(features: FeatureUnion, model: LogisticRegression, labels: tuple[str, 
     bias = np.full(len(labels), np.log(TINY))
     for row, label in enumerate(seen):
         weights[labels.index(label)], bias[labels.index(label)] = coefficients[row], intercepts[row]
-    return Pool(features, weights, bias)
+    return LanguageClassifier(features, weights, bias)

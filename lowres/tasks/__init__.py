@@ -1,4 +1,4 @@
-"""What to do for each kind of task, from base to judgement."""
+"""The tasks that lowres can train: for each kind the functions that load, build, train, predict, evaluate and restore."""
 
 from collections.abc import Mapping
 

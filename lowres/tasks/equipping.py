@@ -1,4 +1,4 @@
-"""From an untouched base to the model of a recipe: its rows, how it is held, and its method."""
+"""From an untouched base to the model of a recipe: its embedding rows, its quantization, and its method."""
 
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from lowres.methods.combining import combine
 from lowres.methods.stacking import stack
 from lowres.models.quantization import PRECISIONS, quantize_base
 from lowres.planning import Plan
+from lowres.planning.recipe_rules import finished_run
 from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
 from lowres.tasks.saved import ADAPTER, ModelFacts, read_facts
 from lowres.training.state import Callbacks
@@ -18,11 +19,11 @@ from lowres.vocabulary.embeddings import split_rows
 
 
 def equip(base: Any, adapted: Adapted, plan: Plan) -> Any:
-    """The base with the vocabulary's rows, held in the recipe's bits, and only what the method trains trainable."""
+    """The base with the vocabulary's embedding rows, quantized as the recipe says, with only the method's parameters trainable."""
     method = plan.recipe.method
     technique = TECHNIQUES[method.kind]
     adapted.install(base)
-    fresh = split_rows(base, adapted.added) if technique.rows == "beside" and adapted.added else []
+    fresh = split_rows(base, adapted.added) if technique.new_rows == "apart" and adapted.added else []
     quantize_frozen(base, plan)
     model = technique.apply(base, method, plan.checkpoint.architecture)
     if isinstance(method, Bottleneck) and method.language_adapters:
@@ -42,7 +43,7 @@ def equip(base: Any, adapted: Adapted, plan: Plan) -> Any:
 
 
 def quantize_frozen(base: Any, plan: Plan) -> None:
-    """Hold what does not train in as few bits as the recipe and the machine say."""
+    """Quantize the weights that do not train, as the recipe and the machine's precision say."""
     method = plan.recipe.method
     if METHOD_FACTS[method.kind].quantizable:
         keep_original = isinstance(method, Lora) and method.init == "loftq"
@@ -51,11 +52,12 @@ def quantize_frozen(base: Any, plan: Plan) -> None:
 
 
 def callbacks_of(model: Any, plan: Plan) -> Callbacks:
-    """What the method asks of training."""
+    """What the method adds to training: its learning rates, its work after updates, its penalty, and its state."""
     method = plan.recipe.method
     technique = TECHNIQUES[method.kind]
     return Callbacks(
         rate=partial(technique.rate, method),
+        decays=technique.decays,
         on_update=partial(technique.on_update, model, method, plan.checkpoint.architecture),
         penalty=partial(technique.penalty, model) if technique.penalty else None,
         state_dict=partial(technique.state_dict, model),
@@ -64,19 +66,21 @@ def callbacks_of(model: Any, plan: Plan) -> Callbacks:
 
 
 def adapter_of(run: str, where: str, plan: Plan, adapted: Adapted) -> Path:
-    """The adapter that a finished run left. Raises ModelError where it cannot stand beside this recipe's over this base."""
+    """The adapter folder of a finished run. Raises ModelError where it does not fit this recipe's method and base."""
     kind = plan.recipe.method.kind
-    folder = next((path for path in (plan.near / run, Path(run)) if (path / "record.json").exists()), None)
+    folder = finished_run(run, plan.near)
     if folder is None:
-        raise ModelError(Problem(where, f"{run} is no run", f"name the folder of a finished run with {kind}"))
+        raise ModelError(
+            Problem(where, f"{run} is not the folder of a run", f"name the folder of a finished run with {kind}")
+        )
     facts = read_facts(folder / "model", ModelFacts)
     why = ""
     if facts.method != kind:
         why = f"trained {facts.method}, not {kind}"
     elif facts.base_sha256 != plan.checkpoint.sha256():
-        why = f"stands on {facts.base}, another base than {plan.checkpoint.name}"
+        why = f"was trained over {facts.base}, another base than {plan.checkpoint.name}"
     elif facts.added or adapted.added:
-        why = "and this recipe do not have the same pieces; both need vocabulary: {extend: off}"
+        why = "and this recipe do not have the same tokens; both need vocabulary: {extend: off}"
     if why:
-        raise ModelError(Problem(where, f"{run} {why}", "train it anew over this base"))
+        raise ModelError(Problem(where, f"{run} {why}", "train it again over this base"))
     return folder / "model" / ADAPTER

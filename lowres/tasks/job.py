@@ -1,4 +1,4 @@
-"""What a task must know how to do, so that one story, lowres.running.run, serves all tasks."""
+"""What a task must provide so that lowres.running.run can carry it out: the interface that all tasks share."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
+from lowres.errors import Finding
 from lowres.models.checkpoint import Checkpoint
 from lowres.planning import Machine, Options, Plan
 from lowres.recipe.sections import Training
@@ -18,48 +19,60 @@ from lowres.record import BackTranslationFacts
 from lowres.training.loop import Objective, Step
 from lowres.vocabulary.adapting import Adapted
 
-Facts = Mapping[str, Any]  # sections of the record by name
+Facts = Mapping[str, Any]  # sections of the record, by name
 Form = Literal["trained", "precise", "merged"]  # as in training; in float32; in float32 with the adapter in the weights
-Say = Callable[[str], None]  # tells that a new stage begins
+Announce = Callable[[str], None]  # called with the name of each stage of the run when it begins
 
 
 class Predictor(Protocol):
-    """A model ready to answer."""
+    """A trained model that can predict, as every task provides it."""
 
     @property
     def model(self) -> nn.Module:
-        """What is trained and asked."""
+        """The module that is trained."""
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """What cuts its texts."""
+        """The tokenizer of its texts."""
 
     @property
     def transformer(self) -> Any:
-        """The model of transformers, in its adapter."""
+        """The model of transformers, inside its adapter if it has one."""
 
     @property
     def accelerator(self) -> Accelerator:
-        """Its device and precision."""
+        """The device and precision it computes in."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What came up when it was built."""
 
     @property
     def facts(self) -> Any:
-        """What model.json says of it."""
+        """What model.json says of this model."""
 
     def save_head(self, folder: Path) -> None:
-        """Write what stands on the transformer, if anything does."""
+        """Write the weights of the task's own head, if it has one."""
 
     def save(self, folder: Path) -> None:
-        """Write all that must be kept beside the base."""
+        """Write everything that is needed, beside the base, to restore this model."""
 
-    def reload_answers(self, asked: Sequence[Sequence[str]]) -> list[Any]:
-        """Answers to rows of a text and its languages, as JSON can hold them: a text or numbers for each."""
+    def raw_predictions(self, inputs: Sequence[Sequence[str]]) -> list[Any]:
+        """Predictions as JSON can hold them, a text or numbers for each input; an input is a text followed by its language tags."""
+
+
+class TaskObjective(Objective, Protocol):
+    """What training minimises, and what came up when its data were encoded."""
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """Findings such as the number of truncated texts."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """Training that goes on: what it minimises (None where nothing is left to learn from), its settings, and what it tells the
-    record, given all steps before it and its own.
+    """A further round of training: its objective (None where no data are left for it), its settings, and a function that makes
+    its section of the record from the steps before the round and those of the round.
     """
 
     objective: Objective | None
@@ -67,45 +80,46 @@ class Round:
     facts: Callable[[Sequence[Step], Sequence[Step]], BackTranslationFacts]
 
 
-def no_rounds(predictor: Any, plan: Plan, corpus: Corpus, say: Say) -> Iterator[Round]:
-    """One training is enough."""
+def no_rounds(predictor: Any, plan: Plan, corpus: Corpus, announce: Announce) -> Iterator[Round]:
+    """The rounds of a task that trains only once: none."""
     return iter(())
 
 
 @dataclass(frozen=True)
 class Job:
-    """The verbs of a task.
+    """The functions of a task.
 
-    `load` gives tokenizer and model, `encoder` the part of it that reads, `build` the model with its new rows and its method,
-    `objective` what training minimises, `complete` what joins it after training, `answer` its answers to the test rows, `lines`
-    those as predictions.jsonl has them, `judge` the sections of the record that judge them, `restore` a saved model, `sample`
-    the rows that a saved model is tried on. `rounds` gives what the model trains on after its first training, each round made
-    when the one before has ended. `leads_on` says that the result is meant as the base of a next recipe.
+    `load` returns tokenizer and model of a checkpoint; `encoder` the model's encoder; `build` the predictor with new embedding
+    rows and method; `objective` what training minimises; `complete` the predictor with what is fitted after training (n-grams,
+    the choice of phrase tables); `predict` its predictions for the test rows; `lines` those as predictions.jsonl holds them;
+    `judge` the sections of the record that evaluate them; `restore` a saved predictor; `sample` the inputs of the reload check.
+    `rounds` gives further rounds of training, each made when the one before has ended. `is_base` says that the result is meant as
+    the base of a next recipe, so that it is exported as one checkpoint.
     """
 
     load: Callable[[Checkpoint], tuple[PreTrainedTokenizerBase, Any]]
     encoder: Callable[[Any], nn.Module]
     build: Callable[[Adapted, Any, Plan, Corpus, Accelerator], Any]
-    objective: Callable[[Any, Plan, Corpus], Objective]
-    complete: Callable[[Any, Plan, Corpus, Say], Any]
-    answer: Callable[[Any, Plan, Corpus], Sequence[Any]]
+    objective: Callable[[Any, Plan, Corpus], TaskObjective]
+    complete: Callable[[Any, Plan, Corpus, Announce], Any]
+    predict: Callable[[Any, Plan, Corpus], Sequence[Any]]
     lines: Callable[[Plan, Corpus, Sequence[Any]], Iterator[Mapping[str, object]]]
-    judge: Callable[[Any, Plan, Corpus, Sequence[Any], Say], Iterator[Facts]]
+    judge: Callable[[Any, Plan, Corpus, Sequence[Any], Announce], Iterator[Facts]]
     restore: Callable[[Path, Options, Form], Any]
     sample: Callable[[Any, Plan, Corpus, int], list[list[str]]]
-    rounds: Callable[[Any, Plan, Corpus, Say], Iterator[Round]] = no_rounds
-    leads_on: bool = False
+    rounds: Callable[[Any, Plan, Corpus, Announce], Iterator[Round]] = no_rounds
+    is_base: bool = False
 
 
 def sample_texts(predictor: Any, plan: Plan, corpus: Corpus, count: int) -> list[list[str]]:
-    """Some texts of dev with their languages, evenly from all of them."""
+    """About `count` texts of dev with their languages, at even distances."""
     return [[row.fields["text"], row.language] for row in corpus.dev[:: max(1, len(corpus.dev) // count)][:count]]
 
 
 def make_accelerator(machine: Machine, precision: str) -> Accelerator:
-    """Devices and mixed precision are accelerate's business.
+    """An accelerator for this machine and precision.
 
-    It keeps one precision for a process; a run that was trained in one may be asked in another.
+    Accelerate keeps one precision per process; its state is reset, since a run may be loaded in another precision than before.
     """
     AcceleratorState._reset_state(reset_partial_state=True)
     return Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")

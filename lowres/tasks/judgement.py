@@ -1,4 +1,4 @@
-"""What the judgements of all tasks share: every system is scored on the same rows, with the same settings."""
+"""Shared by the evaluations of all tasks: every system is scored on the same rows, with the same settings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ Outputs = TypeVar("Outputs")
 
 
 @dataclass(frozen=True)
-class Jury(Generic[Outputs]):
-    """Judges systems by their outputs on the test rows.
+class Evaluator(Generic[Outputs]):
+    """Evaluates systems by their outputs on the test rows.
 
-    `scores` gives every score of the run itself, `baseline_scores` those of another system; `compare` sets the run's outputs
-    against another's, named by the third argument, in a paired test.
+    `scores` returns every score of the run itself, `baseline_scores` those of another system; `compare` is the paired test of the
+    run's outputs against those of another system, which the third argument names.
     """
 
     scores: Callable[[Outputs], list[Score]]
@@ -25,7 +25,7 @@ class Jury(Generic[Outputs]):
     compare: Callable[[Outputs, Outputs, str], list[Comparison]]
 
     def baseline(self, run: BaselineRun[Outputs], *, ablation: bool = False) -> Baseline:
-        """A simpler system, or a part of this one, and its scores."""
+        """Another system with its scores; `ablation` says that it is a part of the run itself."""
         return Baseline(
             name=run.name,
             description=run.description,
@@ -34,12 +34,12 @@ class Jury(Generic[Outputs]):
             ablation=ablation,
         )
 
-    def against(self, run: BaselineRun[Outputs], ours: Outputs) -> list[Comparison]:
-        """The run's outputs against those of another system, paired."""
+    def compare_with(self, run: BaselineRun[Outputs], ours: Outputs) -> list[Comparison]:
+        """The paired comparisons of the run's outputs with those of another system."""
         return self.compare(ours, run.predictions, run.name)
 
 
 def resampling_of(plan: Plan) -> Resampling:
-    """How the recipe wants intervals and p values to be found."""
+    """The recipe's settings for intervals and p values."""
     settings = plan.recipe.evaluation
     return Resampling(settings.confidence, settings.resamples, plan.recipe.training.seed)

@@ -1,4 +1,4 @@
-"""The model folder of a run: what stands beside the base, and how it is found again."""
+"""The model folder of a run: what is saved beside the base, and how the model is put together again."""
 
 import json
 import os
@@ -10,13 +10,14 @@ from typing import Any, Generic, TypeVar
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
 from lowres.errors import ModelError, Problem
 from lowres.methods import TECHNIQUES
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.models.quantization import PRECISIONS, dequantize, quantize_base
+from lowres.models.tokenization import load_tokenizer
 from lowres.planning import Machine, Options, Plan
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.starters.starters import STARTERS
@@ -30,9 +31,9 @@ Found = TypeVar("Found", bound="ModelFacts")
 
 
 class ModelFacts(BaseModel):
-    """What model/model.json says of every model: base, method, and how texts are read."""
+    """What model/model.json says of every model: its base, its method, and how texts are encoded."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")  # each task adds its own
+    model_config = ConfigDict(frozen=True, extra="ignore")  # each task adds fields of its own
 
     task: str
     base: str
@@ -51,7 +52,7 @@ class ModelFacts(BaseModel):
 
 @dataclass(frozen=True)
 class Rows:
-    """Which rows of the base make the model's table, the last `added` of them new; no places where the table is the base's."""
+    """Which embedding rows of the base make the model's table, the last `added` of them new; `places` is None where all are kept."""
 
     places: Tensor | None
     added: int
@@ -77,13 +78,13 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: Adapted) -> dict[str, Any]
 
 
 def _found_again(plan: Plan) -> str:
-    """The base's name; of a folder beside the recipe, which a model folder is not, its path from the current folder."""
+    """The base's name in the recipe; for a folder given relative to the recipe, its path from the current folder."""
     name = plan.recipe.base.name
     return name if Path(name).is_absolute() or not (plan.near / name).is_dir() else os.path.relpath(plan.near / name)
 
 
 def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Write adapter, rows, tokenizer and facts."""
+    """Write adapter, embedding rows, tokenizer and facts."""
     folder.mkdir(parents=True, exist_ok=True)
     TECHNIQUES[facts.method].save(model, folder / ADAPTER, facts.base)
     tokenizer.save_pretrained(str(folder / TOKENIZER))
@@ -128,8 +129,8 @@ def find_saved_base(folder: Path, facts: ModelFacts, options: Options) -> Checkp
 def restore_model(
     folder: Path, facts: ModelFacts, checkpoint: Checkpoint, base: Any, accelerator: Accelerator, form: Form
 ) -> tuple[PreTrainedTokenizerBase, Any]:
-    """The saved tokenizer, and the base with its rows, held as it was in training, with its adapter."""
-    tokenizer = AutoTokenizer.from_pretrained(str(folder / TOKENIZER), trust_remote_code=False, local_files_only=True)
+    """The saved tokenizer, and the base with its embedding rows, quantized as in training, with its adapter."""
+    tokenizer = load_tokenizer(folder / TOKENIZER)
     if (folder / ROWS).exists():
         place_rows(base, *load_rows(folder / ROWS))
     base.to(accelerator.device)
@@ -138,15 +139,13 @@ def restore_model(
         quantize_base(base, architecture, facts.quantize, PRECISIONS[accelerator.mixed_precision])
     if form != "merged":
         return tokenizer, technique.restore(base, folder / ADAPTER)
-    dequantize(
-        base, architecture
-    )  # what was lost in few bits stays lost: the adapter was trained beside just these weights
+    dequantize(base, architecture)  # to the rounded weights: the adapter was trained over just these
     return tokenizer, technique.merge(technique.restore(base, folder / ADAPTER))
 
 
 @dataclass(frozen=True)
 class Restored(Generic[Found]):
-    """A saved model put together again, on the device that answers: its facts, base and tokenizer, and the model of transformers."""
+    """A saved model put together again on its device: facts, base, tokenizer, and the model of transformers."""
 
     facts: Found
     checkpoint: Checkpoint
@@ -158,7 +157,7 @@ class Restored(Generic[Found]):
 def restored(
     folder: Path, kind: type[Found], load: Callable[[Checkpoint], tuple[Any, Any]], options: Options, form: Form
 ) -> Restored[Found]:
-    """Base + rows + adapter from a run's model folder. Raises ModelError where one of them is missing or the base is another."""
+    """Base, embedding rows and adapter from a run's model folder. Raises ModelError where one is missing or the base is another."""
     facts = read_facts(folder, kind)
     machine = Machine.detect(options.device, options.threads)
     accelerator = make_accelerator(machine, "bf16" if machine.bf16 and form == "trained" else "fp32")

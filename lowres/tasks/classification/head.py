@@ -1,15 +1,16 @@
-"""A sentence encoder with a head, or several: pieces in, one score per label out."""
+"""A sentence encoder with one or more linear heads: token ids in, one logit per label out."""
 
 from collections.abc import Sequence
 from itertools import accumulate
 
+import torch
 from torch import Tensor, nn
 
 
 class ClassificationModel(nn.Module):
-    """Encoder, pooling over the pieces of a text, dropout and a linear head for each kind of labels, side by side in one table.
+    """Encoder, pooling over the tokens of a text, dropout, and a linear head for each set of labels; the heads share one matrix.
 
-    `first` pooling takes the vector of the first piece, `mean` the average over all pieces that are not padding.
+    `first` pooling takes the vector of the first token, `mean` the average over all tokens that are not padding.
     """
 
     def __init__(
@@ -28,10 +29,12 @@ class ClassificationModel(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Logits of all heads, float32 of shape (batch, labels in all), from ids and mask of shape (batch, length)."""
-        return self.head(self.dropout(self.pooled(input_ids, attention_mask)))  # type: ignore[no-any-return]
+        pooled = self.dropout(self.pooled(input_ids, attention_mask))
+        with torch.autocast(pooled.device.type, enabled=False):  # else the head would compute in bfloat16
+            return self.head(pooled)  # type: ignore[no-any-return]
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """One float32 vector per text, shape (batch, hidden)."""
+        """One float32 vector per text, shape (batch, hidden size)."""
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
         if self.pooling == "first":
             return states[:, 0]  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Classification from base to judgement: an encoder with a head, and n-grams that vote with it."""
+"""Classification from base to evaluation: an encoder with a head, combined with an n-gram classifier."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,62 +11,62 @@ from lowres.data.corpus import Corpus, LabelledRows
 from lowres.models.loading import load_encoder
 from lowres.planning import Plan
 from lowres.recipe.sections import Classification
-from lowres.statistical.ngrams import NgramClassifier, pooling_weights
+from lowres.statistical.ngrams import NgramClassifier, ensemble_weights
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.tasks.classification.judgement import judge
-from lowres.tasks.classification.model import Classifier, ClassifierFacts, Prediction, answer, restore
+from lowres.tasks.classification.model import Classifier, ClassifierFacts, Prediction, predict_test, restore
 from lowres.tasks.classification.objective import ClassificationObjective
 from lowres.tasks.equipping import equip
-from lowres.tasks.job import Job, Say, sample_texts
+from lowres.tasks.job import Announce, Job, sample_texts
 from lowres.tasks.saved import Rows, common_facts
 from lowres.vocabulary.adapting import Adapted
 
 
 def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, accelerator: Accelerator) -> Classifier:
-    """Base + its new rows + method + a new head."""
+    """The base with its new embedding rows, its method, and a new head."""
     recipe, checkpoint = plan.recipe, plan.checkpoint
     set_seed(recipe.training.seed)
     facts = ClassifierFacts(
         **common_facts(plan, corpus, adapted), labels=list(corpus.labels),
-        auxiliary={head: list(lesson.labels) for head, lesson in corpus.auxiliary.items()},
+        auxiliary={head: list(dataset.labels) for head, dataset in corpus.auxiliary.items()},
         hidden_size=checkpoint.hidden_size, weights=None,
     )  # fmt: skip
     model = ClassificationModel(equip(base, adapted, plan), facts.hidden_size, facts.sizes, plan.pooling).to(
         accelerator.device
     )
     places = adapted.places if len(adapted.places) else None
-    reader = TextInputs(adapted.tokenizer, checkpoint.prefix, recipe.training.max_length)
-    return Classifier(model, reader, facts, accelerator, Rows(places, adapted.added))
+    inputs = TextInputs(adapted.tokenizer, checkpoint.prefix, recipe.training.max_length)
+    return Classifier(model, inputs, facts, accelerator, Rows(places, adapted.added))
 
 
 def objective(classifier: Classifier, plan: Plan, corpus: Corpus) -> ClassificationObjective:
-    """Train on the rows of all heads, choose by the task's own on dev."""
+    """Trains on the rows of all heads; the score on dev is that of the task's own head."""
     settings = plan.recipe.training
     assert isinstance(plan.recipe.task, Classification)
     return ClassificationObjective(
-        classifier.model, classifier.encoder, [LabelledRows(classifier.labels, corpus.train), *corpus.auxiliary.values()], corpus.dev,
+        classifier.model, classifier.inputs, [LabelledRows(classifier.labels, corpus.train), *corpus.auxiliary.values()], corpus.dev,
         classifier.accelerator, label_smoothing=settings.label_smoothing, temperature=plan.recipe.task.temperature,
         seed=settings.seed,
     )  # fmt: skip
 
 
-def complete(classifier: Classifier, plan: Plan, corpus: Corpus, say: Say) -> Classifier:
-    """Add the n-gram classifier, weighed against the encoder by the likelihood of dev."""
+def complete(classifier: Classifier, plan: Plan, corpus: Corpus, announce: Announce) -> Classifier:
+    """Add the n-gram classifier; the weights of the log-linear ensemble maximise the likelihood of dev."""
     if plan.recipe.ensemble.ngrams == "off":
         return classifier
-    say("n-grams")
+    announce("n-grams")
     ngrams = NgramClassifier.fit(corpus.train, corpus.dev, classifier.labels, plan.recipe.training.seed)
     texts, languages = [row.fields["text"] for row in corpus.dev], [row.language for row in corpus.dev]
-    answers = [classifier.labels.index(row.fields["label"]) for row in corpus.dev]
-    weights = pooling_weights(
-        classifier.log_probabilities(texts, languages), ngrams.log_probabilities(texts, languages), answers
+    targets = [classifier.labels.index(row.fields["label"]) for row in corpus.dev]
+    weights = ensemble_weights(
+        classifier.log_probabilities(texts, languages), ngrams.log_probabilities(texts, languages), targets
     )
     return replace(classifier, ngrams=ngrams, facts=classifier.facts.model_copy(update={"weights": weights}))
 
 
 def lines(plan: Plan, corpus: Corpus, predictions: Sequence[Prediction]) -> Iterator[Mapping[str, object]]:
-    """One line per test row."""
+    """One line of predictions.jsonl per test row."""
     for row, prediction in zip(corpus.test, predictions, strict=True):
         yield {
             "id": row.id, "language": row.language, "text": row.fields["text"], "reference": row.fields["label"],
@@ -75,6 +75,6 @@ def lines(plan: Plan, corpus: Corpus, predictions: Sequence[Prediction]) -> Iter
 
 
 CLASSIFICATION = Job(
-    load=load_encoder, encoder=lambda model: model, build=build, objective=objective, complete=complete, answer=answer,
+    load=load_encoder, encoder=lambda model: model, build=build, objective=objective, complete=complete, predict=predict_test,
     lines=lines, judge=judge, restore=restore, sample=sample_texts,
 )  # fmt: skip

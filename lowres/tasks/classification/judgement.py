@@ -1,54 +1,102 @@
-"""How a classifier is judged: scores with intervals, simpler methods on the same rows, and the paired comparisons."""
+"""How a classifier is evaluated: scores with intervals, simpler methods on the same rows, and paired comparisons."""
 
 from collections.abc import Iterator, Sequence
 
 from lowres.data.corpus import Corpus, Row
+from lowres.errors import Finding
 from lowres.evaluation.baselines import BaselineRun, majority, tfidf
 from lowres.evaluation.classification_scores import classification_scores, confusion
 from lowres.evaluation.comparison import compare, transfer_verdict
 from lowres.evaluation.resampling import Resampling
 from lowres.planning import Plan
 from lowres.record import Comparison, Example, Score
-from lowres.tasks.classification.model import Classifier, Prediction, answer
-from lowres.tasks.job import Facts, Say
-from lowres.tasks.judgement import Jury, resampling_of
+from lowres.tasks.classification.model import Classifier, Prediction
+from lowres.tasks.job import Announce, Facts
+from lowres.tasks.judgement import Evaluator, resampling_of
 
 EXAMPLES_OF_EACH_KIND = 10
+ADVICE = (
+    "pre-train the base on plain text of the language first (task.kind: pre-training), add labelled rows, also of related languages, "
+    "let the vocabulary grow (vocabulary: {extend: auto}), or choose a larger base; until then the n-gram classifier does more"
+)
 Labels = Sequence[str]
 
 
 def judge(
-    classifier: Classifier, plan: Plan, corpus: Corpus, predictions: Sequence[Prediction], say: Say
+    classifier: Classifier, plan: Plan, corpus: Corpus, predictions: Sequence[Prediction], announce: Announce
 ) -> Iterator[Facts]:
-    """Scores with intervals, what simpler methods score on the same rows, and the paired comparisons."""
+    """Scores with intervals, the scores of simpler methods on the same rows, and the paired comparisons."""
     rows, references = corpus.test, [row.fields["label"] for row in corpus.test]
-    jury = jury_of(rows, classifier.labels, resampling_of(plan))
+    evaluator = evaluator_of(rows, classifier.labels, resampling_of(plan))
     chosen = [prediction.label for prediction in predictions]
     yield {
-        "scores": jury.scores(chosen),
+        "scores": evaluator.scores(chosen),
         "confusion": confusion(references, chosen, classifier.labels),
         "examples": examples(rows, predictions),
+        "answers": dict.fromkeys(
+            dict.fromkeys(row.language for row in rows), "encoder and n-grams" if classifier.ngrams else "encoder"
+        ),
+        "findings": findings(classifier, predictions),
     }
-    parts, rivals = [], []
-    if classifier.ngrams:
-        alone = [prediction.label for prediction in answer(classifier.alone(), plan, corpus)]
-        parts.append(BaselineRun("encoder alone", "the adapted base without the n-gram classifier", 0.0, tuple(alone)))
+    parts = ablations(classifier, rows)
+    alone = parts[0].predictions if parts else chosen  # the adapted base by itself
+    rivals: list[BaselineRun[tuple[str, ...]]] = []
     if plan.recipe.evaluation.baselines:
-        say("baselines")
+        announce("baselines")
         rivals = [
             majority(corpus.train, rows),
-            tfidf(corpus.train, corpus.dev, rows, classifier.labels, plan.recipe.training.seed),
+            tfidf(
+                corpus.train, corpus.dev, rows, classifier.labels, plan.recipe.training.seed, fitted=classifier.ngrams
+            ),
         ]
-    comparisons = {run.name: jury.against(run, chosen) for run in (*parts, *rivals)}
+    comparisons = {run.name: evaluator.compare_with(run, chosen) for run in (*parts, *rivals)}
+    verdict = transfer_verdict([comparison for run in rivals for comparison in evaluator.compare_with(run, alone)])
+    if parts and rivals:
+        verdict = verdict.model_copy(update={"why": f"of the adapted base by itself, {verdict.why}"})
+    if verdict.verdict == "hurts":
+        verdict = verdict.model_copy(update={"advice": ADVICE})
     yield {
-        "baselines": [jury.baseline(run, ablation=run in parts) for run in (*parts, *rivals)],
+        "baselines": [evaluator.baseline(run, ablation=run in parts) for run in (*parts, *rivals)],
         "comparisons": [comparison for found in comparisons.values() for comparison in found],
-        "transfer": transfer_verdict([comparison for run in rivals for comparison in comparisons[run.name]]),
+        "transfer": verdict,
     }
 
 
-def jury_of(rows: Sequence[Row], labels: Labels, resampling: Resampling) -> Jury[Labels]:
-    """Judges labels given to these rows."""
+def ablations(classifier: Classifier, rows: Sequence[Row]) -> list[BaselineRun[tuple[str, ...]]]:
+    """The encoder alone, then the run without the languages of the texts, where these make a difference."""
+    if classifier.ngrams is None:
+        return []
+    texts, languages = [row.fields["text"] for row in rows], [row.language for row in rows]
+    encoder = classifier.log_probabilities(texts, languages)
+
+    def labels(part: Classifier, given: Sequence[str | None]) -> tuple[str, ...]:
+        return tuple(prediction.label for prediction in part.combined(texts, given, encoder))
+
+    what = "the adapted base without the n-gram classifier"
+    found = [BaselineRun("encoder alone", what, 0.0, labels(classifier.without_ngrams(), languages))]
+    if classifier.uses_language:
+        what = "the whole run, when the language of a text is not named: the n-gram classifiers of all languages are averaged"
+        found.append(BaselineRun("language not given", what, 0.0, labels(classifier, [None] * len(texts))))
+    return found
+
+
+def findings(classifier: Classifier, predictions: Sequence[Prediction]) -> list[Finding]:
+    """How the test rows were read: whether their language was given, and what was truncated."""
+    found = []
+    if classifier.uses_language:
+        found.append(
+            Finding(
+                "note", "the language of each test row was given to the n-gram classifier; see “language not given”"
+            )
+        )
+    if cut := sum(prediction.truncated for prediction in predictions):
+        what = f"{cut} of {len(predictions)} test texts are longer than {classifier.facts.max_length} tokens: their ends are not read"
+        found.append(Finding("warning", what, "training.max_length"))
+    return found
+
+
+def evaluator_of(rows: Sequence[Row], labels: Labels, resampling: Resampling) -> Evaluator[Labels]:
+    """Evaluates labels predicted for these rows."""
     references = [row.fields["label"] for row in rows]
     languages, clusters = [row.language for row in rows], [row.cluster for row in rows]
 
@@ -60,11 +108,11 @@ def jury_of(rows: Sequence[Row], labels: Labels, resampling: Resampling) -> Jury
     def compared(ours: Labels, theirs: Labels, against: str) -> list[Comparison]:
         return compare(references, ours, theirs, languages, clusters, labels, against=against, resampling=resampling)
 
-    return Jury(scores, scores, compared)
+    return Evaluator(scores, scores, compared)
 
 
 def examples(rows: Sequence[Row], predictions: Sequence[Prediction]) -> list[Example]:
-    """Test rows to look at: the surest mistakes, the least sure right answers, and the surest right ones."""
+    """Test rows to look at: the most confident mistakes, and the most and least confident right predictions."""
     seen = [
         Example(
             id=row.id, language=row.language, text=row.fields["text"], reference=row.fields["label"],

@@ -1,4 +1,4 @@
-"""A classifier ready to answer: an encoder with a head, and n-grams that vote with it; saved and restored."""
+"""The trained classifier: an encoder with a head, in an ensemble with an n-gram classifier; how it predicts, is saved and restored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +12,12 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
-from lowres.errors import ModelError, Problem
+from lowres.errors import Finding, ModelError, Problem
 from lowres.languages import normalise
+from lowres.methods.stacking import adapter_languages
 from lowres.models.loading import load_encoder
 from lowres.planning import Options, Plan
-from lowres.statistical.ngrams import NgramClassifier, combine
+from lowres.statistical.ngrams import Floats, NgramClassifier, combine
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.tasks.classification.objective import probabilities
@@ -28,19 +29,23 @@ HEAD, NGRAMS = "head.safetensors", "ngrams"
 
 @dataclass(frozen=True)
 class Prediction:
-    """The label a model gives a text, and the probability (0–1) of every label."""
+    """The label predicted for a text, and the probability (0–1) of every label.
+
+    `truncated` says that the text is longer than the model reads, so that its end has no part in the prediction.
+    """
 
     text: str
     label: str
     probabilities: dict[str, float]
+    truncated: bool = False
 
 
 class ClassifierFacts(ModelFacts):
-    """How to put base, adapter and heads together again; `beside` gives the labels of further heads by name."""
+    """What a classifier's model.json holds; `auxiliary` gives the labels of further heads by name, `weights` those of the ensemble."""
 
     @property
     def sizes(self) -> list[int]:
-        """Labels of each head, the task's own first."""
+        """Number of labels of each head, the task's own first."""
         return [len(self.labels), *map(len, self.auxiliary.values())]
 
     labels: list[str]
@@ -51,106 +56,119 @@ class ClassifierFacts(ModelFacts):
 
 @dataclass(frozen=True)
 class Classifier:
-    """A classifier ready to answer, on the device it was loaded to; with n-grams, `weights` says how much each counts."""
+    """A trained classifier on its device; with n-grams, `facts.weights` are the weights of encoder and n-grams."""
 
     model: ClassificationModel
-    encoder: TextInputs
+    inputs: TextInputs
     facts: ClassifierFacts
     accelerator: Accelerator
     rows: Rows
     ngrams: NgramClassifier | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def transformer(self) -> nn.Module:
-        """The encoder."""
+        """The encoder, inside its adapter if it has one."""
         return self.model.encoder
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """What cuts its texts."""
-        return self.encoder.tokenizer
+        """The tokenizer of its texts."""
+        return self.inputs.tokenizer
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels in the order of the head."""
         return tuple(self.facts.labels)
 
-    def log_probabilities(self, texts: Sequence[str], languages: Sequence[str | None]) -> NDArray[np.float64]:
-        """What the encoder alone says, shape (texts, labels)."""
-        found = probabilities(self.model, self.encoder, self.encoder.pieces(texts), languages, self.accelerator)
+    def log_probabilities(self, texts: Sequence[str], languages: Sequence[str | None]) -> Floats:
+        """Natural logarithms of the encoder's probabilities, float64 of shape (texts, labels)."""
+        found = probabilities(self.model, self.inputs, self.inputs.token_ids(texts), languages, self.accelerator)
         return np.log(np.maximum(found.astype(np.float64), 1e-12))
 
     def predict(
         self, texts: Sequence[str], *, language: str | None = None, head: str | None = None
     ) -> list[Prediction]:
-        """One prediction per text, in order; an empty text is answered too. Naming the language helps a model of several.
+        """One prediction per text, in order, for empty texts too. Naming the language helps a model of several languages.
 
-        `head` asks for labels of another kind, which were learned beside the task's. Raises ModelError for an unknown name.
+        `head` names an auxiliary task whose labels are predicted instead. Raises ModelError for an unknown language or head.
         """
         if language is not None and language not in self.facts.languages:
             known = ", ".join(self.facts.languages)
             raise ModelError(Problem("language", f"“{language}” is not a language of this run", f"one of {known}"))
         if head is not None:
-            return self._by_head(texts, [language] * len(texts), head)
+            return self._predict_by_head(texts, [language] * len(texts), head)
         return self.label(texts, [language] * len(texts))
 
-    def _by_head(self, texts: Sequence[str], languages: Sequence[str | None], head: str) -> list[Prediction]:
+    def _predict_by_head(self, texts: Sequence[str], languages: Sequence[str | None], head: str) -> list[Prediction]:
         if head not in self.facts.auxiliary:
             known = ", ".join(self.facts.auxiliary) or "none"
-            raise ModelError(Problem("head", f"there is no head “{head}”", f"beside the task's own: {known}"))
+            raise ModelError(Problem("head", f"there is no head “{head}”", f"auxiliary heads of this run: {known}"))
         number, labels = 1 + list(self.facts.auxiliary).index(head), self.facts.auxiliary[head]
-        pieces = self.encoder.pieces(texts)
-        found = probabilities(self.model, self.encoder, pieces, languages, self.accelerator, number)
+        token_ids = self.inputs.token_ids(texts)
+        found = probabilities(self.model, self.inputs, token_ids, languages, self.accelerator, number)
         return [
             Prediction(text, labels[int(row.argmax())], dict(zip(labels, map(float, row), strict=True)))
             for text, row in zip(texts, found, strict=True)
         ]
 
     def label(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prediction]:
-        """One prediction per text, in order; None is a language unknown."""
-        table = self.log_probabilities(texts, languages)
+        """One prediction per text, in order; a language is None where it is not known."""
+        found = self.combined(texts, languages, self.log_probabilities(texts, languages))
+        cut = self.inputs.truncated(texts)
+        return [replace(prediction, truncated=longer) for prediction, longer in zip(found, cut, strict=True)]
+
+    def combined(self, texts: Sequence[str], languages: Sequence[str | None], encoder: Floats) -> list[Prediction]:
+        """Predictions of the ensemble, or of the encoder where there are no n-grams, from the encoder's log-probabilities."""
+        table = encoder
         if self.ngrams and self.facts.weights:
             others = self.ngrams.log_probabilities(list(map(normalise, texts)), languages)
             table = combine(table, others, self.facts.weights)
         return [self._prediction(text, row) for text, row in zip(texts, np.exp(table), strict=True)]
 
-    def reload_answers(self, asked: Sequence[Sequence[str]]) -> list[list[float]]:
-        """Probabilities of the labels for each text and its language."""
-        found = self.label([text for text, _ in asked], [language for _, language in asked])
+    def raw_predictions(self, inputs: Sequence[Sequence[str]]) -> list[list[float]]:
+        """Probabilities of the labels for each (text, language)."""
+        found = self.label([text for text, _ in inputs], [language for _, language in inputs])
         return [[prediction.probabilities[label] for label in self.labels] for prediction in found]
 
-    def alone(self) -> "Classifier":
-        """The encoder without its partner."""
+    @property
+    def uses_language(self) -> bool:
+        """Whether predictions depend on the language that is named with a text, which may then also be left open."""
+        several = self.ngrams is not None and len(self.ngrams.classifiers) > 1
+        return several and not adapter_languages(self.model.encoder)
+
+    def without_ngrams(self) -> "Classifier":
+        """The same classifier without its n-grams."""
         return replace(self, ngrams=None)
 
     def _prediction(self, text: str, row: NDArray[np.float64]) -> Prediction:
         return Prediction(text, self.labels[int(row.argmax())], dict(zip(self.labels, map(float, row), strict=True)))
 
     def save(self, folder: Path) -> None:
-        """Write adapter, head, tokenizer and facts: all that must be kept beside the base."""
-        save_model(folder, self.facts, self.model.encoder, self.rows, self.encoder.tokenizer)
+        """Write adapter, head, tokenizer, n-grams and facts: everything beside the base that restores this classifier."""
+        save_model(folder, self.facts, self.model.encoder, self.rows, self.inputs.tokenizer)
         self.save_head(folder)
         if self.ngrams:
             self.ngrams.save(folder / NGRAMS)
 
     def save_head(self, folder: Path) -> None:
-        """Write the weights that make labels of vectors."""
+        """Write the weights of the linear heads."""
         head = self.model.head.state_dict()
         save_file({name: weight.detach().cpu().contiguous() for name, weight in head.items()}, folder / HEAD)
 
 
-def answer(classifier: Classifier, plan: Plan, corpus: Corpus) -> list[Prediction]:
-    """Predictions for the test rows, whose language is known."""
+def predict_test(classifier: Classifier, plan: Plan, corpus: Corpus) -> list[Prediction]:
+    """Predictions for the test rows, with their languages given."""
     return classifier.label([row.fields["text"] for row in corpus.test], [row.language for row in corpus.test])
 
 
 def restore(folder: Path, options: Options, form: Form = "trained") -> Classifier:
-    """Base + adapter + head from a run's model folder. Raises ModelError where one of them is missing or another base."""
+    """Base, adapter and head from a run's model folder. Raises ModelError where one is missing or the base is another."""
     found = restored(folder, ClassifierFacts, load_encoder, options, form)
     facts = found.facts
     model = ClassificationModel(found.model, facts.hidden_size, facts.sizes, facts.pooling)
     model.head.load_state_dict(load_file(folder / HEAD))
     model.to(found.accelerator.device).eval()
     ngrams = NgramClassifier.load(folder / NGRAMS) if facts.weights else None
-    reader = TextInputs(found.tokenizer, facts.prefix, facts.max_length)
-    return Classifier(model, reader, facts, found.accelerator, Rows(None, 0), ngrams)
+    inputs = TextInputs(found.tokenizer, facts.prefix, facts.max_length)
+    return Classifier(model, inputs, facts, found.accelerator, Rows(None, 0), ngrams)

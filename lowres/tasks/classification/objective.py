@@ -10,8 +10,9 @@ from torch import Tensor
 
 from lowres.data.corpus import LabelledRows, Row
 from lowres.data.sampling import shown
+from lowres.errors import Finding
 from lowres.evaluation.classification_scores import primary_metric
-from lowres.methods.stacking import languages_of, read_as
+from lowres.methods.stacking import activate_language, adapter_languages
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.training.batches import sorted_batches
@@ -21,108 +22,116 @@ SCORING_TOKENS = 4096
 
 def probabilities(
     model: ClassificationModel,
-    encoder: TextInputs,
-    pieces: Sequence[Sequence[int]],
+    inputs: TextInputs,
+    token_ids: Sequence[Sequence[int]],
     languages: Sequence[str | None],
     accelerator: Accelerator,
     head: int = 0,
 ) -> NDArray[np.float32]:
     """Probability of each label of one head for each text, float32 of shape (texts, labels)."""
-    return _said(model, features(model, encoder, pieces, languages, accelerator), head)
+    return _probabilities(model, features(model, inputs, token_ids, languages, accelerator), head)
 
 
 def features(
     model: ClassificationModel,
-    encoder: TextInputs,
-    pieces: Sequence[Sequence[int]],
+    inputs: TextInputs,
+    token_ids: Sequence[Sequence[int]],
     languages: Sequence[str | None],
     accelerator: Accelerator,
 ) -> Tensor:
-    """What the encoder makes of each text, float32 of shape (texts, width), without a gradient."""
+    """The pooled vector of each text, float32 of shape (texts, hidden size), without a gradient."""
     model.eval()
-    result = torch.zeros(len(pieces), model.head.in_features, device=accelerator.device)
+    result = torch.zeros(len(token_ids), model.head.in_features, device=accelerator.device)
     with torch.inference_mode(), accelerator.autocast():
-        for numbers in as_read(model, range(len(pieces)), languages):
-            for batch in sorted_batches([len(pieces[number]) for number in numbers], SCORING_TOKENS):
+        for numbers in by_adapter(model, range(len(token_ids)), languages):
+            for batch in sorted_batches([len(token_ids[number]) for number in numbers], SCORING_TOKENS):
                 rows = [numbers[place] for place in batch]
-                ids, mask = encoder.batch([pieces[row] for row in rows], accelerator.device)
+                ids, mask = inputs.batch([token_ids[row] for row in rows], accelerator.device)
                 result[rows] = model.pooled(ids, mask)
     return result
 
 
-def as_read(model: ClassificationModel, rows: Sequence[int], languages: Sequence[str | None]) -> Iterator[list[int]]:
-    """These rows in parts that are read the same way, the model set to read each: by language, where languages have adapters."""
-    if not languages_of(model.encoder):
+def by_adapter(model: ClassificationModel, rows: Sequence[int], languages: Sequence[str | None]) -> Iterator[list[int]]:
+    """These rows in parts that share a language adapter, which is made active for each part; one part where no language has one."""
+    if not adapter_languages(model.encoder):
         yield list(rows)
         return
     for language in dict.fromkeys(languages[row] for row in rows):
-        read_as(model.encoder, language)
+        activate_language(model.encoder, language)
         yield [row for row in rows if languages[row] == language]
 
 
-def _said(model: ClassificationModel, states: Tensor, head: int = 0) -> NDArray[np.float32]:
+def _probabilities(model: ClassificationModel, states: Tensor, head: int = 0) -> NDArray[np.float32]:
     model.eval()
     with torch.inference_mode():
         found: NDArray[np.float32] = model.head(states)[:, model.blocks[head]].float().softmax(-1).cpu().numpy()
     return found
 
 
+def _truncations(truncated: Sequence[bool], max_length: int) -> list[Finding]:
+    if not any(truncated):
+        return []
+    what = f"{sum(truncated)} of {len(truncated)} training texts are longer than {max_length} tokens: their ends are not read"
+    return [Finding("warning", f"{what} (training.max_length may be raised)", "training.max_length")]
+
+
 class ClassificationObjective:
-    """Cross-entropy on the rows of all lessons, each by its head; macro-F1 (averaged over languages) of the first head on dev."""
+    """Cross-entropy on the rows of all datasets, each by its head; macro-F1 (averaged over languages) of the first head on dev."""
 
     def __init__(
-        self, model: ClassificationModel, encoder: TextInputs, lessons: Sequence[LabelledRows], dev: Sequence[Row], accelerator: Accelerator, *,
-        label_smoothing: float, temperature: float = 1.0, seed: int = 13,
+        self, model: ClassificationModel, inputs: TextInputs, datasets: Sequence[LabelledRows], dev: Sequence[Row],
+        accelerator: Accelerator, *, label_smoothing: float, temperature: float = 1.0, seed: int = 13,
     ) -> None:  # fmt: skip
-        self.model, self.encoder, self.labels = model, encoder, lessons[0].labels
+        self.model, self.inputs, self.labels = model, inputs, datasets[0].labels
         self.accelerator, self.dev = accelerator, dev
         self.temperature, self.seed = temperature, seed
-        train = [row for lesson in lessons for row in lesson.train]
-        self.heads = [head for head, lesson in enumerate(lessons) for _ in lesson.train]
-        self.pieces = encoder.pieces([row.fields["text"] for row in train])
-        self.dev_pieces = encoder.pieces([row.fields["text"] for row in dev])
-        self.lengths = [len(ids) for ids in self.pieces]
-        self.answers = [lesson.labels.index(row.fields["label"]) for lesson in lessons for row in lesson.train]
+        train = [row for dataset in datasets for row in dataset.train]
+        self.heads = [head for head, dataset in enumerate(datasets) for _ in dataset.train]
+        self.token_ids = inputs.token_ids([row.fields["text"] for row in train])
+        self.dev_ids = inputs.token_ids([row.fields["text"] for row in dev])
+        self.lengths = [len(ids) for ids in self.token_ids]
+        self.findings = _truncations(inputs.truncated([row.fields["text"] for row in train]), inputs.max_length)
+        self.targets = [dataset.labels.index(row.fields["label"]) for dataset in datasets for row in dataset.train]
         self.languages, self.dev_languages = [row.language for row in train], [row.language for row in dev]
         self.strata = [f"{head} {language}" for head, language in zip(self.heads, self.languages, strict=True)]
-        # An encoder of which nothing trains says the same in every epoch: it is asked once.
+        # The vectors of an encoder of which nothing trains are the same in every epoch: they are computed once.
         still = not any(weight.requires_grad for weight in model.encoder.parameters())
-        self.states = self._features(self.pieces, self.languages).clone() if still else None
-        self.dev_states = self._features(self.dev_pieces, self.dev_languages) if still else None
+        self.states = self._features(self.token_ids, self.languages).clone() if still else None
+        self.dev_states = self._features(self.dev_ids, self.dev_languages) if still else None
         self.cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=label_smoothing, reduction="sum")
 
     def rows(self, epoch: int) -> Sequence[int]:
-        """Every row once, or, with a temperature, those of small languages and heads more often."""
+        """Every training row once, or, with a temperature, rows of small languages and heads more often."""
         if self.temperature == 1.0:
-            return range(len(self.pieces))
+            return range(len(self.token_ids))
         return shown(self.strata, self.temperature, None, self.seed, epoch)
 
-    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
-        """Mean cross-entropy of these training rows, each among the labels of its own head."""
+    def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
+        """Sum of the cross-entropies of these training rows, each among the labels of its own head, and how many rows there are."""
         total = torch.zeros((), device=self.accelerator.device)
-        for part in as_read(self.model, rows, self.languages):
+        for part in by_adapter(self.model, rows, self.languages):
             logits = self._logits(part).float()
             for head in sorted({self.heads[row] for row in part}):
-                own = [place for place, row in enumerate(part) if self.heads[row] == head]
-                answers = torch.tensor([self.answers[part[place]] for place in own], device=logits.device)
-                total = total + self.cross_entropy(logits[own][:, self.model.blocks[head]], answers)
-        return total / len(rows)
+                of_head = [place for place, row in enumerate(part) if self.heads[row] == head]
+                targets = torch.tensor([self.targets[part[place]] for place in of_head], device=logits.device)
+                total = total + self.cross_entropy(logits[of_head][:, self.model.blocks[head]], targets)
+        return total, len(rows)
 
-    def _features(self, pieces: Sequence[Sequence[int]], languages: Sequence[str]) -> Tensor:
-        return features(self.model, self.encoder, pieces, languages, self.accelerator)
+    def _features(self, token_ids: Sequence[Sequence[int]], languages: Sequence[str]) -> Tensor:
+        return features(self.model, self.inputs, token_ids, languages, self.accelerator)
 
     def _logits(self, rows: Sequence[int]) -> Tensor:
-        """Of shape (rows, labels), with a gradient."""
+        """Logits of shape (rows, labels of all heads), with a gradient."""
         if self.states is not None:
             return self.model.head(self.model.dropout(self.states[list(rows)]))  # type: ignore[no-any-return]
-        ids, mask = self.encoder.batch([self.pieces[row] for row in rows], self.accelerator.device)
+        ids, mask = self.inputs.batch([self.token_ids[row] for row in rows], self.accelerator.device)
         with self.accelerator.autocast():
             return self.model(ids, mask)  # type: ignore[no-any-return]
 
     def score(self) -> float:
-        """Macro-F1 on dev, 0–100."""
+        """Macro-F1 on dev, 0–100, averaged over languages."""
         states = self.dev_states
         if states is None:
-            states = self._features(self.dev_pieces, self.dev_languages)
-        predicted = [self.labels[index] for index in _said(self.model, states).argmax(1)]
+            states = self._features(self.dev_ids, self.dev_languages)
+        predicted = [self.labels[index] for index in _probabilities(self.model, states).argmax(1)]
         return primary_metric(self.dev, predicted, self.labels)

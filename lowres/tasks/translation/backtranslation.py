@@ -1,7 +1,7 @@
-"""Rounds of back-translation: texts without a translation are given sources by the model itself, and it trains on.
+"""Rounds of back-translation: the model translates texts without a translation into source languages, and trains on the pairs.
 
 Sennrich et al. 2016 (arXiv 1511.06709); marked sources, Caswell et al. 2019 (arXiv 1906.06442); rounds, Hoang et al. 2018 (doi
-10.18653/v1/W18-2703). What a model wrote only ever stands on the source side.
+10.18653/v1/W18-2703). Machine-translated text is only ever on the source side.
 """
 
 import random
@@ -25,14 +25,14 @@ Texts = Mapping[Direction, Sequence[Row]]
 
 
 @dataclass(frozen=True)
-class Returned:
-    """Synthetic pairs that are left, and what is known of how they came about."""
+class BackTranslated:
+    """The synthetic pairs that passed the filter, and the facts of their round."""
 
     pairs: tuple[Pair, ...]
     facts: BackTranslationFacts
 
     def judged(self, before: Sequence[Step], after: Sequence[Step]) -> BackTranslationFacts:
-        """The facts, with the best scores on dev of all training before and of the training on these pairs."""
+        """The facts, with the best score on dev of all training before and of the training on these pairs."""
         then, now = best_on_dev(before), best_on_dev(after)
         return self.facts.model_copy(
             update={"dev_before": then.dev if then else None, "dev_after": now.dev if now else None}
@@ -40,47 +40,49 @@ class Returned:
 
 
 def chosen_texts(translator: Translator, corpus: Corpus, most: int, seed: int) -> Texts:
-    """At most so many texts for each direction, in an order of the seed's; none longer than the sources of training were."""
+    """At most `most` texts for each direction, in an order drawn by the seed; none longer than the training sources."""
     usable = returning(corpus.train, (*corpus.dev, *corpus.test), translator.facts.directions)
     found = {}
-    for way, texts in usable.items():
-        order = random.Random(f"{seed} {way[1]}").sample(texts, len(texts))
-        short = (row for row in order if translator.inputs.length(row.fields["text"]) <= translator.facts.longest)
-        found[way] = list(islice(short, most))
+    for direction, texts in usable.items():
+        order = random.Random(f"{seed} {direction[1]}").sample(texts, len(texts))
+        short = (row for row in order if translator.fits(row.fields["text"], direction[::-1]))
+        found[direction] = list(islice(short, most))
     return found
 
 
 def translate_back(
     translator: Translator, section: BackTranslation, texts: Texts, corpus: Corpus, number: int
-) -> Returned:
-    """Round `number`: every text is translated into its direction's source by the model as it is now, and the result is sifted."""
+) -> BackTranslated:
+    """Round `number`: every text is translated into its direction's source language by the model as it is now, then filtered."""
     began = time.monotonic()
     quick, real = translator.greedy(), pairs(corpus.train, translator.facts.directions)
-    asked = [(way, row) for way, rows in texts.items() for row in rows]
-    written = quick.translate([row.fields["text"] for _, row in asked], [way[::-1] for way, _ in asked])
-    made = [synthetic(row, way[0], found.translation) for (way, row), found in zip(asked, written, strict=True)]
-    sifted = plausible(made, usual_lengths(real))
-    dropped = dict(sifted.dropped)
-    if section.filter == "round-trip" and sifted.pairs:
-        home = quick.translate(
-            [pair.source.fields["text"] for pair in sifted.pairs], [pair.direction for pair in sifted.pairs]
+    inputs = [(direction, row) for direction, rows in texts.items() for row in rows]
+    written = quick.translate([row.fields["text"] for _, row in inputs], [direction[::-1] for direction, _ in inputs])
+    made = [
+        synthetic(row, direction[0], found.translation) for (direction, row), found in zip(inputs, written, strict=True)
+    ]
+    filtered = plausible(made, usual_lengths(real))
+    dropped = dict(filtered.dropped)
+    if section.filter == "round-trip" and filtered.pairs:
+        returned = quick.translate(
+            [pair.source.fields["text"] for pair in filtered.pairs], [pair.direction for pair in filtered.pairs]
         )
         scores = sentence_scores(
-            [pair.target.fields["text"] for pair in sifted.pairs], [found.translation for found in home]
+            [pair.target.fields["text"] for pair in filtered.pairs], [found.translation for found in returned]
         )
-        sifted = best_share(sifted.pairs, scores, section.keep)
-        dropped |= sifted.dropped
-    mark = translator.inputs.mark
+        filtered = best_share(filtered.pairs, scores, section.keep)
+        dropped |= filtered.dropped
+    tag = translator.inputs.synthetic_tag
     facts = BackTranslationFacts(
         round=number,
         filter=section.filter,
-        tag="" if mark is None else str(translator.tokenizer.convert_ids_to_tokens(mark)),
+        tag="" if tag is None else str(translator.tokenizer.convert_ids_to_tokens(tag)),
         texts=_counts(pair.direction_name for pair in made),
-        kept=_counts(pair.direction_name for pair in sifted.pairs),
+        kept=_counts(pair.direction_name for pair in filtered.pairs),
         dropped=dropped,
         seconds=time.monotonic() - began,
     )
-    return Returned(sifted.pairs, facts)
+    return BackTranslated(filtered.pairs, facts)
 
 
 def _counts(directions: Iterable[str]) -> dict[str, int]:

@@ -1,18 +1,19 @@
-"""What a translator is shown with each source: its translation by the lexicon."""
+"""Lexicon hints: each source is read together with its translation by the phrase table."""
 
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lowres.data.pairs import Pair
+from lowres.languages import normalise
 from lowres.statistical.phrases import PhraseTable
 
-WITHHELD = 20
+WITHHELD = 20  # one training pair in so many has no hint
 
 
 @dataclass(frozen=True)
 class Hints:
-    """Word-by-word translations that are shown to a model with each source; none where a direction has no lexicon."""
+    """Translations by phrase tables that a model reads before each source; none in directions without a table."""
 
     phrase_tables: Mapping[tuple[str, str], PhraseTable]
 
@@ -21,14 +22,15 @@ class Hints:
         return [self.hint(pair.source.fields["text"], *pair.direction) for pair in pairs]
 
     def hint(self, text: str, source: str, target: str) -> str:
-        """What the lexicon makes of a text, or nothing."""
+        """The phrase table's translation of a text; empty where the direction has no table."""
         found = self.phrase_tables.get((source, target))
-        return found.translate(text) if found else ""
+        return found.translate(normalise(text)) if found else ""
 
     def of_train(self, pairs: Sequence[Pair], shown: Sequence[int]) -> list[str]:
-        """Hints for those of the lexicons' own pairs that are shown, each without what it taught itself; one in twenty has none,
-        so that the model also learns to do without. Synthetic pairs, which come behind the lexicons' own, have none: their sources
-        were written with hints, so that a hint would give their texts away.
+        """Hints for those training pairs that are shown, each without what the table learned from the pair itself.
+
+        One in twenty has none, so that the model also learns to translate without. Synthetic pairs, which come after the pairs of
+        the tables, have none: their sources were written with hints, so that a hint would give the target away.
         """
         seen: dict[tuple[str, str], int] = {}
         places = []

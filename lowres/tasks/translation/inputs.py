@@ -1,13 +1,16 @@
-"""How texts become the token ids that a translator reads and writes."""
+"""How texts become the token ids that an encoder-decoder reads and writes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from transformers import PreTrainedTokenizerBase
 
-from lowres.data.pairs import Pair
-from lowres.languages import language, normalise
+from lowres.data.pairs import Direction, Pair
+from lowres.languages import normalise
+from lowres.languages.codes import instruction
 from lowres.models.architectures import LanguageMarking
+from lowres.models.tokenization import tokenizer_facts
 from lowres.vocabulary.tokenizer_json import sentinels
 
 TokenIds = list[int]
@@ -15,10 +18,10 @@ TokenIds = list[int]
 
 @dataclass(frozen=True)
 class TranslationInputs:
-    """Texts as a model of one family reads and writes them.
+    """Turns texts into the token ids of one family of models, and token ids into text.
 
-    `tags` gives the piece of each language, for families that have them; `start` is the first piece of the decoder, `end` the
-    last of both sides.
+    `tags` gives the id of each language's token, in families that have them; `start` is the first token of the decoder, `end` the
+    last token of both sides; `rows` is the number of output embeddings, of which the last may belong to no token.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -29,112 +32,158 @@ class TranslationInputs:
     pad: int
     prefix: str
     max_length: int
+    rows: int = 0
 
     def sources(
         self, texts: Sequence[str], source: str, target: str, hints: Sequence[str] | None = None, *, synthetic: bool = False
     ) -> list[TokenIds]:  # fmt: skip
-        """Piece ids of texts to be translated, cut at `max_pieces`; a hint stands before its text, the end piece between them.
+        """Token ids of texts to be translated, at most `max_length`; a hint and the end token stand before its text.
 
-        The mark of synthetic texts stands before them, where the family has one.
+        Where both do not fit, the hint is shortened, and only then the text, which keeps its end token. The synthetic tag stands
+        before synthetic texts, where the family has one.
         """
-        if not texts:
-            return []
-        plain = self._marked(texts, source, target)
-        if synthetic and (mark := self.mark) is not None:
-            lead, room = self.lead, self.max_length - 1
-            plain = [[*ids[:lead], mark, *ids[lead:-1]][:room] + ids[-1:] for ids in plain]
-        if hints is None:
-            return plain
-        room = self.max_length // 2
+        tag = self.synthetic_tag if synthetic else None
+        before = self.subwords(hints, target_side=True) if hints else [[]] * len(texts)
         return [
-            [*ids[: self.lead], *hint[:room], self.end, *ids[self.lead :]][: self.max_length] if hint else ids
-            for ids, hint in zip(plain, self.plain(hints), strict=True)
+            self.fitted(ids, hint, tag) for ids, hint in zip(self.encoded(texts, source, target), before, strict=True)
         ]
 
-    @property
-    def mark(self) -> int | None:
-        """What stands before a text that a model wrote (Caswell et al. 2019): a piece that no other source has, as it exists in most
-        families. That is a sentinel of T5's, the beginning of a text where sources do not open with it, or the mask. Marian has none.
+    def encoded(self, texts: Sequence[str], source: str, target: str) -> list[TokenIds]:
+        """Token ids of whole texts with what the family adds: language tokens, instruction, prefix, end token."""
+        if not texts:
+            return []
+        marking = self.language_marking.source
+        if marking == "own tag":
+            return [[self.tags[source], *ids, self.end] for ids in self.subwords(texts)]
+        words = instruction(source, target) if marking == "words" else ""
+        first = [self.tags[target]] if marking == "target tag" and target in self.tags else []
+        inputs = [self.prefix + words + normalise(text) for text in texts]
+        return [[*first, *ids] for ids in self.tokenizer(inputs, return_attention_mask=False)["input_ids"]]
+
+    def fitted(self, ids: TokenIds, hint: TokenIds, tag: int | None = None) -> TokenIds:
+        """A source of at most `max_length` tokens, made of an encoded text, its hint (empty for none) and its synthetic tag."""
+        before = [*ids[: self.lead_length], *([] if tag is None else [tag])]
+        text = _truncated(ids[self.lead_length :], self.max_length - len(before), self.end)
+        hint = hint[: self.hint_room(len(before) + len(text))]
+        return [*before, *hint, self.end, *text] if hint else [*before, *text]
+
+    def hint_room(self, length: int) -> int:
+        """How many tokens a hint may have beside a source of `length` tokens: half of all, but never in the text's place."""
+        return max(0, min(self.max_length // 2, self.max_length - length - 1))
+
+    @cached_property
+    def synthetic_tag(self) -> int | None:
+        """The token before machine-translated sources (Caswell et al. 2019): one that no other source has, as most families have.
+
+        It is a sentinel of T5's family, the beginning-of-text token where sources do not begin with it, or the mask token. Marian
+        has none.
         """
         tokenizer = self.tokenizer
         known = tokenizer.get_vocab()
         sentinel = next((known[name] for name in sentinels(known)), None)
-        opening = tokenizer.bos_token_id if self.language_marking.source == "own tag" else None
-        found = next((piece for piece in (sentinel, opening, tokenizer.mask_token_id) if piece is not None), None)
+        beginning = tokenizer.bos_token_id if self.language_marking.source == "own tag" else None
+        found = next((token for token in (sentinel, beginning, tokenizer.mask_token_id) if token is not None), None)
         return None if found in (self.end, self.pad, self.start) else found
 
-    @property
-    def lead(self) -> int:
-        """Pieces that stand before every source."""
-        return (
-            int(
-                self.language_marking.source == "own tag"
-                or bool(self.tags and self.language_marking.source == "target tag")
-            )
-            or self._opens
-        )
-
-    @property
-    def _opens(self) -> int:
+    @cached_property
+    def lead_length(self) -> int:
+        """How many special tokens stand before every source."""
+        marking = self.language_marking.source
+        if marking == "own tag" or (self.tags and marking == "target tag"):
+            return 1
         ids = self.tokenizer("a", return_attention_mask=False)["input_ids"]
         return int(ids[0] in (self.tokenizer.bos_token_id, self.tokenizer.cls_token_id))
 
-    def _marked(self, texts: Sequence[str], source: str, target: str) -> list[TokenIds]:
-        if self.language_marking.source == "own tag":
-            room = self.max_length - 2
-            return [[self.tags[source], *ids[:room], self.end] for ids in self.plain(texts)]
-        words = (
-            f"translate {language(source).name} to {language(target).name}: "
-            if self.language_marking.source == "words"
-            else ""
-        )
-        inputs = [self.prefix + words + normalise(text) for text in texts]
-        room = self.max_length - (self.language_marking.source == "target tag" and target in self.tags)
-        encoded = self.tokenizer(inputs, truncation=True, max_length=room, return_attention_mask=False)["input_ids"]
-        if self.language_marking.source == "target tag" and target in self.tags:
-            return [[self.tags[target], *ids] for ids in encoded]
-        return [list(ids) for ids in encoded]
+    @cached_property
+    def suppressed(self) -> tuple[int, ...]:
+        """Token ids that no translation holds: padding, language tokens, sentinels of T5's family, and rows without a token."""
+        known = self.tokenizer.get_vocab()
+        unused = range(len(self.tokenizer), self.rows)
+        return tuple(sorted({self.pad, *self.tags.values(), *(known[name] for name in sentinels(known)), *unused}))
 
     def targets(self, texts: Sequence[str], target: str) -> list[TokenIds]:
-        """Piece ids that are to be written, the end among them, cut at `max_pieces`."""
-        opening = self.opening(target)[1:]
-        room = self.max_length - len(opening) - 1
-        return [[*opening, *ids[:room], self.end] for ids in self.plain(texts)] if texts else []
+        """Token ids to be written, with the end token, truncated to `max_length`."""
+        return [self.fitted_target(ids, target) for ids in self.subwords(texts, target_side=True)]
 
-    def opening(self, target: str) -> TokenIds:
-        """What the decoder is given before it writes."""
+    def fitted_target(self, ids: TokenIds, target: str) -> TokenIds:
+        """A target of at most `max_length` tokens, made of the token ids of its text."""
+        first = self.decoder_prefix(target)[1:]
+        return [*first, *_truncated([*ids, self.end], self.max_length - len(first), self.end)]
+
+    def decoder_prefix(self, target: str) -> TokenIds:
+        """Token ids that the decoder is given before it generates."""
         return [self.start, self.tags[target]] if self.language_marking.forced else [self.start]
 
-    def length(self, text: str) -> int:
-        """Pieces of a text."""
-        return len(self.plain([text])[0])
+    def lengths(self, texts: Sequence[str], source: str, target: str) -> list[int]:
+        """Number of tokens of each text as a source, with what the family adds."""
+        return [len(ids) for ids in self.encoded(texts, source, target)]
 
     def text(self, ids: Sequence[int]) -> str:
-        """What was written, in NFC."""
-        written = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        """The text of generated token ids, in NFC."""
+        side = {"use_source_tokenizer": False} if two_sided(self.tokenizer) else {}
+        written = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False, **side)
         return normalise(str(written))
 
-    def plain(self, texts: Sequence[str]) -> list[TokenIds]:
-        """Piece ids of texts without anything around them."""
+    def subwords(self, texts: Sequence[str], *, target_side: bool = False) -> list[TokenIds]:
+        """Token ids of texts without special tokens, by the tokenizer of the source, or of the target where they differ."""
+        if not texts:
+            return []
         inputs = [normalise(text) for text in texts]
-        encoded = self.tokenizer(inputs, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+        side = "text_target" if target_side and two_sided(self.tokenizer) else "text"
+        encoded = self.tokenizer(**{side: inputs}, add_special_tokens=False, return_attention_mask=False)["input_ids"]
         return [list(ids) for ids in encoded]
 
 
-def encode_pairs(
-    inputs: TranslationInputs, pairs: Sequence[Pair], hints: Sequence[str] | None = None
-) -> tuple[list[TokenIds], list[TokenIds]]:
-    """Pieces of every source, behind its hint if there are hints, and of every target."""
+def two_sided(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether source and target texts are tokenized by different SentencePiece models, as in Marian."""
+    return tokenizer_facts(tokenizer).separate_target
+
+
+@dataclass(frozen=True)
+class EncodedPairs:
+    """Sources and targets of pairs, and how many sources, targets and hints did not fit and were shortened."""
+
+    sources: list[TokenIds]
+    targets: list[TokenIds]
+    truncated_sources: int = 0
+    truncated_targets: int = 0
+    shortened_hints: int = 0
+
+
+def encode_pairs(inputs: TranslationInputs, pairs: Sequence[Pair], hints: Sequence[str] | None = None) -> EncodedPairs:
+    """Token ids of every source, after its hint if there are hints, and of every target."""
     sources: list[TokenIds] = [[] for _ in pairs]
     targets: list[TokenIds] = [[] for _ in pairs]
-    kinds: dict[tuple[str, str, bool], list[int]] = {}
+    truncated, cut_targets, cut_hints = 0, 0, 0
+    kinds: dict[tuple[Direction, bool], list[int]] = {}
     for number, pair in enumerate(pairs):
-        kinds.setdefault((*pair.direction, pair.synthetic), []).append(number)
-    for (source, target, synthetic), numbers in kinds.items():
-        before = None if hints is None else [hints[number] for number in numbers]
-        texts = [pairs[number].source.fields["text"] for number in numbers]
-        read = inputs.sources(texts, source, target, before, synthetic=synthetic)
-        written = inputs.targets([pairs[number].target.fields["text"] for number in numbers], target)
-        for number, left, right in zip(numbers, read, written, strict=True):
-            sources[number], targets[number] = left, right
-    return sources, targets
+        kinds.setdefault((pair.direction, pair.synthetic), []).append(number)
+    for ((source, target), synthetic), numbers in kinds.items():
+        whole = inputs.encoded([pairs[number].source.fields["text"] for number in numbers], source, target)
+        before = (
+            inputs.subwords([hints[number] for number in numbers], target_side=True) if hints else [[]] * len(numbers)
+        )
+        written = inputs.subwords([pairs[number].target.fields["text"] for number in numbers], target_side=True)
+        tag = inputs.synthetic_tag if synthetic else None
+        for number, ids, hint, target_ids in zip(numbers, whole, before, written, strict=True):
+            sources[number], targets[number] = inputs.fitted(ids, hint, tag), inputs.fitted_target(target_ids, target)
+            length = len(ids) + (tag is not None)
+            truncated += length > inputs.max_length
+            cut_hints += len(hint) > inputs.hint_room(min(length, inputs.max_length))
+            cut_targets += len(inputs.decoder_prefix(target)) + len(target_ids) > inputs.max_length
+    return EncodedPairs(sources, targets, truncated, cut_targets, cut_hints)
+
+
+def longest_source(inputs: TranslationInputs, pairs: Sequence[Pair]) -> int:
+    """Number of tokens of the longest source of these pairs, before any truncation."""
+    texts: dict[Direction, dict[str, None]] = {}
+    for pair in pairs:
+        texts.setdefault(pair.direction, {})[pair.source.fields["text"]] = None
+    return max(max(inputs.lengths(list(some), *direction)) for direction, some in texts.items())
+
+
+def _truncated(ids: TokenIds, room: int, end: int) -> TokenIds:
+    """The first `room` token ids; the end token, if it was the last, stays the last."""
+    if len(ids) <= room:
+        return ids
+    return [*ids[: room - 1], end] if ids[-1] == end else ids[:room]

@@ -1,4 +1,4 @@
-"""How a translator is judged: scores with intervals, simpler methods on the same pairs, and the paired comparisons."""
+"""How a translator is evaluated: scores with intervals, simpler methods on the same pairs, and paired comparisons."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,62 +6,88 @@ from functools import partial
 
 from lowres.data.corpus import Corpus
 from lowres.data.pairs import Pair, pairs
+from lowres.errors import Finding
 from lowres.evaluation.baselines import BaselineRun, copied, dictionary
 from lowres.evaluation.comparison import compare_translations, transfer_verdict
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.translation_scores import PRIMARY_METRIC, sentence_scores, translation_scores
 from lowres.planning import Plan
 from lowres.record import Comparison, Score, Translation
-from lowres.tasks.job import Facts, Say
-from lowres.tasks.judgement import Jury, resampling_of
+from lowres.tasks.job import Announce, Facts
+from lowres.tasks.judgement import Evaluator, resampling_of
 from lowres.tasks.translation.hints import Hints
-from lowres.tasks.translation.model import Translated, Translator, answer, tested
+from lowres.tasks.translation.model import Translated, Translator, pairs_to_evaluate, predict_test
 
 EXAMPLES = 20
+ADVICE = (
+    "train more of the model (method: lora with a higher rank, or full) or for more epochs, give more pairs or texts without a "
+    "translation (task.back_translation, task.denoise), or choose a base that knows a related language; until then translate with "
+    "the phrase table (ensemble: {phrase_table: auto})"
+)
 Texts = Sequence[str]
 
 
 def judge(
-    translator: Translator, plan: Plan, corpus: Corpus, answers: Sequence[Translated], say: Say
+    translator: Translator, plan: Plan, corpus: Corpus, predictions: Sequence[Translated], announce: Announce
 ) -> Iterator[Facts]:
-    """Scores with intervals, what copying and word dictionaries score on the same pairs, and the paired comparisons."""
-    asked = tested(plan, corpus.test, translator)
-    jury = jury_of(asked, resampling_of(plan))
-    chosen = [found.translation for found in answers]
+    """Scores with intervals, the scores of simpler methods on the same pairs, and the paired comparisons."""
+    judged = pairs_to_evaluate(plan, corpus.test, translator)
+    evaluator = evaluator_of(judged, resampling_of(plan))
+    chosen = [found.translation for found in predictions]
     yield {
-        "primary_metric": PRIMARY_METRIC, "scores": jury.scores(chosen), "translations": examples(asked, chosen),
-        "tested": dict(Counter(pair.direction_name for pair in asked)),
+        "primary_metric": PRIMARY_METRIC, "scores": evaluator.scores(chosen), "translations": examples(judged, chosen),
+        "tested": dict(Counter(pair.direction_name for pair in judged)), "answers": answering(translator, judged),
+        "findings": findings(predictions),
     }  # fmt: skip
     components: list[BaselineRun[tuple[str, ...]]] = []
-    alone = chosen  # what came of the base, without the lexicon's share
+    alone = chosen  # of the adapted base, without the phrase tables
     if translator.facts.by_phrase_table:
-        alone = [found.translation for found in answer(translator.by_model(), plan, corpus)]
-        what = f"the adapted base in all directions; in {len(translator.facts.by_phrase_table)} the lexicon did better on dev"
+        alone = [found.translation for found in predict_test(translator.without_phrase_tables(), plan, corpus)]
+        what = f"the adapted base in all directions; in {len(translator.facts.by_phrase_table)} the phrase table did better on dev"
         components.append(BaselineRun("model alone", what, 0.0, tuple(alone)))
     if translator.phrase_tables:
-        words = [Hints(translator.phrase_tables).hint(pair.source.fields["text"], *pair.direction) for pair in asked]
-        what = "linked words, short phrases and respelled words, learned from the training pairs"
-        components.append(BaselineRun("lexicon alone", what, 0.0, tuple(words)))
+        by_table = [
+            Hints(translator.phrase_tables).hint(pair.source.fields["text"], *pair.direction) for pair in judged
+        ]
+        what = "aligned words, short phrases and transliterated words, learned from the training pairs"
+        components.append(BaselineRun("phrase table alone", what, 0.0, tuple(by_table)))
     rivals: list[BaselineRun[tuple[str, ...]]] = []
     if plan.recipe.evaluation.baselines:
-        say("baselines")
-        rivals = [copied(asked), dictionary(pairs(corpus.train, translator.facts.directions), asked)]
-    comparisons = {run.name: jury.against(run, chosen) for run in (*components, *rivals)}
+        announce("baselines")
+        rivals = [copied(judged), dictionary(pairs(corpus.train, translator.facts.directions), judged)]
+    comparisons = {run.name: evaluator.compare_with(run, chosen) for run in (*components, *rivals)}
     simpler = [run for run in (*components, *rivals) if run.name != "model alone"]
-    verdict = transfer_verdict([comparison for run in simpler for comparison in jury.against(run, alone)])
+    verdict = transfer_verdict([comparison for run in simpler for comparison in evaluator.compare_with(run, alone)])
     if alone is not chosen:
         verdict = verdict.model_copy(update={"why": f"of the adapted base by itself, {verdict.why}"})
+    if verdict.verdict == "hurts":
+        verdict = verdict.model_copy(update={"advice": ADVICE})
     yield {
-        "baselines": [jury.baseline(run, ablation=run in components) for run in (*components, *rivals)],
+        "baselines": [evaluator.baseline(run, ablation=run in components) for run in (*components, *rivals)],
         "comparisons": [comparison for found in comparisons.values() for comparison in found],
         "transfer": verdict,
     }
 
 
-def jury_of(asked: Sequence[Pair], resampling: Resampling) -> Jury[Texts]:
-    """Judges translations of the sources of these pairs."""
-    references = [pair.target.fields["text"] for pair in asked]
-    directions, clusters = [pair.direction_name for pair in asked], [pair.source.cluster for pair in asked]
+def answering(translator: Translator, judged: Sequence[Pair]) -> dict[str, str]:
+    """The system that answers, by direction."""
+    return {
+        pair.direction_name: "phrase table" if pair.direction in translator.facts.by_phrase_table else "model"
+        for pair in judged
+    }
+
+
+def findings(predictions: Sequence[Translated]) -> list[Finding]:
+    """What of the test texts was not translated whole."""
+    cut = sum(found.truncated for found in predictions)
+    what = f"{cut} of {len(predictions)} translations of test reached the greatest length before their end"
+    return [Finding("warning", what, "decoding.max_length_ratio")] if cut else []
+
+
+def evaluator_of(judged: Sequence[Pair], resampling: Resampling) -> Evaluator[Texts]:
+    """Evaluates translations of the sources of these pairs."""
+    references = [pair.target.fields["text"] for pair in judged]
+    directions, clusters = [pair.direction_name for pair in judged], [pair.source.cluster for pair in judged]
 
     def scores(hypotheses: Texts, *, edits: bool = True) -> list[Score]:
         return translation_scores(
@@ -73,18 +99,18 @@ def jury_of(asked: Sequence[Pair], resampling: Resampling) -> Jury[Texts]:
             references, ours, theirs, directions, clusters, against=against, resampling=resampling
         )
 
-    return Jury(scores, partial(scores, edits=False), compared)
+    return Evaluator(scores, partial(scores, edits=False), compared)
 
 
-def examples(asked: Sequence[Pair], chosen: Sequence[str]) -> list[Translation]:
+def examples(judged: Sequence[Pair], chosen: Sequence[str]) -> list[Translation]:
     """Test pairs to look at, from the worst translation to the best in even steps."""
-    scores = sentence_scores([pair.target.fields["text"] for pair in asked], chosen)
-    order = sorted(range(len(asked)), key=lambda number: (scores[number], asked[number].id))
+    scores = sentence_scores([pair.target.fields["text"] for pair in judged], chosen)
+    order = sorted(range(len(judged)), key=lambda number: (scores[number], judged[number].id))
     stride = max(1.0, len(order) / EXAMPLES)
     return [
         Translation(
-            id=asked[i].id, source_language=asked[i].source.language, target_language=asked[i].target.language,
-            source=asked[i].source.fields["text"], reference=asked[i].target.fields["text"], translation=chosen[i],
+            id=judged[i].id, source_language=judged[i].source.language, target_language=judged[i].target.language,
+            source=judged[i].source.fields["text"], reference=judged[i].target.fields["text"], translation=chosen[i],
             score=scores[i],
         )
         for i in (order[int(stride * step)] for step in range(min(EXAMPLES, len(order))))

@@ -1,4 +1,4 @@
-"""A model that translates: put together, asked, saved and restored."""
+"""The trained translator: how it translates, is saved and restored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,10 +9,10 @@ from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus, Row
-from lowres.data.pairs import Pair, pairs
-from lowres.errors import ModelError, Problem, nearest
+from lowres.data.pairs import Direction, Pair, pairs
+from lowres.errors import Finding, ModelError, Problem, nearest
+from lowres.languages import normalise
 from lowres.languages.placeholders import missing_placeholders
-from lowres.languages.sentences import parts
 from lowres.models.architectures import LanguageMarking
 from lowres.models.loading import load_translator
 from lowres.planning import Options, Plan
@@ -22,17 +22,18 @@ from lowres.tasks.job import Form
 from lowres.tasks.saved import ModelFacts, Rows, restored, save_model
 from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.inputs import TranslationInputs
-from lowres.tasks.translation.search import search
+from lowres.tasks.translation.search import Generated, generate
+from lowres.tasks.translation.segments import Segment, joined, segments
 
-PHRASE_TABLES = "lexicons.json.xz"
+PHRASE_TABLES = "phrase-tables.json.xz"
 
 
 class TranslatorFacts(ModelFacts):
-    """How to put base and adapter together again, and between which languages they translate.
+    """What a translator's model.json holds.
 
-    `tags` gives the piece of each language; `longest` the pieces of the longest source in training: what is longer is
-    translated in parts. With `hints` the model is shown what the lexicons make of a source; directions `by_lexicon` are left to
-    the lexicons alone, since they did better on dev.
+    `tags` gives each language's token; `longest` is the number of tokens of the longest training source, at most `max_length`:
+    longer texts are translated in parts. With `hints` the model reads the phrase table's translation before each source.
+    In the directions of `by_phrase_table` the phrase table alone answers, since it was better on dev.
     """
 
     directions: list[tuple[str, str]]
@@ -47,8 +48,8 @@ class TranslatorFacts(ModelFacts):
 class Translated:
     """A text and its translation.
 
-    `parts` counts the stretches that a long text was cut into; `lost` are the markup, addresses and places to fill in of the
-    text that the translation lacks.
+    `parts` is the number of parts that a long text was split into; `lost` holds the markup, addresses and placeholders of the text
+    that the translation lacks; `truncated` says that the translation reached the greatest length before its end.
     """
 
     text: str
@@ -57,11 +58,12 @@ class Translated:
     target: str
     parts: int = 1
     lost: tuple[str, ...] = ()
+    truncated: bool = False
 
 
 @dataclass(frozen=True)
 class Translator:
-    """A model ready to translate, on the device it was loaded to."""
+    """A trained translator on its device."""
 
     model: Any
     inputs: TranslationInputs
@@ -69,6 +71,7 @@ class Translator:
     accelerator: Accelerator
     rows: Rows
     phrase_tables: Mapping[tuple[str, str], PhraseTable]
+    findings: tuple[Finding, ...] = ()
 
     @property
     def transformer(self) -> Any:
@@ -80,12 +83,12 @@ class Translator:
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """What cuts its texts."""
+        """The tokenizer of its texts."""
         return self.inputs.tokenizer
 
     @property
     def hints(self) -> Hints | None:
-        """What is shown with each source."""
+        """The hints that the model reads with each source, if it was trained with them."""
         return Hints(self.phrase_tables) if self.facts.hints else None
 
     def predict(
@@ -93,61 +96,75 @@ class Translator:
     ) -> list[Translated]:
         """One translation per text, in order; an empty text gives an empty translation. A long text is translated in parts.
 
-        Languages need not be named where the model knows just one direction. Raises ModelError for a pair that it does not know.
+        Languages need not be named where the run has just one direction. Raises ModelError for a direction that it does not have.
         """
-        way = self.direction(source, target)
-        return self.translate(texts, [way] * len(texts))
+        direction = self.direction(source, target)
+        return self.translate(texts, [direction] * len(texts))
 
-    def translate(self, texts: Sequence[str], ways: Sequence[tuple[str, str]]) -> list[Translated]:
+    def translate(self, texts: Sequence[str], directions: Sequence[tuple[str, str]]) -> list[Translated]:
         """One translation per text, each in its own direction (source, target)."""
-        cut = [parts(text, self.facts.longest, self.inputs.length) if text.strip() else [] for text in texts]
-        asked = [(part, *way) for segments, way in zip(cut, ways, strict=True) for part in segments]
-        found = {
-            (part, source, target): self.phrase_tables[source, target].translate(part)
-            for part, source, target in asked
+        segmented = [self.segments(text, direction) for text, direction in zip(texts, directions, strict=True)]
+        inputs = [
+            (segment.text, *direction)
+            for found, direction in zip(segmented, directions, strict=True)
+            for segment in found
+        ]
+        written = {
+            (text, source, target): Generated(self.phrase_tables[source, target].translate(text), truncated=False)
+            for text, source, target in inputs
             if (source, target) in self.facts.by_phrase_table
         }
-        left = list(dict.fromkeys(one for one in asked if one not in found))
+        left = list(dict.fromkeys(one for one in inputs if one not in written))
         sources = [self._source(*one) for one in left]
-        written = search(
-            self.model, self.inputs, sources, [one[2] for one in left], self.facts.decoding, self.accelerator
-        )
-        found |= dict(zip(left, written, strict=True))
-        whole = [" ".join(found[part, *way] for part in segments) for segments, way in zip(cut, ways, strict=True)]
+        targets = [target for _, _, target in left]
+        generated = generate(self.model, self.inputs, sources, targets, self.facts.decoding, self.accelerator)
+        written |= dict(zip(left, generated, strict=True))
         return [
-            Translated(text, translation, *way, len(segments), missing_placeholders(text, translation))
-            for text, translation, way, segments in zip(texts, whole, ways, cut, strict=True)
+            _translated(text, direction, found, [written[segment.text, *direction] for segment in found])
+            for text, direction, found in zip(texts, directions, segmented, strict=True)
         ]
+
+    def segments(self, text: str, direction: Direction) -> list[Segment]:
+        """The text in NFC, in parts no longer than the longest training source; none for an empty text."""
+
+        def length(part: str) -> int:
+            return self.inputs.lengths([part], *direction)[0]
+
+        return segments(normalise(text), self.facts.longest, length, *direction)
+
+    def fits(self, text: str, direction: Direction) -> bool:
+        """Whether a text is no longer than the longest training source."""
+        return self.inputs.lengths([text], *direction)[0] <= self.facts.longest
 
     def _source(self, text: str, source: str, target: str) -> list[int]:
         hints = [self.hints.hint(text, source, target)] if self.hints else None
         return self.inputs.sources([text], source, target, hints)[0]
 
-    def reload_answers(self, asked: Sequence[Sequence[str]]) -> list[str]:
-        """What the model itself, without the lexicons' share, makes of each text in its direction."""
-        found = self.by_model().translate(
-            [text for text, *_ in asked], [(source, target) for _, source, target in asked]
+    def raw_predictions(self, inputs: Sequence[Sequence[str]]) -> list[str]:
+        """The neural model's translation of each (text, source, target), without the phrase tables' share."""
+        found = self.without_phrase_tables().translate(
+            [text for text, *_ in inputs], [(source, target) for _, source, target in inputs]
         )
         return [one.translation for one in found]
 
-    def by_model(self) -> "Translator":
-        """The model in all directions, also where the lexicon did better."""
+    def without_phrase_tables(self) -> "Translator":
+        """The same translator with the neural model in all directions, also where the phrase table was better."""
         return replace(self, facts=self.facts.model_copy(update={"by_phrase_table": []}))
 
     def greedy(self) -> "Translator":
-        """The same model, which takes the likeliest piece at each place: quicker than following several translations."""
+        """The same translator with greedy search, which is quicker than beam search."""
         decoding = self.facts.decoding.model_copy(update={"beams": 1})
         return replace(self, facts=self.facts.model_copy(update={"decoding": decoding}))
 
     def direction(self, source: str | None, target: str | None) -> tuple[str, str]:
-        """The one direction that is meant. Raises ModelError where there is none, or several."""
+        """The one direction that fits the given languages. Raises ModelError where there is none, or several."""
         known = self.facts.directions
-        meant = [way for way in known if source in (None, way[0]) and target in (None, way[1])]
+        meant = [direction for direction in known if source in (None, direction[0]) and target in (None, direction[1])]
         if len(meant) == 1:
             return meant[0]
         shown = ", ".join(f"{left}→{right}" for left, right in known[:12]) + (" …" if len(known) > 12 else "")
         for name, tag, side in (("source", source, 0), ("target", target, 1)):
-            tags = list(dict.fromkeys(way[side] for way in known))
+            tags = list(dict.fromkeys(direction[side] for direction in known))
             if tag is not None and tag not in tags:
                 hint = " ".join(filter(None, [nearest(tag, tags), f"one of {', '.join(tags)}"]))
                 raise ModelError(
@@ -162,13 +179,19 @@ class Translator:
         )
 
     def save(self, folder: Path) -> None:
-        """Write adapter, rows, tokenizer and facts: all that must be kept beside the base."""
+        """Write adapter, embedding rows, tokenizer, phrase tables and facts: everything beside the base."""
         save_model(folder, self.facts, self.model, self.rows, self.inputs.tokenizer)
         if self.phrase_tables:
             save_phrase_tables(folder / PHRASE_TABLES, self.phrase_tables)
 
 
-def marking_of(language_marking: LanguageMarking | None) -> LanguageMarking:
+def _translated(text: str, direction: Direction, found: Sequence[Segment], written: Sequence[Generated]) -> Translated:
+    translation = joined(found, [one.text for one in written])
+    lost = missing_placeholders(normalise(text), translation)
+    return Translated(text, translation, *direction, len(found), lost, any(one.truncated for one in written))
+
+
+def language_marking_of(language_marking: LanguageMarking | None) -> LanguageMarking:
     assert language_marking is not None  # planning lets only encoder-decoders through
     return language_marking
 
@@ -177,31 +200,35 @@ def inputs_of(
     tokenizer: Any, model: Any, language_marking: LanguageMarking, tags: Mapping[str, str], prefix: str, max_length: int
 ) -> TranslationInputs:
     config = model.config
-    ids = {tag: int(tokenizer.convert_tokens_to_ids(piece)) for tag, piece in tags.items()}
+    ids = {tag: int(tokenizer.convert_tokens_to_ids(token)) for tag, token in tags.items()}
     end = config.eos_token_id[0] if isinstance(config.eos_token_id, list) else config.eos_token_id
     return TranslationInputs(
-        tokenizer, language_marking, ids, config.decoder_start_token_id, end, config.pad_token_id, prefix, max_length
+        tokenizer, language_marking, ids, config.decoder_start_token_id, end, config.pad_token_id, prefix, max_length,
+        len(model.get_output_embeddings().weight),
+    )  # fmt: skip
+
+
+def pairs_to_evaluate(plan: Plan, rows: Sequence[Row], translator: Translator) -> tuple[Pair, ...]:
+    """The pairs of these rows in the directions that the recipe evaluates."""
+    languages = plan.recipe.evaluation.languages
+    return pairs(
+        rows,
+        [direction for direction in translator.facts.directions if not languages or set(languages) & set(direction)],
     )
 
 
-def tested(plan: Plan, rows: Sequence[Row], translator: Translator) -> tuple[Pair, ...]:
-    """The pairs of these rows that the recipe wants judged."""
-    asked = plan.recipe.evaluation.languages
-    return pairs(rows, [way for way in translator.facts.directions if not asked or set(asked) & set(way)])
-
-
-def answer(translator: Translator, plan: Plan, corpus: Corpus) -> list[Translated]:
+def predict_test(translator: Translator, plan: Plan, corpus: Corpus) -> list[Translated]:
     """Translations of the test pairs' sources."""
-    asked = tested(plan, corpus.test, translator)
-    texts = [pair.source.fields["text"] for pair in asked]
-    return translator.translate(texts, [pair.direction for pair in asked])
+    judged = pairs_to_evaluate(plan, corpus.test, translator)
+    texts = [pair.source.fields["text"] for pair in judged]
+    return translator.translate(texts, [pair.direction for pair in judged])
 
 
 def restore(folder: Path, options: Options, form: Form = "trained") -> Translator:
-    """Base + rows + adapter from a run's model folder. Raises ModelError where one of them is missing or another base."""
+    """Base, embedding rows and adapter from a run's model folder. Raises ModelError where one is missing or the base is another."""
     found = restored(folder, TranslatorFacts, load_translator, options, form)
     facts, accelerator = found.facts, found.accelerator
-    language_marking = marking_of(found.checkpoint.architecture.language_marking)
+    language_marking = language_marking_of(found.checkpoint.architecture.language_marking)
     inputs = inputs_of(found.tokenizer, found.model, language_marking, facts.tags, facts.prefix, facts.max_length)
     phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if (folder / PHRASE_TABLES).exists() else {}
     return Translator(

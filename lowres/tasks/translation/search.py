@@ -1,6 +1,7 @@
-"""How a translation is found: beam search over batches of sources of like length."""
+"""Beam search over batches of sources of similar length."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,43 +12,69 @@ from lowres.recipe.sections import Decoding
 from lowres.tasks.translation.inputs import TokenIds, TranslationInputs
 from lowres.training.batches import padded, sorted_batches
 
-SEARCH_TOKENS = 16_384  # padded source pieces of a batch, times beams
-SOURCE_TOKENS = 6144  # and without, on a processor, which is slower with more (docs/speed.md)
+SEARCH_TOKENS = 16_384  # padded source tokens of a batch, times beams
+SOURCE_TOKENS = 6144  # padded source tokens of a batch on a CPU, which is slower with more (docs/results/speed.md)
 
 
-class Beams(EncoderDecoderCache):
-    """What attention keeps. The beams of a source share what was read of it, so only what was written changes places."""
+LOGITS = 24_000_000  # logits of a step, sources × beams × vocabulary; about six float32 copies exist at a time, 0.5 GiB
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A generated text; `truncated` says that it reached the greatest length before its end token."""
+
+    text: str
+    truncated: bool
+
+
+class BeamCache(EncoderDecoderCache):
+    """The attention cache of beam search. The beams of a source share its encoder states, so only decoder states are reordered."""
 
     def reorder_cache(self, beam_idx: torch.LongTensor) -> None:
-        """After each step: the beams go on from these rows."""
+        """Continue the beams from these rows."""
         self.self_attention_cache.reorder_cache(beam_idx)
 
 
 def search(
-    model: Any, inputs: TranslationInputs, sources: Sequence[TokenIds], targets: Sequence[str], decoding: Decoding, accelerator: Accelerator
+    model: Any, inputs: TranslationInputs, sources: Sequence[TokenIds], targets: Sequence[str], decoding: Decoding,
+    accelerator: Accelerator,
 ) -> list[str]:  # fmt: skip
-    """The translation of each source into its target language, by beam search over batches of like length."""
+    """The translation of each source into its target language."""
+    return [found.text for found in generate(model, inputs, sources, targets, decoding, accelerator)]
+
+
+def generate(
+    model: Any, inputs: TranslationInputs, sources: Sequence[TokenIds], targets: Sequence[str], decoding: Decoding,
+    accelerator: Accelerator,
+) -> list[Generated]:  # fmt: skip
+    """The translation of each source into its target language, and whether it is whole."""
     model.eval()
-    found = [""] * len(sources)
-    budget = max(1, SEARCH_TOKENS // decoding.beams)
-    if accelerator.device.type == "cpu":
-        budget = min(budget, SOURCE_TOKENS)
-    silenced = sorted({inputs.pad, *inputs.tags.values()})
+    found = [Generated("", truncated=False)] * len(sources)
     with torch.inference_mode(), accelerator.autocast():
-        for rows in sorted_batches([len(ids) for ids in sources], budget):
+        for rows in _batches(
+            [len(ids) for ids in sources], decoding.beams, len(inputs.tokenizer), accelerator.device.type
+        ):
             ids, mask = padded([sources[row] for row in rows], inputs.pad, accelerator.device)
-            opening = torch.tensor([inputs.opening(targets[row]) for row in rows], device=accelerator.device)
+            prefix = torch.tensor([inputs.decoder_prefix(targets[row]) for row in rows], device=accelerator.device)
             settings = GenerationConfig(  # type: ignore[no-untyped-call]
                 num_beams=decoding.beams, do_sample=False, length_penalty=decoding.length_penalty, early_stopping=False,
                 no_repeat_ngram_size=decoding.no_repeat_ngram_size,
-                max_new_tokens=min(int(decoding.max_length_ratio * ids.shape[1]) + 10, inputs.max_length - opening.shape[1]),
+                max_new_tokens=min(int(decoding.max_length_ratio * ids.shape[1]) + 10, inputs.max_length - prefix.shape[1]),
                 pad_token_id=inputs.pad, eos_token_id=inputs.end, decoder_start_token_id=inputs.start,
-                suppress_tokens=silenced, bos_token_id=None, use_cache=True,
+                suppress_tokens=list(inputs.suppressed), bos_token_id=None, use_cache=True,
             )  # fmt: skip
             written = model.generate(
-                input_ids=ids, attention_mask=mask, decoder_input_ids=opening, generation_config=settings,
-                past_key_values=Beams(DynamicCache(), DynamicCache()),
+                input_ids=ids, attention_mask=mask, decoder_input_ids=prefix, generation_config=settings,
+                past_key_values=BeamCache(DynamicCache(), DynamicCache()),
             )  # fmt: skip
-            for row, line in zip(rows, written[:, opening.shape[1] :].tolist(), strict=True):
-                found[row] = inputs.text(line)
+            for row, line in zip(rows, written[:, prefix.shape[1] :].tolist(), strict=True):
+                found[row] = Generated(inputs.text(line), truncated=inputs.end not in line)
     return found
+
+
+def _batches(lengths: Sequence[int], beams: int, vocabulary: int, device: str) -> Iterator[list[int]]:
+    """Batches within the budgets of source tokens and of logits."""
+    budget = max(1, SEARCH_TOKENS // beams)
+    most = max(1, LOGITS // (beams * vocabulary))
+    for rows in sorted_batches(lengths, min(budget, SOURCE_TOKENS) if device == "cpu" else budget):
+        yield from (rows[start : start + most] for start in range(0, len(rows), most))

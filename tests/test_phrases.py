@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lowres.statistical.phrases import PhraseTable, learn_phrase_tables, load_phrase_tables, save_phrase_tables
-from lowres.statistical.word_alignment import Linked, linked
+from lowres.statistical.word_alignment import AlignedPair, align_pairs
 
 # A made-up pair of tongues: "no" goes in front on the left and behind on the right; final -a becomes -o.
 NOUNS = {"bira": "biro", "mola": "molo", "tena": "teno", "kura": "kuro", "sola": "solo", "dima": "dimo", "pena": "peno"}
@@ -19,30 +19,30 @@ TRIPLES = [(noun, verb, list(NOUNS)[(k + 2) % len(NOUNS)]) for k, noun in enumer
 
 
 @pytest.fixture(scope="module")
-def lexicon() -> PhraseTable:
+def table() -> PhraseTable:
     return PhraseTable.learn(PAIRS)
 
 
 def test_words_are_linked_to_their_translations() -> None:
-    pair = linked(PAIRS)[0]
+    pair = align_pairs(PAIRS)[0]
     assert pair.left == ("bira", "makat", "mola", ",", "ya", ".")
     assert pair.links == tuple((i, i) for i in range(6))
 
 
 def test_phrases_hold_linked_runs_with_the_unlinked_words_beside_them() -> None:
-    phrases = set(Linked(("a", "b", "c"), ("x", "y", "z"), ((0, 1), (1, 0))).phrases())
+    phrases = set(AlignedPair(("a", "b", "c"), ("x", "y", "z"), ((0, 1), (1, 0))).phrases())
     assert {("a", "y"), ("b", "x"), ("a b", "x y"), ("a", "y z"), ("c", "")} <= phrases
     assert ("a", "x y") not in phrases, "x is linked to b, which is outside"
 
 
 def test_phrases_never_join_a_sign_that_is_not_linked() -> None:
-    phrases = set(Linked(("a",), ("x", ","), ((0, 0),)).phrases())
+    phrases = set(AlignedPair(("a",), ("x", ","), ((0, 0),)).phrases())
     assert phrases == {("a", "x")}
 
 
-def test_a_new_sentence_is_translated(lexicon: PhraseTable) -> None:
-    assert lexicon.translate("kura bawat pena, ya.") == "kuro tindik peno, he."
-    assert lexicon.reversed().translate("kuro tindik peno, he.") == "kura bawat pena, ya."
+def test_a_new_sentence_is_translated(table: PhraseTable) -> None:
+    assert table.translate("kura bawat pena, ya.") == "kuro tindik peno, he."
+    assert table.reversed().translate("kuro tindik peno, he.") == "kura bawat pena, ya."
 
 
 def test_phrases_swap_words() -> None:
@@ -50,8 +50,8 @@ def test_phrases_swap_words() -> None:
     assert PhraseTable.learn(pairs).translate("tak lihat kura") == "wasper ora kuro"
 
 
-def test_an_unseen_word_is_respelled_as_linked_words_are(lexicon: PhraseTable) -> None:
-    assert lexicon.translate("rola lihat bira, ya.") == "rolo wasper biro, he."
+def test_an_unseen_word_is_respelled_as_linked_words_are(table: PhraseTable) -> None:
+    assert table.translate("rola lihat bira, ya.") == "rolo wasper biro, he."
 
 
 def test_an_unseen_word_is_guessed_from_its_kin() -> None:
@@ -61,10 +61,10 @@ def test_an_unseen_word_is_guessed_from_its_kin() -> None:
     assert PhraseTable.learn(pairs).translate("sungainya makat") == "bakeluqe guleng"
 
 
-def test_signs_spaces_and_capitals_stay(lexicon: PhraseTable) -> None:
-    assert lexicon.translate("Bira  makat (MOLA), ya!") == "Biro  guleng (MOLO), he!"
-    assert lexicon.translate("  12% 😀 ") == "  12% 😀 "
-    assert lexicon.translate("") == ""
+def test_signs_spaces_and_capitals_stay(table: PhraseTable) -> None:
+    assert table.translate("Bira  makat (MOLA), ya!") == "Biro  guleng (MOLO), he!"
+    assert table.translate("  12% 😀 ") == "  12% 😀 "
+    assert table.translate("") == ""
 
 
 def test_what_must_stay_stays_also_where_it_was_never_seen() -> None:
@@ -85,19 +85,19 @@ def test_what_must_stay_stays_also_where_it_was_never_seen() -> None:
     assert found.translate("100 %d makat, 5 % mola") == "100 %d guleng, 5 % molo"
 
 
-def test_a_word_without_end_stays(lexicon: PhraseTable) -> None:
+def test_a_word_without_end_stays(table: PhraseTable) -> None:
     """Its respelling is a product of thousands of shares, which sinks to 0."""
-    assert lexicon.translate("bre" * 3000) == "bre" * 3000
+    assert table.translate("bre" * 3000) == "bre" * 3000
 
 
 def test_leaving_a_pair_out_forgets_only_what_it_alone_taught() -> None:
     once = ("zuqib makat bira, ya.", "weflan guleng biro, he.")
-    lexicon = PhraseTable.learn([*PAIRS, once])
-    assert lexicon.translate(once[0]) == once[1]
-    left = lexicon.translate(once[0], leave=len(PAIRS))
+    table = PhraseTable.learn([*PAIRS, once])
+    assert table.translate(once[0]) == once[1]
+    left = table.translate(once[0], leave=len(PAIRS))
     assert "weflan" not in left
     assert left.endswith("guleng biro, he."), "what others taught is still known"
-    assert "weflan" in lexicon.translate(once[0], leave=0), "another pair taught it"
+    assert "weflan" in table.translate(once[0], leave=0), "another pair taught it"
 
 
 def test_leaving_a_pair_out_is_as_never_having_learned_it() -> None:
@@ -114,8 +114,8 @@ def test_lexicons_come_back_from_their_file(tmp_path: Path) -> None:
     back = load_phrase_tables(tmp_path / "lexicons.json")
     assert list(back) == list(made)
     texts = ["Rola lihat bira, ya.", "Solo tindik dimo, he."]
-    for way, lexicon in made.items():
-        assert [back[way].translate(text) for text in texts] == [lexicon.translate(text) for text in texts]
+    for way, table in made.items():
+        assert [back[way].translate(text) for text in texts] == [table.translate(text) for text in texts]
     with pytest.raises(ValueError, match="learn it again"):
         back["aaa", "bbb"].reversed()
 
