@@ -1,6 +1,7 @@
 """run, check, schema: from a recipe."""
 
 import json as json_format
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,9 @@ def run(
 
 
 def summary(record: "Record") -> list[str]:
-    """The result in a few lines: headline with interval, baselines, verdict."""
+    """The result in a few lines: primary metric with interval, baselines, verdict."""
+    from lowres.report.verdict import answering
+
     rows = [(record.recipe.name, record.scores), *((baseline.name, baseline.scores) for baseline in record.baselines)]
     width = max(len(name) for name, _ in rows)
     lines = [""]
@@ -93,9 +96,12 @@ def summary(record: "Record") -> list[str]:
             overall = score.language is None and score.label is None and score.split == "test"
             if score.name == record.primary_metric and overall:
                 digits = score.digits
-                interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]"
+                known = isfinite(score.low) and isfinite(score.high)
+                interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]" if known else "not estimable"
                 value = f"{score.name} {score.value:5.{digits}f}"
                 lines.append(f"  {name:<{width}}  {value}  {score.confidence:.0%} interval {interval}")
+    lines += [f"  {sentence}" for sentence in answering(record)]
+    lines += [f"  {finding.level}: {finding.what}" for finding in record.findings]
     if record.transfer:
         lines.append(f"  {record.transfer.verdict}: {record.transfer.why}")
     if record.cost:

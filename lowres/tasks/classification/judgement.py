@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from lowres.data.corpus import Corpus, Row
 from lowres.evaluation.baselines import BaselineRun, majority, tfidf
 from lowres.evaluation.classification_scores import classification_scores, confusion
-from lowres.evaluation.comparison import compare, transfer_verdict
+from lowres.evaluation.classification_statistics import labels_without_rows
+from lowres.evaluation.comparison import compare, corrected, transfer_verdict
 from lowres.evaluation.resampling import Resampling
 from lowres.planning import Plan
-from lowres.record import Comparison, Example, Score
+from lowres.record import Comparison, Example, FindingFact, Score
 from lowres.tasks.classification.model import Classifier, Prediction, answer
 from lowres.tasks.job import Facts, Say
 from lowres.tasks.judgement import Jury, resampling_of
@@ -28,6 +29,10 @@ def judge(
         "scores": jury.scores(chosen),
         "confusion": confusion(references, chosen, classifier.labels),
         "examples": examples(rows, predictions),
+        "findings": [
+            FindingFact(level=found.level, what=found.what, where=found.where)
+            for found in labels_without_rows(references, [row.language for row in rows], classifier.labels, "test")
+        ],
     }
     parts, rivals = [], []
     if classifier.ngrams:
@@ -42,7 +47,10 @@ def judge(
     comparisons = {run.name: jury.against(run, chosen) for run in (*parts, *rivals)}
     yield {
         "baselines": [jury.baseline(run, ablation=run in parts) for run in (*parts, *rivals)],
-        "comparisons": [comparison for found in comparisons.values() for comparison in found],
+        "comparisons": [
+            *(comparison for run in parts for comparison in comparisons[run.name]),
+            *corrected([comparison for run in rivals for comparison in comparisons[run.name]]),
+        ],
         "transfer": transfer_verdict([comparison for run in rivals for comparison in comparisons[run.name]]),
     }
 
