@@ -143,7 +143,8 @@ def lines(plan: Plan, corpus: Corpus, answers: Sequence[Translated]) -> Iterator
     asked = pairs(corpus.test, list(dict.fromkeys((answer.source, answer.target) for answer in answers)))
     for pair, found in zip(asked, answers, strict=True):
         yield {
-            "id": pair.id, "source_language": found.source, "target_language": found.target, "source": found.text,
+            "id": pair.id, "cluster": pair.source.cluster, "source_language": found.source,
+            "target_language": found.target, "source": found.text,
             "reference": pair.target.fields["text"], "prediction": found.translation,
         }  # fmt: skip
 
