@@ -8,7 +8,7 @@ import torch
 from test_quantization import said, tiny
 from test_run import write_recipe
 
-from lowres.errors import ModelError, PlanError
+from lowres.errors import PlanError
 from lowres.methods import adapters, lora
 from lowres.methods.combining import COMBINATION_TYPES, combine
 from lowres.models.architectures import ARCHITECTURES

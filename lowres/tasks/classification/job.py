@@ -69,7 +69,8 @@ def lines(plan: Plan, corpus: Corpus, predictions: Sequence[Prediction]) -> Iter
     """One line of predictions.jsonl per test row."""
     for row, prediction in zip(corpus.test, predictions, strict=True):
         yield {
-            "id": row.id, "language": row.language, "text": row.fields["text"], "reference": row.fields["label"],
+            "id": row.id, "cluster": row.cluster, "language": row.language,
+            "text": row.fields["text"], "reference": row.fields["label"],
             "prediction": prediction.label, "probabilities": prediction.probabilities,
         }  # fmt: skip
 

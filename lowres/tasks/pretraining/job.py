@@ -83,7 +83,8 @@ def lines(plan: Plan, corpus: Corpus, found: Sequence[Cost]) -> Iterator[Mapping
     """One line of predictions.jsonl per test text."""
     for row, cost in zip(corpus.test, found, strict=True):
         yield {
-            "id": row.id, "language": row.language, "text": row.fields["text"], "bits": cost.bits, "characters": cost.characters,
+            "id": row.id, "cluster": row.cluster, "language": row.language,
+            "text": row.fields["text"], "bits": cost.bits, "characters": cost.characters,
         }  # fmt: skip
 
 

@@ -155,7 +155,8 @@ def lines(plan: Plan, corpus: Corpus, predictions: Sequence[Translated]) -> Iter
     judged = pairs(corpus.test, list(dict.fromkeys((found.source, found.target) for found in predictions)))
     for pair, found in zip(judged, predictions, strict=True):
         yield {
-            "id": pair.id, "source_language": found.source, "target_language": found.target, "source": found.text,
+            "id": pair.id, "cluster": pair.source.cluster, "source_language": found.source,
+            "target_language": found.target, "source": found.text,
             "reference": pair.target.fields["text"], "prediction": found.translation,
         }  # fmt: skip
 
