@@ -1,6 +1,5 @@
 """A finished run: its folder, and a model that answers in one call."""
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from inspect import signature
@@ -16,17 +15,16 @@ from lowres.report import render
 from lowres.runs.layout import MODEL, RECORD, REPORT
 from lowres.tasks import JOBS
 from lowres.tasks.job import Form
-from lowres.tasks.saved import MODEL_JSON
+from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts
 
 
 def load_predictor(folder: Path, options: Options, form: Form = "trained") -> Any:
     """The model of a run, put together again. Raises ModelError where a part is missing or the base is another."""
-    try:
-        task = json.loads((folder / MODEL_JSON).read_text(encoding="utf-8"))["task"]
-    except (OSError, ValueError, KeyError) as error:
+    task = read_facts(folder, ModelFacts).task
+    if task not in JOBS:
         raise ModelError(
-            Problem(str(folder / MODEL_JSON), f"cannot be read: {error}", "is this the folder of a finished run?")
-        ) from error
+            Problem(str(folder / MODEL_JSON), f"is of an unknown task, “{task}”", f"known: {', '.join(JOBS)}")
+        )
     return JOBS[task].restore(folder, options, form)
 
 
