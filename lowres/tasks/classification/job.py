@@ -35,9 +35,8 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
     model = ClassificationModel(
         equip(base, adapted, plan, accelerator.device), facts.hidden_size, facts.sizes, plan.pooling
     ).to(accelerator.device)
-    places = adapted.places if len(adapted.places) else None
     inputs = TextInputs(adapted.tokenizer, checkpoint.prefix, recipe.training.max_length)
-    return Classifier(model, inputs, facts, accelerator, Rows(places, adapted.added))
+    return Classifier(model, inputs, facts, accelerator, Rows.of(adapted))
 
 
 def objective(classifier: Classifier, plan: Plan, corpus: Corpus) -> ClassificationObjective:

@@ -51,10 +51,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
             weights.requires_grad_(True)
         for weights in transform(model).values():
             weights.requires_grad_(task_of(plan).head == "trained")
-    places = adapted.places if len(adapted.places) else None
-    return MaskedLM(
-        model.to(accelerator.device), corruption, facts, accelerator, Rows(places, adapted.added), new_findings
-    )
+    return MaskedLM(model.to(accelerator.device), corruption, facts, accelerator, Rows.of(adapted), new_findings)
 
 
 def _counts(corruption: Corruption, rows: Sequence[Row], tokens: int) -> torch.Tensor:

@@ -60,10 +60,9 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
         **common, directions=list(chosen), tags=dict(tagged.tags), longest=longest, decoding=recipe.decoding,
         hints=task.hints == "lexicon",
     )  # fmt: skip
-    places = adapted.places if len(adapted.places) else None
-    rows = Rows(places, adapted.added)
     return Translator(
-        model.to(accelerator.device), inputs, facts, accelerator, rows, phrase_tables_of(known) if wanted else {}, new_findings
+        model.to(accelerator.device), inputs, facts, accelerator, Rows.of(adapted),
+        phrase_tables_of(known) if wanted else {}, new_findings,
     )  # fmt: skip
 
 
