@@ -2,7 +2,7 @@
 
 import json as json_format
 import os
-from collections import Counter
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,6 +90,8 @@ def run(
 
 def summary(record: "Record") -> list[str]:
     """The result in a few lines: the primary metric with its interval, baselines, verdict, times."""
+    from lowres.report.verdict import answering
+
     rows = [(record.recipe.name, record.scores), *((baseline.name, baseline.scores) for baseline in record.baselines)]
     width = max(len(name) for name, _ in rows)
     lines = [""]
@@ -98,13 +100,12 @@ def summary(record: "Record") -> list[str]:
             overall = score.language is None and score.label is None and score.split == "test"
             if score.name == record.primary_metric and overall:
                 digits = score.digits
-                interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]"
+                known = isfinite(score.low) and isfinite(score.high)
+                interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]" if known else "not estimable"
                 value = f"{score.name} {score.value:5.{digits}f}"
                 lines.append(f"  {name:<{width}}  {value}  {score.confidence:.0%} interval {interval}")
-    if record.answers:
-        systems = Counter(record.answers.values()).most_common()
-        shares = ", ".join(f"the {system} in {count} of {len(record.answers)}" for system, count in systems)
-        lines.append(f"  answered by {shares}")
+    lines += [f"  {sentence}" for sentence in answering(record)]
+    lines += [f"  {finding.level}: {finding.what}" for finding in record.findings]
     if record.transfer:
         lines.append(f"  {record.transfer.verdict}: {record.transfer.why}")
         lines += [f"  to try: {record.transfer.advice}"] if record.transfer.advice else []
