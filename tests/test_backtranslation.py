@@ -386,7 +386,7 @@ def test_synthetic_pairs_take_no_real_ones_turn() -> None:
 
 def test_a_direction_that_nothing_translates_back_is_refused(tmp_path: Path, base: Path, options: Options) -> None:
     words = r"texts of qaa-Latn are to be translated back, but the task does not teach qaa-Latn→eng-Latn \(say task.both: true\)"
-    with pytest.raises(DataError, match=f"^task.back_translation  {words}$"):
+    with pytest.raises(DataError, match=rf"recipe\.yaml:\d+:\d+  task\.back_translation: {words}$"):
         run_recipe(prepared(tmp_path, base, both=False), tmp_path / "out", options=options)
 
 

@@ -433,6 +433,6 @@ def test_a_base_without_a_mask_is_refused(
     with pytest.raises(ModelError) as refused:
         run_recipe(written(tmp_path, base), tmp_path / "out", options=options)
     assert said(refused.value, tmp_path) == (
-        "base.name  …/base has no mask piece, so no word can be hidden from it "
+        "…/recipe.yaml:8:14  base.name: …/base has no mask token, so it cannot be trained to predict masked words "
         "(choose a base that has one: starter:encoder or FacebookAI/xlm-roberta-base)"
     )
