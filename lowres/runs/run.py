@@ -1,5 +1,6 @@
 """A finished run: its folder, its record, and its model."""
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
 from inspect import signature

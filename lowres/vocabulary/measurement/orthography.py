@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lowres.languages.normalisation import normalise
-from lowres.languages.scripts import MEANT, script_of, share_in
+from lowres.languages.scripts import SCRIPTS_OF_TAG, script_of, share_in
 from lowres.vocabulary.expansion.candidates import IN_WORDS
 from lowres.vocabulary.measurement.characters import list_characters
 
@@ -54,7 +54,7 @@ def differences(name: str, texts: Sequence[str], other_name: str, others: Sequen
     """
     mine, theirs = letters(texts), letters(others)
     if script and min(share_in(script, mine), share_in(script, theirs)) > 0:
-        meant = (*MEANT.get(script, (script,)), "")
+        meant = (*SCRIPTS_OF_TAG.get(script, (script,)), "")
         mine, theirs = (
             Counter({one: n for one, n in found.items() if script_of(one) in meant}) for found in (mine, theirs)
         )

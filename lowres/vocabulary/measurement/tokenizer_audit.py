@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.languages import language
-from lowres.languages.scripts import MEANT, script_name, scripts, share_in
+from lowres.languages.scripts import SCRIPTS_OF_TAG, script_name, scripts, share_in
 from lowres.vocabulary.measurement.advice import Advice, advise
 from lowres.vocabulary.measurement.characters import Text, code, like_letters, list_characters
 from lowres.vocabulary.measurement.measures import PER_WORD, AnyKind, InspectedTokenizer, Measures, measure
@@ -147,8 +147,9 @@ def _mixed(name: str, text: str, texts: Sequence[str]) -> list[Finding]:
     share = share_in(script, letters) if script else 1.0
     if not OF_THE_SCRIPT <= share < MIXED:
         return []
-    other = next(found for found in scripts(letters) if found not in MEANT.get(script, (script,)))
-    what = f"{text or name} is mixed: {share:.0%} of its letters are in {script_name(script)} script, most others in {script_name(other)}"
+    other = next(found for found in scripts(letters) if found not in SCRIPTS_OF_TAG.get(script, (script,)))
+    most = f"{share:.0%} of its letters are in {script_name(script)} script"
+    what = f"{text or name} is mixed: {most}, most others in {script_name(other)}"
     return [Finding("note", what)]
 
 
