@@ -116,7 +116,7 @@ def test_only_the_task_learns(base: Path, tmp_path: Path, options: Options) -> N
 
 def test_what_cannot_be_stacked_is_refused(base: Path, tiny_encoder: Path, tmp_path: Path, options: Options) -> None:
     grown = language_run(tmp_path, base, "qaa-Latn", options, extend="8")
-    with pytest.raises(ModelError, match="do not have the same pieces"):
+    with pytest.raises(ModelError, match="do not have the same tokens"):
         run_recipe(task_recipe(tmp_path, base, {"qaa-Latn": grown}), tmp_path / "one", options=options)
     with pytest.raises(PlanError, match="“nowhere” is not the folder of a run"):
         run_recipe(task_recipe(tmp_path, base, {"qaa-Latn": Path("nowhere")}), tmp_path / "two", options=options)

@@ -13,14 +13,15 @@ from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method, ow
 from lowres.recipe.section import DataText, LanguageTag, Names, Section
 from lowres.recipe.vocabulary_section import Vocabulary
 
+_TASK_LANGUAGE = "language of the texts; by default what the data say"
+_DATA_LANGUAGE = "language of the texts, if the task does not name it; translation names two in the task"
+
 
 class Classification(Section):
     """Give each text one of a fixed set of labels."""
 
     kind: Literal["classification"]
-    language: LanguageTag | None = Field(
-        default=None, description="language of the texts; by default what the data card says"
-    )
+    language: LanguageTag | None = Field(default=None, description=_TASK_LANGUAGE)
     labels: tuple[Annotated[DataText, Field(min_length=1)], ...] | None = Field(
         default=None,
         description="the labels in their order; by default what the data card says, else those found in train",
@@ -107,9 +108,7 @@ class PreTraining(Section):
     """
 
     kind: Literal["pre-training"]
-    language: LanguageTag | None = Field(
-        default=None, description="language of the texts; by default what the data card says"
-    )
+    language: LanguageTag | None = Field(default=None, description=_TASK_LANGUAGE)
     masked: float = Field(
         default=0.15, gt=0, lt=0.9, description="share of the tokens that are masked in training, as whole words"
     )
@@ -186,9 +185,7 @@ class FileData(Section):
         "file); for classification also one file per label (label → file). With a train file only, a tenth of it each becomes dev "
         "and test; in a mixture of sources, a source may have only some of the splits",
     )
-    language: LanguageTag | None = Field(
-        default=None, description="language of the texts; translation names two in the task"
-    )
+    language: LanguageTag | None = Field(default=None, description=_DATA_LANGUAGE)
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name, or “private”")
     source: str = Field(min_length=1, description="where the texts come from and who agreed to their use")
     quotes: Literal["auto", "yes", "no"] = Field(
@@ -215,9 +212,7 @@ class HubData(Section):
         default={"train": "train", "dev": "validation", "test": "test"},
         description="the names of the splits on the hub",
     )
-    language: LanguageTag | None = Field(
-        default=None, description="language of the texts; translation names two in the task"
-    )
+    language: LanguageTag | None = Field(default=None, description=_DATA_LANGUAGE)
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name")
     columns: Columns = Columns()
     rows: Rows = Field(default={}, description=_ROWS)
