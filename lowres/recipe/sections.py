@@ -178,7 +178,7 @@ class FileData(Section):
 
     files: dict[Literal["train", "dev", "test"], OneOrMore | dict[str, OneOrMore]] = Field(
         min_length=1,
-        description="one file per split, or a list of files: .tsv .csv .jsonl .json .parquet, packed as .xz .gz .bz2 too, for "
+        description="one file per split, or a list of files: .tsv .csv .jsonl .json .parquet, packed as .xz .gz .bz2 too; for "
         "pre-training .txt with one text per line; for translation also one text file per language, aligned by line (language → "
         "file); for classification also one file per label (label → file). Of a train file alone, a tenth becomes dev and a tenth "
         "test; a source of a mixture may have only some of the splits",
@@ -189,8 +189,7 @@ class FileData(Section):
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name, or “private”")
     source: str = Field(min_length=1, description="where the texts come from and who agreed to their use")
     quotes: Literal["auto", "yes", "no"] = Field(
-        default="auto",
-        description="whether fields of tables in text are quoted as in CSV; auto decides for each file and says which was taken",
+        default="auto", description="whether fields of text tables are quoted as in CSV; auto decides for each file"
     )
     columns: Columns = Columns()
     rows: Rows = Field(default={}, description=_ROWS)

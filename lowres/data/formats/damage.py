@@ -77,7 +77,7 @@ def _mojibake(text: str) -> str:
     """The first run of characters that are UTF-8 read as Windows-1252 or Windows-1251; empty where there is none."""
     for pattern in (_WESTERN, _CYRILLIC):
         for match in pattern.finditer(text):
-            run = match[0]
+            run = str(match[0])
             closing = len(run) == 2 and run[1] in "”’»"  # a capital before a closing quotation mark is a word's end
             if not closing and _meant(run):
                 return run

@@ -5,14 +5,15 @@ import gzip
 import hashlib
 import lzma
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lowres.data.formats.recognising import binary_format
 from lowres.errors import DataError, Problem
 
-PACKINGS = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
+PACKINGS: Mapping[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 MAX_BYTES = 1 << 30  # after decompression; a small packed file can expand without limit
 MAX_GUESSES = 3  # of an encoding
 SAMPLE = 60  # characters of the line that a guess is shown with

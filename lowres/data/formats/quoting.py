@@ -38,7 +38,9 @@ def literal_rows(text: str, separator: str) -> Rows:
 def quoted_rows(text: str, separator: str, name: str) -> Layout:
     """Rows quoted as in RFC 4180, which may take several lines; every faulty one becomes a Problem."""
     # only \n ends a line, and line ends are kept: csv then preserves those inside quotes
-    chunks, rows, problems, done = list(_with_ends(text)), [], [], 0
+    chunks, done = list(_with_ends(text)), 0
+    rows: Rows = []
+    problems: list[Problem] = []
     while done < len(chunks) and len(problems) <= MAX_PROBLEMS:
         reader = csv.reader(islice(chunks, done, None), delimiter=separator, strict=True)
         line = done + 1
