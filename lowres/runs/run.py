@@ -11,21 +11,20 @@ from pydantic import ValidationError
 from lowres.errors import ModelError, Problem
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record, Score
-from lowres.report import render
 from lowres.runs.layout import MODEL, RECORD, REPORT
-from lowres.tasks import JOBS
 from lowres.tasks.job import Form
 from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts
+from lowres.tasks.table import TASKS, restore
 
 
 def load_predictor(folder: Path, options: Options, form: Form = "trained") -> Any:
     """The model of a run, put together again. Raises ModelError where a part is missing or the base is another."""
     task = read_facts(folder, ModelFacts).task
-    if task not in JOBS:
+    if task not in TASKS:
         raise ModelError(
-            Problem(str(folder / MODEL_JSON), f"is of an unknown task, “{task}”", f"known: {', '.join(JOBS)}")
+            Problem(str(folder / MODEL_JSON), f"is of an unknown task, “{task}”", f"known: {', '.join(TASKS)}")
         )
-    return JOBS[task].restore(folder, options, form)
+    return restore(task, folder, options, form)
 
 
 class Run:
@@ -72,11 +71,15 @@ class Run:
 
     def report(self) -> Path:
         """Write report.html again from the record, and say where it is."""
+        from lowres.report import render
+
         path = self.folder / REPORT
         path.write_text(render(self.record), encoding="utf-8")
         return path
 
     def _repr_html_(self) -> str:
+        from lowres.report import render
+
         return render(self.record)
 
     def __repr__(self) -> str:
