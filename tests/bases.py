@@ -124,7 +124,13 @@ def m2m100_tokenizer(folder: Path, *, bare: bool = False) -> int:
     codes = [f"__{code}__" for code in M2M100_CODES["m2m100"]]
     settings(folder, "M2M100Tokenizer")
     if not bare:
-        roles = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+        roles = {
+            "bos_token": "<s>",
+            "eos_token": "</s>",
+            "sep_token": "</s>",
+            "pad_token": "<pad>",
+            "unk_token": "<unk>",
+        }
         write_json(folder / "special_tokens_map.json", {**roles, "additional_special_tokens": codes})
     return len(names) + len(codes) + 8  # eight made-up words
 
@@ -137,8 +143,12 @@ def nllb_tokenizer(folder: Path, *, version: int = 4) -> int:
     if version:
         (folder / "tokenizer.json").write_text(fairseq_bpe(model).to_str(), encoding="utf-8")
         added = [*NLLB_CODES, "<mask>"]
-        settings(folder, "NllbTokenizer", src_lang="eng_Latn", additional_special_tokens=NLLB_CODES, mask_token="<mask>")
-        write_json(folder / "special_tokens_map.json", {"additional_special_tokens": NLLB_CODES, "mask_token": "<mask>"})
+        settings(
+            folder, "NllbTokenizer", src_lang="eng_Latn", additional_special_tokens=NLLB_CODES, mask_token="<mask>"
+        )
+        write_json(
+            folder / "special_tokens_map.json", {"additional_special_tokens": NLLB_CODES, "mask_token": "<mask>"}
+        )
         size = 4 + len(names_of(model)) + len(added)
     if version == 5:
         write_json(folder / "config.json", {"model_type": "m2m_100"})
@@ -155,7 +165,12 @@ def fairseq_bpe(model: bytes) -> Tokenizer:
     names = [*FAIRSEQ_SPECIAL, *names_of(model)]
     scores = {name: loaded.get_score(loaded.piece_to_id(name)) for name in names[4:]}
     merges = sorted(
-        ((name[:at], name[at:]) for name in names[4:] for at in range(1, len(name)) if {name[:at], name[at:]} <= {*scores}),
+        (
+            (name[:at], name[at:])
+            for name in names[4:]
+            for at in range(1, len(name))
+            if {name[:at], name[at:]} <= {*scores}
+        ),
         key=lambda pair: (-scores["".join(pair)], pair),
     )
     ids = {name: number for number, name in enumerate(names)}
@@ -220,7 +235,9 @@ def fairseq_model(kind: Any, config: Any, **special: int) -> Callable[[int], Any
     """A model of fairseq's family; `special` overrides the ids of special tokens."""
     ids = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2, **special}
     quiet = {"dropout": 0.0, "attention_dropout": 0.0}
-    return lambda size: kind(config(vocab_size=size, d_model=32, max_position_embeddings=64, init_std=0.1, **quiet, **ids, **SIDES))
+    return lambda size: kind(
+        config(vocab_size=size, d_model=32, max_position_embeddings=64, init_std=0.1, **quiet, **ids, **SIDES)
+    )
 
 
 def marian_model(size: int) -> Any:
