@@ -12,10 +12,10 @@ MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-quickstart: .venv/quickstart  ## install, then train and report a first small translator
+quickstart: .venv/quickstart  ## install, then train and evaluate a first small translator
 	$(BIN)/lowres run recipes/quickstart.yaml
 
-test: .venv/dev  ## run the tests; MIRROR=folder lets those on published data run too
+test: .venv/dev  ## run the tests; with MIRROR=folder also those on published data
 	LOWRES_MIRROR=$(MIRROR) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses 2 --durations 25
 
 check: .venv/dev  ## lint, format and types
@@ -23,21 +23,21 @@ check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: .venv/dev  ## put the code into its one format
+format: .venv/dev  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-schema: .venv/dev  ## write docs/recipe.schema.json anew
+schema: .venv/dev  ## write docs/recipe.schema.json
 	$(BIN)/lowres schema > docs/recipe.schema.json
 
-bench-nusax: .venv/quickstart  ## NusaX sentiment, three seeds (about an hour on two cores)
+bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds (about an hour on two cores)
 	$(BIN)/python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml $(MIRROR_OPTION)
 
-bench-methods: .venv/dev  ## every method in 16, 8 and 4 bits, and MAD-X; MIRROR=folder with the data (hours)
+bench-methods: .venv/dev  ## docs/results/methods.md: every method in 16, 8 and 4 bits, MAD-X; MIRROR=folder with the data (hours)
 	$(BIN)/python benchmarks/methods.py $(MIRROR_OPTION)
 	$(BIN)/python benchmarks/madx.py $(MIRROR_OPTION)
 
-bench-translation: .venv/quickstart  ## NusaX and other families, and designs of the starter; MIRROR=folder with the data (hours)
+bench-translation: .venv/quickstart  ## docs/results/translation.md: NusaX, other data, starter designs; MIRROR=folder with the data (hours)
 	$(BIN)/lowres run recipes/nusax-translation-all.yaml $(MIRROR_OPTION) --out runs/nusax-translation
 	$(BIN)/python benchmarks/nusax_translation.py $(MIRROR) runs/nusax-translation
 	$(BIN)/python benchmarks/alignment_check.py $(MIRROR)
@@ -48,9 +48,9 @@ starter: .venv/quickstart  ## train the starter translator and pack its weights;
 	$(BIN)/lowres run recipes/starter-translation.yaml $(MIRROR_OPTION) --out runs/starter-translation
 	$(BIN)/python benchmarks/pack_starter.py runs/starter-translation
 
-bench-vocabulary: .venv/quickstart  ## the tables of docs/vocabulary.md and docs/pretraining.md; MIRROR=folder with the data (hours)
+bench-vocabulary: .venv/quickstart  ## docs/results/vocabulary.md and pretraining.md; MIRROR=folder with the data (hours)
 	$(BIN)/python benchmarks/vocabulary_fertility.py $(MIRROR)
-	$(BIN)/python benchmarks/vocabulary_retrieval.py $(MIRROR_OPTION) ace ban bbc bjn bug jav mad min nij sun
+	$(BIN)/python benchmarks/vocabulary_retrieval.py $(MIRROR_OPTION) --pivots ind -- ace ban bbc bjn bug jav mad min nij sun
 	$(BIN)/python benchmarks/vocabulary_trimming.py $(MIRROR_OPTION)
 	$(BIN)/python benchmarks/vocabulary_speed.py $(MIRROR)
 	$(BIN)/python benchmarks/vocabulary_sentiment.py $(MIRROR_OPTION) bug

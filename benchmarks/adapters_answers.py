@@ -1,13 +1,13 @@
-"""What the library `adapters` computes with bottleneck adapters: writes tests/golden/adapters.safetensors for the tests.
+"""Reference outputs of the `adapters` library for bottleneck adapters: writes tests/golden/adapters.safetensors, which the tests read.
 
-It needs an environment of its own, since `adapters` is held to an older transformers:
+It needs an environment of its own, since `adapters` requires an older transformers:
 
-    python -m venv answers && answers/bin/pip install adapters==1.3.0 torch
-    answers/bin/python benchmarks/adapters_answers.py
+    python -m venv reference && reference/bin/pip install adapters==1.3.0 torch
+    reference/bin/python benchmarks/adapters_answers.py
 
-Of each tiny model it writes the weights (`<model>/base/…`), the pieces that it reads, and for each case the weights of its adapters
-under their names in that library (`<model>/<case>/adapters/…`) and what the model then gives (`<model>/<case>/output`, of shape
-(rows, pieces, width)). The adapters' settings are the metadata.
+For each tiny model it writes the weights (`<model>/base/…`), the token ids of the input, and for each case the adapter weights under
+their names in that library (`<model>/<case>/adapters/…`) and the output of the model (`<model>/<case>/output`, of shape (examples,
+tokens, width)). The metadata hold the adapters' settings.
 """
 
 import json
@@ -31,7 +31,7 @@ CASES: dict[str, dict[str, Any]] = {
     "parallel": {"task": ParBnConfig(reduction_factor=4)},
     "stack": {"language": SeqBnInvConfig(reduction_factor=2), "task": SeqBnConfig(reduction_factor=4)},
 }
-PIECES = torch.tensor([[5, 17, 9, 30, 12, 2], [8, 21, 2, 1, 1, 1]])
+TOKENS = torch.tensor([[5, 17, 9, 30, 12, 2], [8, 21, 2, 1, 1, 1]])
 MASK = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0]])
 
 
@@ -49,19 +49,19 @@ def mt5() -> nn.Module:
     return MT5Model(MT5Config(vocab_size=40, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2, pad_token_id=1))
 
 
-# model → (how it is made, the cases; in mT5 that library has an invertible adapter in the encoder only, so none there)
+# model → (its constructor, its cases; the library gives mT5 an invertible adapter in the encoder only, so that case is left out)
 MODELS = {"xlm-roberta": (xlm_roberta, tuple(CASES)), "mt5": (mt5, ("houlsby", "pfeiffer", "parallel"))}
 
 
-def read(model: Any) -> Tensor:
-    """Its last states, (rows, pieces, width); a decoder reads the same pieces."""
-    more = {"decoder_input_ids": PIECES} if model.config.is_encoder_decoder else {}
+def last_states(model: Any) -> Tensor:
+    """The last hidden states, (examples, tokens, width); a decoder reads the same tokens as its encoder."""
+    more = {"decoder_input_ids": TOKENS} if model.config.is_encoder_decoder else {}
     with torch.no_grad():
-        return model.eval()(input_ids=PIECES, attention_mask=MASK, **more).last_hidden_state  # type: ignore[no-any-return]
+        return model.eval()(input_ids=TOKENS, attention_mask=MASK, **more).last_hidden_state  # type: ignore[no-any-return]
 
 
-def answers(name: str) -> Iterator[tuple[str, Tensor]]:
-    """The base, and for each case its adapters and its output."""
+def reference(name: str) -> Iterator[tuple[str, Tensor]]:
+    """The weights of the base, and for each case the weights of its adapters and the output."""
     make, cases = MODELS[name]
     base = make()
     for key, weight in base.state_dict().items():
@@ -77,15 +77,15 @@ def answers(name: str) -> Iterator[tuple[str, Tensor]]:
         for key, weight in own.items():
             nn.init.normal_(weight, std=0.3)
             yield f"{name}/{case}/adapters/{key}", weight.detach()
-        yield f"{name}/{case}/output", read(model)
+        yield f"{name}/{case}/output", last_states(model)
 
 
 def main() -> None:
     """Write the file."""
     torch.manual_seed(0)
-    tensors = {"pieces": PIECES, "mask": MASK}
+    tensors = {"pieces": TOKENS, "mask": MASK}
     for name in MODELS:
-        tensors.update(answers(name))
+        tensors.update(reference(name))
     settings = {
         case: {name: {key: config.to_dict()[key] for key in SETTINGS} for name, config in parts.items()}
         for case, parts in CASES.items()

@@ -1,4 +1,4 @@
-"""Runs that a benchmark is made of: each once, and each in a process of its own, so that its memory is its own."""
+"""Carries out the runs of a benchmark: each once, and each in a process of its own, so that its peak memory can be measured."""
 
 import subprocess
 import sys
@@ -10,12 +10,15 @@ from lowres.runs.run import read_record
 
 
 def done(folder: Path) -> bool:
-    """Whether a run was finished there."""
+    """Whether the folder holds a finished run."""
     return (folder / RECORD).exists() and read_record(folder / RECORD).status == "done"
 
 
 def carry_out(recipe: str, folder: Path, mirrors: Sequence[Path], threads: int | None = 1) -> bool:
-    """Carry out a recipe, kept beside the folder, unless it was; go on where it was cut off. Returns whether it ended well."""
+    """Carry out a recipe unless its run is finished; an interrupted run is resumed. Returns whether it succeeded.
+
+    The recipe is written beside `folder`, as <folder>.yaml.
+    """
     if done(folder):
         return True
     file = folder.parent / f"{folder.name}.yaml"

@@ -1,8 +1,8 @@
-"""Which learning rate suits a method? Dev scores of NusaX sentiment in Minangkabau, one seed; test is not looked at.
+"""Learning rates of a method: dev scores of NusaX sentiment in Minangkabau, one seed. The test part is not looked at.
 
-    python benchmarks/learning_rates.py --mirror ../shared/data --methods lora ia3 --rates 0.0003 0.001 0.003
+    python benchmarks/learning_rates.py --mirror FOLDER --methods lora ia3 --rates 0.0003 0.001 0.003
 
-The rates of lowres/recipe/methods.py are chosen by it. Finished runs are kept.
+The default rates in lowres/recipe/methods.py were chosen with it. Finished runs are kept and not repeated.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from lowres.runs.run import read_record
 
 
 def main() -> None:
+    """Run what is missing and print one line per method."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mirror", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("runs/rates"))
@@ -29,15 +30,15 @@ def main() -> None:
 
 
 def dev(method: str, rate: str, asked: argparse.Namespace) -> str:
-    """The best dev score of one run."""
+    """The best dev score of one run, carried out if need be."""
     cell = Cell(method, "16", {13: asked.out / f"{method.replace(', ', '-')}-{rate.partition('.')[2]}"})
     if not cell.done:
         training = f", epochs: {asked.epochs}, learning_rate: {rate}"
         carry_out(recipe_of(TASKS["sentiment"], cell, 13, training), cell.folders[13], [asked.mirror])
     if not cell.done:
         return "–"
-    training = read_record(cell.folders[13] / RECORD).training
-    return f"{training.best_dev:.1f}" if training else "–"
+    facts = read_record(cell.folders[13] / RECORD).training
+    return f"{facts.best_dev:.1f}" if facts else "–"
 
 
 if __name__ == "__main__":

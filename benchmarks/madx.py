@@ -1,9 +1,9 @@
-"""Does a language adapter under the task's adapter help where a language has no labels? Beside it the same without, paired.
+"""MAD-X: zero-shot transfer with and without language adapters under the task adapter, compared on the same texts.
 
-    python benchmarks/madx.py --mirror ../shared/data --out runs
+    python benchmarks/madx.py --mirror FOLDER --out runs
 
-Runs recipes/madx-indonesian.yaml, madx-buginese.yaml and madx-sentiment.yaml into the folders that the third names, and the third
-without its language adapters; finished runs are kept.
+Runs recipes/madx-indonesian.yaml, madx-buginese.yaml and madx-sentiment.yaml, the first two into the folders that the third names,
+and the third again without its language adapters. Finished runs are kept and not repeated.
 """
 
 import argparse
@@ -14,10 +14,11 @@ from carrying import carry_out
 from methods import TASKS, Cell, difference, resampled
 
 RECIPES = Path(__file__).parent.parent / "recipes"
-OVER = ", language_adapters: {ind-Latn: runs/madx-indonesian, bug-Latn: runs/madx-buginese}"
+LANGUAGE_ADAPTERS = ", language_adapters: {ind-Latn: runs/madx-indonesian, bug-Latn: runs/madx-buginese}"
 
 
 def main() -> None:
+    """Run what is missing, print both scores and their difference."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mirror", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("runs"))
@@ -28,22 +29,28 @@ def main() -> None:
             (RECIPES / f"madx-{language}.yaml").read_text("utf-8"), asked.out / f"madx-{language}", [asked.mirror]
         )
     text = (RECIPES / "madx-sentiment.yaml").read_text("utf-8")
-    ways = {"plain": text.replace(OVER, ""), "stacked": text.replace("runs/madx", str(asked.out.resolve() / "madx"))}
-    cells = {way: Cell(way, "16", {seed: asked.out / f"madx-{way}-{seed}" for seed in asked.seeds}) for way in ways}
+    recipes = {
+        "plain": text.replace(LANGUAGE_ADAPTERS, ""),
+        "stacked": text.replace("runs/madx", str(asked.out.resolve() / "madx")),
+    }
+    cells = {
+        system: Cell(system, "16", {seed: asked.out / f"madx-{system}-{seed}" for seed in asked.seeds})
+        for system in recipes
+    }
     for seed in asked.seeds:
-        for way, recipe in ways.items():
+        for system, recipe in recipes.items():
             carry_out(
                 recipe.replace("patience: 100", f"patience: 100, seed: {seed}"),
-                cells[way].folders[seed],
+                cells[system].folders[seed],
                 [asked.mirror],
             )
-    task, folders = TASKS["sentiment"], {way: list(cell.done.values()) for way, cell in cells.items()}
+    task, folders = TASKS["sentiment"], {system: list(cell.done.values()) for system, cell in cells.items()}
     print("| zero-shot, Indonesian → Buginese | macro-F1 [95 %] |\n|---|---|")
-    for way, found in folders.items():
+    for system, found in folders.items():
         scores = resampled(task, found)
         low, high = np.quantile(scores[1:], [0.025, 0.975])
-        print(f"| {way} | {scores[0]:.1f} [{low:.1f}, {high:.1f}] |")
-    print(f"\nstacked less plain: {difference(task, folders['stacked'], folders['plain'])}")
+        print(f"| {system} | {scores[0]:.1f} [{low:.1f}, {high:.1f}] |")
+    print(f"\ndifference, stacked − plain: {difference(task, folders['stacked'], folders['plain'])}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Every method over a base in 16, 8 and 4 bits: what it scores, what it trains, what it costs. One table per task.
+"""Every method over a base in 16, 8 and 4 bits: scores, trained parameters, time and memory. One table per task.
 
-    python benchmarks/methods.py --mirror ../shared/data --out runs/methods
+    python benchmarks/methods.py --mirror FOLDER --out runs/methods
 
 Each run is a process of its own, so that its memory is its own; finished runs are kept and not repeated, and the table is made of
 those that are there. Scores are means over the seeds with the 95 % interval from resampling the texts; the difference to the same
@@ -83,7 +83,7 @@ def translations(lines: Sequence[Mapping[str, str]]) -> SufficientStatistics:
 
 @dataclass(frozen=True)
 class Task:
-    """A recipe with gaps, and how its predictions are scored."""
+    """A recipe template, and the sufficient statistics of its predictions."""
 
     recipe: str
     kind: str
@@ -98,7 +98,7 @@ TASKS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A method over a base in so many bits, and the folders of its runs by seed."""
+    """A method, the bits of the base's weights, and the folders of the runs by seed."""
 
     method: str
     bits: str
@@ -106,11 +106,12 @@ class Cell:
 
     @property
     def done(self) -> dict[int, Path]:
-        """Those of finished runs."""
+        """The folders of finished runs, by seed."""
         return {seed: folder for seed, folder in self.folders.items() if done(folder)}
 
 
 def main() -> None:
+    """Run what is missing, then print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mirror", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("runs/methods"))
@@ -118,7 +119,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--bits", nargs="+", choices=list(BITS), default=list(BITS))
-    parser.add_argument("--epochs", type=int, help="in place of ten, for methods that read the rows ten times")
+    parser.add_argument("--epochs", type=int, help="for the methods whose default is ten epochs")
     parser.add_argument("--table", action="store_true", help="run nothing")
     asked = parser.parse_args()
     for task in asked.tasks:
@@ -133,7 +134,7 @@ def main() -> None:
 
 
 def cells_of(task: str, methods: list[str], bits: list[str], seeds: list[int], out: Path) -> list[Cell]:
-    """Those that are possible, the unquantised ones first."""
+    """The combinations that are possible, those in 16 bits first."""
     return [
         Cell(method, held, {seed: out / f"{task}-{method.replace(', ', '-')}-{held}-{seed}" for seed in seeds})
         for held in bits
@@ -153,16 +154,16 @@ def possible(kind: str, method: str, bits: str) -> bool:
 
 
 def recipe_of(task: Task, cell: Cell, seed: int, training: str) -> str:
-    """`training` is what it says there beside the seed."""
+    """The recipe of one run; `training` holds further keys of its section “training”."""
     return task.recipe.format(
         name=cell.folders[seed].name, bits=BITS[cell.bits], method=METHODS[cell.method], seed=seed, training=training
     )
 
 
 def table(task: Task, cells: Sequence[Cell]) -> str:
-    """One line per cell."""
+    """A line for each cell that has finished runs."""
     lines = [
-        "| method | bits | seeds | dev | test [95 %] | less 16 bits [95 %], p | trained | seconds | GiB | MB on disk |",
+        "| method | bits | seeds | dev | test [95 %] | difference to 16 bits [95 %], p | trained | seconds | GiB | MB on disk |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     whole = {cell.method: cell for cell in cells if cell.bits == "16"}
@@ -190,7 +191,7 @@ def line(task: Task, cell: Cell, whole: Cell | None) -> str:
 
 
 def resampled(task: Task, folders: Sequence[Path], seed: int = 13) -> NDArray[np.float64]:
-    """The score of all test texts, then those of resamples, each the mean over the runs."""
+    """The score of all test texts, then those of the resamples, each the mean over the runs: shape (1 + resamples,)."""
     runs = [
         task.sums([json.loads(text) for text in (folder / PREDICTIONS).read_text("utf-8").splitlines()])
         for folder in folders
@@ -202,7 +203,7 @@ def resampled(task: Task, folders: Sequence[Path], seed: int = 13) -> NDArray[np
 
 
 def difference(task: Task, mine: Sequence[Path], theirs: Sequence[Path]) -> str:
-    """Of two sets of runs on the same texts, resampled together."""
+    """Difference of two sets of runs on the same texts, resampled together: value, 95 % interval, two-sided p value."""
     gaps = resampled(task, mine) - resampled(task, theirs)
     low, high = np.quantile(gaps[1:], [0.025, 0.975])
     p = min(1.0, 2 * min(np.mean(gaps[1:] <= 0), np.mean(gaps[1:] >= 0)))

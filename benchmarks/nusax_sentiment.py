@@ -2,7 +2,7 @@
 
     python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml --mirror FOLDER --out runs/bench
 
-Seeds whose run is finished are not run again, so an interrupted benchmark goes on where it stopped.
+A finished run is kept and not repeated, so an interrupted benchmark can be started again.
 """
 
 import statistics
@@ -24,7 +24,7 @@ from lowres.runs.run import read_record
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/bench"), show_default=True)
 @click.option("--mirror", "mirrors", multiple=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--threads", type=int)
-@click.option("--table-only", is_flag=True, help="Print the table of the runs that are finished.")
+@click.option("--table-only", is_flag=True, help="Run nothing; print the table of finished runs.")
 def main(
     recipe: Path, seeds: tuple[int, ...], out: Path, mirrors: tuple[Path, ...], threads: int | None, table_only: bool
 ) -> None:
@@ -45,13 +45,13 @@ def main(
 
 
 def seeded(file: RecipeFile, seed: int) -> RecipeFile:
-    """The recipe with another seed, all else equal."""
+    """The same recipe with another seed."""
     training = file.recipe.training.model_copy(update={"seed": seed})
     return file.model_copy(update={"recipe": file.recipe.model_copy(update={"training": training})})
 
 
 def primary_values(record: Record) -> dict[str, dict[str, float]]:
-    """System → language (or “average”) → headline score."""
+    """System → language (or “average”) → primary metric."""
     systems = [("lowres", record.scores), *((baseline.name, baseline.scores) for baseline in record.baselines)]
     return {
         name: {

@@ -1,11 +1,11 @@
-"""NusaX translation: what copying, word dictionaries and our lexicon reach on the test rows, and finished runs beside them.
+"""NusaX translation: scores of copying, of a word dictionary and of our phrase table on the test part, and of finished runs.
 
     python benchmarks/nusax_translation.py FOLDER [RUN …]
 
-FOLDER is a copy of the data as in corpora.py; RUN the folder of a run of recipes/nusax-translation-all.yaml. Dictionary (Dice) and
-lexicon are learned from the 500 training rows, scores are those of the 400 test rows; intervals (95 %) come from resampling test
-sentences, the same in all directions. Directions that a run did not translate are left out of its column. Of each run a second table
-follows: what its model reaches by itself, without leaving anything to the lexicon, from its record.
+FOLDER is a copy of the data as in corpora.py; RUN the folder of a run of recipes/nusax-translation-ind.yaml or -all.yaml.
+Dictionary (Dice association) and phrase table are learned from the 500 training sentences, scores are of the 400 test sentences. The
+95 % intervals come from resampling test sentences, the same ones in all directions. A direction that a run did not translate has no
+value in its column. A second table for each run gives the scores of its model alone, without the phrase table, from its record.
 """
 
 import json
@@ -19,13 +19,13 @@ from corpora import nusax
 
 from lowres.data.corpus import Row
 from lowres.data.pairs import Pair
+from lowres.evaluation.baselines import copied, dictionary
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.translation_scores import translation_scores
 from lowres.languages import normalise
 from lowres.record import Score
 from lowres.runs.layout import PREDICTIONS, RECORD
 from lowres.runs.run import read_record
-from lowres.statistical.dictionary import copied, dictionary
 from lowres.tasks.translation.job import phrase_tables_of
 
 LOCAL = ("ace", "ban", "bbc", "bjn", "bug", "jav", "mad", "min", "nij", "sun")
@@ -34,7 +34,7 @@ MEASURES = ("BLEU", "chrF++")
 
 
 def read(folder: Path, split: str, directions: Sequence[tuple[str, str]]) -> Iterator[Pair]:
-    """Every row of a split in every direction."""
+    """Every sentence pair of a split, in every direction."""
     for source, target in directions:
         both = zip(nusax(source).read(folder, split), nusax(target).read(folder, split), strict=True)
         for number, (text, translation) in enumerate(both):
@@ -42,11 +42,12 @@ def read(folder: Path, split: str, directions: Sequence[tuple[str, str]]) -> Ite
 
 
 def row(language: str, number: int, text: str) -> Row:
+    """One text; sentences with the same number translate one another."""
     return Row(f"{language}-{number}", str(number), f"{language}-Latn", {"text": text})
 
 
 def scored(pairs: Sequence[Pair], hypotheses: Sequence[str]) -> dict[tuple[str, str | None], Score]:
-    """Scores by name and direction, None for the mean over directions."""
+    """Scores by metric and direction; None stands for the mean over directions."""
     scores = translation_scores(
         [pair.target.fields["text"] for pair in pairs], hypotheses, [pair.direction_name for pair in pairs],
         [pair.source.cluster for pair in pairs], split="test", resampling=Resampling(), edits=False,
@@ -55,23 +56,24 @@ def scored(pairs: Sequence[Pair], hypotheses: Sequence[str]) -> dict[tuple[str, 
 
 
 def systems(train: Sequence[Pair], test: Sequence[Pair], runs: Sequence[Path]) -> dict[str, list[str] | None]:
-    """The translations of every system, None where it has none."""
+    """The translations of every system; None where a run lacks some of them."""
     phrase_tables = phrase_tables_of(train)
-    words = [phrase_tables[way(pair)].translate(pair.source.fields["text"]) for pair in test]
+    words = [phrase_tables[direction(pair)].translate(pair.source.fields["text"]) for pair in test]
     found: dict[str, list[str] | None] = {
-        "copy": list(copied(test).predictions), "dictionary": list(dictionary(train, test).predictions), "lexicon": words,
+        "copy": list(copied(test).predictions), "dictionary": list(dictionary(train, test).predictions), "phrase table": words,
     }  # fmt: skip
     for run in runs:
-        told = {
+        predicted = {
             (line["source_language"], line["target_language"], line["source"]): line["prediction"]
             for line in map(json.loads, (run / PREDICTIONS).read_text(encoding="utf-8").splitlines())
         }
-        keys = [(*way(pair), normalise(pair.source.fields["text"])) for pair in test]
-        found[run.name] = [told[key] for key in keys] if all(key in told for key in keys) else None
+        keys = [(*direction(pair), normalise(pair.source.fields["text"])) for pair in test]
+        found[run.name] = [predicted[key] for key in keys] if all(key in predicted for key in keys) else None
     return found
 
 
-def way(pair: Pair) -> tuple[str, str]:
+def direction(pair: Pair) -> tuple[str, str]:
+    """The languages of source and target."""
     return pair.source.language, pair.target.language
 
 
@@ -86,6 +88,7 @@ def lines(folder: Path, directions: Sequence[tuple[str, str]], title: str, runs:
 
 
 def show(score: Score) -> str:
+    """A value with its interval."""
     return f"{score.value:.1f} ({score.low:.1f}–{score.high:.1f})"
 
 
@@ -93,8 +96,8 @@ def show(score: Score) -> str:
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.argument("runs", nargs=-1, type=click.Path(exists=True, path_type=Path))
 def main(folder: Path, runs: tuple[Path, ...]) -> None:
-    """Print one Markdown table."""
-    names = ["copy", "dictionary", "lexicon", *(run.name for run in runs)]
+    """Print the Markdown tables."""
+    names = ["copy", "dictionary", "phrase table", *(run.name for run in runs)]
     click.echo("| direction | " + " | ".join(f"{name}, {measure}" for name in names for measure in MEASURES) + " |")
     click.echo("|---" * (1 + 2 * len(names)) + "|")
     ind, eng = PIVOTS
@@ -112,7 +115,7 @@ def main(folder: Path, runs: tuple[Path, ...]) -> None:
 
 
 def alone(run: Path) -> Iterator[str]:
-    """The model by itself and the run, direction by direction and their means."""
+    """Scores of the model alone and of the run, by direction, and their means."""
     record = read_record(run / RECORD)
     model = next((part.scores for part in record.baselines if part.name == "model alone"), record.scores)
     yield (
@@ -127,8 +130,13 @@ def alone(run: Path) -> Iterator[str]:
     for name in names:
         yield f"| {name} | " + " | ".join(show(scores[what, name]) for scores in systems for what in MEASURES) + " |"
     for title, meant in (("ind-Latn→10", 0), ("10→ind-Latn", 1)):
-        ways = [name for name in names if (ends := name.split("→"))[meant] == ind and ends[1 - meant] in local]
-        means = [fmean(scores[what, name].value for name in ways) for scores in systems for what in MEASURES if ways]
+        directions = [name for name in names if (ends := name.split("→"))[meant] == ind and ends[1 - meant] in local]
+        means = [
+            fmean(scores[what, name].value for name in directions)
+            for scores in systems
+            for what in MEASURES
+            if directions
+        ]
         yield f"| **mean of {title}** | " + " | ".join(f"{mean:.1f}" for mean in means) + " |"
 
 

@@ -1,9 +1,9 @@
-"""What greedy translation costs by how many source pieces are read at once, on a processor.
+"""Processor time of greedy translation, by the number of source tokens in a batch.
 
-    lowres run recipes/nusax-translation-ind.yaml --mirror ../shared/data --out runs/ind
+    lowres run recipes/nusax-translation-ind.yaml --mirror FOLDER --out runs/ind
     python benchmarks/search_speed.py runs/ind --texts 100
 
-Processor seconds count, not those of the clock.
+The seconds are processor time, not wall-clock time.
 """
 
 import json
@@ -16,13 +16,13 @@ import torch
 
 import lowres
 from lowres.runs.layout import PREDICTIONS
-from lowres.tasks import translation
+from lowres.tasks.translation import search
 from lowres.tasks.translation.model import Translator
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path, exists=True))
-@click.option("--texts", type=int, default=100, show_default=True, help="How many of its test texts.")
+@click.option("--texts", type=int, default=100, show_default=True, help="Number of test texts of the run.")
 @click.option("--beams", type=int, default=1, show_default=True)
 @click.option("--sizes", type=int, multiple=True, default=(16384, 8192, 6144, 4096, 2048), show_default=True)
 def main(run: Path, texts: int, beams: int, sizes: tuple[int, ...]) -> None:
@@ -33,14 +33,14 @@ def main(run: Path, texts: int, beams: int, sizes: tuple[int, ...]) -> None:
     decoding = model.facts.decoding.model_copy(update={"beams": beams})
     model = replace(model, facts=model.facts.model_copy(update={"decoding": decoding, "by_phrase_table": []}))
     lines = [json.loads(line) for line in (run / PREDICTIONS).read_text("utf-8").splitlines()[:texts]]
-    asked = [line["source"] for line in lines]
-    ways = [(line["source_language"], line["target_language"]) for line in lines]
+    sources = [line["source"] for line in lines]
+    directions = [(line["source_language"], line["target_language"]) for line in lines]
     first: list[str] = []
-    print("| source pieces at once | seconds | same translations |\n|---|---|---|")
+    print("| source tokens per batch | seconds | same translations |\n|---|---|---|")
     for size in sizes:
-        translation.SOURCE_TOKENS = size
+        search.SOURCE_TOKENS = size
         begun = time.process_time()
-        found = [one.translation for one in model.translate(asked, ways)]
+        found = [one.translation for one in model.translate(sources, directions)]
         spent = time.process_time() - begun
         first = first or found
         print(f"| {size} | {spent:.1f} | {sum(map(str.__eq__, first, found))} of {len(found)} |", flush=True)

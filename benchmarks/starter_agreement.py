@@ -1,9 +1,9 @@
-"""Does the starter's rebuilt encoder give the vectors that the package it comes from computes with its own engine?
+"""Compares sentence vectors of the rebuilt starter encoder with those of the package that its weights come from.
 
     python benchmarks/starter_agreement.py FOLDER/*.txt
 
-Of every file the first line of 40 to 400 characters is read. The package's engine tokenizes by itself and calculates in another
-precision, so the cosines come close to 1 and are not 1.
+From every file the first line of 40 to 400 characters is taken. The package has its own tokenizer and computes in another precision,
+so the cosines are close to 1, not equal to 1.
 """
 
 import statistics
@@ -25,18 +25,20 @@ from lowres.tasks.classification.head import ClassificationModel
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def main(files: Sequence[Path]) -> None:
-    """Print the mean and the least cosine."""
+    """Print the mean and the smallest cosine."""
     texts = {file.name: text for file in files if (text := first_line(file))}
     starter = find_base("starter:encoder", None, Places(cache_folder(), cache_folder(), offline=False), STARTERS)
     theirs = torch.from_numpy(E5().query(list(texts.values())))
     cosines = (theirs * vectors(starter, list(texts.values()))).sum(1).tolist()
     for name, cosine in sorted(zip(texts, cosines, strict=True), key=lambda pair: pair[1])[:5]:
         click.echo(f"{cosine:.4f}  {name}")
-    click.echo(f"{len(texts)} texts: cosine {statistics.mean(cosines):.4f} on average, {min(cosines):.4f} at least")
+    click.echo(
+        f"{len(texts)} texts: cosine {statistics.mean(cosines):.4f} on average, {min(cosines):.4f} at the lowest"
+    )
 
 
 def first_line(file: Path) -> str | None:
-    """A sentence or two."""
+    """The first line of 40 to 400 characters, if there is one."""
     lines = file.read_text(encoding="utf-8").splitlines()
     return next((line for line in lines if 40 <= len(line) <= 400), None)
 

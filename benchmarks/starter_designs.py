@@ -1,13 +1,14 @@
-"""Two designs of the starter translator with equal data and equal training time, judged on dev.
+"""Two designs of the starter translator with equal data and equal training time, compared on dev.
 
-    python benchmarks/starter_designs.py --mirror ../shared/data --out runs/designs
+    python benchmarks/starter_designs.py --mirror FOLDER --out runs/designs
 
-bart: recipes/starter-translation.yaml with fewer pairs of each direction: a new decoder over the frozen starter encoder. mt5: as many
-layers of the same width with random weights, every one of them trained; it begins with the starter's embeddings of the same pieces,
-mends texts (span corruption) for a quarter of its time, then translates; once for each learning rate. All weights of mt5 train, so in
-equal time it sees fewer pairs: 16 a second of one core where bart sees 37, and 34 texts to mend. --cap-mt5 and --texts follow from
-that; the table shows whether the seconds came out alike. With --cap-mt5 as large as --cap both see equally many pairs. Each run is a
-process of its own, so that its memory is its own; finished runs are kept and not repeated.
+bart: recipes/starter-translation.yaml with fewer pairs of each direction, that is, a new decoder over the frozen starter encoder. mt5:
+as many layers of the same width with random weights, all of them trained; it starts with the starter's embeddings of the same tokens,
+trains on span corruption for a quarter of its time and then on translation, once for each learning rate. All weights of mt5 are
+trained, so in equal time it sees fewer pairs: 16 pairs per second on one core where bart sees 37, and 34 texts of span corruption.
+--max-pairs-mt5 and --texts follow from that; the table shows whether the times came out alike. With --max-pairs-mt5 equal to
+--max-pairs both designs see equally many pairs. Each run is a process of its own, so that its peak memory can be measured; finished
+runs are kept and not repeated.
 """
 
 import argparse
@@ -31,17 +32,17 @@ from lowres.recipe import open_recipe
 from lowres.record import Record
 from lowres.runs.layout import MODEL, RECORD
 from lowres.runs.run import read_record
-from lowres.starters.starters import STARTERS, built
+from lowres.starters.starters import STARTERS, build_once
 from lowres.vocabulary.embeddings import keep_head_apart
 from lowres.vocabulary.pruning import kept_ids
 from lowres.vocabulary.tokenizer_json import TokenizerJson
 
 STARTER = Path(__file__).parent.parent / "recipes" / "starter-translation.yaml"
-SENTINELS = 100  # as many marks of holes as T5 has
+SENTINELS = 100  # as many as T5 has
 TRANSLATING = """\
 lowres: 2
 name: {name}
-task: {{kind: translation, source: all, target: all, max_pairs: {cap}}}
+task: {{kind: translation, source: all, target: all, max_pairs: {max_pairs}}}
 {data}base: {base}
 vocabulary: {{extend: off, trim: {trim}}}
 method: {method}
@@ -51,7 +52,7 @@ ensemble: {{phrase_table: off}}
 decoding: {{beams: 1}}
 evaluation: {{baselines: false}}
 """
-MENDING = """\
+DENOISING = """\
 lowres: 2
 name: {name}
 task: {{kind: pre-training, scored_words: 400}}
@@ -70,14 +71,14 @@ evaluation: {{baselines: false, resamples: 200}}
 
 @dataclass(frozen=True)
 class Design:
-    """A translator in its making: folders of the runs that follow one another, the last of which translates."""
+    """A design: its name and the folders of its runs in their order; the last one is the translator."""
 
     name: str
     stages: tuple[Path, ...]
 
     @property
     def records(self) -> list[Record]:
-        """Of its finished runs."""
+        """The records of its finished runs."""
         return [read_record(folder / RECORD) for folder in self.stages if done(folder)]
 
 
@@ -85,16 +86,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mirror", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("runs/designs"))
-    parser.add_argument("--limit", type=int, default=600, help="rows of each subset that either may read")
-    parser.add_argument("--cap", type=int, default=400, help="pairs of each of 36 directions that bart sees")
-    parser.add_argument("--cap-mt5", type=int, default=120, help="pairs of each direction that mt5 sees")
-    parser.add_argument("--texts", type=int, default=95, help="texts of each of 32 subsets that mt5 mends before")
+    parser.add_argument("--limit", type=int, default=600, help="examples of each subset for both designs")
+    parser.add_argument(
+        "--max-pairs", type=int, default=400, help="pairs of each of 36 directions that bart is trained on"
+    )
+    parser.add_argument("--max-pairs-mt5", type=int, default=120, help="pairs of each direction that mt5 is trained on")
+    parser.add_argument("--texts", type=int, default=95, help="texts of each of 32 subsets for span corruption of mt5")
     parser.add_argument("--rates", type=float, nargs="+", default=[0.001, 0.003], help="learning rates of mt5")
     parser.add_argument("--seed", type=int, default=13)
     parser.add_argument("--table", action="store_true", help="run nothing")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
-    bart = Design("bart", (asked.out / f"bart-{asked.limit}-{asked.cap}-{asked.seed}",))
+    bart = Design("bart", (asked.out / f"bart-{asked.limit}-{asked.max_pairs}-{asked.seed}",))
     mt5s = {rate: mt5(rate, asked) for rate in asked.rates}
     if not asked.table:
         carry_out(bart_recipe(asked), bart.stages[0], [asked.mirror])
@@ -107,71 +110,69 @@ def main() -> None:
 
 
 def mt5(rate: float, asked: argparse.Namespace) -> Design:
-    """It first mends, then translates."""
-    mended = asked.out / f"mt5-{asked.limit}-{rate}-{asked.texts}-mending-{asked.seed}"
-    translates = asked.out / f"mt5-{asked.limit}-{rate}-{asked.texts}-{asked.cap_mt5}-{asked.seed}"
-    return Design(f"mt5, rate {rate}", (mended, translates))
+    """The design that trains on span corruption first, then on translation."""
+    denoised = asked.out / f"mt5-{asked.limit}-{rate}-{asked.texts}-denoising-{asked.seed}"
+    translated = asked.out / f"mt5-{asked.limit}-{rate}-{asked.texts}-{asked.max_pairs_mt5}-{asked.seed}"
+    return Design(f"mt5, rate {rate}", (denoised, translated))
 
 
-def begun(asked: argparse.Namespace) -> Path:
-    """The folder of the mT5 that has read nothing yet."""
-    return asked.out / f"mt5-begun-{asked.limit}-{asked.seed}"
+def untrained(asked: argparse.Namespace) -> Path:
+    """The folder of the mT5 before any training."""
+    return asked.out / f"mt5-untrained-{asked.limit}-{asked.seed}"
 
 
 def bart_recipe(asked: argparse.Namespace) -> str:
     return TRANSLATING.format(
-        name="bart", cap=asked.cap, data=data(asked.limit),
+        name="bart", max_pairs=asked.max_pairs, data=data(asked.limit),
         base="{name: starter:encoder, encoder_layers: 6, decoder_layers: 3}", trim="used",
         method="{kind: decoder}", rate=0.003, warmup=0.04, seed=asked.seed,
     )  # fmt: skip
 
 
 def mt5_recipes(rate: float, design: Design, asked: argparse.Namespace) -> Iterator[str]:
-    """Of both stages: first from the model as it was begun, then from what the first one left."""
-    yield MENDING.format(
-        name=f"{design.name}, mending", texts=asked.texts, base=begun(asked).resolve(), rate=rate, seed=asked.seed
+    """The recipes of both stages: the first starts from the untrained model, the second from the result of the first."""
+    yield DENOISING.format(
+        name=f"{design.name}, denoising", texts=asked.texts, base=untrained(asked).resolve(), rate=rate, seed=asked.seed
     )
     yield TRANSLATING.format(
-        name=design.name, cap=asked.cap_mt5, data=data(asked.limit), base=f"{{name: {design.stages[0].resolve()}}}", trim="off",
-        method="{kind: full}", rate=rate, warmup=0.1, seed=asked.seed,
+        name=design.name, max_pairs=asked.max_pairs_mt5, data=data(asked.limit),
+        base=f"{{name: {design.stages[0].resolve()}}}", trim="off", method="{kind: full}", rate=rate, warmup=0.1, seed=asked.seed,
     )  # fmt: skip
 
 
 def data(limit: int) -> str:
-    """The data section of the starter's own recipe, with at most so many rows of each subset."""
+    """The data section of the starter's own recipe, with at most `limit` examples of each subset."""
     text = STARTER.read_text(encoding="utf-8")
     section = text[text.index("data:") : text.index("base:")]
     return re.sub(r"limit: (\d+)", lambda found: f"limit: {min(limit, int(found[1]))}", section)
 
 
 def write_base(asked: argparse.Namespace) -> None:
-    """An mT5 of the size of the other design, over the pieces that its training texts use."""
+    """Write an untrained mT5 of the size of the other design, with the tokens that its training texts use."""
 
     def write(draft: Path) -> None:
-        recipe = begun(asked).with_suffix(".yaml")
+        recipe = untrained(asked).with_suffix(".yaml")
         recipe.write_text(bart_recipe(asked), encoding="utf-8")
         file, options = open_recipe(recipe), Options(mirrors=(asked.mirror,))
         corpus = read_data(file, options)
         names = [language(tag).name for tag in corpus.languages]
-        telling = [f"translate {name} to {name}: " for name in names]
-        begin([*telling, *(row.fields["text"] for row in corpus.train)], options.cache, asked.seed, draft)
+        instructions = [f"translate {name} to {name}: " for name in names]
+        begin([*instructions, *(row.fields["text"] for row in corpus.train)], options.cache, asked.seed, draft)
 
-    built(begun(asked), write)
+    build_once(untrained(asked), write)
 
 
 def begin(texts: list[str], cache: Path, seed: int, folder: Path) -> None:
-    """Write the model and its tokenizer. Embedding and head are apart, as mT5's are. Both begin as the starter's rows: the
-    embedding in mT5's own scale, of standard deviation 1, the head as they are, so that no piece stands out.
+    """Write the model and its tokenizer. Embedding and head are untied, as in mT5. Both start from the starter's embedding rows: the
+    embedding scaled to standard deviation 1, which is mT5's own scale; the head unscaled, so that no token is preferred.
     """
     starter = find_base("starter:encoder", None, Places(folder, cache, offline=True), STARTERS)
-    like, encoder = load_encoder(starter)
-    pieces = TokenizerJson.of(like)
-    ids = kept_ids(pieces, texts, "used")
-    tokenizer = pieces.kept(ids).tokenizer(like)
-    language_marking = [
-        AddedToken(f"<extra_id_{number}>", special=True, normalized=False) for number in range(SENTINELS)
-    ]
-    tokenizer.add_tokens(language_marking, special_tokens=True)
+    original, encoder = load_encoder(starter)
+    vocabulary = TokenizerJson.of(original)
+    ids = kept_ids(vocabulary, texts, "used")
+    tokenizer = vocabulary.pruned(ids).tokenizer(original)
+    sentinels = [AddedToken(f"<extra_id_{number}>", special=True, normalized=False) for number in range(SENTINELS)]
+    tokenizer.add_tokens(sentinels, special_tokens=True)
     rows = encoder.get_input_embeddings().weight.detach()[ids]
     torch.manual_seed(seed)
     rows = torch.cat([rows, torch.randn(SENTINELS, rows.shape[1]) * rows.std() + rows.mean(0)])
@@ -190,10 +191,10 @@ def begin(texts: list[str], cache: Path, seed: int, folder: Path) -> None:
 
 
 def table(designs: list[Design]) -> Iterator[str]:
-    """One line per design whose runs are finished."""
+    """A line for each design whose runs are finished."""
     yield (
-        "| design | texts mended | pairs | trained | training, seconds | dev, chrF++ | test, chrF++ [95 %] | MB beside the base "
-        "| GiB |"
+        "| design | texts denoised | pairs | parameters trained | training, seconds | dev, chrF++ | test, chrF++ [95 %] "
+        "| MB beside the base | GiB |"
     )
     yield "|---|---|---|---|---|---|---|---|---|"
     for design in designs:
@@ -203,19 +204,19 @@ def table(designs: list[Design]) -> Iterator[str]:
 
 def line(design: Design) -> str:
     records = design.records
-    courses = [record.training for record in records if record.training]
-    last, test = courses[-1], next(score for score in records[-1].scores if score.name == "chrF++")
-    seconds = sum(trainer.seconds for trainer in courses)
+    trainings = [record.training for record in records if record.training]
+    last, test = trainings[-1], next(score for score in records[-1].scores if score.name == "chrF++")
+    seconds = sum(training.seconds for training in trainings)
     memory = max(record.cost.peak_memory_gib for record in records if record.cost)
     return (
-        f"| {design.name} | {sum(trainer.examples for trainer in courses[:-1]):,} | {last.examples:,} | "
+        f"| {design.name} | {sum(training.examples for training in trainings[:-1]):,} | {last.examples:,} | "
         f"{last.trained_parameters:,} of {last.total_parameters:,} | {seconds:.0f} | {last.best_dev:.1f} | "
         f"{test.value:.1f} [{test.low:.1f}, {test.high:.1f}] | {size(design.stages[-1] / MODEL):.1f} | {memory:.1f} |"
     )
 
 
 def size(folder: Path) -> float:
-    """Megabytes that a run keeps: of bart all but the starter encoder, of mt5 everything."""
+    """Megabytes of a saved model: for bart all but the starter encoder, for mt5 everything."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 

@@ -1,9 +1,9 @@
-"""Does the starter's rebuilt tokenizer cut text as the original does?
+"""Compares the rebuilt tokenizer of the starter encoder with the original, line by line.
 
     python benchmarks/tokenizer_agreement.py --reference FOLDER --data FOLDER
 
-FOLDER of the reference holds the original tokenizer.json of multilingual-e5-small; every text file below the data folder is
-compared line by line, after NFC and the collapsing of white space, which lowres does to all text.
+The reference folder holds the original tokenizer.json of multilingual-e5-small. Every text file below the data folder is compared
+line by line, after Unicode normalisation (NFC) and collapsing of white space, which lowres applies to all text.
 """
 
 import lzma
@@ -25,24 +25,24 @@ BATCH = 2000
 @click.option("--reference", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
 def main(reference: Path, data: Path) -> None:
-    """Compare, print the lines that differ, end with the counts."""
+    """Print the first lines that differ, then the counts."""
     original = AutoTokenizer.from_pretrained(str(reference))
     rebuilt = AutoTokenizer.from_pretrained(str(build_starter("starter:encoder", cache_folder())))
-    lines = pieces = different = 0
+    lines = tokens = different = 0
     for batch in batches(data):
         expected, found = original(batch)["input_ids"], rebuilt(batch)["input_ids"]
         lines += len(batch)
-        pieces += sum(map(len, expected))
+        tokens += sum(map(len, expected))
         for text, one, other in zip(batch, expected, found, strict=True):
             if one != other:
                 different += 1
                 if different <= 20:
                     click.echo(f"differs: {text[:200]!r}")
-    click.echo(f"{lines:,} different lines, {pieces:,} pieces: {lines - different:,} equal, {different:,} not")
+    click.echo(f"{lines:,} distinct lines, {tokens:,} tokens: {lines - different:,} equal, {different:,} not")
 
 
 def batches(folder: Path) -> Iterator[list[str]]:
-    """Distinct lines, NFC and with single spaces."""
+    """Batches of distinct lines, normalised."""
     seen: set[int] = set()
     batch: list[str] = []
     for path in sorted(folder.rglob("*")):

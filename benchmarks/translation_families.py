@@ -1,11 +1,12 @@
-"""A first table of translation on other families of data: NLLB-Seed, MAFAND-MT and TICO-19, from the starter translator.
+"""Translation on other data than NusaX: NLLB-Seed, MAFAND-MT and TICO-19, adapted from the starter translator.
 
-    python benchmarks/translation_families.py --mirror ../shared/data --out runs/families
+    python benchmarks/translation_families.py --mirror FOLDER --out runs/families
 
-NLLB-Seed has no test part and TICO-19 no training part, so the former is judged on NusaX and the latter is learned from MAFAND-MT.
-The starter was trained on Acehnese and Balinese of NLLB-Seed; Luganda, Wolof and Hausa it never wrote. A sample of each card's pairs
-is copied into files beside the runs, slipped lines and training rows that give a test away being left out first; they are for this
-machine alone (MAFAND-MT may not be passed on). Finished runs are kept and not repeated, the table is made of those that are there.
+NLLB-Seed has no test part and TICO-19 no training part, so models trained on NLLB-Seed are tested on NusaX, and those tested on
+TICO-19 are trained on MAFAND-MT. The starter was trained on Acehnese and Balinese of NLLB-Seed; Luganda, Wolof and Hausa were never
+among its targets. A sample of each card's pairs is written into files beside the runs, after misaligned lines and training examples
+that contaminate a test part were left out. Do not pass these files on: the licence of MAFAND-MT forbids it. Finished runs are kept
+and not repeated; the table has those that are finished.
 """
 
 import argparse
@@ -25,13 +26,13 @@ from lowres.record import Comparison, Record, Score
 from lowres.runs.layout import RECORD
 from lowres.runs.run import read_record
 
-WHOLE = """\
+ALL_PAIRS = """\
 lowres: 2
-name: all that there is
+name: all pairs
 task: {{kind: translation, source: {source}, target: {target}}}
 data:
   - {{card: {train}, use: [train]}}
-  - {{card: {judged}, use: [dev, test]}}
+  - {{card: {tested}, use: [dev, test]}}
 base: {{name: starter:translation}}
 training: {{seed: {seed}}}
 """
@@ -49,19 +50,19 @@ method: {{kind: full, encoder_rate: 0.1}}
 training: {{epochs: {epochs}, batch_tokens: 4000, learning_rate: 0.0015, max_length: 220, seed: {seed}}}
 decoding: {{beams: 2}}
 """
-FLOORS = {"copy": "copy", "dictionary": "word dictionary"}  # column → its name in the record
-PARTS = {"lexicon": "phrase table alone", "model": "model alone"}
+BASELINES = {"copy": "copy", "dictionary": "word dictionary"}  # column → its name in the record
+PARTS = {"phrase table": "phrase table alone", "model": "model alone"}
 
 
 @dataclass(frozen=True)
 class Family:
-    """A direction: the cards, with their subsets, that it is learned from and judged on."""
+    """A direction, and the cards with their subsets that it is trained and tested on."""
 
     name: str
     source: str
     target: str
     train: str
-    judged: str
+    tested: str
 
     @property
     def slug(self) -> str:
@@ -103,11 +104,11 @@ def main() -> None:
 
 
 def sample(family: Family, folder: Path, asked: argparse.Namespace) -> str:
-    """Write the pairs of a run; its recipe."""
+    """Write the pairs of a run into files beside it, and return its recipe."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     whole = folder.with_name(f"{folder.name}-whole.yaml")
-    text = WHOLE.format(
-        source=family.source, target=family.target, train=family.train, judged=family.judged, seed=asked.seed
+    text = ALL_PAIRS.format(
+        source=family.source, target=family.target, train=family.train, tested=family.tested, seed=asked.seed
     )
     whole.write_text(text, encoding="utf-8")
     file: RecipeFile = open_recipe(whole)
@@ -131,9 +132,9 @@ def write(path: Path, chosen: Sequence[Pair]) -> None:
 
 
 def table(records: dict[Family, Record], measure: str) -> Iterator[str]:
-    """One line per direction; of chrF++ also whether the run beats the better floor, paired by sentence."""
-    names = [*FLOORS, *PARTS, "run"]
-    last = ["run less the better floor [95 %], p", "seconds"] if measure == "chrF++" else []
+    """One line per direction; for chrF++ also the paired comparison with the better baseline."""
+    names = [*BASELINES, *PARTS, "run"]
+    last = ["difference to the better baseline [95 %], p", "seconds"] if measure == "chrF++" else []
     yield f"| {measure} | direction | training pairs | " + " | ".join([*names, *last]) + " |"
     yield "|---" * (3 + len(names) + len(last)) + "|"
     for family, record in records.items():
@@ -146,8 +147,8 @@ def table(records: dict[Family, Record], measure: str) -> Iterator[str]:
 
 
 def systems_of(record: Record, measure: str) -> dict[str, Score]:
-    """The overall score of every system. Where the run leaves the direction to the lexicon, the model's own stands apart."""
-    called = {name: column for column, name in (FLOORS | PARTS).items()}
+    """The overall score of every system. Where the run uses the phrase table, the model alone has a score of its own."""
+    called = {name: column for column, name in (BASELINES | PARTS).items()}
     found = {called[one.name]: overall(one.scores, measure) for one in record.baselines if one.name in called}
     run = overall(record.scores, measure)
     return {"model": run, **found, "run": run}
@@ -163,8 +164,8 @@ def training_pairs(record: Record) -> int:
 
 
 def verdict(record: Record) -> str:
-    """The paired comparison with that floor which the run is furthest behind, or least ahead of."""
-    rivals: list[Comparison] = [one for one in record.comparisons if one.against in FLOORS.values()]
+    """The paired comparison with the better baseline."""
+    rivals: list[Comparison] = [one for one in record.comparisons if one.against in BASELINES.values()]
     if not rivals:
         return "–"
     worst = min(rivals, key=lambda one: one.gain[0])

@@ -1,10 +1,10 @@
-"""Does fitting the vocabulary help pre-training? One language of NusaX, every treatment with the same seeds, paired.
+"""Vocabulary adaptation before pre-training: every treatment with the same seeds on one language of NusaX, compared on the same words.
 
-    python benchmarks/vocabulary_bits.py bug --mirror ../shared/data --out runs/bits
+    python benchmarks/vocabulary_bits.py bug --mirror FOLDER --out runs/bits
 
-Bits per character of the same words of the held-out texts, lower is better. Finished runs are kept and not repeated. Values are
-means over the seeds; the interval and p of the difference to `untouched` (or what `--against` names) come from the bits of all seeds,
-paired and resampled by text.
+The metric is bits per character on the same words of the test texts; lower is better. Values are means over the seeds. The interval
+and p value of the difference to `untouched` (or to what `--against` names) come from the bits of all seeds, paired and resampled by
+text. Finished runs are kept and not repeated.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def value(folder: Path) -> float:
 
 
 def sums(folders: Folders, treatment: str, seeds: list[int]) -> SufficientStatistics:
-    """The bits of all seeds' runs; a text is one group."""
+    """Bits and characters of the runs of all seeds; each text is a cluster."""
     found = [
         json.loads(line)
         for seed in seeds
@@ -100,9 +100,9 @@ def difference(folders: Folders, treatment: str, against: str, seeds: list[int])
 
 
 def table(folders: Folders, treatments: list[str], seeds: list[int], against: str) -> str:
-    """One line per treatment."""
+    """A line for each treatment."""
     lines = [
-        f"| treatment | bits per character, mean of seeds | by seed | less {against} [95 %] | p | pieces | new | seconds |",
+        f"| treatment | bits per character, mean of seeds | by seed | difference to {against} [95 %] | p | tokens | new | seconds |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for treatment in treatments:
@@ -117,7 +117,7 @@ def table(folders: Folders, treatments: list[str], seeds: list[int], against: st
         vocabulary = records[0].vocabulary
         assert vocabulary is not None
         seconds = [record.training.seconds for record in records if record.training]
-        cells += [f"{vocabulary.pieces:,}", f"{vocabulary.added:,}", f"{np.mean(seconds):.0f}"]
+        cells += [f"{vocabulary.tokens:,}", f"{vocabulary.added:,}", f"{np.mean(seconds):.0f}"]
         lines.append(f"| {' | '.join(cells)} |")
     rival = [next(one for one in record.baselines if one.name.startswith("character")) for record in records]
     lines.append(f"| character 5-grams | {np.mean([one.scores[0].value for one in rival]):.3f} | | | | | | |")

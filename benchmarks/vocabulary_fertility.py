@@ -1,10 +1,10 @@
-"""How well new pieces fit text never seen, and what they do to a language that the base knows.
+"""Fertility after vocabulary expansion on unseen text, and the effect on a language that the base knows.
 
-    python benchmarks/vocabulary_fertility.py ../shared/data > table.md
+    python benchmarks/vocabulary_fertility.py FOLDER > table.md
 
-Rivals, at the same number of new pieces: `add_tokens` (the commonest words that the base does not keep whole, added as
-transformers does), and SentencePiece pieces trained apart and appended with their own scores (Unigram), or BPE merges
-trained apart and appended. The Unigram base is XLM-R's vocabulary, from the starter; the BPE base is trained here on
+Alternatives with the same number of new tokens: `add_tokens` of transformers with the most frequent words that the base splits; and a
+SentencePiece model trained separately, whose tokens are appended with their own scores (Unigram), or BPE merges trained separately
+and appended. The Unigram base is XLM-R's vocabulary, from the starter; the BPE base is trained here on
 French, English, Spanish, Indonesian, Hausa and Zulu text.
 """
 
@@ -58,12 +58,12 @@ def main() -> None:
     starter = AutoTokenizer.from_pretrained(str(build_starter("starter:encoder", cache_folder())))
     for title, tokenizer, names in (
         ("Unigram: XLM-R's vocabulary", starter, tuple(LANGUAGES)),
-        ("BPE: 16 000 pieces of six languages", bpe_base(asked.data), BPE_LANGUAGES),
+        ("BPE: 16 000 tokens, trained on six languages", bpe_base(asked.data), BPE_LANGUAGES),
     ):
         print(f"\n### {title}\n")
         print("| language | tokens per word: base | ours, auto (new) | ours, ≤ 2000 (new) | gain % auto / ≤ 2000 / free | "
-              "trained apart, gain % | add_tokens, gain % | protected words changed %: ours / apart / add_tokens | "
-              "lines not read back %: base / ours / add_tokens | words unknown %: base / ours | new used % |")  # fmt: skip
+              "trained separately, gain % | add_tokens, gain % | protected words changed %: ours / separate / add_tokens | "
+              "lines not decoded again %: base / ours / add_tokens | words unknown %: base / ours | new used % |")  # fmt: skip
         print("|---|---|---|---|---|---|---|---|---|---|---|")
         for name in names:
             if (not asked.only or name in asked.only) and (asked.data / LANGUAGES[name][0].train).exists():
@@ -73,7 +73,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Judged:
-    """A way on text never seen; shares in per cent. `changed` is of the running words of protected text."""
+    """A vocabulary on unseen text; shares in per cent. `changed` is the share of running words of the protected text."""
 
     new: int
     tokens_per_word: float
@@ -87,44 +87,44 @@ class Judged:
 def report(
     tokenizer: PreTrainedTokenizerBase, language: Column, known: Column, data: Path
 ) -> tuple[Judged, Judged, Judged, Judged, Judged, Judged]:
-    """Untouched, ours (auto; at most MOST; those with nothing protected), pieces trained apart, add_tokens."""
+    """The base, ours (auto; at most MOST; at most MOST with nothing protected), tokens trained separately, add_tokens."""
     train, test = [[normalise(text) for text in language.read(data, split)] for split in ("train", "test")]
     protected, protected_test = known.read(data, "train"), known.read(data, "test")
     base = TokenizerJson.of(tokenizer)
-    forced = extend(base, train, count=MOST, protect=protected).pieces
+    forced = extend(base, train, count=MOST, protect=protected).vocab
     new = len(forced) - len(base)
 
-    def judged(pieces: TokenizerJson | Tokenizer) -> Judged:
-        backend = pieces if isinstance(pieces, Tokenizer) else pieces.backend
+    def judged(vocab: TokenizerJson | Tokenizer) -> Judged:
+        backend = vocab if isinstance(vocab, Tokenizer) else vocab.backend
         return judge(backend, tokenizer.backend_tokenizer, test, protected_test, base)
 
     return (
         judged(base),
-        judged(extend(base, train, protect=protected).pieces),
+        judged(extend(base, train, protect=protected).vocab),
         judged(forced),
-        judged(extend(base, train, count=MOST).pieces),
-        judged(trained_apart(base, train, new)),
+        judged(extend(base, train, count=MOST).vocab),
+        judged(trained_separately(base, train, new)),
         judged(added(tokenizer, base, train, new)),
     )
 
 
-def line(name: str, ways: tuple[Judged, Judged, Judged, Judged, Judged, Judged]) -> str:
-    old, auto, ours, free, apart, tokens = ways
+def line(name: str, judged: tuple[Judged, Judged, Judged, Judged, Judged, Judged]) -> str:
+    old, auto, ours, free, separate, tokens = judged
     cells = [
         name, f"{old.tokens_per_word:.3f}", *(f"{one.tokens_per_word:.3f} ({one.new})" for one in (auto, ours)),
-        f"**{auto.gain:.1f}** / {ours.gain:.1f} / {free.gain:.1f}", f"{apart.gain:.1f}", f"{tokens.gain:.1f}",
-        " / ".join(f"{one.changed:.2f}" for one in (ours, apart, tokens)),
+        f"**{auto.gain:.1f}** / {ours.gain:.1f} / {free.gain:.1f}", f"{separate.gain:.1f}", f"{tokens.gain:.1f}",
+        " / ".join(f"{one.changed:.2f}" for one in (ours, separate, tokens)),
         " / ".join(f"{one.lost:.1f}" for one in (old, ours, tokens)),
         " / ".join(f"{one.unknown:.2f}" for one in (old, ours)), f"{ours.used:.0f}",
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 
-def trained_apart(base: TokenizerJson, texts: Sequence[str], count: int) -> TokenizerJson:
-    """SentencePiece pieces that the base lacks, most probable first, with the scores of their own model."""
+def trained_separately(base: TokenizerJson, texts: Sequence[str], count: int) -> TokenizerJson:
+    """Tokens of a separately trained SentencePiece model that the base lacks, most probable first, with their own scores."""
     words = base.words(texts)
     if base.kind == "bpe":
-        return merges_apart(base, words, count)
+        return separate_merges(base, words, count)
     model = io.BytesIO()
     spread = [word.removeprefix(WORD_START) for word, times in words.items() for _ in range(times)]
     sentencepiece.SentencePieceTrainer.train(
@@ -132,13 +132,13 @@ def trained_apart(base: TokenizerJson, texts: Sequence[str], count: int) -> Toke
         model_type="unigram", character_coverage=1.0, normalization_rule_name="identity", minloglevel=2, num_threads=1,
     )  # fmt: skip
     made = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-    pieces = [(made.id_to_piece(i), made.get_score(i)) for i in range(3, made.get_piece_size())]
-    new = [(piece, score) for piece, score in pieces if piece not in base.ids][:count]
-    return base.extended([piece for piece, _ in new], [score for _, score in new])
+    scored = [(made.id_to_piece(i), made.get_score(i)) for i in range(3, made.get_piece_size())]
+    new = [(token, score) for token, score in scored if token not in base.ids][:count]
+    return base.extended([token for token, _ in new], [score for _, score in new])
 
 
-def merges_apart(base: TokenizerJson, words: Counter[str], count: int) -> TokenizerJson:
-    """BPE trained apart; its merges whose product the base lacks, behind the base's, until there are `count` new pieces."""
+def separate_merges(base: TokenizerJson, words: Counter[str], count: int) -> TokenizerJson:
+    """Merges of a separately trained BPE that make tokens the base lacks, appended until there are `count` new tokens."""
     trained = Tokenizer(models.BPE())
     trained.train_from_iterator(
         (word for word, times in words.items() for _ in range(times)),
@@ -157,7 +157,7 @@ def merges_apart(base: TokenizerJson, words: Counter[str], count: int) -> Tokeni
 
 
 def added(tokenizer: PreTrainedTokenizerBase, base: TokenizerJson, texts: Sequence[str], most: int) -> Tokenizer:
-    """transformers' add_tokens with the commonest words that are cut."""
+    """add_tokens of transformers with the most frequent words that the base splits."""
     words = Counter(word for text in texts for word in text.split())
     cut = [word for word, times in words.most_common() if times >= 5 and len(tokenizer.tokenize(word)) > 1]
     other: Tokenizer = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
@@ -170,15 +170,15 @@ def judge(
 ) -> Judged:
     mine = encode(made, texts)
     words = sum(len(text.split()) for text in texts)
-    pieces, before = (sum(len(ids) for ids in lines) for lines in (mine, encode(old, texts)))
+    tokens, before = (sum(len(ids) for ids in lines) for lines in (mine, encode(old, texts)))
     theirs, known = words_cut(made, protected), words_cut(old, protected)
     changed = sum(times for word, times in count(protected).items() if theirs[word] != known[word])
     fresh = set(made.get_vocab()) - set(old.get_vocab())
-    used = {made.id_to_token(piece) for ids in mine for piece in ids} & fresh
+    used = {made.id_to_token(one) for ids in mine for one in ids} & fresh
     return Judged(
         new=len(fresh),
-        tokens_per_word=pieces / words,
-        gain=100 * (1 - pieces / before),
+        tokens_per_word=tokens / words,
+        gain=100 * (1 - tokens / before),
         unknown=unknown_words(made, texts, base.unknown),
         lost=100 * sum(not back(made, text) for text in texts) / len(texts),
         changed=100 * changed / count(protected).total(),
@@ -214,7 +214,7 @@ def unknown_words(made: Tokenizer, texts: Sequence[str], unknown: str | None) ->
 
 
 def back(made: Tokenizer, text: str) -> bool:
-    """Whether the text can be read back, up to spacing and what the base's own normalisation (NFKC) folds."""
+    """Whether decoding gives the text again, up to spacing and the base's own normalisation (NFKC)."""
     found = made.decode(made.encode(text, add_special_tokens=False).ids, skip_special_tokens=False)
     return fold(found) == fold(text)
 
@@ -237,9 +237,10 @@ def bpe_base(data: Path) -> PreTrainedTokenizerBase:
 
 
 def no_space_and_unknown(tokenizer: PreTrainedTokenizerBase, data: Path) -> None:
-    """Thai from the Universal Declaration (no spaces), and N'Ko-like text: Bambara's own words in letters it lacks."""
+    """Thai from the Universal Declaration of Human Rights, written without spaces, and Bambara transliterated into N'Ko letters, which
+    the base lacks."""
     print("\n### A script without spaces, and one that the base does not know\n")
-    print("| text | way | new | tokens per character | gain % | unknown pieces % |\n|---|---|---|---|---|---|")
+    print("| text | vocabulary | new | tokens per character | gain % | unknown tokens % |\n|---|---|---|---|---|---|")
     thai = [line for line in (data / "ship/udhr/tha.txt").read_text(encoding="utf-8").splitlines() if line.strip()]
     bambara = mafand("fr-bam")
     letters = {chr(97 + i): chr(0x07CA + i) for i in range(26)} | {"ɛ": "ߤ", "ɔ": "ߥ", "ɲ": "ߦ", "ŋ": "ߢ"}
@@ -250,13 +251,13 @@ def no_space_and_unknown(tokenizer: PreTrainedTokenizerBase, data: Path) -> None
     base = TokenizerJson.of(tokenizer)
     for name, (train, test) in {"Thai (UDHR)": (thai[10:], thai[:10]), "Bambara in N'Ko letters": tuple(nko)}.items():
         first = 0
-        for way, made in (("untouched", base), ("ours, auto", None), (f"ours, ≤ {MOST}", MOST)):
-            pieces = made if isinstance(made, TokenizerJson) else extend(base, train, count=made).pieces
-            ids = [i for found in pieces.backend.encode_batch(test, add_special_tokens=False) for i in found.ids]
+        for name_of_vocab, made in (("untouched", base), ("ours, auto", None), (f"ours, ≤ {MOST}", MOST)):
+            vocab = made if isinstance(made, TokenizerJson) else extend(base, train, count=made).vocab
+            ids = [i for found in vocab.backend.encode_batch(test, add_special_tokens=False) for i in found.ids]
             first = first or len(ids)
-            unknown = 100 * sum(i == pieces.unknown_id for i in ids) / len(ids)
+            unknown = 100 * sum(i == vocab.unknown_id for i in ids) / len(ids)
             characters = sum(len("".join(text.split())) for text in test)
-            print(f"| {name} | {way} | {len(pieces) - len(base)} | {len(ids) / characters:.3f} | "
+            print(f"| {name} | {name_of_vocab} | {len(vocab) - len(base)} | {len(ids) / characters:.3f} | "
                   f"{100 * (1 - len(ids) / first):.1f} | {unknown:.1f} |", flush=True)  # fmt: skip
 
 

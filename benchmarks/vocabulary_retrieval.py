@@ -1,9 +1,9 @@
-"""Is the meaning of a sentence still found with new pieces, before any training? NusaX test rows, every initialiser.
+"""Sentence retrieval with new tokens before any training, for every initialisation, on NusaX.
 
-    python benchmarks/vocabulary_retrieval.py --mirror ../shared/data ace bug min
+    python benchmarks/vocabulary_retrieval.py --mirror FOLDER ace bug min
 
-Pieces and meanings come from the 500 training rows; the score is the share of the 400 test sentences (%) whose own
-translation is nearest among the 400 translations, by the starter encoder's sentence vectors.
+New tokens and translations come from the 500 training sentences. The score is the share (%) of test sentences whose own translation is
+the nearest one by the sentence vectors of the starter encoder.
 """
 
 import argparse
@@ -18,13 +18,13 @@ from lowres.models.checkpoint import find_base
 from lowres.models.loading import load_encoder
 from lowres.places import Places
 from lowres.planning import Machine
-from lowres.recipe.sections import Vocabulary
+from lowres.recipe.vocabulary_section import Vocabulary
 from lowres.starters.starters import STARTERS
 from lowres.vocabulary.adapting import adapt
 from lowres.vocabulary.fitting_data import FittingData
 from lowres.vocabulary.initialisation.choosing import UNTOUCHED
 
-WAYS = ("random", "mean", "similarity", "meaning", "distil", "meaning+distil")
+INITIALISATIONS = ("random", "mean", "similarity", "meaning", "distil", "meaning+distil")
 
 
 def main() -> None:
@@ -32,14 +32,20 @@ def main() -> None:
     parser.add_argument("languages", nargs="+")
     parser.add_argument("--mirror", type=Path, required=True)
     parser.add_argument("--pivots", nargs="+", default=["ind", "eng"])
-    parser.add_argument("--pieces", type=int, default=2000)
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="distilling takes most of the time")
+    parser.add_argument("--tokens", type=int, default=2000)
+    parser.add_argument(
+        "--initialisations",
+        nargs="+",
+        choices=INITIALISATIONS,
+        default=INITIALISATIONS,
+        help="distillation takes most of the time",
+    )
     asked = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", Machine.detect().cores)))
     checkpoint = find_base("starter:encoder", None, Places(Path(), cache_folder(), offline=True), STARTERS)
     tokenizer, encoder = load_encoder(checkpoint)
-    print("| language → | new | " + " | ".join((UNTOUCHED, *asked.ways)) + " |")
-    print("|---" * (len(asked.ways) + 3) + "|")
+    print("| language → | new | " + " | ".join((UNTOUCHED, *asked.initialisations)) + " |")
+    print("|---" * (len(asked.initialisations) + 3) + "|")
     for language in asked.languages:
         for pivot in asked.pivots:
             train, test = (
@@ -51,14 +57,14 @@ def main() -> None:
             texts = [text for text, _ in train]
             material = FittingData(texts, [text for text, _ in test], {(language, pivot): train}, test)
             found: dict[str, float] = {}
-            for way in asked.ways:
-                section = Vocabulary(extend=asked.pieces, initialise=way, trim="off")  # type: ignore[arg-type]
+            for name in asked.initialisations:
+                section = Vocabulary(extend=asked.tokens, initialise=name, trim="off")
                 with torch.autocast("cpu", torch.bfloat16):
                     adapted = adapt(
                         tokenizer, encoder, checkpoint.architecture.layers, section, material, prefix=checkpoint.prefix
                     )
                 found |= adapted.measured
-            cells = " | ".join(f"{found[way]:.1f}" for way in (UNTOUCHED, *asked.ways))
+            cells = " | ".join(f"{found[name]:.1f}" for name in (UNTOUCHED, *asked.initialisations))
             print(f"| {language} → {pivot} | {adapted.added} | {cells} |", flush=True)
 
 

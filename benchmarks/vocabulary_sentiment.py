@@ -1,10 +1,9 @@
-"""Does fitting the vocabulary help? NusaX sentiment in one language, every treatment with the same seeds, paired.
+"""Vocabulary adaptation before classification: every treatment with the same seeds on NusaX sentiment in one language.
 
-    python benchmarks/vocabulary_sentiment.py bug --mirror ../shared/data --out runs/vocabulary
+    python benchmarks/vocabulary_sentiment.py bug --mirror FOLDER --out runs/vocabulary
 
-The encoder alone is judged (no n-gram partner). Finished runs are kept and not repeated. Scores are means over the seeds;
-the interval and p of the difference to `untouched` come from the paired comparison of all seeds' predictions, resampled by
-text.
+The encoder is scored alone, without the n-gram classifier. Scores are means over the seeds; the interval and p value of the difference
+to `untouched` come from the predictions of all seeds, paired and resampled by text. Finished runs are kept and not repeated.
 """
 
 import argparse
@@ -76,9 +75,9 @@ def record_score(folder: Path) -> float:
 
 
 def table(folders: dict[tuple[str, int], Path], seeds: list[int]) -> str:
-    """One line per treatment."""
+    """A line for each treatment."""
     lines = [
-        "| treatment | macro-F1, mean of seeds | by seed | difference to untouched [95 %] | p | rows | new | tokens per word, dev | "
+        "| treatment | macro-F1, mean of seeds | by seed | difference to untouched [95 %] | p | tokens | new | tokens per word, dev | "
         "seconds: vocabulary, training | GiB |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -92,14 +91,14 @@ def table(folders: dict[tuple[str, int], Path], seeds: list[int]) -> str:
         gap = np.mean(scores) - np.mean([record_score(folders["untouched", seed]) for seed in seeds])
         lines.append(
             f"| {treatment} | {np.mean(scores):.1f} | {' '.join(f'{score:.1f}' for score in scores)} | {gap:+.1f} "
-            f"[{low:+.1f}, {high:+.1f}] | {p:.2f} | {fit.pieces} | {fit.added} | {fertility:.2f} | "
+            f"[{low:+.1f}, {high:+.1f}] | {p:.2f} | {fit.tokens} | {fit.added} | {fertility:.2f} | "
             f"{cost.seconds['vocabulary']:.0f}, {cost.seconds['training']:.0f} | {cost.peak_memory_gib:.1f} |"
         )
     return "\n".join(lines)
 
 
 def difference(mine: list[Path], theirs: list[Path]) -> tuple[float, float, float]:
-    """Bootstrap over texts of the difference of macro-F1, averaged over seeds: 95 % interval and two-sided p."""
+    """Difference of macro-F1, mean over seeds, by a bootstrap over texts: 95 % interval and two-sided p value."""
     sides = [[predictions(folder) for folder in side] for side in (mine, theirs)]
     references = np.array([row["reference"] for row in sides[0][0]])
     chosen = [[np.array([row["prediction"] for row in seed]) for seed in side] for side in sides]

@@ -1,6 +1,6 @@
-"""Seconds and memory to extend XLM-R's vocabulary from 2 000 and from 100 000 lines of Kinyarwanda (Common Voice).
+"""Seconds and memory to expand XLM-R's vocabulary from 2 000 and from 100 000 lines of Kinyarwanda (Common Voice).
 
-python benchmarks/vocabulary_speed.py ../shared/data
+python benchmarks/vocabulary_speed.py FOLDER
 """
 
 import lzma
@@ -21,7 +21,7 @@ def main(data: Path) -> None:
     with lzma.open(data / "pretrain/kin.commonvoice.txt.xz", "rt", encoding="utf-8") as file:
         lines = [line.strip() for line in file if line.strip()]
     base = TokenizerJson.of(AutoTokenizer.from_pretrained(str(build_starter("starter:encoder", cache_folder()))))
-    print("| lines | words | new pieces | tokens saved, held out % | seconds | peak GiB |\n|---|---|---|---|---|---|")
+    print("| lines | words | new tokens | tokens saved, held out % | seconds | peak GiB |\n|---|---|---|---|---|---|")
     for count in (2_000, 100_000):
         texts = lines[:count]
         begun = time.monotonic()

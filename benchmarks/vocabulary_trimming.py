@@ -1,8 +1,9 @@
-"""The starter encoder trimmed to the twelve NusaX languages: rows, weights, memory, time – and what stays the same.
+"""Pruning the starter encoder to the twelve NusaX languages: embedding rows, weights, memory and time, and what stays the same.
 
-    python benchmarks/vocabulary_trimming.py --mirror ../shared/data
+    python benchmarks/vocabulary_trimming.py --mirror FOLDER
 
-Kept from the training rows; judged on test rows never seen. Each policy runs in a process of its own, for its memory.
+The vocabulary is pruned to the training texts and judged on the test texts. Each policy runs in a process of its own, so that its peak
+memory can be measured.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from lowres.models.checkpoint import find_base
 from lowres.models.loading import load_encoder
 from lowres.places import Places
 from lowres.starters.starters import STARTERS
-from lowres.tasks.classification.objective import Encoder
+from lowres.tasks.classification.inputs import TextInputs
 from lowres.vocabulary.embeddings import NewRows, place_rows
 from lowres.vocabulary.pruning import POLICIES, kept_ids
 from lowres.vocabulary.tokenizer_json import TokenizerJson
@@ -37,8 +38,8 @@ def main() -> None:
     if asked.policy:
         measure(asked.policy, asked.mirror)
         return
-    print("| rows kept | rows | weights, million | seconds to trim | test words cut the same % | unknown test words % (before) | "
-          "test sentences of kept pieces only | their vectors equal bit for bit | update of the layers, s | and of the rows, s | "
+    print("| policy | rows | weights, million | seconds to prune | test words tokenized the same % | unknown test words % (before) | "
+          "test sentences of kept tokens only | their vectors equal bit for bit | update of the layers, s | of embeddings too, s | "
           "GiB |")  # fmt: skip
     print("|---" * 11 + "|", flush=True)
     for policy in ("all", *POLICIES):
@@ -54,9 +55,9 @@ def measure(policy: str, mirror: Path) -> None:
     begun = time.monotonic()
     ids = range(len(base)) if policy == "all" else kept_ids(base, [*train, checkpoint.prefix], policy)  # type: ignore[arg-type]
     pruned = base.pruned(ids)
-    whole, part = (Encoder(vocab.tokenizer(tokenizer), checkpoint.prefix, 256) for vocab in (base, pruned))
+    whole, part = (TextInputs(vocab.tokenizer(tokenizer), checkpoint.prefix, 256) for vocab in (base, pruned))
     sample = test[:: len(test) // SENTENCES]
-    before, after = whole.pieces(sample), part.pieces(sample)
+    before, after = whole.token_ids(sample), part.token_ids(sample)
     place = {token: number for number, token in enumerate(ids)}
     inside = [i for i, line in enumerate(before) if set(line) <= place.keys()]
     assert all([place[token] for token in before[i]] == after[i] for i in inside)
@@ -91,22 +92,22 @@ def measure(policy: str, mirror: Path) -> None:
           f"{peak:.1f} |", flush=True)  # fmt: skip
 
 
-def vectors(encoder: torch.nn.Module, reader: Encoder, lines: list[list[int]]) -> torch.Tensor:
-    """Pooled states, one text at a time, so that nothing else can differ."""
+def vectors(encoder: torch.nn.Module, inputs: TextInputs, lines: list[list[int]]) -> torch.Tensor:
+    """Mean hidden states, one text at a time, so that padding cannot change them."""
     encoder.eval()
     found = []
     with torch.inference_mode():
         for line in lines[:100]:
-            ids, mask = reader.batch([line], torch.device("cpu"))
+            ids, mask = inputs.batch([line], torch.device("cpu"))
             found.append(encoder(input_ids=ids, attention_mask=mask).last_hidden_state.mean(1))
     return torch.cat(found)
 
 
-def update_seconds(encoder: torch.nn.Module, reader: Encoder, texts: list[str], *, rows: bool) -> float:
-    """One update in bfloat16: of the layers' weights alone, or of the embedding too, with AdamW. Best of three."""
+def update_seconds(encoder: torch.nn.Module, inputs: TextInputs, texts: list[str], *, rows: bool) -> float:
+    """Seconds of one update with AdamW in bfloat16: of the layers alone, or with `rows` of the embedding too. Best of three."""
     encoder.train().requires_grad_(True)
     encoder.get_input_embeddings().requires_grad_(rows)
-    ids, mask = reader.batch(reader.vocab(texts), torch.device("cpu"))
+    ids, mask = inputs.batch(inputs.token_ids(texts), torch.device("cpu"))
     optimizer = torch.optim.AdamW([weight for weight in encoder.parameters() if weight.requires_grad], lr=1e-6)
     times = []
     for _ in range(4):

@@ -1,10 +1,10 @@
-"""Translating without having seen the pair: a run of recipes/starter-translation.yaml on NusaX, which it never read.
+"""Zero-shot translation: a run of recipes/starter-translation.yaml on NusaX, which was not in its training data.
 
     python benchmarks/zero_shot.py RUN FOLDER
 
-FOLDER is a copy of the data as in corpora.py. Ngaju is in none of the run's data; Acehnese, Balinese, Banjarese and Buginese were
-paired with English only, so that from them into Indonesian no pair was seen. No hints, since there is no dictionary; beside it
-copying the source.
+FOLDER is a copy of the data as in corpora.py. Ngaju is in none of the training data; Acehnese, Balinese, Banjarese and Buginese were
+paired with English only, so no pair from them into Indonesian was seen. The model gets no hints, since there is no dictionary for
+these directions. The baseline is copying the source.
 """
 
 from pathlib import Path
@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 from nusax_translation import read, scored, show
 
+from lowres.evaluation.baselines import copied
 from lowres.runs.run import Run
-from lowres.statistical.dictionary import copied
 
-WAYS = [
+DIRECTIONS = [
     ("nij", "ind"),
     ("nij", "eng"),
     ("ace", "ind"),
@@ -38,11 +38,12 @@ def main(run: Path, folder: Path, rows: int) -> None:
     click.echo(
         "| direction | pair seen in training | BLEU | chrF++ | copy, BLEU | copy, chrF++ |\n|---|---|---|---|---|---|"
     )
-    for source, target in WAYS:
+    for source, target in DIRECTIONS:
         test = list(read(folder, "test", [(source, target)]))[:rows]
-        ways = [(pair.source.language, pair.target.language) for pair in test]
+        directions = [(pair.source.language, pair.target.language) for pair in test]
         found = [
-            answer.translation for answer in translator.translate([pair.source.fields["text"] for pair in test], ways)
+            answer.translation
+            for answer in translator.translate([pair.source.fields["text"] for pair in test], directions)
         ]
         cells = [
             show(scored(test, texts)[measure, None])

@@ -1,9 +1,9 @@
 """lowres: adapt multilingual models to languages with almost no data.
 
-    run = lowres.run("recipes/quickstart.yaml")
-    run.predict(["Powšitkowna deklaracija"])
+    run = lowres.run("recipes/which-language.yaml")
+    run.predict(["Wobraz so njehodźi składować."])[0].label
 
-The names below are loaded when first used, so that importing lowres costs nothing.
+The names below are imported when they are first used, so that `import lowres` is quick.
 """
 
 from importlib import import_module
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LowresError", "Run", "audit", "load", "load_recipe", "run"]
 
-_DOORS = {
+_ENTRY_POINTS = {
     "LowresError": ("lowres.errors", "LowresError"),
     "Run": ("lowres.runs.run", "Run"),
     "audit": ("lowres.vocabulary.measurement.tokenizer_audit", "audit"),
@@ -29,10 +29,10 @@ _DOORS = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _DOORS:
+    if name not in _ENTRY_POINTS:
         raise AttributeError(f"module 'lowres' has no attribute {name!r}; it has {', '.join(__all__)}")
-    room, thing = _DOORS[name]
-    return getattr(import_module(room), thing)
+    module, thing = _ENTRY_POINTS[name]
+    return getattr(import_module(module), thing)
 
 
 def __dir__() -> list[str]:

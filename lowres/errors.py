@@ -1,8 +1,8 @@
-"""What can be wrong, said so that the reader can mend it.
+"""Errors and findings, worded so that the user can act on them.
 
-Every fault of the user's input becomes one `Problem` (where it is, what it is, what to do) and reaches the
-user inside a `LowresError`, as many problems at once as could be found. Things worth saying that stop nothing are
-`Finding`s: values that travel to the console and the report.
+Every fault of the user's input becomes one `Problem` (where it is, what is wrong, what to do) and reaches the user in a `LowresError`,
+together with all others that could be found. What is worth knowing but stops nothing is a `Finding`: a value that is handed on to
+console, record and report.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Problem:
-    """One fault: the place in the user's own file, what was found there, and the remedy."""
+    """One fault: its place in the user's own file (file:line:column, or a recipe key), what is wrong, and the remedy."""
 
     where: str
     what: str
@@ -25,7 +25,7 @@ class Problem:
 
 
 class LowresError(Exception):
-    """The user's input is at fault; carries every problem that was found."""
+    """The user's input is at fault. `problems` holds every problem that was found."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -33,7 +33,7 @@ class LowresError(Exception):
 
 
 class RecipeError(LowresError):
-    """The recipe cannot be read or asks for what does not exist."""
+    """The recipe cannot be read, or asks for something that does not exist."""
 
 
 class CardError(LowresError):
@@ -41,7 +41,7 @@ class CardError(LowresError):
 
 
 class DataError(LowresError):
-    """A data file is missing, altered, or holds what its card does not promise."""
+    """A data file is missing or altered, or its content is not what recipe or card say."""
 
 
 class ModelError(LowresError):
@@ -49,16 +49,20 @@ class ModelError(LowresError):
 
 
 class PlanError(LowresError):
-    """Task, base, method and machine do not fit together."""
+    """Task, data, base, method and machine do not fit together."""
 
 
 class TrainingError(LowresError):
-    """Training stopped because going on would have made things worse."""
+    """Training cannot go on: it diverged, or its checkpoint cannot be used."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped a run; the text says how it can be resumed."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something worth knowing that stops nothing."""
+    """Something worth knowing that stops nothing: a note, or a warning."""
 
     level: Literal["note", "warning"]
     what: str
@@ -66,6 +70,6 @@ class Finding:
 
 
 def nearest(word: str, possible: Iterable[str]) -> str:
-    """“did you mean …?” for the closest of the possible words, or nothing."""
+    """“did you mean …?” with the most similar of the possible words, or an empty text."""
     close = get_close_matches(word, list(possible), n=1, cutoff=0.6)
     return f"did you mean “{close[0]}”?" if close else ""

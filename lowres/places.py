@@ -1,4 +1,4 @@
-"""Where files may be found."""
+"""Where files are looked for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Places:
-    """The recipe's folder `near`, from which relative paths count; the cache; the user's mirrors; whether the net may be asked."""
+    """Where files are looked for: relative paths in `near` (the folder of the recipe), downloads in `cache` and in the user's
+    `mirrors`; with `offline` the network is never used.
+    """
 
     near: Path
     cache: Path

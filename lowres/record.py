@@ -1,6 +1,7 @@
 """The schema of record.json: every fact of a run. The report is a pure function of it."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,12 +11,13 @@ Status = Literal["running", "done", "interrupted", "failed"]
 
 
 class Fact(BaseModel):
-    """A part of the record: immutable, without unknown fields."""
+    """A part of the record: immutable, without unknown fields. JSON has “Infinity” for a bound that cannot be estimated."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 Better = Literal["higher", "lower"]
+Split = Literal["train", "dev", "test"]
 Unit = Literal["points", "bits"]
 DIGITS: Mapping[Unit, int] = {"points": 1, "bits": 3}  # after the decimal point, where a value is shown
 
@@ -24,7 +26,8 @@ class Score(Fact):
     """One quality score with its interval: 0–100 in points, 0 or more in bits.
 
     `better` says whether higher or lower values are better. `language` is a language tag or a direction, or None for the
-    mean over all of them. `label` is set for the scores of a single class.
+    mean over all of them. `label` is set for the scores of a single class. `clusters` is the number of independent clusters of
+    rows (texts that translate one another are one cluster). A bound that cannot be estimated is infinite.
     """
 
     name: str
@@ -32,8 +35,9 @@ class Score(Fact):
     low: float
     high: float
     confidence: float
-    split: Literal["train", "dev", "test"]
+    split: Split
     signature: str
+    clusters: int | None = None
     language: str | None = None
     label: str | None = None
     better: Better = "higher"
@@ -233,6 +237,11 @@ class Comparison(Fact):
         return found if self.better == "higher" else (-self.difference, -self.high, -self.low)
 
     @property
+    def clear(self) -> bool:
+        """Whether the difference is unlikely to be chance: p is below 1 - confidence, and the interval excludes zero."""
+        return self.p < 1 - self.confidence and not self.low <= 0 <= self.high
+
+    @property
     def digits(self) -> int:
         """How many digits to show after the decimal point."""
         return DIGITS[self.unit]
@@ -300,6 +309,7 @@ class Record(Fact):
     training: TrainingFacts | None = None
     back_translation: list[BackTranslationFacts] = []
     primary_metric: str = "macro-F1"
+    answers: dict[str, str] = Field(default={}, description="the system that answers, by direction or language")
     scores: list[Score] = []
     confusion: Confusion | None = None
     baselines: list[Baseline] = []
@@ -308,8 +318,40 @@ class Record(Fact):
     examples: list[Example] = []
     translations: list[Translation] = []
     tested: dict[str, int] = Field(default={}, description="test pairs by direction")
-    answers: dict[str, str] = Field(default={}, description="the system that answers, by direction or language")
     findings: list[FindingFact] = Field(default=[], description="what came up in training and evaluation")
     cost: CostFacts | None = None
     environment: Environment | None = None
     error: str = ""
+
+    @property
+    def score(self) -> Score | None:
+        """The primary metric over all test rows, or None before the run was scored."""
+        return overall(self.scores, self.primary_metric)
+
+    @property
+    def ranked(self) -> list[Baseline]:
+        """Baselines and parts of the run by the primary metric on test, best first; those without a score last."""
+        scored = [(baseline, overall(baseline.scores, self.primary_metric)) for baseline in self.baselines]
+        return [baseline for baseline, score in sorted(scored, key=lambda pair: merit(pair[1]), reverse=True)]
+
+    @property
+    def best_baseline(self) -> Baseline | None:
+        """The best baseline that is not a part of the run itself."""
+        return next((baseline for baseline in self.ranked if not baseline.ablation), None)
+
+    def comparison(self, against: str, language: str | None = None) -> Comparison | None:
+        """The comparison with the system of that name, over all rows or for one language or direction."""
+        return next((c for c in self.comparisons if (c.against, c.language) == (against, language)), None)
+
+
+def overall(scores: Sequence[Score], name: str) -> Score | None:
+    """The score of that name over all test rows and labels, or None."""
+    found = (s for s in scores if (s.name, s.language, s.label, s.split) == (name, None, None, "test"))
+    return next(found, None)
+
+
+def merit(score: Score | None) -> float:
+    """A number that grows with quality, whichever way the score improves; without a score the smallest."""
+    if score is None:
+        return -math.inf
+    return score.value if score.better == "higher" else -score.value

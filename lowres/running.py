@@ -1,5 +1,6 @@
-"""run(): the whole story of a recipe, from its file to a folder that can be used and shared."""
+"""run(): from a recipe to the folder of a finished run, stage by stage."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,156 +10,203 @@ from accelerate.utils import set_seed
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
-from lowres.errors import Finding
+from lowres.errors import Finding, PlanError, Problem
 from lowres.export import adapter_usage, export_merged, mergeable
 from lowres.planning import Options, Plan, prepare, read_data, read_fitting_data
-from lowres.recipe import Lock, RecipeFile, open_recipe, write_lock
-from lowres.runs.facts import data_facts, environment, plan_facts, training_facts, versions, vocabulary_facts
+from lowres.planning.machine import refuse_many_processes
+from lowres.recipe import Lock, RecipeFile, open_recipe, read_lock, write_lock
+from lowres.runs.facts import (
+    data_facts,
+    environment,
+    plan_facts,
+    shareable_name,
+    training_facts,
+    versions,
+    vocabulary_facts,
+)
+from lowres.runs.interruption import Interruption
 from lowres.runs.layout import CHECKPOINT, LOCK, MODEL
-from lowres.runs.reload_check import ASKED, ReloadSample, check_reload
+from lowres.runs.reload_check import SAMPLE_SIZE, ReloadSample, check_reload
 from lowres.runs.run import Run
 from lowres.runs.writing import Notify, RunWriter, default_folder, silent, unfinished
-from lowres.tasks.equipping import callbacks_of
+from lowres.tasks.equipping import callbacks_of, quantization_findings
 from lowres.tasks.job import Job, Predictor, make_accelerator
 from lowres.tasks.table import job_of
 from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
-from lowres.training.rounds import train_on
+from lowres.training.rounds import train_further
 from lowres.vocabulary.adapting import Adapted, adapt
+from lowres.vocabulary.language_tokens import language_tokens, token_findings
 
 
 def run(
     recipe: str | Path | RecipeFile, out: Path | None = None, *, options: Options | None = None, notify: Notify = silent,
     restart: bool = False,
 ) -> Run:  # fmt: skip
-    """Carry out a recipe and leave the folder of a run. Raises LowresError where the user's input is at fault.
+    """Carry out a recipe and return the finished run. Raises LowresError if the user's input is at fault.
 
-    A run of the same recipe that was cut off – in `out`, or the newest in runs/ – goes on where it stood, unless `restart`.
+    The run is written to `out`, by default to a new folder in runs/. An interrupted run of the same recipe – in `out`, or the
+    newest one in runs/ – is resumed, unless `restart`. `notify` is called with every event: stages, steps, findings, and the record
+    at the end.
     """
+    refuse_many_processes()
     options = options or Options()
     file = recipe if isinstance(recipe, RecipeFile) else open_recipe(recipe)
     job = job_of(file.recipe.task.kind)
     folder = out or (None if restart else unfinished(file)) or default_folder(file)
-    with RunWriter(file, folder, notify, restart=restart) as book:
-        book.stage("plan")
+    with RunWriter(file, folder, notify, restart=restart) as writer, file.naming_lines():
+        writer.stage("plan")
         plan = prepare(file, options)
-        book.write(plan=plan_facts(plan))
+        writer.write(plan=plan_facts(plan))
 
-        book.stage("data")
+        writer.stage("data")
         corpus = read_data(file, options)
-        book.write(data=data_facts(corpus))
+        writer.write(data=data_facts(corpus, plan.near))
+        verify_lock(lock(file, plan, corpus), writer)
 
-        book.stage("base")
+        writer.stage("base")
         accelerator = prepare_device(plan)
         tokenizer, base = job.load(plan.checkpoint)
-        base.to(accelerator.device)
+        if plan.recipe.base.quantize == "off":  # else it may fit the device only when it is quantized
+            base.to(accelerator.device)
 
-        book.stage("vocabulary")
+        writer.stage("vocabulary")
         adapted = fit_vocabulary(tokenizer, base, job, plan, corpus, file, options, accelerator)
-        book.write(vocabulary=vocabulary_facts(tokenizer, adapted, corpus, plan))
+        writer.write(vocabulary=vocabulary_facts(tokenizer, adapted, corpus, plan))
 
-        book.stage("training")
+        writer.stage("training")
+        known = language_tokens(tokenizer)
         predictor = job.build(adapted, base, plan, corpus, accelerator)
-        for finding in predictor.findings:
-            book.finding(finding)
-        steps = fit(predictor, job, plan, corpus, book)
-        book.write(training=training_facts(steps, book.cuts, predictor.model))
-        predictor.save(book.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
-        fit_again(predictor, job, plan, corpus, book)
-        predictor = job.complete(predictor, plan, corpus, book.stage)
-        predictor.save(book.folder / MODEL)
-        write_lock(book.folder / LOCK, lock(file, plan, corpus))
+        languages = token_findings(
+            known, getattr(predictor.facts, "tags", {}), getattr(file.recipe.task, "init_from", {})
+        )
+        for finding in (*predictor.findings, *languages, *quantization_findings(predictor.transformer, plan)):
+            writer.finding(finding)
+        steps = fit(predictor, job, plan, corpus, writer)
+        writer.write(training=training_facts(steps, writer.resumed, predictor.model))
+        predictor.save(writer.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
+        fit_again(predictor, job, plan, corpus, writer)
+        predictor = job.complete(predictor, plan, corpus, writer.stage)
+        predictor.save(writer.folder / MODEL)
+        write_lock(writer.folder / LOCK, lock(file, plan, corpus))
 
-        book.stage("evaluation")
+        writer.stage("evaluation")
         answers = job.predict(predictor, plan, corpus)
-        book.predictions(job.lines(plan, corpus, answers))
-        for facts in job.judge(predictor, plan, corpus, answers, book.stage):
+        writer.predictions(job.lines(plan, corpus, answers))
+        for facts in job.judge(predictor, plan, corpus, answers, writer.stage):
             for finding in facts.get("findings", ()):
-                book.finding(finding)
-            book.write(**{section: fact for section, fact in facts.items() if section != "findings"})
+                writer.finding(finding)
+            writer.write(**{section: fact for section, fact in facts.items() if section != "findings"})
 
-        book.stage("proof")
-        asked = job.sample(predictor, plan, corpus, ASKED)
-        check_reload(book.folder, ReloadSample(asked, predictor.raw_predictions(asked)), options)
-        (book.folder / MODEL / "README.md").write_text(adapter_usage(predictor, book.record), encoding="utf-8")
-        book.finish(environment(plan))
-        checkpoints(plan, corpus, book).remove()
-    finished = Run(book.folder, options=options)
+        writer.stage("reload check")
+        inputs = job.sample(predictor, plan, corpus, SAMPLE_SIZE)
+        check_reload(writer.folder, ReloadSample(inputs, predictor.raw_predictions(inputs)), options)
+        (writer.folder / MODEL / "README.md").write_text(adapter_usage(predictor, writer.record), encoding="utf-8")
+        writer.finish(environment(plan))
+        checkpoints(plan, corpus, writer).remove()
+    finished = Run(writer.folder, options=options)
     if job.is_base and mergeable(predictor.facts):
         export_merged(finished)
     return finished
 
 
 def prepare_device(plan: Plan) -> Accelerator:
-    """Threads, seed, device and precision, so that the same recipe gives the same start."""
+    """Set threads and seed, and choose device and precision as planned, so that the same recipe starts from the same state.
+
+    Raises PlanError if torch cannot compute on the planned device.
+    """
     torch.set_num_threads(plan.machine.cores)
     set_seed(plan.recipe.training.seed)
-    return make_accelerator(plan.machine, plan.precision)
+    accelerator = make_accelerator(plan.machine, plan.precision)
+    if accelerator.device.type != plan.machine.device:
+        what = f"the plan is made for {plan.machine.device}, but torch computes on {accelerator.device.type}"
+        raise PlanError(Problem("--device", what, f"say --device {accelerator.device.type}"))
+    return accelerator
 
 
 def fit_vocabulary(
     tokenizer: PreTrainedTokenizerBase, base: Any, job: Job, plan: Plan, corpus: Corpus, file: RecipeFile, options: Options,
     accelerator: Accelerator,
 ) -> Adapted:  # fmt: skip
-    """Pieces and rows that fit the training texts."""
+    """The base's tokenizer and embedding rows, fitted to the training texts as the recipe says."""
     recipe, checkpoint = plan.recipe, plan.checkpoint
-    material = read_fitting_data(file, corpus, options)
+    fitting_data = read_fitting_data(file, corpus, options)
     with accelerator.autocast():
         return adapt(
-            tokenizer, job.encoder(base), checkpoint.architecture.layers, recipe.vocabulary, material,
+            tokenizer, job.encoder(base), checkpoint.architecture.layers, recipe.vocabulary, fitting_data,
             prefix=checkpoint.prefix, pooling=plan.pooling, seed=recipe.training.seed, whole=base,
         )  # fmt: skip
 
 
-def fit(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, book: RunWriter) -> list[Step]:
-    """Train, and go on where the run was cut off if it was. Returns every step, those before the cut among them."""
-    kept = checkpoints(plan, corpus, book)
+def fit(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer: RunWriter) -> list[Step]:
+    """Train; an interrupted run is resumed from its checkpoint. Returns every step, those before the interruption included."""
+    kept = checkpoints(plan, corpus, writer)
     begun = kept.read()
     if begun:
-        book.resume(begun.update)
+        writer.resume(begun.update)
     objective = job.objective(predictor, plan, corpus)
     for finding in objective.findings:
-        book.finding(finding)
-    for step in train(
+        writer.finding(finding)
+    steps = train(
         predictor.model, objective, plan.recipe.training, accelerator=predictor.accelerator,
         micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan), begun=begun, checkpoints=kept,
-    ):  # fmt: skip
-        book.step(step)
-        if kept.fault:
-            book.finding(Finding("warning", f"no checkpoint could be written: {kept.fault}", str(kept.path)))
-            kept.fault = ""
-    return book.steps
+    )  # fmt: skip
+    with Interruption() as interruption, closing(steps):  # closed early, the training writes a checkpoint
+        for step in steps:
+            writer.step(step)
+            if kept.fault:
+                writer.finding(Finding("warning", f"no checkpoint could be written: {kept.fault}", CHECKPOINT))
+                kept.fault = ""
+            if interruption.asked:
+                raise KeyboardInterrupt
+    return writer.steps
 
 
-def fit_again(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, book: RunWriter) -> None:
-    """The further rounds of training that the task has, if any. A run that is cut off in one begins with the first of them anew."""
-    for more in job.rounds(predictor, plan, corpus, book.stage):
-        before = list(book.steps)
-        for step in train_on(
+def fit_again(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer: RunWriter) -> None:
+    """Further rounds of training, if the task has any. A run interrupted in one of them starts again with the first round."""
+    for more in job.rounds(predictor, plan, corpus, writer.stage):
+        before = list(writer.steps)
+        for step in train_further(
             predictor.model, more.objective, more.settings, before, accelerator=predictor.accelerator,
             micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan),
         ):  # fmt: skip
-            book.step(step)
-        book.write(
-            training=training_facts(book.steps, book.cuts, predictor.model),
-            back_translation=[*book.record.back_translation, more.facts(before, book.steps[len(before) :])],
+            writer.step(step)
+        writer.write(
+            training=training_facts(writer.steps, writer.resumed, predictor.model),
+            back_translation=[*writer.record.back_translation, more.facts(before, writer.steps[len(before) :])],
         )
-        predictor.save(book.folder / MODEL)
+        predictor.save(writer.folder / MODEL)
 
 
-def checkpoints(plan: Plan, corpus: Corpus, book: RunWriter) -> Checkpoints:
-    """Where the training of this run is kept while it lasts, and what it rests on beside the recipe."""
+def checkpoints(plan: Plan, corpus: Corpus, writer: RunWriter) -> Checkpoints:
+    """The checkpoint of this run's training. It is bound to data, base and version of lowres: with others it cannot be resumed."""
     origin = {"data": corpus.fingerprint, "base": plan.checkpoint.sha256(), "lowres": versions()["lowres"]}
-    return Checkpoints(book.folder / CHECKPOINT, origin)
+    return Checkpoints(writer.folder / CHECKPOINT, origin)
+
+
+def verify_lock(now: Lock, writer: RunWriter) -> None:
+    """Write the lock of a new run; of a resumed one compare it, and warn of packages that have another version since.
+
+    Other data or another base are refused where the checkpoint is read.
+    """
+    path = writer.folder / LOCK
+    if writer.resumes and path.exists():
+        before = read_lock(path).versions
+        for package, version in now.versions.items():
+            if before.get(package, version) != version:
+                what = f"the run began with {package} {before[package]} and is resumed with {version}: its result may differ"
+                writer.finding(Finding("warning", what, LOCK))
+        return
+    write_lock(path, now)
 
 
 def lock(file: RecipeFile, plan: Plan, corpus: Corpus) -> Lock:
-    """Everything the recipe was resolved to."""
+    """What the recipe was resolved to."""
     return Lock(
         recipe_sha256=file.sha256,
         data_fingerprint=corpus.fingerprint,
-        files=tuple((count.name, count.sha256) for count in corpus.files),
-        base=plan.checkpoint.name,
+        files=tuple((shareable_name(count.name, plan.near), count.sha256) for count in corpus.files),
+        base=shareable_name(plan.checkpoint.name, plan.near),
         base_revision=plan.checkpoint.revision,
         base_sha256=plan.checkpoint.sha256(),
         versions=versions(),

@@ -89,11 +89,12 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: PreTr
 
 
 @pytest.fixture(scope="session")
-def tiny_mt5(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_mt5(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: PreTrainedTokenizerFast) -> Path:
     """A real mT5 checkpoint, to be refused where an encoder is needed."""
     folder = tmp_path_factory.mktemp("tiny-mt5")
     config = MT5Config(vocab_size=64, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
     MT5ForConditionalGeneration(config).save_pretrained(folder)
+    tiny_tokenizer.save_pretrained(str(folder))
     return folder
 
 

@@ -28,7 +28,7 @@ from lowres.tasks.translation.job import objective, phrase_tables_of, rounds
 from lowres.tasks.translation.model import Translator, language_marking_of
 from lowres.tasks.translation.objective import Hints, TranslationInputs, encode_pairs, epoch_rows
 from lowres.training.loop import Step
-from lowres.training.rounds import train_on
+from lowres.training.rounds import train_further
 from lowres.training.state import NO_CALLBACKS
 
 ENGLISH, TOY = "eng-Latn", "qaa-Latn"
@@ -278,7 +278,7 @@ def test_training_that_does_harm_leaves_the_weights_as_they_were(finished: Run) 
     before = {name: weight.clone() for name, weight in translator.model.named_parameters()}
     wild = plan.recipe.training.model_copy(update={"epochs": 1, "learning_rate": 0.5})
     steps = list(
-        train_on(
+        train_further(
             translator.model, lesson, wild, [start], accelerator=translator.accelerator, micro_batch_tokens=512, callbacks=NO_CALLBACKS
         )
     )  # fmt: skip
@@ -290,7 +290,7 @@ def test_training_that_does_harm_leaves_the_weights_as_they_were(finished: Run) 
 
 def test_without_an_objective_there_is_nothing_to_train(finished: Run) -> None:
     translator, plan, _ = again(finished)
-    nothing = train_on(
+    nothing = train_further(
         translator.model, None, plan.recipe.training, [], accelerator=translator.accelerator, micro_batch_tokens=512,
         callbacks=NO_CALLBACKS,
     )  # fmt: skip

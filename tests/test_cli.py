@@ -38,7 +38,7 @@ LINES = (
     r"",
     r"Small reviews  \(recipe\.yaml\)",
     r"(planning|reading the data|loading the base|fitting the vocabulary|training|fitting the n-gram classifier) …",
-    r"(scoring the test split|baselines on the same rows|asking the saved model in a fresh process|writing the report) …",
+    r"(scoring the test split|baselines on the same rows|checking the saved model in a fresh process|writing the report) …",
     r"  update \d+/\d+  epoch [\d.]+  loss [\d.]+(  dev [\d.]+)?  [\d.]+ texts/s  [\d.]+ GiB  \d+ s left",
     r"  (Small reviews|encoder alone|majority class|TF-IDF \+ logistic regression) +macro-F1 +[\d.]+  95% interval \[[\d., ]+\]",
     r"  (helps|no clear difference|hurts): .+",
@@ -138,7 +138,7 @@ def test_an_interrupt_in_training_ends_with_130_and_is_recorded(tmp_path: Path, 
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=100)
     assert process.returncode == 130
-    assert err.strip() == "stopped; the same command goes on where it stood"
+    assert re.fullmatch(r"stopped after update \d+; the same command resumes it", err.strip())
     record = read_record(folder / "out" / "record.json")
     assert record.status == "interrupted"
     assert record.training is None

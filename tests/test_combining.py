@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from test_holding import said, tiny
+from test_quantization import said, tiny
 from test_run import write_recipe
 
-from lowres.errors import ModelError, PlanError
+from lowres.errors import PlanError
 from lowres.methods import adapters, lora
-from lowres.methods.combining import WAYS, combine
+from lowres.methods.combining import COMBINATION_TYPES, combine
 from lowres.models.architectures import ARCHITECTURES
 from lowres.planning import Options
 from lowres.recipe.methods import Combination, Lora
@@ -50,8 +50,8 @@ def test_the_mean_is_the_mean_of_what_the_runs_changed(tmp_path: Path) -> None:
         torch.testing.assert_close(found, 2 * left - right, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("how", WAYS)
-def test_every_way_gives_one_adapter_that_trains(how: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", COMBINATION_TYPES)
+def test_every_combination_gives_one_adapter_that_trains(how: str, tmp_path: Path) -> None:
     torch.manual_seed(3)
     model = combined([saved(tmp_path / "one", 1), saved(tmp_path / "two", 2, rank=2)], how=how)
     assert list(model.peft_config) == ["default"]
@@ -74,7 +74,7 @@ def test_a_recipe_begins_with_finished_runs(small_data: Path, tiny_encoder: Path
     other = write_recipe(small_data, tiny_encoder, **{**QUIET, "{kind: lora, rank: 8}": "{kind: full}"})
     full = str(run_recipe(other, small_data / "full", options=options).folder)
     mixed = method.replace(runs[1], full)
-    with pytest.raises(ModelError, match="trained full, not lora"):
+    with pytest.raises(PlanError, match="trained full, not lora"):
         run_recipe(
             write_recipe(small_data, tiny_encoder, **{**QUIET, "{kind: lora, rank: 8}": mixed}),
             small_data / "no",

@@ -100,16 +100,16 @@ def test_a_model_that_was_not_saved_as_trained_is_found_out(
     lost: str, small_data: Path, tiny_encoder: Path, options: Options
 ) -> None:
     run = labelled(small_data, tiny_encoder, options)
-    raw_predictions = read_sample(run.folder)
-    check_reload(run.folder, raw_predictions, options)
+    sample = read_sample(run.folder)
+    check_reload(run.folder, sample, options)
     file = run.folder / "model" / lost
     weights = load_file(file)
     save_file(
         {name: weight * (-9.0 if "lora_B" in name or name == "weight" else 1.0) for name, weight in weights.items()},
         file,
     )
-    with pytest.raises(ModelError, match="the trained model said"):
-        check_reload(run.folder, raw_predictions, options)
+    with pytest.raises(ModelError, match="the trained model predicted"):
+        check_reload(run.folder, sample, options)
     file.unlink()
     with pytest.raises(ModelError, match="cannot be loaded again"):
-        check_reload(run.folder, raw_predictions, options)
+        check_reload(run.folder, sample, options)

@@ -13,7 +13,7 @@ from lowres.models.checkpoint import Checkpoint
 from lowres.models.loading import load_encoder
 from lowres.planning import Options, read_data
 from lowres.recipe import open_recipe
-from lowres.recipe.sections import Vocabulary
+from lowres.recipe.vocabulary_section import Vocabulary
 from lowres.statistical.lexical_translation import meanings
 from lowres.vocabulary.adapting import adapt, new_tokens
 from lowres.vocabulary.embeddings import NewRows

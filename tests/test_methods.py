@@ -1,4 +1,4 @@
-"""Every method over every family in every precision: it learns, answers the same when loaded again, and merges exactly."""
+"""Every method over every family in every precision: it learns, predicts the same when loaded again, and merges exactly."""
 
 import json
 import subprocess
@@ -173,6 +173,8 @@ def planned(family: str, method: str, bits: str, base: Path) -> Plan:
     recipe = RECIPE.format(
         task=TASKS[FAMILIES[family][0]], base=base, quantize=bits, method=text, epochs=epochs, rate=rate
     )
+    if FAMILIES[family][0] != "translation":
+        recipe = recipe.replace("decoding: {beams: 1}\n", "")
     return make_plan(
         parse_recipe(recipe, "recipe.yaml"), describe(str(base), base), Machine("cpu", "here", 1, 16.0, False)
     )
@@ -230,7 +232,7 @@ def trained(cell: tuple[str, str, str], base: Path, folder: Path) -> Trained:
     ids=" ".join,
 )
 @pytest.mark.parametrize("share", [0.2, 0.7])
-def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(
+def test_an_interrupted_training_resumes_exactly(
     cell: tuple[str, str, str], share: float, bases: dict[str, Path], tmp_path: Path
 ) -> None:
     whole, plan, data = begun(cell, bases[cell[0]])
@@ -242,7 +244,7 @@ def test_a_training_cut_off_goes_on_as_if_nothing_had_happened(
     torch.rand(7)  # another process has other dice
     taken_up, *_ = begun(cell, bases[cell[0]])
     rest = list(steps_of(taken_up, plan, data, Checkpoints(tmp_path / "kept", {})))
-    assert 1 < rest[0].update <= step.update
+    assert rest[0].update == step.update + 1
     assert [(one.update, one.loss) for one in rest] == [(one.update, one.loss) for one in steps[rest[0].update - 1 :]]
     ours, theirs = taken_up.model.state_dict(), whole.model.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs if isinstance(theirs[name], torch.Tensor))
@@ -288,7 +290,7 @@ def close(left: list[Any], right: list[Any]) -> bool:
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=" ".join)
-def test_it_learns_and_answers_the_same_elsewhere(
+def test_it_learns_and_predicts_the_same_elsewhere(
     cell: tuple[str, str, str],
     bases: dict[str, Path],
     tmp_path: Path,

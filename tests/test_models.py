@@ -1,4 +1,4 @@
-"""Bases: found or refused in words; the starter is the real model and its tokenizer cuts as the original."""
+"""Bases: found or refused in words; the starter is the real model and its tokenizer encodes as the original."""
 
 import json
 import shutil
@@ -44,12 +44,12 @@ def test_the_starter_is_described_before_it_is_built(tmp_path: Path, starter: Ch
 
 
 @pytest.mark.parametrize("text", KNOWN_PIECES)
-def test_the_rebuilt_tokenizer_cuts_as_the_original(text: str, starter: Checkpoint) -> None:
+def test_the_rebuilt_tokenizer_encodes_as_the_original(text: str, starter: Checkpoint) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(str(starter.folder))
     assert tokenizer(text)["input_ids"] == KNOWN_PIECES[text]
 
 
-def test_decomposed_text_is_cut_like_composed_text(starter: Checkpoint) -> None:
+def test_decomposed_text_is_encoded_like_composed_text(starter: Checkpoint) -> None:
     tokenizer, _ = load_encoder(starter)
     assert tokenizer("o\u0323\u0301mo\u0323")["input_ids"] == tokenizer("ọ́mọ")["input_ids"]
 
@@ -108,7 +108,7 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_bases_that_cannot_be_are_refused_in_words(tmp_path: Path, tiny_encoder: Path) -> None:
     pickled = tmp_path / "pickled"
     shutil.copytree(tiny_encoder, pickled)
-    (pickled / "model.safetensors").rename(pickled / "pytorch_model.bin")
+    (pickled / "model.safetensors").rename(pickled / "tf_model.h5")
     strange = tmp_path / "strange"
     shutil.copytree(tiny_encoder, strange)
     (strange / "config.json").write_text('{"model_type": "xlm-robertta"}')
@@ -117,7 +117,7 @@ def test_bases_that_cannot_be_are_refused_in_words(tmp_path: Path, tiny_encoder:
         "starter:encodr": "there is no “starter:encodr” (did you mean “starter:encoder”?)",
         "no-such-folder": "there is no folder “no-such-folder” (name a folder, owner/name on the Hugging Face hub, or",
         "google/mt5-small": "names can be moved (pin it: base.revision, the 40 digits of a commit)",
-        "pickled": "has no .safetensors weights (others: pytorch_model.bin) (save the model with safe_serialization=True)",
+        "pickled": "has no weights named model.safetensors or pytorch_model.bin (others: tf_model.h5)",
         "strange": "is a model of the unknown type “xlm-robertta” (did you mean “xlm-roberta”?; known: bart, bert,",
         "bare": "has no config.json (a base is a folder that save_pretrained wrote)",
     }

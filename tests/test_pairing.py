@@ -38,17 +38,17 @@ def test_clean_pairs_have_no_findings(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("Padang Panjang!\tPadang panjang", "1 of 4 train pairs have the same text on both sides ({}/train.tsv:5)"),
+        ("Padang Panjang!\tPadang panjang", "1 of 4 train pairs have the same text on both sides (train.tsv:5)"),
         (
             "go home before it rains, and take the goats with you, all three of them\tpulanglah",
             "1 of 4 train pairs have lengths that are more than 3 times off what is usual for their languages",
         ),
-        ("come here now\tماري كسيني سكارڠ", "1 text of min-Latn not in the script of the tag ({}/train.tsv:5)"),
-        ("Two hens.\tduo ayam", "1 of 4 train pairs repeat an earlier one ({}/train.tsv:5 and {}/train.tsv:3)"),
+        ("come here now\tماري كسيني سكارڠ", "1 text of min-Latn not in the script of the tag (train.tsv:5)"),
+        ("Two hens.\tduo ayam", "1 of 4 train pairs repeat an earlier one (train.tsv:5 and train.tsv:3)"),
     ],
 )
 def test_doubtful_pairs_are_told_with_their_place(tmp_path: Path, row: str, words: str) -> None:
-    assert told(read(tmp_path, [*TRAIN, row]), words.replace("{}", str(tmp_path)))
+    assert told(read(tmp_path, [*TRAIN, row]), words)
     assert not told(read(tmp_path, TRAIN), "train pairs")
 
 

@@ -26,7 +26,8 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from lowres.vocabulary.embeddings import NewRows, SplitEmbedding, Tables, join_rows, new_rows, place_rows, split_rows
+from lowres.models.checkpoint import describe
+from lowres.vocabulary.embeddings import NewRows, SplitEmbedding, Tables, new_rows, place_rows, split_rows
 
 OLD, WIDTH, NEW = 60, 32, 4
 KEPT = [0, 1, 2, 3, 10, 11, 12, 30, 31, 59]
@@ -75,12 +76,23 @@ def bart() -> Any:
 MODELS: list[Callable[[], Any]] = [xlmr, bert, mt5, m2m100, bart]
 
 
-def logits(model: Any, ids: list[list[int]]) -> torch.Tensor:
+def outcome(model: Any, ids: list[list[int]]) -> Any:
     rows = torch.tensor(ids)
     extra = {"decoder_input_ids": rows} if model.config.is_encoder_decoder else {}
     with torch.no_grad():
-        found: torch.Tensor = model.eval()(input_ids=rows, **extra).logits
+        return model.eval()(input_ids=rows, output_hidden_states=True, **extra)
+
+
+def logits(model: Any, ids: list[list[int]]) -> torch.Tensor:
+    found: torch.Tensor = outcome(model, ids).logits
     return found
+
+
+def states(model: Any, ids: list[list[int]]) -> torch.Tensor:
+    """The states under the head; they do not depend on how wide the head is, whose sums may be rounded otherwise."""
+    found = outcome(model, ids)
+    last: torch.Tensor = (found.decoder_hidden_states if model.config.is_encoder_decoder else found.hidden_states)[-1]
+    return last
 
 
 def fresh(count: int = NEW) -> NewRows:
@@ -89,13 +101,17 @@ def fresh(count: int = NEW) -> NewRows:
 
 
 @pytest.mark.parametrize("make", MODELS)
-def test_kept_pieces_keep_their_logits_to_the_last_bit(make: Callable[[], Any], tmp_path: Path) -> None:
+def test_kept_tokens_keep_their_states_to_the_last_bit_and_their_logits(
+    make: Callable[[], Any], tmp_path: Path
+) -> None:
     torch.manual_seed(0)
     model = make()
-    before = logits(model, [[10, 30, 59, 2]])
+    old, before = states(model, [[10, 30, 59, 2]]), logits(model, [[10, 30, 59, 2]])
     place_rows(model, KEPT, NewRows(torch.zeros(0, WIDTH)))
-    after = logits(model, [[KEPT.index(token) for token in (10, 30, 59, 2)]])
-    assert torch.equal(before[..., KEPT], after)
+    ids = [[KEPT.index(token) for token in (10, 30, 59, 2)]]
+    after = logits(model, ids)
+    assert torch.equal(old, states(model, ids))
+    assert torch.allclose(before[..., KEPT], after, atol=1e-6)
     assert model.config.vocab_size == len(KEPT)
     model.save_pretrained(tmp_path)
     auto = AutoModelForSeq2SeqLM if model.config.is_encoder_decoder else AutoModelForMaskedLM
@@ -107,9 +123,10 @@ def test_kept_pieces_keep_their_logits_to_the_last_bit(make: Callable[[], Any], 
 def test_new_rows_leave_old_logits_alone_and_are_all_different(make: Callable[[], Any]) -> None:
     torch.manual_seed(0)
     model = make()
-    before = logits(model, [[10, 30, 59, 2]])
+    old, before = states(model, [[10, 30, 59, 2]]), logits(model, [[10, 30, 59, 2]])
     place_rows(model, range(OLD + NEW), fresh())
-    assert torch.equal(before, logits(model, [[10, 30, 59, 2]])[..., :OLD])
+    assert torch.equal(old, states(model, [[10, 30, 59, 2]]))
+    assert torch.allclose(before, logits(model, [[10, 30, 59, 2]])[..., :OLD], atol=1e-6)
     rows = model.get_input_embeddings().weight[OLD:]
     assert torch.equal(rows, fresh().inputs)
     for module in Tables.of(model).inputs:
@@ -143,8 +160,7 @@ def test_only_split_rows_get_gradients_and_they_are_the_right_ones(make: Callabl
     if tables.head is not None and not tables.tied:
         assert torch.allclose(trained[1].grad, tables.head.weight.grad[OLD:], atol=1e-6)
 
-    join_rows(model)
-    assert torch.equal(logits(model, ids.tolist()), logits(whole, ids.tolist()))
+    assert torch.allclose(logits(model, ids.tolist()), logits(whole, ids.tolist()), atol=1e-6)
     found = new_rows(model, NEW)
     assert torch.equal(found.inputs, fresh().inputs)
     apart = tables.head is not None and not tables.tied
@@ -171,6 +187,22 @@ def test_an_untied_head_survives_what_transformers_ties(tmp_path: Path) -> None:
     again = AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "longer")
     assert torch.equal(again.lm_head.weight[:OLD], head)
     assert torch.equal(again.lm_head.weight[OLD:], fresh().head)
+
+
+def test_positions_follow_the_padding_token_wherever_it_moves(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    shape = {**SMALL, "max_position_embeddings": 40}
+    model = XLMRobertaForMaskedLM(XLMRobertaConfig(vocab_size=OLD, pad_token_id=5, **shape))
+    before = states(model, [[10, 30, 59, 2, 5, 5]])
+    kept = [2, 3, 5, 10, 30, 59]  # the padding token moves from 5 to 2
+    place_rows(model, kept, NewRows(torch.zeros(0, WIDTH)))
+    ids = [[kept.index(token) for token in (10, 30, 59, 2, 5, 5)]]
+    assert torch.equal(before, states(model, ids))
+    assert model.config.pad_token_id == 2 and model.config.max_position_embeddings == 37
+    model.save_pretrained(tmp_path)
+    again = AutoModelForMaskedLM.from_pretrained(tmp_path)
+    assert torch.equal(before, states(again, ids))
+    assert describe("moved", tmp_path).positions == 40 - 6 == 37 - 3
 
 
 def test_padding_rows_behind_the_vocabulary_and_ids_in_the_config_follow() -> None:

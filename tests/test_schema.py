@@ -1,6 +1,7 @@
 """The published schema: current, closed, and true of every shipped recipe."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
-from lowres.recipe import read_recipe, recipe_schema, schema_text
+from lowres.recipe import Recipe, parse_recipe, read_recipe, recipe_schema, schema_text
+from lowres.recipe.methods import METHOD_FACTS, Features, Full, Lora
 from lowres.recipe.reader import LANGUAGES
+from lowres.recipe.sections import CardData, Classification, Training
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = sorted((ROOT / "recipes").glob("*.yaml"))
@@ -58,3 +61,34 @@ def test_every_place_of_a_language_tag_is_checked() -> None:
         if name != "files" and pattern in json.dumps(field)
     }
     assert tagged == set(LANGUAGES)
+
+
+def test_defaults_stand_in_one_place_and_hold_in_yaml_in_python_and_in_the_schema() -> None:
+    text = (
+        "lowres: 2\nname: x\ntask: {kind: classification}\ndata: {card: nusax-sentiment}\n"
+        "method: {kind: %s}\ntraining: {seed: 3}\n"
+    )
+    schema = recipe_schema()["$defs"]["Training"]["properties"]
+    for kind, method in (
+        ("features", Features(kind="features")),
+        ("lora", Lora(kind="lora")),
+        ("full", Full(kind="full")),
+    ):
+        read = parse_recipe(text % kind, "recipe.yaml")
+        made = Recipe(
+            lowres=2, name="x", task=Classification(kind="classification"), data=CardData(card="nusax-sentiment"),
+            method=method, training=Training(seed=3),
+        )  # fmt: skip
+        assert made == read
+        assert (made.training.epochs, made.training.learning_rate) == (
+            METHOD_FACTS[kind].epochs,
+            METHOD_FACTS[kind].learning_rate,
+        )
+        for key in ("epochs", "learning_rate"):
+            assert "default" not in schema[key]
+            own = next(part for part in schema[key]["description"].split("; ") if re.search(rf"\b{kind}\b", part))
+            assert re.search(rf"\b{getattr(METHOD_FACTS[kind], key):g} for ", own)
+    assert (
+        parse_recipe(text.replace("method: {kind: %s}\n", ""), "recipe.yaml").training.epochs
+        == METHOD_FACTS["lora"].epochs
+    )

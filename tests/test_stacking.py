@@ -8,7 +8,7 @@ from conftest import rows, write_tsv
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
 from lowres.errors import ModelError, PlanError
-from lowres.methods.stacking import languages_of, read_as
+from lowres.methods.stacking import activate_language, adapter_languages
 from lowres.planning import Options
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run
@@ -81,13 +81,13 @@ def task_recipe(folder: Path, base: Path, over: dict[str, Path]) -> Path:
     return recipe
 
 
-def test_a_task_learned_over_one_language_is_asked_in_another(base: Path, tmp_path: Path, options: Options) -> None:
+def test_a_task_learned_in_one_language_is_predicted_in_another(base: Path, tmp_path: Path, options: Options) -> None:
     runs = {tag: language_run(tmp_path, base, tag, options) for tag in ("eng-Latn", "qaa-Latn")}
     run = run_recipe(task_recipe(tmp_path, base, runs), tmp_path / "task", options=options)
     assert run.record.status == "done", "asked again in a fresh process, it gave the same answers"
     classifier = Run(run.folder, options=options).predictor
     encoder = classifier.model.encoder
-    assert set(languages_of(encoder)) == set(runs)
+    assert set(adapter_languages(encoder)) == set(runs)
     text = ["good rice and friendly people"]
     english, other = (classifier.predict(text, language=tag)[0].probabilities for tag in runs)
     assert english != other, "each language is read through its own adapter"
@@ -110,7 +110,7 @@ def test_only_the_task_learns(base: Path, tmp_path: Path, options: Options) -> N
     for name, weight in before.items():
         assert torch.equal(weight, after[name.replace(".roberta.", ".")])
     encoder = run.predictor.model.encoder
-    read_as(encoder, "eng-Latn")
+    activate_language(encoder, "eng-Latn")
     assert any(bool(weight.any()) for name, weight in encoder.named_parameters() if "default" in name and "up" in name)
 
 
@@ -118,7 +118,7 @@ def test_what_cannot_be_stacked_is_refused(base: Path, tiny_encoder: Path, tmp_p
     grown = language_run(tmp_path, base, "qaa-Latn", options, extend="8")
     with pytest.raises(ModelError, match="do not have the same pieces"):
         run_recipe(task_recipe(tmp_path, base, {"qaa-Latn": grown}), tmp_path / "one", options=options)
-    with pytest.raises(ModelError, match="nowhere is no run"):
+    with pytest.raises(PlanError, match="“nowhere” is not the folder of a run"):
         run_recipe(task_recipe(tmp_path, base, {"qaa-Latn": Path("nowhere")}), tmp_path / "two", options=options)
     with pytest.raises(ModelError, match="another base"):
         run_recipe(task_recipe(tmp_path, tiny_encoder, {"qaa-Latn": grown}), tmp_path / "three", options=options)

@@ -9,7 +9,7 @@ from lowres.errors import ModelError
 from lowres.models.checkpoint import Checkpoint, describe, find_base
 from lowres.models.loading import load_translator
 from lowres.places import Places
-from lowres.starters.starters import STARTERS, TABLE, shipped
+from lowres.starters.starters import STARTERS, TABLE, shipped_weights
 
 NAME = "starter:translation"
 
@@ -27,7 +27,7 @@ def test_it_is_what_the_table_says(built: Checkpoint) -> None:
         starter.positions,
         starter.parameters,
     )
-    assert shipped(NAME).stat().st_size < 40 * 2**20
+    assert shipped_weights(NAME).stat().st_size < 40 * 2**20
 
 
 def test_its_tags_have_their_own_rows_and_its_encoder_is_the_starters(built: Checkpoint, starter: Checkpoint) -> None:

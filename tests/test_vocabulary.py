@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, ByT5Tokenizer, PreTrainedTokenizerBase, 
 from lowres.errors import DataError, ModelError
 from lowres.languages.normalisation import normalise
 from lowres.models.checkpoint import Checkpoint
-from lowres.recipe.sections import TrimPolicy
+from lowres.recipe.vocabulary_section import TrimPolicy
 from lowres.vocabulary.expansion.expanding import LEAST_WORDS, count_tokens, extend, limit_changes
 from lowres.vocabulary.expansion.replacing import replacement
 from lowres.vocabulary.initialisation.strategies import Evidence

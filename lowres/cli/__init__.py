@@ -1,4 +1,4 @@
-"""The command line: one file per family of verbs, and the only place that prints.
+"""The command line: one file for each group of commands. Only this package prints.
 
 Nothing heavy is imported before a command needs it.
 """
@@ -10,9 +10,10 @@ import rich_click as click
 
 from lowres.cli.answering import export, predict, report
 from lowres.cli.auditing import audit
+from lowres.cli.comparing import compare
 from lowres.cli.making import check, run, schema
 
-# What the system says where a place cannot be written, and what helps; any other OSError is our bug.
+# Errors of the system when a file cannot be written, with the remedy; any other OSError is a bug of lowres.
 UNWRITABLE = {
     errno.EACCES: "choose a place that you may write to",
     errno.EPERM: "choose a place that you may write to",
@@ -22,7 +23,7 @@ UNWRITABLE = {
     errno.ENOTDIR: "a file stands where a folder is meant",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
-COMMANDS = (run, check, audit, predict, export, report, schema)
+COMMANDS = (run, check, audit, predict, compare, export, report, schema)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -39,7 +40,7 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """Run a command: exit 0 done, 2 the user's input is at fault, 1 our bug, 130 interrupted."""
+    """Run a command. Exit status: 0 done, 2 the user's input is at fault, 1 a bug of lowres, 130 interrupted."""
     from lowres.errors import LowresError
 
     try:
@@ -47,8 +48,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("\nstopped; the same command goes on where it stood", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        click.echo(f"\n{_how_to_resume(error)}", err=True)
         sys.exit(130)
     except LowresError as error:
         from lowres.cli.safe_text import clean
@@ -63,3 +64,14 @@ def main() -> None:
 
         click.echo(clean(f"{error.filename}  {error.strerror} ({UNWRITABLE[error.errno]})"), err=True)
         sys.exit(2)
+
+
+def _how_to_resume(error: BaseException) -> str:
+    """What is left of a command that was stopped: the run says so; other commands leave nothing."""
+    from lowres.errors import Interrupted
+
+    while not isinstance(error, Interrupted):
+        if (cause := error.__cause__ or error.__context__) is None:
+            return "stopped"
+        error = cause
+    return str(error)

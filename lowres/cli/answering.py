@@ -1,4 +1,4 @@
-"""predict, report, export: from a finished run."""
+"""The commands for a finished run: predict, report, export."""
 
 import json as json_format
 import os
@@ -20,9 +20,9 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 @run_argument
 @click.argument("texts", nargs=-1)
 @click.option("--language", help="Language tag of the texts, such as min-Latn, for a classifier of several languages.")
-@click.option("--head", help="Name of the labels to give, for a classifier that learned several kinds.")
-@click.option("--from", "source", help="Language tag to translate from; needed where the run knows several.")
-@click.option("--to", "target", help="Language tag to translate into; needed where the run knows several.")
+@click.option("--head", help="Auxiliary task whose labels to predict, for a classifier that has learned several.")
+@click.option("--from", "source", help="Language tag of the source; needed if the run knows several directions.")
+@click.option("--to", "target", help="Language tag of the target; needed if the run knows several directions.")
 @cache_option
 @offline_option
 @device_option
@@ -41,10 +41,10 @@ def predict(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Label, translate or fill in TEXTS with the model of RUN; without TEXTS, every line of standard input.
+    """Classify or translate TEXTS, or fill in their <mask>, with the model of RUN; without TEXTS, every line of standard input.
 
-    One line out for one line in: the translation; the text with its <mask> filled in; or label, probability and text, with tabs
-    between.
+    One line is printed for each text: the translation; the text with its <mask> filled in; or label, probability and text, separated
+    by tabs.
     """
     if not (run / "record.json").exists():
         from lowres.errors import ModelError, Problem
@@ -62,51 +62,53 @@ def predict(
     from lowres.runs.run import Run
 
     found = Run(run, options=machine_options(cache, (), offline, device, threads))
-    answers = found.predict(lines, language=language, source=source, target=target, head=head)
-    for answer in answers:
+    predictions = found.predict(lines, language=language, source=source, target=target, head=head)
+    for prediction in predictions:
         if as_json:
-            echo_json(json_format.dumps(vars(answer), ensure_ascii=False))
+            echo_json(json_format.dumps(vars(prediction), ensure_ascii=False))
         else:
-            click.echo(shown(answer))
-    for notice in notices(answers):
+            click.echo(shown(prediction))
+    for notice in notices(predictions):
         click.echo(notice, err=True)
 
 
-def notices(answers: Sequence[object]) -> Iterator[str]:
-    """What whoever uses translations must know of them."""
-    if shortened := numbers_of(answers, "truncated"):
-        yield f"{shortened}: too long for the model, the end has no part in the answer (training.max_length)"
-    if cut := sum(getattr(answer, "parts", 1) > 1 for answer in answers):
-        yield f"{cut} long text{'s were' if cut > 1 else ' was'} translated in parts"
-    if broken := numbers_of(answers, "lost"):
-        yield f"a tag, an address or a place to be filled in is missing from the translation of {broken}"
+def notices(predictions: Sequence[object]) -> Iterator[str]:
+    """What a user of predictions must know: texts were truncated or divided, placeholders were lost."""
+    if shortened := numbers_of(predictions, "truncated"):
+        yield f"{shortened}: too long for the model; the end was not read (training.max_length)"
+    if divided := sum(getattr(prediction, "parts", 1) > 1 for prediction in predictions):
+        yield f"{divided} long text{'s were' if divided > 1 else ' was'} translated in parts"
+    if broken := numbers_of(predictions, "lost"):
+        yield f"a tag, an address or a placeholder is missing from the translation of {broken}"
 
 
-def numbers_of(answers: Sequence[object], fact: str) -> str:
-    """“line 3” or “lines 3, 8 …”: the answers of which a fact is true; empty where there are none."""
-    found = [str(number) for number, answer in enumerate(answers, start=1) if getattr(answer, fact, None)]
-    return f"line{'s' if len(found) > 1 else ''} {', '.join(found[:20])}{' …' if len(found) > 20 else ''}" if found else ""
+def numbers_of(predictions: Sequence[object], fact: str) -> str:
+    """“line 3” or “lines 3, 8 …”: the predictions of which a fact is true; empty where there are none."""
+    found = [str(number) for number, one in enumerate(predictions, start=1) if getattr(one, fact, None)]
+    return (
+        f"line{'s' if len(found) > 1 else ''} {', '.join(found[:20])}{' …' if len(found) > 20 else ''}" if found else ""
+    )
 
 
-def shown(answer: object) -> str:
-    """An answer in one line."""
+def shown(prediction: object) -> str:
+    """A prediction in one line."""
     from lowres.tasks.classification.model import Prediction
 
-    if isinstance(answer, Prediction):
-        label = one_line(answer.label)
-        return f"{label}\t{answer.probabilities[answer.label]:.3f}\t{one_line(answer.text)}"
-    said = vars(answer)
-    return one_line(str(said["filled"] if "filled" in said else said["translation"]))
+    if isinstance(prediction, Prediction):
+        label = one_line(prediction.label)
+        return f"{label}\t{prediction.probabilities[prediction.label]:.3f}\t{one_line(prediction.text)}"
+    facts = vars(prediction)
+    return one_line(str(facts["filled"] if "filled" in facts else facts["translation"]))
 
 
 def lines_of(data: bytes) -> list[str]:
-    """The lines of UTF-8 text without their ends; only a newline ends one. Raises DataError for another encoding."""
+    """The lines of UTF-8 text without their ends; only LF and CR LF end a line. Raises DataError for another encoding."""
     lines = data.removeprefix(BOM_UTF8).removesuffix(b"\n").split(b"\n") if data else []
     return [decoded(f"line {number}", line.removesuffix(b"\r")) for number, line in enumerate(lines, start=1)]
 
 
 def decoded(where: str, data: bytes) -> str:
-    """Bytes as text. Raises DataError if they are not UTF-8."""
+    """Decode UTF-8. Raises DataError for another encoding; `where` names the text in it."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -123,13 +125,9 @@ def report(run: Path) -> None:
     """Write report.html of RUN again from its record."""
     quiet_libraries()
 
-    from lowres.report import render
-    from lowres.runs.layout import RECORD, REPORT
-    from lowres.runs.run import read_record
+    from lowres.runs.run import Run
 
-    path = run / REPORT
-    path.write_text(render(read_record(run / RECORD)), encoding="utf-8")
-    echo(str(path))
+    echo(str(Run(run).report()))
 
 
 @click.command()
@@ -137,18 +135,19 @@ def report(run: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write; by default RUN/merged.")
 @cache_option
 @offline_option
+@threads_option
 @json_option
-def export(run: Path, out: Path | None, cache: Path | None, offline: bool, as_json: bool) -> None:
-    """Write one ordinary checkpoint of RUN: for transformers alone, or as the base of a next recipe (base.name: RUN).
+def export(run: Path, out: Path | None, cache: Path | None, offline: bool, threads: int | None, as_json: bool) -> None:
+    """Merge the model of RUN into one ordinary checkpoint: for transformers alone, or as the base of another recipe (base.name: RUN).
 
-    Merged and adapted model must answer the same, else nothing is written.
+    Nothing is written unless the merged model predicts the same as the adapted one.
     """
     quiet_libraries()
 
     from lowres.export import export_merged
     from lowres.runs.run import Run
 
-    folder = export_merged(Run(run, options=machine_options(cache, (), offline, "cpu", None)), out)
+    folder = export_merged(Run(run, options=machine_options(cache, (), offline, "cpu", threads)), out)
     if as_json:
         echo_json(json_format.dumps({"folder": str(folder)}))
         return

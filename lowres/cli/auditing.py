@@ -13,8 +13,9 @@ from lowres.cli.quiet import quiet_libraries
 from lowres.cli.safe_text import echo, echo_json
 
 if TYPE_CHECKING:
-    from lowres.data.corpus import Corpus
     from lowres.data.formats.tables import Record, Table
+    from lowres.data.rows import Sample
+    from lowres.errors import Finding
     from lowres.planning import Options
     from lowres.vocabulary.measurement.characters import Text
     from lowres.vocabulary.measurement.tokenizer_audit import Reference
@@ -59,15 +60,14 @@ def audit(
 
     from dataclasses import asdict
 
-    from transformers import AutoTokenizer
-
     from lowres.cli.audit_page import page
     from lowres.models.checkpoint import tokenizer_folder
+    from lowres.models.tokenization import load_tokenizer
     from lowres.starters.starters import STARTERS
     from lowres.vocabulary.measurement.tokenizer_audit import audit as look
 
     folder = tokenizer_folder(base, revision, options.places(Path()), STARTERS)
-    tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+    tokenizer = load_tokenizer(folder)
     found = look(tokenizer, texts_found, reference=reference)
     if as_json:
         facts = {"base": base, **asdict(found), "data": notes}
@@ -135,39 +135,41 @@ def of_files(request: Request) -> "tuple[Texts, Reference | None, list[str]]":
 
 
 def of_card(request: Request, options: "Options") -> "tuple[Texts, Reference | None, list[str]]":
-    """The texts of a card's subsets by language; test is left out."""
-    from lowres.data.reading import read_corpus
+    """The texts of a card's subsets by language, train and dev; test is left out."""
+    from lowres.data.reading import source_rows
     from lowres.errors import DataError, Problem, nearest
-    from lowres.recipe.sections import CardData, Classification
+    from lowres.recipe.sections import CardData, PreTraining
     from lowres.vocabulary.measurement.characters import Text
     from lowres.vocabulary.measurement.tokenizer_audit import Reference
 
-    def read(subset: "tuple[str, ...] | str") -> "Corpus":
-        return read_corpus(
-            CardData(card=request.texts[0], subset=subset),
-            Classification(kind="classification"),
-            options.places(Path()),
-            seed=13,
-        )
+    def read(subset: "tuple[str, ...] | str") -> "tuple[list[Sample], tuple[Finding, ...]]":
+        card = CardData(card=request.texts[0], subset=subset)
+        return source_rows(card, PreTraining(kind="pre-training"), options.places(Path()))
 
-    corpus = read(request.subsets or "all")
-    if request.language and request.language not in corpus.languages:
-        hint = nearest(request.language, corpus.languages) or f"there are {', '.join(corpus.languages)}"
-        raise DataError(Problem(corpus.name, f"holds no texts in {request.language}", hint))
+    samples, findings = read(request.subsets or "all")
     texts_found: Texts = {}
-    for tag in (request.language,) if request.language else corpus.languages:
-        parts = {
-            split: [Text(f"{split} {row.id}", row.fields["text"]) for row in rows if row.language == tag]
-            for split, rows in (("train", corpus.train), ("dev", corpus.dev))
-        }
-        texts_found[tag] = {split: texts for split, texts in parts.items() if texts}
-    notes = [finding.what for finding in corpus.findings]
+    for split in ("train", "dev"):  # where there is no train, dev stands for the training text
+        for sample in samples:
+            if sample.split == split and request.language in (None, sample.row.language):
+                text = Text(f"{split} {sample.row.id}", sample.row.fields["text"])
+                texts_found.setdefault(sample.row.language, {}).setdefault(split, []).append(text)
+    if not texts_found:
+        tags = list(dict.fromkeys(sample.row.language for sample in samples))
+        if request.language in (None, *tags):
+            what, hint = "has only test rows of these subsets, and test is not looked at", "name another subset"
+        else:
+            what = f"holds no texts in {request.language}"
+            hint = nearest(str(request.language), tags) or f"there are {', '.join(tags)}"
+        raise DataError(Problem(request.texts[0], what, hint))
+    notes = list(dict.fromkeys(finding.what for finding in findings))
     if not request.against:
         return texts_found, None, notes
-    clusters = {row.cluster for row in corpus.train}
-    rows = [row for row in read((request.against,)).train if row.cluster in clusters]
+    split = "train" if any(sample.split == "train" for sample in samples) else "dev"
+    clusters = {sample.row.cluster for sample in samples if sample.split == split}
+    others = [sample for sample in read((request.against,))[0] if sample.split == split]
+    rows = [sample.row for sample in others if sample.row.cluster in clusters]
     translated = {row.cluster for row in rows} == clusters
-    rows = rows if translated else list(read((request.against,)).train)
+    rows = rows if translated else [sample.row for sample in others]
     return (
         texts_found,
         Reference(request.against, [Text(row.id, row.fields["text"]) for row in rows], translated),
@@ -180,7 +182,7 @@ def _column(table: "Table", column: str) -> "list[Text]":
     from lowres.errors import DataError
 
     if column not in table.columns:
-        raise DataError(no_column(table.name, column, table.columns))
+        raise DataError(no_column(table, column))
     return _texts(table.records, column)
 
 

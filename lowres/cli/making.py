@@ -1,7 +1,8 @@
-"""run, check, schema: from a recipe."""
+"""The commands for a recipe: run, check, schema."""
 
 import json as json_format
-from collections import Counter
+import os
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
 mirror_option = click.option(
     "--mirror", "mirrors", multiple=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder to look for data files in, by hash; may be given several times. A USB stick will do.",
+    help="Folder with data files, such as a USB stick; they are found by their hash. May be given several times.",
 )  # fmt: skip
 cache_option = click.option(
     "--cache", type=click.Path(path_type=Path, file_okay=False), help="Folder for downloads and starters."
@@ -27,13 +28,16 @@ device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
 )
 threads_option = click.option("--threads", type=click.IntRange(1), help="Processor cores to use; all by default.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Answer as JSON.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def machine_options(
     cache: Path | None, mirrors: tuple[Path, ...], offline: bool, device: str, threads: int | None
 ) -> "Options":
-    """Command-line options as the library takes them."""
+    """The options of the command line as a value of the library. With `offline` the libraries of Hugging Face stay offline as well."""
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, which no command has done yet
+
     from lowres.data.files import cache_folder
     from lowres.planning import Options
 
@@ -47,7 +51,7 @@ def machine_options(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the run; runs/<recipe>-<time> by default.",
 )
-@click.option("--restart", is_flag=True, help="Begin anew where a run of this recipe that was cut off would go on.")
+@click.option("--restart", is_flag=True, help="Start again instead of resuming an interrupted run of this recipe.")
 @mirror_option
 @cache_option
 @offline_option
@@ -58,7 +62,7 @@ def run(
     recipe: Path, out: Path | None, restart: bool, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, device: str,
     threads: int | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Carry out a recipe: train, evaluate, report. A run that was cut off goes on where it stood."""
+    """Carry out a recipe: train, evaluate, report. An interrupted run of the same recipe is resumed from its last checkpoint."""
     from lowres.recipe import open_recipe
 
     file = open_recipe(recipe)  # refused before the seconds that heavy libraries take to load
@@ -85,7 +89,9 @@ def run(
 
 
 def summary(record: "Record") -> list[str]:
-    """The result in a few lines: headline with interval, baselines, verdict."""
+    """The result in a few lines: the primary metric with its interval, baselines, verdict, times."""
+    from lowres.report.verdict import answering
+
     rows = [(record.recipe.name, record.scores), *((baseline.name, baseline.scores) for baseline in record.baselines)]
     width = max(len(name) for name, _ in rows)
     lines = [""]
@@ -94,13 +100,12 @@ def summary(record: "Record") -> list[str]:
             overall = score.language is None and score.label is None and score.split == "test"
             if score.name == record.primary_metric and overall:
                 digits = score.digits
-                interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]"
+                known = isfinite(score.low) and isfinite(score.high)
+                interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]" if known else "not estimable"
                 value = f"{score.name} {score.value:5.{digits}f}"
                 lines.append(f"  {name:<{width}}  {value}  {score.confidence:.0%} interval {interval}")
-    if record.answers:
-        systems = Counter(record.answers.values()).most_common()
-        shares = ", ".join(f"the {system} in {count} of {len(record.answers)}" for system, count in systems)
-        lines.append(f"  answered by {shares}")
+    lines += [f"  {sentence}" for sentence in answering(record)]
+    lines += [f"  {finding.level}: {finding.what}" for finding in record.findings]
     if record.transfer:
         lines.append(f"  {record.transfer.verdict}: {record.transfer.why}")
         lines += [f"  to try: {record.transfer.advice}"] if record.transfer.advice else []
@@ -128,45 +133,20 @@ def check(
     as_json: bool,
 ) -> None:
     """Validate a recipe and plan it: data, licence, memory, time. Trains nothing."""
-    from lowres.data.corpus import SPLITS
-    from lowres.planning import estimate_seconds, prepare, read_data, read_fitting_data
-    from lowres.recipe import open_recipe
+    from lowres.cli.check_facts import check_facts
+    from lowres.planning import examine
 
-    file = open_recipe(recipe)
-    options = machine_options(cache, mirrors, offline, device, threads)
-    plan = prepare(file, options, build=False)
-    corpus = read_data(file, options)
-    material = read_fitting_data(file, corpus, options)
-    facts = {
-        "recipe": file.recipe.name,
-        "data": corpus.name,
-        "licence": corpus.licence,
-        "languages": list(corpus.languages),
-        "rows": {split: len(corpus.split(split)) for split in SPLITS},
-        "base": plan.checkpoint.name,
-        "vocabulary": {
-            "lines": len(material.train),
-            "with a translation": sum(map(len, material.bitexts.values())),
-            "words with a meaning": len(material.lexicon),
-            "protected lines": len(material.protect),
-        },
-        "method": file.recipe.method.kind,
-        "base held in": {"off": plan.precision, "8bit": "8 bits", "4bit": "4 bits"}[file.recipe.base.quantize],
-        "device": f"{plan.machine.device}: {plan.machine.name}",
-        "precision": plan.precision,
-        "memory_gib_at_most": round(plan.memory_gib, 1),
-        "minutes_at_most": round(estimate_seconds(plan, corpus) / 60, 1),
-        "findings": [finding.what for finding in (*plan.findings, *corpus.findings)],
-    }
+    facts = check_facts(examine(recipe, machine_options(cache, mirrors, offline, device, threads)))
     if as_json:
         echo_json(json_format.dumps(facts, ensure_ascii=False, indent=1))
         return
+    width = max(map(len, facts)) + 2
     for key, value in facts.items():
         shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         shown = "\n".join(str(item) for item in shown) if key == "findings" and isinstance(shown, list) else shown
         shown = " ".join(shown) if isinstance(shown, list) else str(shown)
         for number, line in enumerate(shown.splitlines()):
-            echo(f"{key.replace('_', ' ') if not number else '':<20}{line}")
+            echo(f"{key.replace('_', ' ') if not number else '':<{width}}{line}")
     echo(f"\nready: lowres run {recipe}")
 
 

@@ -19,7 +19,7 @@ def skip_compilation(model: Path) -> None:
 
 
 def quiet_libraries() -> None:
-    """Silence them. To be called before they are imported: some speak while they load."""
+    """Silence the libraries. Call this before they are imported: some print while they load."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|accelerate)\b.*")
     warnings.filterwarnings("ignore", category=UserWarning, module=r"(peft|torch)\b.*")

@@ -1,4 +1,4 @@
-"""Text that others wrote, made safe for a terminal."""
+"""Makes text from data, models and file names safe for a terminal."""
 
 import json
 import unicodedata
@@ -9,22 +9,22 @@ JOINERS = "\u200c\u200d"
 
 
 def clean(text: str) -> str:
-    """Text without anything that could steer a terminal; joiners, which many scripts need, are kept."""
+    """The text with control characters escaped; joiners, which many scripts need, are kept."""
     return "".join(character if harmless(character) else f"\\u{ord(character):04x}" for character in text)
 
 
 def one_line(text: str) -> str:
-    """The same for text that may not break its line."""
+    """The same, with line breaks escaped as well."""
     return clean(text).replace("\n", "\\u000a")
 
 
 def clean_json(text: str) -> str:
-    """JSON in which such characters are escaped; it means the same."""
+    """JSON with control characters escaped; its meaning stays the same."""
     return "".join(character if harmless(character) else json.dumps(character)[1:-1] for character in text)
 
 
 def harmless(character: str) -> bool:
-    """Whether a terminal shows it and does nothing else."""
+    """Whether a terminal only shows this character, or also reacts to it."""
     return (
         character in "\n\t"
         or character in JOINERS
@@ -33,10 +33,10 @@ def harmless(character: str) -> bool:
 
 
 def echo(text: str) -> None:
-    """A line of untrusted text to standard output."""
+    """Print a line of untrusted text."""
     click.echo(clean(text))
 
 
 def echo_json(text: str) -> None:
-    """JSON that holds untrusted text to standard output."""
+    """Print JSON that holds untrusted text."""
     click.echo(clean_json(text))

@@ -1,4 +1,4 @@
-"""What goes to the terminal: clean text, progress, plain lines where there is no terminal."""
+"""Shows a run while it lasts: a progress bar on a terminal, plain lines elsewhere."""
 
 from types import TracebackType
 
@@ -21,26 +21,26 @@ STAGES = {
     "vocabulary": "fitting the vocabulary",
     "training": "training",
     "back-translation": "translating texts that have no translation",
-    "proof": "asking the saved model in a fresh process",
     "n-grams": "fitting the n-gram classifier",
     "phrase table": "comparing model and phrase table on dev",
     "evaluation": "scoring the test split",
-    "before": "scoring the base as it was",
+    "before": "scoring the base before training",
     "baselines": "baselines on the same rows",
+    "reload check": "checking the saved model in a fresh process",
     "report": "writing the report",
 }
 PLAIN_LINES = 20
 
 
 class _Facts(ProgressColumn):
-    """Loss, score on dev, speed and memory, as they stand."""
+    """The column with loss, score on dev, speed and memory."""
 
     def render(self, task: Task) -> Text:
         return Text(str(task.fields.get("facts", "")))
 
 
 class Watcher:
-    """Shows a run: a live bar on a terminal, else a plain line now and then."""
+    """Shows the events of a run: with a live bar on a terminal, else with a plain line now and then."""
 
     def __init__(self) -> None:
         self.console = Console(stderr=False, highlight=False)
@@ -76,9 +76,9 @@ class Watcher:
             self.progress.update(self.task, visible=False)
 
     def step(self, step: Step) -> None:
-        """One update: move the bar, or print a line at every score and twenty times between."""
+        """Show an update: move the bar, or print a line whenever dev was scored and about twenty times in between."""
         if step.update > self.updates + 1:
-            self.say(f"  taken up after update {step.update - 1}")
+            self.say(f"  resumed after update {step.update - 1}")
         self.updates = step.update
         if step.dev is not None:
             self.dev = step.dev
@@ -90,12 +90,12 @@ class Watcher:
         if self.live:
             self.progress.update(self.task, total=step.updates, completed=step.update, facts=facts)
             if step.dev is not None:
-                mark = "  best so far" if step.best else ""
-                self.say(f"  epoch {step.epoch:.1f}  loss {step.loss:.3f}  dev {step.dev:.1f}{mark}")
+                best = "  best so far" if step.best else ""
+                self.say(f"  epoch {step.epoch:.1f}  loss {step.loss:.3f}  dev {step.dev:.1f}{best}")
         elif step.dev is not None or step.update % max(1, step.updates // PLAIN_LINES) == 0:
             left = step.seconds / step.update * (step.updates - step.update)
             self.say(f"  update {step.update}/{step.updates}  {facts}  {left:.0f} s left")
 
     def say(self, line: str) -> None:
-        """A line of plain text; nothing in it is markup."""
+        """Print a line of plain text; nothing in it is taken for markup."""
         self.console.print(Text(clean(line)), soft_wrap=True)

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from lowres.errors import Finding
@@ -84,7 +86,11 @@ class Corpus:
         for name in SPLITS:
             yield from self.split(name)
 
-    @property
+    def label_counts(self, split: Split) -> Counter[str]:
+        """How many rows of a split have each label; empty where the task has no labels."""
+        return Counter(label for row in self.split(split) if (label := row.fields.get("label")) is not None)
+
+    @cached_property
     def fingerprint(self) -> str:
         """sha256 over every row of every split, in order: corpora with equal rows have equal fingerprints."""
         digest = hashlib.sha256()

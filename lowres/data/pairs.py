@@ -1,11 +1,12 @@
 """Pairs of a text and its translation, in the directions that a task asks for; and texts that have no translation."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lowres.data.corpus import Row
+from lowres.data.corpus import SPLITS, Corpus, Row, Split
 from lowres.data.sampling import shown
-from lowres.languages import matching_key
+from lowres.languages import strict_key
 from lowres.recipe.sections import Languages, Translation
 
 Direction = tuple[str, str]
@@ -69,6 +70,27 @@ def unpaired(rows: Iterable[Row], known: Iterable[Pair], directions: Iterable[Di
     return [row for row in rows if row.id not in paired and row.language in written]
 
 
+@dataclass(frozen=True)
+class PairCounts:
+    """How many pairs a split has, each in one of its directions, and how many texts have no translation (tag → count)."""
+
+    pairs: int
+    alone: Mapping[str, int]
+
+
+def pair_counts(task: Translation, corpus: Corpus) -> dict[Split, PairCounts]:
+    """The pairs of every split. A pair counts once, also where the task asks for both directions."""
+    asked = directions(task, corpus.languages)
+    once = [direction for number, direction in enumerate(asked) if direction[::-1] not in asked[:number]]
+    counts: dict[Split, PairCounts] = {}
+    for split in SPLITS:
+        rows = corpus.split(split)
+        found = pairs(rows, once)
+        paired = {id(row) for pair in found for row in (pair.source, pair.target)}
+        counts[split] = PairCounts(len(found), Counter(row.language for row in rows if id(row) not in paired))
+    return counts
+
+
 def returning(
     train: Sequence[Row], held: Iterable[Row], directions: Sequence[Direction]
 ) -> Mapping[Direction, list[Row]]:
@@ -78,11 +100,11 @@ def returning(
     if it is also in a pair or in `held`, the rows of dev and test, in whatever language.
     """
     known = pairs(train, directions)
-    seen = {matching_key(row.fields["text"]) for row in held}
-    seen |= {matching_key(row.fields["text"]) for pair in known for row in (pair.source, pair.target)}
+    seen = {strict_key(row.fields["text"]) for row in held}
+    seen |= {strict_key(row.fields["text"]) for pair in known for row in (pair.source, pair.target)}
     alone: dict[str, dict[str, Row]] = {}
     for row in unpaired(train, known, directions):
-        text = matching_key(row.fields["text"])
+        text = strict_key(row.fields["text"])
         if text not in seen:
             alone.setdefault(row.language, {}).setdefault(text, row)
     return {

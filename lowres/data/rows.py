@@ -1,14 +1,16 @@
 """From tables to rows: which column holds what, which split each row belongs to, and how rows are counted."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from lowres.data.corpus import SPLITS, FileCount, Row, Split
-from lowres.data.formats.tables import Table, capped, no_column
+from lowres.data.formats.tables import Record, Table, capped, no_column
 from lowres.errors import DataError, Problem
 
-SUBSET, LANGUAGE, LINE = "subset", "language", "line"  # columns that every row has, unless the file has its own
+SUBSET, LANGUAGE = "subset", "language"  # columns that every row has, unless the file has its own
+LINE = "line"  # as the column of an id or a cluster: the row's number in its file
 
 
 @dataclass(frozen=True)
@@ -43,20 +45,42 @@ class Cut:
 
 @dataclass(frozen=True)
 class Part:
-    """One table and its place in the corpus: its split or the rule that splits it, its language, and its columns.
+    """One table and its place in the corpus: its language, its columns, and the split of its rows.
 
-    `subset` is empty where the data have none. `entry` begins the ids and clusters of one source of a mixture, so that those of
-    different sources differ. Only rows of the splits in `use` are kept. `head` names an auxiliary head, empty for the task's own.
+    `split` is one split for all rows, a rule that splits them, or the split of each line. `subset` is empty where the data
+    have none. `entry` begins the ids and clusters of one source of a mixture, so that those of different sources differ;
+    `file` does so for ids where a split has several files;
+    `scope` begins the clusters of a set of files whose ids or line numbers mean nothing in other files. `hashed` says that lowres
+    chose the split of each line by a hash. Only rows of the splits in `use` are kept. `head` names an auxiliary head and is empty for
+    the task's own.
     """
 
     table: Table
-    split: Split | Cut
+    split: Split | Cut | Mapping[int, Split]
     subset: str
     language: str
     roles: Roles
     entry: str = ""
+    file: str = ""
+    scope: str = ""
+    hashed: bool = False
     use: tuple[Split, ...] = SPLITS
     head: str = ""
+
+    def split_of(self, record: Record) -> Split:
+        """The split of one of its rows."""
+        if isinstance(self.split, str):
+            return self.split
+        if isinstance(self.split, Cut):
+            return self.split.split(self.value(record, self.split.by))
+        return self.split[line_of(record)]
+
+    def value(self, record: Record, column: str) -> str:
+        """What a row holds in a column of the file, or else in one of those that every row has."""
+        found = record.fields.get(column)
+        if found is None:
+            found = {SUBSET: self.subset, LANGUAGE: self.language}.get(column) or str(line_of(record))
+        return found
 
 
 @dataclass(frozen=True)
@@ -68,6 +92,11 @@ class Sample:
     subset: str
     where: str
     part: int
+
+
+def line_of(record: Record) -> int:
+    """The number of a row in its file."""
+    return int(record.where.rpartition(":")[2])
 
 
 def take_rows(parts: Sequence[Part]) -> list[Sample]:
@@ -82,16 +111,32 @@ def take_rows(parts: Sequence[Part]) -> list[Sample]:
     return samples
 
 
-def limited(samples: Sequence[Sample], limit: int | None, seed: int) -> list[Sample]:
-    """At most `limit` training rows of each subset; the seed chooses the same clusters in every subset."""
+def limited(samples: Sequence[Sample], limit: int | None, seed: int, *, pairs: bool = False) -> list[Sample]:
+    """At most `limit` training rows of each subset; the seed chooses the same clusters in every subset.
+
+    With `pairs` it is at most `limit` clusters of each two languages, and as many texts of a language that have no translation.
+    """
     if limit is None:
         return list(samples)
-    train: dict[str, list[Sample]] = {}
-    for sample in samples:
-        if sample.split == "train":
-            train.setdefault(sample.subset, []).append(sample)
+    train = [sample for sample in samples if sample.split == "train"]
+    groups: dict[tuple[str, ...], dict[str, list[Sample]]] = {}
+    if pairs:
+        clusters: dict[str, list[Sample]] = {}
+        for sample in train:
+            clusters.setdefault(sample.row.cluster, []).append(sample)
+        for name, rows in clusters.items():
+            tags = sorted({sample.row.language for sample in rows})
+            subset = _own_subset(rows[0])
+            for group in combinations(tags, 2) if len(tags) > 1 else [tuple(tags)]:
+                groups.setdefault((subset, *group), {})[name] = rows
+    else:
+        for sample in train:
+            groups.setdefault((sample.subset,), {}).setdefault(f"{sample.row.cluster} {id(sample)}", []).append(sample)
     chosen = {
-        id(sample) for rows in train.values() for sample in sorted(rows, key=lambda row: _rank(row, seed))[:limit]
+        id(sample)
+        for group in groups.values()
+        for rows in sorted(group.values(), key=lambda rows: _rank(rows[0], seed))[:limit]
+        for sample in rows
     }
     return [sample for sample in samples if sample.split != "train" or id(sample) in chosen]
 
@@ -110,16 +155,24 @@ def crossing_clusters(samples: Iterable[Sample]) -> Iterator[Problem]:
 
 
 def count_files(parts: Sequence[Part], samples: Iterable[Sample]) -> tuple[FileCount, ...]:
-    """What became of the rows of each table; `samples` are those that are kept."""
-    kept = [0] * len(parts)
+    """What became of the rows of each table; `samples` are those that are kept. A row of several languages counts once."""
+    kept: dict[int, set[str]] = {}
     for sample in samples:
-        kept[sample.part] += 1
+        kept.setdefault(id(parts[sample.part].table), set()).add(sample.where)
+    columns: dict[int, tuple[Table, set[str]]] = {}
+    for part in parts:
+        columns.setdefault(id(part.table), (part.table, set()))[1].add(part.roles.text)
     counts = []
-    for part, number in zip(parts, kept, strict=True):
-        table = part.table
-        empty = table.empty + sum(not record.fields[part.roles.text] for record in table.records)
+    for key, (table, texts) in columns.items():
+        blank = sum(not any(record.fields[column] for column in texts) for record in table.records)
+        empty, number = table.empty + blank, len(kept.get(key, ()))
         counts.append(FileCount(table.name, table.sha256, table.read, empty, table.read - empty - number, number))
     return tuple(counts)
+
+
+def _own_subset(sample: Sample) -> str:
+    """The subset without the language, where texts of several languages are one subset."""
+    return sample.subset.partition("/")[0] if "/" in sample.subset else ""
 
 
 def _rank(sample: Sample, seed: int) -> bytes:
@@ -128,38 +181,32 @@ def _rank(sample: Sample, seed: int) -> bytes:
 
 def _missing_columns(part: Part) -> Iterator[Problem]:
     roles, columns = part.roles, part.table.columns
-    wanted = {roles.text, roles.label or roles.text, roles.id or roles.text, roles.cluster or roles.text}
-    wanted |= {part.split.by} if isinstance(part.split, Cut) else set()
-    for column in sorted(wanted - {*columns, SUBSET, LANGUAGE, LINE}):
-        yield no_column(f"{part.table.name}:1", column, (*columns, LANGUAGE, SUBSET))
+    known = {*columns, SUBSET, LANGUAGE, LINE}
+    wanted = {roles.label, roles.id, roles.cluster, part.split.by if isinstance(part.split, Cut) else None}
+    missing = {roles.text} - set(columns) | ({column for column in wanted if column} - known)
+    for column in sorted(missing):
+        yield no_column(part.table, column, () if column == roles.text else (LANGUAGE, SUBSET))
 
 
 def _samples(part: Part, number: int) -> Iterator[Sample]:
-    roles, virtual = part.roles, {SUBSET: part.subset, LANGUAGE: part.language}
+    roles = part.roles
+    prefix = part.entry + part.file + (f"{part.subset}/" if part.subset else "")
     for record in part.table.records:
-        fields = {**virtual, LINE: record.where.rpartition(":")[2], **record.fields}
-        text = fields[roles.text]
+        text = record.fields[roles.text]
         if not text:
             continue
-        split = part.split.split(fields[part.split.by]) if isinstance(part.split, Cut) else part.split
+        split = part.split_of(record)
         if split not in part.use:
             continue
-        name = fields[roles.id or LINE]
-        unique = part.entry + (f"{part.subset}/{name}" if part.subset else name)
+        unique = prefix + (part.value(record, roles.id) if roles.id else str(line_of(record)))
         # without a column that says so, equal ids of two splits or subsets promise nothing
-        cluster = f"{part.entry}{_file_set(part)}{fields[roles.cluster]}" if roles.cluster else f"{split}/{unique}"
-        row = Row(
-            unique, cluster, part.language, {"text": text} | ({"label": fields[roles.label]} if roles.label else {})
-        )
-        yield Sample(row, split, part.subset, record.where, number)
+        cluster = f"{part.entry}{part.scope}{_tie(record, roles.cluster)}" if roles.cluster else f"{split}/{unique}"
+        fields = {"text": text, "label": part.value(record, roles.label)} if roles.label else {"text": text}
+        yield Sample(Row(unique, cluster, part.language, fields), split, part.subset, record.where, number)
 
 
-def _file_set(part: Part) -> str:
-    """Equal line numbers tie rows together only within one set of files."""
-    if part.roles.cluster != LINE:
-        return ""
-    file = part.split if isinstance(part.split, str) else "all"
-    return f"{part.subset.partition('/')[0]}/{file}/" if "/" in part.subset else f"{file}/"
+def _tie(record: Record, column: str) -> str:
+    return str(line_of(record)) if column == LINE else record.fields[column]
 
 
 def _repeated_ids(samples: Iterable[Sample]) -> Iterator[Problem]:

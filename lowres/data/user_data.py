@@ -1,139 +1,215 @@
 """Data without a card: the user's own files, and data sets of the Hugging Face hub."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lowres.data.checks.parallel_texts import Side, misaligned
+from lowres.data.checks.parallel_texts import Side, misaligned, without_lines
 from lowres.data.corpus import SPLITS, Split
+from lowres.data.files import hub_offline
 from lowres.data.formats.columnar import read_hub
 from lowres.data.formats.readers import read_file
 from lowres.data.formats.tables import Table, capped, no_column
-from lowres.data.rows import LINE, Cut, Part, Roles
+from lowres.data.rows import LINE, Part, Roles
 from lowres.data.source_tables import SourceTables
-from lowres.errors import DataError, Finding, Problem
+from lowres.data.splitting import kept_rows, split_by_column, split_by_hash, with_label, without_headers
+from lowres.errors import DataError, Finding, LowresError, Problem
+from lowres.languages import language
 from lowres.places import Places
-from lowres.recipe.sections import Classification, FileData, HubData, PreTraining, Task, Translation
+from lowres.recipe.sections import Classification, Columns, FileData, HubData, Task, Translation
 
-TENTH = 10  # percent of train for each split that the user has no file for
+OneOrMore = str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Text:
+    """The texts of one language: a column of a table, with the columns that go with it."""
+
+    language: str
+    table: Table
+    roles: Roles
 
 
 def from_files(data: FileData, task: Task, near: Path) -> SourceTables:
-    """The tables of the user's own files; paths count from the folder `near`. Raises DataError."""
-    if "train" not in data.files:
-        raise DataError(Problem("data.files", "there is no train file", f"given: {', '.join(data.files) or 'none'}"))
+    """The tables of the user's own files; paths count from the folder `near`. Raises DataError with all faults of all files."""
     if not isinstance(task, Translation) and _language(data, task) == "":
         raise DataError(Problem("data.language", "is missing", "the language of the texts, such as min-Latn"))
-    missing = [split for split in SPLITS if split not in data.files and split in data.use]
-    findings: tuple[Finding, ...] = ()
+    wanted = ("train",) if data.head else data.use
+    is_whole = "train" in data.files and data.columns.split is None
+    missing = [split for split in SPLITS if is_whole and split not in data.files and split in wanted]
+    parts: list[Part] = []
+    findings: list[Finding] = []
+    problems: list[Problem] = []
+    for split, given in data.files.items():
+        try:
+            sets = list(_sets_of_files(split, given, data, task, near))
+        except DataError as error:
+            problems += error.problems
+            continue
+        for number, texts in enumerate(sets, 1):
+            try:
+                texts, told = _aligned_only(texts, data.misaligned)
+                findings += told
+                hashed = split == "train" and bool(missing)
+                places: Split | Mapping[int, Split] = split
+                if hashed:
+                    places = split_by_hash([(text.table, text.roles.text) for text in texts], missing)
+                elif data.columns.split and split == "train":
+                    places = split_by_column(texts[0].table, data.columns.split)
+            except DataError as error:
+                problems += error.problems
+                continue
+            scope, file = (f"{split}{number}/", f"{number}:") if len(sets) > 1 else (f"{split}/", "")
+            parts += [
+                Part(
+                    text.table, places, _subset(text), text.language, text.roles, "", file, scope, hashed, _splits(data)
+                )
+                for text in texts
+            ]
+    if problems:
+        raise DataError(*capped(problems))
     if missing:
         each = "each" if len(missing) > 1 else "it"
         what = f"no {' and no '.join(missing)} file: a tenth of train was set aside for {each}, by the hash of the text"
-        findings = (Finding("note", what),)
-    parts = []
-    for split, names in data.files.items():
-        sides = _aligned(names, near) if isinstance(names, dict) else _columns(names, data, task, near)
-        for subset, tag, table, roles in sides:
-            place: Split | Cut = split
-            if split == "train" and missing:
-                by = LINE if isinstance(names, dict) else _first_text(data, task)
-                place = Cut(by, 100 - TENTH * len(missing), TENTH * ("dev" in missing), "test" in missing)
-            parts.append(Part(table, place, subset, tag, roles))
-    first = data.files["train"]
-    name = first if isinstance(first, str) else ", ".join(first.values())
-    return SourceTables(name, tuple(parts), data.licence, findings=findings)
-
-
-LanguageTable = tuple[str, str, Table, Roles]  # subset, language, table, columns
-
-
-def _columns(name: str, data: FileData, task: Task, near: Path) -> list[LanguageTable]:
-    """One table: a text and its label in each row, or a text and its translation."""
-    table, columns = read_file(near / name, str(near / name)), data.columns
-    if isinstance(task, Classification):
-        return [("", data.language or "", table, Roles(columns.text, columns.label, columns.id))]
-    if isinstance(task, PreTraining):
-        return [("", _language(data, task), table, Roles(columns.text, None, columns.id))]
-    if data.language is not None:  # text of one language, without translations
-        return [("", data.language, table, Roles(columns.text, None, columns.id))]
-    source, target = _only_pair(task)
-    _check_columns(table, (columns.source, columns.target))
-    _refuse_misaligned([Side(column, table, column) for column in (columns.source, columns.target)])
-    return [
-        (tag, tag, table, Roles(column, None, columns.id, columns.id or LINE))
-        for tag, column in ((source, columns.source), (target, columns.target))
-    ]
-
-
-def _language(data: FileData | HubData, task: Classification | PreTraining) -> str:
-    """The language of the texts; empty where the recipe does not name it. For pre-training the task may name it."""
-    return data.language or (isinstance(task, PreTraining) and task.language) or ""
-
-
-def _check_columns(table: Table, columns: Sequence[str]) -> None:
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise DataError(*(no_column(f"{table.name}:1", column, table.columns) for column in missing))
-
-
-def _refuse_misaligned(sides: Sequence[Side]) -> None:
-    problems, _, _ = misaligned(sides)
-    if problems:
-        raise DataError(*capped(problems))
-
-
-def _first_text(data: FileData, task: Task) -> str:
-    """The column whose hash decides a row's split."""
-    return data.columns.source if isinstance(task, Translation) and data.language is None else data.columns.text
-
-
-def _only_pair(task: Translation) -> tuple[str, str]:
-    """The two languages of a table with two text columns."""
-    pair = [tags[0] if isinstance(tags, tuple) and len(tags) == 1 else tags for tags in (task.source, task.target)]
-    if not all(isinstance(tag, str) and tag != "all" for tag in pair):
-        what = "a table has one column to translate from and one to translate into, but the task names more languages"
-        raise DataError(
-            Problem("data.files", what, "name one task.source and one task.target, or give one text file per language")
-        )
-    return str(pair[0]), str(pair[1])
-
-
-def _aligned(names: Mapping[str, str], near: Path) -> list[LanguageTable]:
-    """One text file per language; line n of each translates line n of the others."""
-    tables = {tag: read_file(near / name, str(near / name)) for tag, name in names.items()}
-    counts = {table.name: table.read for table in tables.values()}
-    if len(set(counts.values())) > 1:
-        said = ", ".join(f"{name} has {count:,}" for name, count in counts.items())
-        raise DataError(
-            Problem(
-                "data.files",
-                f"the files do not have equally many lines: {said}",
-                "line n of each must translate line n of the others",
-            )
-        )
-    _refuse_misaligned([Side(table.name, table, "text") for table in tables.values()])
-    return [(tag, tag, table, Roles("text", None, None, LINE)) for tag, table in tables.items()]
+        findings.append(Finding("note", what))
+    return SourceTables(_name(data), tuple(parts), data.licence, findings=tuple(findings))
 
 
 def from_hub(data: HubData, task: Task, places: Places) -> SourceTables:
     """The tables of a hub data set, one for each split. Raises DataError."""
-    tables = {
-        here: read_hub(data.hub, data.revision, data.config, there, places.cache, places.offline)
-        for here, there in data.splits.items()
-        if here in data.use
-    }
+    parts: list[Part] = []
+    for here, there in data.splits.items():
+        if here in data.use:
+            with hub_offline(places.offline):
+                table = read_hub(data.hub, data.revision, data.config, there, places.cache, places.offline)
+            parts += [
+                Part(text.table, here, _subset(text), text.language, text.roles, scope=f"{here}/")
+                for text in _texts(kept_rows(table, data.rows), data, task)
+            ]
+    homepage = f"https://huggingface.co/datasets/{data.hub}/tree/{data.revision}"
+    return SourceTables(data.hub, tuple(parts), data.licence, homepage=homepage)
+
+
+def _splits(data: FileData) -> tuple[Split, ...]:
+    """The splits that own files can give: those that they name, or all where train is split."""
+    return SPLITS if "train" in data.files else tuple(data.files)
+
+
+def _name(data: FileData) -> str:
+    """The names of the files of the first split."""
+    first = next(iter(data.files.values()))
+    return ", ".join(name for given in _values(first) for name in given)
+
+
+def _values(given: OneOrMore | Mapping[str, OneOrMore]) -> list[tuple[str, ...]]:
+    values = list(given.values()) if isinstance(given, Mapping) else [given]
+    return [(value,) if isinstance(value, str) else value for value in values]
+
+
+def _subset(text: Text) -> str:
+    """Texts that stand in pairs are told apart by their language."""
+    return text.language if text.roles.cluster else ""
+
+
+def _language(data: FileData | HubData, task: Task) -> str:
+    """The language of the texts, named by the data or by the task; empty where neither does."""
+    return data.language or (None if isinstance(task, Translation) else task.language) or ""
+
+
+def _sets_of_files(
+    split: Split, given: OneOrMore | Mapping[str, OneOrMore], data: FileData, task: Task, near: Path
+) -> Iterator[list[Text]]:
+    """The files of a split, set by set: a set is one table, or files of several languages aligned by line."""
+    if not isinstance(given, Mapping):
+        for name in (given,) if isinstance(given, str) else given:
+            yield _texts(kept_rows(without_headers(read_file(near / name, name, data.quotes)), data.rows), data, task)
+    elif isinstance(task, Classification):
+        for label, names in zip(given, _values(given), strict=True):
+            for name in names:
+                table = with_label(read_file(near / name, name, data.quotes), data.columns.label, label)
+                yield _texts(kept_rows(table, data.rows), data, task)
+    elif isinstance(task, Translation):
+        _check_tags(f"data.files.{split}", given)
+        counts = {tag: len(names) for tag, names in zip(given, _values(given), strict=True)}
+        if len(set(counts.values())) > 1:
+            said = ", ".join(f"{tag} has {count}" for tag, count in counts.items())
+            raise DataError(Problem(f"data.files.{split}", f"not equally many files of each language: {said}"))
+        for names in zip(*_values(given), strict=True):
+            yield _aligned(dict(zip(given, names, strict=True)), near)
+    else:
+        what = "one file per language is for translation, one per label for classification"
+        raise DataError(Problem(f"data.files.{split}", what, "name one file, or a list of files"))
+
+
+def _check_tags(where: str, tags: Mapping[str, object]) -> None:
+    problems = []
+    for tag in tags:
+        try:
+            language(tag)
+        except LowresError as error:
+            problems += [Problem(f"{where}.{tag}", problem.what, problem.hint) for problem in error.problems]
+    if problems:
+        raise DataError(*problems)
+
+
+def _texts(table: Table, data: FileData | HubData, task: Task) -> list[Text]:
+    """The texts of one table: a text and its label in each row, or a text and its translations."""
     columns = data.columns
     if not isinstance(task, Translation):
         label = columns.label if isinstance(task, Classification) else None
-        sides = [("", _language(data, task), Roles(columns.text, label, columns.id))]
-    else:
-        source, target = _only_pair(task)
-        sides = [
-            (tag, tag, Roles(column, None, columns.id, columns.id or LINE))
-            for tag, column in ((source, columns.source), (target, columns.target))
-        ]
-    parts = tuple(
-        Part(table, here, subset, tag, roles) for here, table in tables.items() for subset, tag, roles in sides
-    )
-    return SourceTables(
-        data.hub, parts, data.licence, homepage=f"https://huggingface.co/datasets/{data.hub}/tree/{data.revision}"
-    )
+        return [Text(_language(data, task), table, Roles(columns.text, label, columns.id))]
+    if data.language is not None:  # texts of one language, without translations
+        return [Text(data.language, table, Roles(columns.text, None, columns.id))]
+    named = columns.texts or _two_columns(task, columns)
+    missing = [column for column in named.values() if column not in table.columns]
+    if missing:
+        raise DataError(*(no_column(table, column) for column in missing))
+    return [Text(tag, table, Roles(column, None, columns.id, columns.id or LINE)) for tag, column in named.items()]
+
+
+def _two_columns(task: Translation, columns: Columns) -> dict[str, str]:
+    """Language → column of a table with one column to translate from and one to translate into."""
+    pair = [tags[0] if isinstance(tags, tuple) and len(tags) == 1 else tags for tags in (task.source, task.target)]
+    if not all(isinstance(tag, str) and tag != "all" for tag in pair):
+        what = "a table has one column to translate from and one to translate into, but the task names more languages"
+        hint = "say columns.texts: {language: column, …}, name one task.source and task.target, or give a file per language"
+        raise DataError(Problem("data.files", what, hint))
+    return {str(pair[0]): columns.source, str(pair[1]): columns.target}
+
+
+def _aligned(names: Mapping[str, str], near: Path) -> list[Text]:
+    """One text file per language; line n of each translates line n of the others."""
+    tables: dict[str, Table] = {}
+    problems: list[Problem] = []
+    for tag, name in names.items():
+        try:
+            tables[tag] = read_file(near / name, name)
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(*problems)
+    counts = {table.name: table.read for table in tables.values()}
+    if len(set(counts.values())) > 1:
+        said = ", ".join(f"{name} has {count:,}" for name, count in counts.items())
+        what = f"the files do not have equally many lines: {said}"
+        raise DataError(Problem("data.files", what, "line n of each must translate line n of the others"))
+    return [Text(tag, table, Roles("text", None, None, LINE)) for tag, table in tables.items()]
+
+
+def _aligned_only(texts: list[Text], policy: str) -> tuple[list[Text], tuple[Finding, ...]]:
+    """The texts of one set, without misaligned lines where the recipe says so. Raises DataError where it does not."""
+    if len(texts) < 2:
+        return texts, ()
+    one_table = texts[0].table is texts[1].table
+    sides = [Side(text.roles.text if one_table else text.table.name, text.table, text.roles.text) for text in texts]
+    problems, lines, findings = misaligned(sides)
+    if not problems:
+        return texts, findings
+    if policy == "refuse":
+        remedy = "or leave such lines out with data.misaligned: leave-out"
+        raise DataError(*capped([replace(problem, hint=f"{problem.hint}; {remedy}") for problem in problems]))
+    tables = {
+        id(table): without_lines(table, lines) for table in {id(text.table): text.table for text in texts}.values()
+    }
+    told = tuple(Finding("warning", f"{problem.where}: {problem.what}", problem.where) for problem in problems)
+    return [replace(text, table=tables[id(text.table)]) for text in texts], (*findings, *told)

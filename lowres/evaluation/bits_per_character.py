@@ -3,15 +3,24 @@
 Bits are divided by characters, not by tokens, so that models with different vocabularies can be compared.
 """
 
+import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
 from lowres.evaluation.comparison import compare_statistics
-from lowres.evaluation.resampling import Resampling, bootstrap, settings_of
-from lowres.evaluation.sufficient_statistics import Floats, Metric, SufficientStatistics, add_up, number_clusters, share
-from lowres.record import Comparison, Score
+from lowres.evaluation.resampling import Resampling
+from lowres.evaluation.scoring import Key, estimate
+from lowres.evaluation.sufficient_statistics import (
+    Floats,
+    Metric,
+    SufficientStatistics,
+    add_up,
+    clusters_with,
+    number_clusters,
+    share,
+)
+from lowres.record import Comparison, Score, Split
 
 PRIMARY_METRIC = "bits per character"
 BITS, CHARACTERS = range(2)
@@ -33,35 +42,37 @@ def bits_statistics(
     """
     tags = tuple(dict.fromkeys(languages))
     cluster, number = number_clusters(clusters, len(languages))
-    cell = 2 * np.array([tags.index(tag) for tag in languages])
+    place = np.array([tags.index(tag) for tag in languages])
+    cell = 2 * place
     matrix = add_up(
         np.concatenate([cluster, cluster]), np.concatenate([cell + BITS, cell + CHARACTERS]), np.concatenate([bits, characters]),
         (number, 2 * len(tags)),
     )  # fmt: skip
-    return SufficientStatistics(tags, (2,), number, matrix, RATIO)
+    return SufficientStatistics(tags, (2,), number, matrix, RATIO, clusters_with(cluster, place, len(tags)))
 
 
-def bits_scores(
-    sums: SufficientStatistics, method: str, *, split: Literal["train", "dev", "test"], resampling: Resampling
-) -> list[Score]:
+def bits_scores(sums: SufficientStatistics, method: str, *, split: Split, resampling: Resampling) -> list[Score]:
     """Bits per character with intervals: the mean over languages first, then each language where there are several.
 
     The bits of a language are summed over its texts before they are divided by its characters. Texts are resampled by
-    cluster. `method` says how the bits were computed; it goes into the signature.
+    cluster; a single cluster has no upper bound. `method` says how the bits were computed; it goes into the signature.
     """
-    found = bootstrap(
-        lambda weights: sums.primary_values(sums.weighted(weights)), sums.clusters, resampling=resampling, width=sums.width,
-    )  # fmt: skip
-    average = f"average:{'languages' if len(sums.languages) > 1 else 'characters'}"
-    signature = "|".join([PRIMARY_METRIC, method, average, *settings_of(sums.clusters, resampling)])
-    parts = [None, *(sums.languages if len(sums.languages) > 1 else ())]
-    return [
-        Score(
-            name=PRIMARY_METRIC, value=float(value), low=max(float(low), 0.0), high=float(high) if np.isfinite(high) else float(value),
-            confidence=resampling.confidence, split=split, signature=signature, language=part, better="lower", unit="bits",
+    tags = sums.languages if len(sums.languages) > 1 else ()
+    signature = f"{PRIMARY_METRIC}|{method}|average:{'languages' if tags else 'characters'}"
+    keys = [
+        Key(
+            PRIMARY_METRIC, signature, clusters, language, better="lower", unit="bits", highest=math.inf, limit=math.inf,
         )
-        for part, value, low, high in zip(parts, found.value, found.low, found.high, strict=True)
+        for language, clusters in [(None, sums.clusters), *zip(tags, map(int, sums.support), strict=False)]
     ]  # fmt: skip
+    return estimate(
+        lambda weights: sums.primary_values(sums.weighted(weights)),
+        keys,
+        sums.clusters,
+        split=split,
+        resampling=resampling,
+        width=sums.width,
+    )
 
 
 def compare_bits(

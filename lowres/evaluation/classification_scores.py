@@ -1,19 +1,17 @@
 """Scores of a classifier, each with its interval and its signature."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
 from lowres.data.corpus import Row
-from lowres.evaluation.classification_statistics import CLASS_MEASURES, MEASURES, Counts, count, rows_of
-from lowres.evaluation.resampling import Resampling, bootstrap, settings_of
-from lowres.evaluation.sufficient_statistics import Floats, mean_over_languages
-from lowres.record import Confusion, Score
-
-# name, language or None for the overall score, label or None
-_Key = tuple[str, str | None, str | None]
+from lowres.evaluation.classification_statistics import CLASS_MEASURES, MEASURES, TRUE, Counts, count
+from lowres.evaluation.resampling import Resampling, unseen_share
+from lowres.evaluation.scoring import Key, estimate
+from lowres.evaluation.sufficient_statistics import Floats, mean_over_languages, share
+from lowres.record import Confusion, Score, Split
 
 
 def classification_scores(
@@ -22,11 +20,11 @@ def classification_scores(
     languages: Sequence[str],
     labels: Sequence[str],
     *,
-    split: Literal["train", "dev", "test"],
+    split: Split,
     resampling: Resampling,
     clusters: Sequence[str] | None = None,
 ) -> list[Score]:
-    """Score predictions against references over the fixed label set.
+    """Score predictions against references over a fixed set of labels.
 
     The first score is the primary metric, overall macro-F1. Overall scores (`language=None`) are means over languages, the
     published convention of NusaX; with several languages, scores of each follow. Where every language has but one
@@ -34,7 +32,7 @@ def classification_scores(
 
     Args:
         references, predictions, languages: one entry per row; languages are tags.
-        labels: every possible label, in order; one that never occurs counts as F1 = 0.
+        labels: every possible label, in order. A label without a row is left out of macro-F1 and has no scores of its own.
         clusters: equal for rows that translate one another; they are resampled together.
         resampling: how intervals are computed.
 
@@ -42,33 +40,16 @@ def classification_scores(
         DataError: there are no rows, or a label is not in `labels`. ValueError: the sequences differ in length.
     """
     counts = count(references, predictions, languages, labels, clusters)
-    keys = _keys(counts)
-    found = bootstrap(
-        lambda weights: _values(counts.weighted(weights)),
+    keys, known = _keys(counts)
+    return estimate(
+        lambda weights: _values(counts.weighted(weights))[:, known],
+        keys,
         counts.clusters,
+        split=split,
         resampling=resampling,
         width=counts.width,
+        unseen=_unseen(counts, resampling.confidence)[known],
     )
-    average = f"average:{'languages' if len(counts.languages) > 1 else 'rows'}"
-    settings = [f"labels:{len(labels)}", average, *settings_of(counts.clusters, resampling)]
-    scores = []
-    for (name, language, label), value, low, high in zip(keys, found.value, found.low, found.high, strict=True):
-        signature = "|".join([name, *settings])
-        floor = -100.0 if name == "MCC" else 0.0
-        scores.append(
-            Score(
-                name=name,
-                value=float(value),
-                low=max(float(low), floor),
-                high=min(float(high), 100.0),
-                confidence=resampling.confidence,
-                split=split,
-                signature=signature,
-                language=language,
-                label=label,
-            )
-        )
-    return scores
 
 
 def primary_metric(
@@ -86,24 +67,72 @@ def confusion(references: Sequence[str], predictions: Sequence[str], labels: Seq
     return Confusion(labels=list(labels), counts=[[int(cell) for cell in row] for row in table])
 
 
-def _keys(counts: Counts) -> list[_Key]:
-    """What each of `_values` is, in the same order."""
-    tags = counts.languages if len(counts.languages) > 1 else ()
-    overall: list[_Key] = [(name, None, None) for name in MEASURES]
-    overall += [(name, None, label) for label in counts.labels for name in CLASS_MEASURES]
-    by_language: list[_Key] = []
-    for tag in tags:
-        by_language += [(name, tag, None) for name in MEASURES]
-        by_language += [(name, tag, label) for label in counts.labels for name in CLASS_MEASURES]
-    return overall + by_language
+def _keys(counts: Counts) -> tuple[list[Key], NDArray[np.bool_]]:
+    """What each of `_values` is, in the same order, and which of them are known: scores of a label without rows are not."""
+    rows = counts.total[:, TRUE, :]
+    parts: list[tuple[str | None, Floats, float, Floats]] = [
+        (None, rows.sum(axis=0), counts.clusters, counts.label_support.max(axis=0))
+    ]
+    if len(counts.languages) > 1:
+        parts += list(zip(counts.languages, rows, counts.support, counts.label_support, strict=True))
+    average = f"average:{'languages' if len(counts.languages) > 1 else 'rows'}"
+    keys, known = [], []
+    for language, of_label, clusters, by_label in parts:
+        present = int((of_label > 0).sum())
+        settings = f"labels:{present if present == len(of_label) else f'{present}/{len(of_label)}'}|{average}"
+        for name in MEASURES:
+            lowest = -100.0 if name == "MCC" else 0.0
+            keys.append(Key(name, f"{name}|{settings}", int(clusters), language, lowest=lowest))
+            known.append(True)
+        for place, label in enumerate(counts.labels):
+            for name in CLASS_MEASURES:
+                keys.append(Key(name, f"{name}|{settings}", int(by_label[place]), language, label))
+                known.append(bool(of_label[place]))
+    return [key for key, is_known in zip(keys, known, strict=True) if is_known], np.array(known)
 
 
 def _values(totals: Floats) -> Floats:
     """Counts (samples, languages, 3, labels) → scores (samples, scores): overall first, then by language."""
-    plain = [measure(totals) for measure in MEASURES.values()]
-    by_label = np.stack([measure(totals) for measure in CLASS_MEASURES.values()], axis=-1)
-    samples, languages = totals.shape[:2]
-    # (samples, languages, scores): the measures, then the three class measures label after label
-    table = np.concatenate([np.stack(plain, axis=-1), by_label.reshape(samples, languages, -1)], axis=-1)
-    overall = mean_over_languages(np.moveaxis(table, -1, 0), rows_of(totals)).T
-    return overall if languages == 1 else np.concatenate([overall, table.reshape(samples, -1)], axis=-1)
+    return _with_overall(
+        np.stack([measure(totals) for measure in MEASURES.values()], axis=-1),
+        np.stack([measure(totals) for measure in CLASS_MEASURES.values()], axis=-1),
+        totals[..., TRUE, :],
+    )
+
+
+def _with_overall(plain: Floats, by_label: Floats, rows: Floats) -> Floats:
+    """Means over languages, then all by language, (samples, scores): the measures, then the class measures label after label.
+
+    Shapes are (samples, languages, measures), (samples, languages, labels, class measures) and, for the rows of each label,
+    (samples, languages, labels). The mean for a label is over the languages that have rows of it.
+    """
+    samples, languages = plain.shape[:2]
+    means = mean_over_languages(np.moveaxis(plain, -1, 0), rows.sum(axis=-1)).T
+    of_labels = mean_over_languages(np.moveaxis(by_label, 1, -1), np.moveaxis(rows, 1, -1)[:, :, None, :])
+    overall = np.concatenate([means, of_labels.reshape(samples, -1)], axis=-1)
+    if languages == 1:
+        return overall
+    table = np.concatenate([plain, by_label.reshape(samples, languages, -1)], axis=-1)
+    return np.concatenate([overall, table.reshape(samples, -1)], axis=-1)
+
+
+def _unseen(counts: Counts, confidence: float) -> Floats:
+    """For each of `_values`, the share of the population that may be missing, because a part of it is 0 or 100 everywhere."""
+    total = counts.total[None]
+    rows = total[..., TRUE, :]
+    whole = unseen_share(counts.support, confidence)[None]
+    each = unseen_share(counts.label_support, confidence)[None]
+    constant = {name: _at_an_end(measure(total)) for name, measure in {**MEASURES, **CLASS_MEASURES}.items()}
+    shares = {name: whole * constant[name] for name in MEASURES}
+    # Labels are independent of one another: the errors of their F1 add up as squares.
+    squares = np.where((rows > 0) & constant["F1"], each, 0.0) ** 2
+    shares["macro-F1"] = share(np.sqrt(squares.sum(axis=-1)), (rows > 0).sum(axis=-1))
+    plain = np.stack([shares[name] for name in MEASURES], axis=-1)
+    by_label = np.stack([each * constant[name] for name in CLASS_MEASURES], axis=-1)
+    found: Floats = _with_overall(plain, by_label, rows)[0]
+    return found
+
+
+def _at_an_end(values: Floats) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (values < 1e-9) | (values > 100 - 1e-9)
+    return found

@@ -9,17 +9,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lowres.errors import DataError, Problem, nearest
-from lowres.evaluation.sufficient_statistics import Floats, Metric, SufficientStatistics, add_up, number_clusters, share
+from lowres.errors import DataError, Finding, Problem, nearest
+from lowres.evaluation.sufficient_statistics import (
+    Floats,
+    Metric,
+    SufficientStatistics,
+    add_up,
+    clusters_with,
+    number_clusters,
+    share,
+)
 
 HIT, TRUE, PREDICTED = range(3)
 
 
 @dataclass(frozen=True)
 class Counts(SufficientStatistics):
-    """The counts of one system's predictions; `shape` is (3, labels)."""
+    """The counts of one system's predictions; `shape` is (3, labels).
+
+    `label_support` is the number of clusters in which a label is true or predicted, shape (languages, labels).
+    """
 
     labels: tuple[str, ...]
+    label_support: Floats
 
 
 def one_label_per_language(references: Sequence[str], languages: Sequence[str]) -> bool:
@@ -45,7 +57,8 @@ def count(
     true = np.array([place[label] for label in references])
     predicted = np.array([place[label] for label in predictions])
     tag_of = {tag: i for i, tag in enumerate(tags)}
-    base = 0 if pooled else np.array([tag_of[tag] for tag in languages]) * 3 * len(labels)
+    language = np.zeros(len(true), dtype=np.int64) if pooled else np.array([tag_of[tag] for tag in languages])
+    base = language * 3 * len(labels)
     cluster, number = number_clusters(clusters, len(references))
     hit = true == predicted
     rows = np.concatenate([cluster[hit], cluster, cluster])
@@ -57,7 +70,30 @@ def count(
         ]
     )
     matrix = add_up(rows, cells, np.ones(len(rows)), (number, len(tags) * 3 * len(labels)))
-    return Counts(tags, (3, len(labels)), number, matrix, MACRO_F1, tuple(labels))
+    pairs = np.concatenate([language * len(labels) + true, language * len(labels) + predicted])
+    label_support = clusters_with(np.concatenate([cluster, cluster]), pairs, len(tags) * len(labels))
+    return Counts(
+        tags, (3, len(labels)), number, matrix, MACRO_F1, clusters_with(cluster, language, len(tags)), tuple(labels),
+        label_support.reshape(len(tags), len(labels)),
+    )  # fmt: skip
+
+
+def labels_without_rows(
+    references: Sequence[str], languages: Sequence[str], labels: Sequence[str], split: str
+) -> list[Finding]:
+    """Warnings about labels that no row has, overall or in a language; macro-F1 leaves them out there."""
+    if one_label_per_language(references, languages):
+        languages = [""] * len(references)
+    found = []
+    for tag in dict.fromkeys(languages):
+        present = {label for label, language in zip(references, languages, strict=True) if language == tag}
+        if missing := [f"“{label}”" for label in labels if label not in present]:
+            what = f"label {missing[0]} has" if len(missing) == 1 else f"labels {', '.join(missing)} have"
+            where = f" in {tag}" if len(set(languages)) > 1 else ""
+            found.append(
+                Finding("warning", f"{what} no row in {split}{where}; macro-F1 is the mean over the other labels")
+            )
+    return found
 
 
 def _require_known(references: Sequence[str], predictions: Sequence[str], labels: Sequence[str]) -> None:
@@ -86,9 +122,12 @@ def f1(counts: Floats) -> Floats:
 
 
 def macro_f1(counts: Floats) -> Floats:
-    """Mean F1 over the fixed label set, including labels that do not occur: (..., 3, labels) → (...), 0–100."""
-    mean: Floats = f1(counts).mean(axis=-1)
-    return mean
+    """Mean F1 over the labels that have rows: (..., 3, labels) → (...), 0–100.
+
+    A label without a row cannot be predicted right; it is left out, so that a perfect classifier scores 100.
+    """
+    present = counts[..., TRUE, :] > 0
+    return share((f1(counts) * present).sum(axis=-1), present.sum(axis=-1))
 
 
 def accuracy(counts: Floats) -> Floats:

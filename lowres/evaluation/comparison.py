@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from statsmodels.stats.multitest import multipletests
 
 from lowres.evaluation.classification_statistics import count
-from lowres.evaluation.resampling import Resampling, batch_of, bootstrap
+from lowres.evaluation.resampling import Resampling, batch_of, bootstrap, unseen_share
 from lowres.evaluation.sufficient_statistics import Floats, SufficientStatistics
 from lowres.evaluation.translation_statistics import CHRF, match
 from lowres.record import Comparison, Transfer
@@ -71,19 +70,23 @@ def compare_statistics(
         resampling=resampling,
         width=ours.width,
     )
+    behind = np.array([ours.clusters, *(ours.support if len(found.value) > 1 else ())], dtype=np.float64)
+    unseen = np.where(found.constant, unseen_share(behind, resampling.confidence), 0.0)
+    limit = 100.0 if ours.primary_metric.unit == "points" else np.inf
+    found = found.unknown_where(behind < 2).widened(unseen, -limit, limit)
     p = randomisation_p(ours, theirs, seed=resampling.seed)
     name = f"paired approximate randomisation over {ours.clusters} clusters, {PERMUTATIONS} permutations"
     tests = [name]
     if len(p) > 1:
-        p[1:] = multipletests(p[1:], method="holm")[1]
+        p[1:] = holm(p[1:])
         tests += [f"{name}, Holm correction over {len(p) - 1} {parts}"] * (len(p) - 1)
     return [
         Comparison(
             against=against,
             score=ours.primary_metric.name,
             difference=float(found.value[i]),
-            low=max(float(found.low[i]), -100.0),
-            high=min(float(found.high[i]), 100.0),
+            low=max(float(found.low[i]), -limit),
+            high=min(float(found.high[i]), limit),
             confidence=resampling.confidence,
             p=float(p[i]),
             test=tests[i],
@@ -114,20 +117,52 @@ def randomisation_p(ours: SufficientStatistics, theirs: SufficientStatistics, *,
     return (1 + as_large) / (1 + PERMUTATIONS)
 
 
-def transfer_verdict(comparisons: Sequence[Comparison]) -> Transfer:
-    """Whether transfer helped: the overall comparison with the best baseline, in words.
+def holm(p: Floats) -> Floats:
+    """P values corrected together after Holm (1979), jstor.org/stable/4615733: shape (tests,).
 
-    A difference is clear when its p value is below 1 - confidence and its interval leaves out zero.
+    The smallest is multiplied by the number of tests, the next by one less, and so on; none becomes smaller than the one before.
+    """
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    found = np.empty(len(p))
+    found[order] = np.minimum(stepped, 1.0)
+    return found
+
+
+def corrected(comparisons: Sequence[Comparison], family: str = "baselines") -> list[Comparison]:
+    """The same comparisons with the p values over all rows corrected together after Holm (1979).
+
+    Comparisons with several systems are several tests, and the best of several equal systems is better by chance. `family` is what
+    the systems are called. P values by language stay as they are: they were corrected over the languages.
     """
     overall = [comparison for comparison in comparisons if comparison.language is None]
+    if len(overall) < 2:
+        return list(comparisons)
+    p = iter(holm(np.array([comparison.p for comparison in overall])))
+    note = f"Holm correction over {len(overall)} {family}"
+    return [
+        comparison
+        if comparison.language is not None
+        else comparison.model_copy(update={"p": float(next(p)), "test": f"{comparison.test}, {note}"})
+        for comparison in comparisons
+    ]
+
+
+def transfer_verdict(comparisons: Sequence[Comparison]) -> Transfer:
+    """Whether transfer helped: the overall comparisons with the baselines, in words.
+
+    It helps if the run is clearly better than every baseline, and hurts if a baseline is clearly better than the run; p values
+    are corrected for the number of baselines here. See `Comparison.clear`.
+    """
+    overall = corrected([comparison for comparison in comparisons if comparison.language is None])
     if not overall:
         return Transfer(verdict="not tested", why="no baseline was scored on the same rows")
     best = min(overall, key=lambda comparison: comparison.gain[0])
-    found = _finding(best)
-    clear = best.p < 1 - best.confidence and not best.low <= 0 <= best.high
-    if not clear:
-        return Transfer(verdict="no clear difference", why=found)
-    return Transfer(verdict="helps" if best.gain[0] > 0 else "hurts", why=found)
+    if better := [comparison for comparison in overall if comparison.clear and comparison.gain[0] < 0]:
+        return Transfer(verdict="hurts", why=_finding(min(better, key=lambda comparison: comparison.gain[0])))
+    if all(comparison.clear and comparison.gain[0] > 0 for comparison in overall):
+        return Transfer(verdict="helps", why=_finding(best))
+    return Transfer(verdict="no clear difference", why=_finding(best))
 
 
 def _finding(best: Comparison) -> str:

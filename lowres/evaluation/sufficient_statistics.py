@@ -38,7 +38,8 @@ class Metric:
 class SufficientStatistics:
     """The counts of one system: `shape` cells for each language (or direction) and cluster of rows.
 
-    Where all rows are pooled, the one language is None. `matrix` has shape (clusters, languages * cells).
+    Where all rows are pooled, the one language is None. `matrix` has shape (clusters, languages * cells); `support` is the
+    number of clusters that have rows in each language, shape (languages,).
     """
 
     languages: tuple[str | None, ...]
@@ -46,6 +47,7 @@ class SufficientStatistics:
     clusters: int
     matrix: Any  # an array, or a scipy.sparse.csr_array, which has no types
     primary_metric: Metric
+    support: Floats
 
     @property
     def width(self) -> int:
@@ -78,6 +80,12 @@ def number_clusters(clusters: Sequence[str] | None, rows: int) -> tuple[NDArray[
         raise ValueError(f"{len(clusters)} clusters for {rows} rows")
     number_of = {name: number for number, name in enumerate(dict.fromkeys(clusters))}
     return np.array([number_of[name] for name in clusters], dtype=np.int64), len(number_of)
+
+
+def clusters_with(clusters: NDArray[np.int64], cells: NDArray[np.int64], number: int) -> Floats:
+    """How many different clusters each of `number` cells has; `clusters` and `cells` say what belongs together."""
+    pairs = np.unique(np.stack([np.broadcast_to(clusters, cells.shape), cells]), axis=1)
+    return np.bincount(pairs[1], minlength=number).astype(np.float64)
 
 
 def add_up(

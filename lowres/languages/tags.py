@@ -76,6 +76,11 @@ def language(tag: str) -> Language:
     return Language(tag, _name(code), script, "rtl" if script in RIGHT_TO_LEFT else "ltr")
 
 
+def is_language_code(code: str) -> bool:
+    """Whether a code is one of ISO 639-3 or ISO 639-1."""
+    return code in (_names() if len(code) == 3 else _two_letters().values())
+
+
 def shortest_code(code: str) -> str:
     """The ISO 639-1 code (two letters) of an ISO 639-3 code, or that code itself where ISO 639-1 has none."""
     return _two_letters().get(code, code)

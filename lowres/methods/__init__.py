@@ -1,4 +1,4 @@
-"""What is trained: one table of all methods. What is true of each stands in lowres.recipe.methods."""
+"""The table of methods: how each is applied, saved, restored and merged. Their settings are in lowres.recipe.methods."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,56 +12,64 @@ from lowres.models.architectures import Architecture
 from lowres.recipe.methods import Method
 
 
-def _steady(method: Method, name: str) -> float:
+def _full_rate(method: Method, name: str) -> float:
     return 1.0
 
 
-def _leave(model: nn.Module, method: Method, architecture: Architecture, done: int, updates: int) -> None:
+def _decays(name: str) -> bool:
+    return True
+
+
+def _do_nothing(model: nn.Module, method: Method, architecture: Architecture, done: int, updates: int) -> None:
     pass
 
 
-def _nothing(model: nn.Module) -> Mapping[str, Tensor]:
+def _no_state(model: nn.Module) -> Mapping[str, Tensor]:
     return {}
 
 
-def _forget(model: nn.Module, kept: Mapping[str, Tensor]) -> None:
+def _ignore_state(model: nn.Module, kept: Mapping[str, Tensor]) -> None:
     pass
 
 
 @dataclass(frozen=True)
 class Technique:
-    """The verbs of a method: mark what trains in a model, save just that, put it back, write it into the weights.
+    """How a method works: `apply` makes a model's weights trainable, `save` writes what trained, `restore` loads it, `merge` writes it
+    into the model's own weights.
 
-    `rows` says whether new embedding rows train beside it, train anyhow since the whole embedding does, or stay. `rate` is the
-    factor of the learning rate of a weight by its name; `tend` is called with the updates done, first with 0; what it needs beside
-    the weights, when a training is taken up again, `remember` gives and `recall` takes; `penalty` is added to the loss.
+    `new_rows` says whether new embedding rows train as parameters of their own (“apart”), with the whole table (“in table”), or not
+    at all (“frozen”). `rate` is the factor of the learning rate of a weight, by its name; `decays` says whether weight decay applies
+    to it. `on_update` is called with the number of
+    updates done, first with 0, and of all updates. `state_dict` gives what a resumed training needs beside the weights, and
+    `load_state_dict` takes it. `penalty` is a scalar that is added to the loss.
     """
 
     apply: Callable[[nn.Module, Method, Architecture], nn.Module]
     save: Callable[[nn.Module, Path, str], None] = adapters.save
     restore: Callable[[nn.Module, Path], nn.Module] = adapters.restore
     merge: Callable[[nn.Module], nn.Module] = adapters.merge
-    rows: Literal["beside", "anyhow", "never"] = "beside"
-    rate: Callable[[Method, str], float] = _steady
-    on_update: Callable[[nn.Module, Method, Architecture, int, int], None] = _leave
+    new_rows: Literal["apart", "in table", "frozen"] = "apart"
+    rate: Callable[[Method, str], float] = _full_rate
+    decays: Callable[[str], bool] = _decays
+    on_update: Callable[[nn.Module, Method, Architecture, int, int], None] = _do_nothing
     penalty: Callable[[nn.Module], Tensor] | None = None
-    state_dict: Callable[[nn.Module], Mapping[str, Tensor]] = _nothing
-    load_state_dict: Callable[[nn.Module, Mapping[str, Tensor]], None] = _forget
+    state_dict: Callable[[nn.Module], Mapping[str, Tensor]] = _no_state
+    load_state_dict: Callable[[nn.Module, Mapping[str, Tensor]], None] = _ignore_state
 
 
-def _whole(
+def _base_weights(
     apply: Callable[[nn.Module, Method, Architecture], nn.Module],
-    rows: Literal["beside", "anyhow", "never"] = "beside",
-    rate: Callable[[Method, str], float] = _steady,
-    on_update: Callable[[nn.Module, Method, Architecture, int, int], None] = _leave,
+    new_rows: Literal["apart", "in table", "frozen"] = "apart",
+    rate: Callable[[Method, str], float] = _full_rate,
+    on_update: Callable[[nn.Module, Method, Architecture, int, int], None] = _do_nothing,
 ) -> Technique:
-    return Technique(apply, whole.save, whole.restore, whole.merge, rows, rate, on_update)
+    return Technique(apply, whole.save, whole.restore, whole.merge, new_rows, rate, on_update=on_update)
 
 
 TECHNIQUES: Mapping[str, Technique] = {
     "lora": Technique(lora.apply, lora.save, lora.restore),
     "oft": Technique(oft.apply),
-    "ia3": Technique(ia3.apply),
+    "ia3": Technique(ia3.apply, decays=ia3.decays),
     "adalora": Technique(
         adalora.apply,
         adalora.save,
@@ -71,9 +79,9 @@ TECHNIQUES: Mapping[str, Technique] = {
         load_state_dict=adalora.load_state_dict,
     ),
     "bottleneck": Technique(bottleneck.apply, stacking.save_stack, stacking.restore_stack),
-    "full": _whole(whole.full, rows="anyhow", rate=whole.encoder_rate),
-    "freeze": _whole(whole.freeze, on_update=whole.thaw),
-    "features": _whole(whole.nothing, rows="never"),
-    "head": _whole(whole.nothing),
-    "decoder": _whole(whole.decoder),
+    "full": _base_weights(whole.full, new_rows="in table", rate=whole.encoder_rate),
+    "freeze": _base_weights(whole.freeze, on_update=whole.unfreeze_gradually),
+    "features": _base_weights(whole.frozen, new_rows="frozen"),
+    "head": _base_weights(whole.frozen),
+    "decoder": _base_weights(whole.decoder),
 }

@@ -1,4 +1,4 @@
-"""What all adapters of PEFT share: how they are put on, saved and found again."""
+"""What all adapters of PEFT share: how they are attached, saved, restored and merged."""
 
 import json
 from pathlib import Path
@@ -9,24 +9,26 @@ from torch import nn
 
 from lowres.errors import ModelError, Problem
 
-WITHOUT_HEAD = {r"^(bert|roberta)\.": ""}  # a model with a head, around the same encoder
-CONFIG, NAME = "adapter_config.json", "default"
+WITHOUT_HEAD = {
+    r"^(bert|roberta)\.": ""
+}  # how a weight is called where the encoder stands in a model with a head → without it
+CONFIG, WEIGHTS, NAME = "adapter_config.json", "adapter_model.safetensors", "default"
 
 
 def attach(model: nn.Module, config: PeftConfig) -> PeftModel:
-    """Freeze the model and put an adapter on it."""
+    """Freeze the model and attach an adapter to it."""
     return get_peft_model(model, config)
 
 
 def save(model: nn.Module, folder: Path, base: str) -> None:
-    """Write adapter_model.safetensors and adapter_config.json, naming the base as the recipe does."""
+    """Save adapter_model.safetensors and adapter_config.json, in which the base has the name that the recipe uses."""
     assert isinstance(model, PeftModel)
     model.save_pretrained(str(folder), save_embedding_layers=False)
     name_base(folder, base)
 
 
 def name_base(folder: Path, base: str) -> None:
-    """The base by its name in place of a path on this machine; PEFT's template of a model card goes for the same reason."""
+    """Replace the base's path on this machine by its name; remove PEFT's template of a model card, which holds the path, too."""
     file = folder / CONFIG
     config = json.loads(file.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = base
@@ -35,18 +37,26 @@ def name_base(folder: Path, base: str) -> None:
 
 
 def restore(model: nn.Module, folder: Path) -> nn.Module:
-    """The model with the saved adapter, ready for use."""
-    return PeftModel.from_pretrained(model, str(folder))
+    """Load a saved adapter; the model is then ready for use. Raises ModelError where a file of it is missing."""
+    return PeftModel.from_pretrained(model, str(_local(folder)))
+
+
+def _local(folder: Path) -> Path:
+    """The absolute path of an adapter. Raises ModelError where a file is missing, which PEFT would look for on the hub."""
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).exists():
+            raise ModelError(Problem(str(folder / name), "is missing", "is the run's folder whole?"))
+    return folder.resolve()
 
 
 def merge(model: Any) -> nn.Module:
-    """The model with the adapter written into its weights."""
+    """Add the adapter's update to the model's own weights and remove the adapter."""
     return model.merge_and_unload()  # type: ignore[no-any-return]
 
 
-def load_beside(model: Any, folder: Path, name: str) -> None:
-    """Load one more adapter, frozen. Raises ModelError where a weight of it has no place in the model."""
-    loaded = model.load_adapter(str(folder), adapter_name=name, key_mapping=WITHOUT_HEAD)
+def load_additional(model: Any, folder: Path, name: str) -> None:
+    """Load one more adapter, frozen, under a name of its own. Raises ModelError where it does not fit the model."""
+    loaded = model.load_adapter(str(_local(folder)), adapter_name=name, key_mapping=WITHOUT_HEAD)
     lost = [*loaded.unexpected_keys, *(key for key in loaded.missing_keys if f".{name}." in key)]
     if lost:
         raise ModelError(Problem(str(folder), f"does not fit this base: {lost[0]}", "train it over the same base"))

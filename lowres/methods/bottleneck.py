@@ -11,7 +11,7 @@ from lowres.recipe.methods import Bottleneck, Method
 
 
 def apply(model: Any, method: Method, architecture: Architecture) -> nn.Module:
-    """Freeze the model and put a trainable bottleneck beside its blocks."""
+    """Freeze the model and add a trainable bottleneck adapter to its blocks."""
     assert isinstance(method, Bottleneck)
     config = BottleneckConfig(
         style=method.style,

@@ -1,4 +1,4 @@
-"""Trained factors on keys, values and inner feed-forward states, through PEFT."""
+"""IA³ (Liu et al. 2022, arXiv 2205.05638) through PEFT: trained factors on keys, values and inner feed-forward states."""
 
 from peft import IA3Config
 from torch import nn
@@ -10,8 +10,13 @@ from lowres.recipe.methods import Ia3, Method
 
 
 def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
-    """Freeze the model; keys and values are scaled as they leave their layers, inner states as they enter the last one."""
+    """Freeze the model and add factors to the outputs of key and value layers and to the inputs of the last feed-forward layer."""
     assert isinstance(method, Ia3)
     inner = linear_pattern(model, architecture, "last", method.layers)
     keys = linear_pattern(model, architecture, "keys and values", method.layers)
     return adapters.attach(model, IA3Config(target_modules=f"(?:{keys}|{inner})", feedforward_modules=inner))
+
+
+def decays(name: str) -> bool:
+    """Whether weight decay applies to a weight: not to the factors, which change nothing at 1 and would be drawn towards 0."""
+    return ".ia3_l." not in name

@@ -1,4 +1,4 @@
-"""Orthogonal fine-tuning through PEFT: the inputs of frozen layers are rotated block by block."""
+"""Orthogonal fine-tuning (OFT, Qiu et al. 2023, arXiv 2306.07280) through PEFT: the inputs of frozen layers are rotated in blocks."""
 
 from peft import OFTConfig
 from torch import nn
@@ -10,7 +10,7 @@ from lowres.recipe.methods import Method, Oft
 
 
 def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
-    """Freeze the model and put trainable rotations before its linear layers."""
+    """Freeze the model and add trainable rotations before its linear layers."""
     assert isinstance(method, Oft)
     config = OFTConfig(
         oft_block_size=method.block_size,

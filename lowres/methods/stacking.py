@@ -1,7 +1,7 @@
-"""Language adapters under a task's adapter: that of the language being read (MAD-X, Pfeiffer et al. 2020, arXiv 2005.00052).
+"""Language adapters stacked under a task adapter (MAD-X, Pfeiffer et al. 2020, arXiv 2005.00052).
 
-An adapter that pre-training left is loaded frozen beside the task's and passed through first; another language is read by
-another adapter under the same task's, so that what was learned in one is used in the other.
+A language adapter comes from a pre-training run. It is loaded frozen and applied before the task adapter. A text of another language
+goes through another language adapter and the same task adapter, so that the task can be transferred between languages.
 """
 
 from collections.abc import Mapping
@@ -14,57 +14,57 @@ from torch import nn
 from lowres.errors import ModelError, Problem
 from lowres.methods import adapters
 
-MARK = "language_"  # what stands before a language's tag in the name of its adapter
+PREFIX = "language_"  # of the name of a language's adapter; the language's code follows
 
 
 def stack(model: Any, folders: Mapping[str, Path]) -> None:
-    """Load each language's adapter, frozen; its names may be those of a model with a head, around the same encoder.
+    """Load the adapter of each language, frozen. It may have been trained in a model with a head around the same encoder.
 
-    Raises ModelError for one that does not fit.
+    Raises ModelError where one does not fit.
     """
     for tag, folder in folders.items():
-        adapters.load_beside(model, folder, MARK + tag)
+        adapters.load_additional(model, folder, PREFIX + tag)
     if folders:
-        read_as(model, next(iter(folders)))
+        activate_language(model, next(iter(folders)))
 
 
-def languages_of(model: Any) -> tuple[str, ...]:
-    """The languages that have an adapter of their own."""
+def adapter_languages(model: Any) -> tuple[str, ...]:
+    """The languages that have an adapter; none where the model has no language adapters."""
     names = model.peft_config if isinstance(model, PeftModel) else ()
-    return tuple(name.removeprefix(MARK) for name in names if name.startswith(MARK))
+    return tuple(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))
 
 
-def read_as(model: Any, language: str | None) -> None:
-    """Let texts in this language be read from now on; without adapters of languages nothing changes.
+def activate_language(model: Any, language: str | None) -> None:
+    """Make the adapter of this language the active one, under the task adapter; does nothing without language adapters.
 
-    Raises ModelError for a language without an adapter.
+    Raises ModelError for a language that has no adapter.
     """
-    known = languages_of(model)
+    known = adapter_languages(model)
     if not known:
         return
     if language not in known:
         what = f"{language or 'a text of unknown language'} cannot be read: there is no adapter for it"
         raise ModelError(Problem("language", what, f"one of {', '.join(known)}"))
-    wanted = [MARK + language, adapters.NAME]
+    wanted = [PREFIX + language, adapters.NAME]
     if model.base_model.active_adapters == wanted:
         return
-    trains = [weight for weight in model.parameters() if weight.requires_grad]
+    trainable = [weight for weight in model.parameters() if weight.requires_grad]
     model.base_model.set_adapter(wanted)
-    for weight in model.parameters():  # PEFT lets everything active train
+    for weight in model.parameters():  # PEFT makes every active adapter trainable
         weight.requires_grad_(False)
-    for weight in trains:
+    for weight in trainable:
         weight.requires_grad_(True)
 
 
 def save_stack(model: nn.Module, folder: Path, base: str) -> None:
-    """Write the task's adapter and, each in a folder of its own, the languages'."""
+    """Save the task adapter and, each in a folder of its own, the language adapters."""
     adapters.save(model, folder, base)
-    for tag in languages_of(model):
-        adapters.name_base(folder / (MARK + tag), base)
+    for tag in adapter_languages(model):
+        adapters.name_base(folder / (PREFIX + tag), base)
 
 
 def restore_stack(model: nn.Module, folder: Path) -> nn.Module:
-    """The model with the saved adapters, ready for use."""
+    """Load the saved adapters; the model is then ready for use."""
     restored = adapters.restore(model, folder)
-    stack(restored, {path.name.removeprefix(MARK): path for path in sorted(folder.glob(f"{MARK}*"))})
+    stack(restored, {path.name.removeprefix(PREFIX): path for path in sorted(folder.glob(f"{PREFIX}*"))})
     return restored

@@ -1,10 +1,10 @@
-"""Bottleneck adapters as a method of PEFT, which has none: small networks beside the blocks of a frozen model.
+"""Bottleneck adapters as a PEFT method, which PEFT lacks: small networks added to the blocks of a frozen model.
 
 Houlsby et al. 2019 (arXiv 1902.00751), Pfeiffer et al. 2020 (arXiv 2005.00247), He et al. 2022 (arXiv 2110.04366); the invertible
 part of a language adapter is MAD-X's (Pfeiffer et al. 2020, arXiv 2005.00052). Importing this file registers the method.
 
-An adapter stands at the linear module that ends a block, whatever holds its weights (32, 16, 8 or 4 bits): it adds to what the
-module gives and never reads a weight. Dropout of the base therefore also falls on what the adapter adds.
+An adapter is attached to the last linear module of a block, whatever the precision of its weights (32, 16, 8 or 4 bits): it adds to
+the module's output and never reads a weight. The base's dropout therefore also applies to what the adapter adds.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -30,21 +30,21 @@ Activation = Literal["relu", "gelu", "silu"]
 
 
 @dataclass(frozen=True)
-class _Way:
-    """How a style is wired: whether it also stands after attention, and what it reads.
+class _Wiring:
+    """How a style is wired: whether there is also an adapter after attention, and what an adapter reads.
 
-    `reads` gets what the block gives and what entered it, both of shape (…, width), and the norm behind the block; what enters
-    attention is not known.
+    `reads` gets the block's output and its input, both of shape (…, width), and the norm after the block. The input of an attention
+    block is not known.
     """
 
     attention: bool
     reads: Callable[[Tensor, Any, Callable[[Tensor], Tensor]], Tensor]
 
 
-WAYS: Mapping[str, _Way] = {
-    "houlsby": _Way(True, lambda given, entered, norm: given),
-    "pfeiffer": _Way(False, lambda given, entered, norm: norm(given + entered)),
-    "parallel": _Way(False, lambda given, entered, norm: entered),
+STYLES: Mapping[str, _Wiring] = {
+    "houlsby": _Wiring(True, lambda output, block_input, norm: output),
+    "pfeiffer": _Wiring(False, lambda output, block_input, norm: norm(output + block_input)),
+    "parallel": _Wiring(False, lambda output, block_input, norm: block_input),
 }
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
@@ -55,11 +55,11 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass
 class BottleneckConfig(PeftConfig):
-    """What adapter_config.json holds.
+    """The content of adapter_config.json.
 
-    `size` is the width of the bottleneck, `scaling` the factor of what is added, `invertible` adds a coupling behind the embedding.
-    By default the modules are those of the model's family; `target_modules` may name fewer of them. Raises ModelError for a
-    style or an activation that does not exist.
+    `size` is the width of the bottleneck, `scaling` a factor of its output; `invertible` adds a coupling layer after the embedding.
+    By default the target modules are those of the model's family; `target_modules` may name fewer of them. Raises ModelError for
+    a style or an activation that does not exist.
     """
 
     style: Style = "pfeiffer"
@@ -75,7 +75,7 @@ class BottleneckConfig(PeftConfig):
     def __post_init__(self) -> None:
         super().__post_init__()  # type: ignore[no-untyped-call]
         self.peft_type = PeftType(NAME)
-        for value, table in ((self.style, WAYS), (self.activation, ACTIVATIONS)):
+        for value, table in ((self.style, STYLES), (self.activation, ACTIVATIONS)):
             if value not in table:
                 raise ModelError(
                     Problem("bottleneck adapter", f"does not know “{value}”", f"known: {', '.join(table)}")
@@ -83,9 +83,9 @@ class BottleneckConfig(PeftConfig):
 
 
 class Narrow(nn.Module):
-    """Down, through an activation, and up; gives 0 at first.
+    """A down-projection, an activation and an up-projection, which starts at 0.
 
-    Its parts have long names, since PEFT mistakes a part for an adapter that is called the same.
+    The projections have long names, since PEFT takes a part for an adapter if both have the same name.
     """
 
     def __init__(self, inward: int, size: int, outward: int, activation: Activation) -> None:
@@ -96,7 +96,7 @@ class Narrow(nn.Module):
             nn.init.zeros_(start)
 
     def forward(self, states: Tensor) -> Tensor:
-        """(…, inward) to (…, outward), in the precision of its own weights."""
+        """Map states of shape (…, inward) to (…, outward), in the precision of its own weights."""
         out: Tensor = self.up_projection(
             ACTIVATIONS[self.activation](self.down_projection(states.to(self.down_projection.weight.dtype)))
         )
@@ -104,19 +104,19 @@ class Narrow(nn.Module):
 
 
 class Bottleneck(Narrow):
-    """What stands beside a block."""
+    """The adapter of one block."""
 
     def __init__(self, width: int, config: BottleneckConfig) -> None:
         super().__init__(width, config.size, width, config.activation)
         self.style, self.scaling, self.dropout = config.style, config.scaling, config.dropout
 
     def forward(self, states: Tensor) -> Tensor:
-        """What is added, of the shape of the states, (…, width)."""
+        """What is added to the block's output, of shape (…, width)."""
         return functional.dropout(super().forward(states) * self.scaling, self.dropout, self.training).to(states.dtype)
 
 
 class Coupling(nn.Module):
-    """An invertible change of vectors in two halves, each moved by what the other says (NICE, Dinh et al. 2015, arXiv 1410.8516)."""
+    """An additive coupling layer (NICE, Dinh et al. 2015, arXiv 1410.8516): each half of a vector shifts the other."""
 
     def __init__(self, width: int, config: BottleneckConfig) -> None:
         super().__init__()
@@ -125,20 +125,14 @@ class Coupling(nn.Module):
         self.second_half = Narrow(first, first // 2, second, config.activation)
 
     def forward(self, states: Tensor) -> Tensor:
-        """The states changed, (…, width)."""
+        """Transform states of shape (…, width)."""
         first, second = torch.split(states, self.halves, dim=-1)
         first = first + self.first_half(second)
         return torch.cat([first, second + self.second_half(first)], dim=-1).to(states.dtype)
 
-    def inverse(self, states: Tensor) -> Tensor:
-        """The states that forward() changed into these."""
-        first, second = torch.split(states, self.halves, dim=-1)
-        second = second - self.second_half(first)
-        return torch.cat([first - self.first_half(second), second], dim=-1).to(states.dtype)
-
 
 class AdaptedModule(nn.Module, BaseTunerLayer):
-    """A module of the base with its adapters, by name; several active ones are passed through in the order of their activation."""
+    """A module of the base with its adapters, by name; several active ones are applied in the order of their activation."""
 
     adapter_layer_names = ("bottleneck_adapters",)
     kind: type[Bottleneck] | type[Coupling]
@@ -149,12 +143,12 @@ class AdaptedModule(nn.Module, BaseTunerLayer):
         self.bottleneck_adapters = nn.ModuleDict()
 
     def add(self, name: str, width: int, config: BottleneckConfig) -> None:
-        """Give it one more adapter, on the device of the base."""
+        """Add an adapter, on the device of the base."""
         self.bottleneck_adapters[name] = self.kind(width, config)
         self._move_adapter_to_device_of_base_layer(name)
 
     def active(self) -> Iterator[Any]:
-        """The adapters that count now."""
+        """The active adapters."""
         if not self.disable_adapters:
             yield from (
                 self.bottleneck_adapters[name] for name in self.active_adapters if name in self.bottleneck_adapters
@@ -162,12 +156,12 @@ class AdaptedModule(nn.Module, BaseTunerLayer):
 
 
 class EmbeddingWithAdapter(AdaptedModule):
-    """The end of an embedding, with the invertible part of language adapters."""
+    """The last module of an embedding, with the coupling layers of language adapters."""
 
     kind = Coupling
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        """What the base gives, of shape (…, width), changed by each active adapter."""
+        """The base's output, of shape (…, width), transformed by each active adapter."""
         states: Tensor = self.base_layer(*args, **kwargs)
         for coupling in self.active():
             states = coupling(states)
@@ -175,9 +169,9 @@ class EmbeddingWithAdapter(AdaptedModule):
 
 
 class BlockWithAdapter(AdaptedModule):
-    """The linear module that ends a residual block of `layer`.
+    """The last linear module of a residual block of `layer`, with its adapters.
 
-    What enters a feed-forward block passes by at another module, `reads`. It is taken there, and kept only until the block ends.
+    The input of a feed-forward block is seen by another module, `reads`. A hook takes it there; it is kept until the block ends.
     """
 
     kind = Bottleneck
@@ -185,19 +179,19 @@ class BlockWithAdapter(AdaptedModule):
     def __init__(self, base_layer: nn.Module, layer: nn.Module, norm: str, reads: str | None) -> None:
         super().__init__(base_layer)
         self._layer, self._norm = (layer,), norm  # in a tuple: not a part of this module
-        self._entered: Tensor | None = None
+        self._block_input: Tensor | None = None
         self._hook = layer.get_submodule(reads).register_forward_pre_hook(self._take) if reads else None
 
     def _take(self, module: nn.Module, args: tuple[Tensor, ...]) -> None:
-        self._entered = args[0]
+        self._block_input = args[0]
 
     def forward(self, states: Tensor) -> Tensor:
-        """What the base gives and what its adapters add, of shape (…, width)."""
-        given: Tensor = self.base_layer(states)
-        entered, self._entered = self._entered, None
+        """The base's output and what the adapters add to it, of shape (…, width)."""
+        output: Tensor = self.base_layer(states)
+        block_input, self._block_input = self._block_input, None
         for bottleneck in self.active():
-            given = given + bottleneck(WAYS[bottleneck.style].reads(given, entered, self._normed))
-        return given
+            output = output + bottleneck(STYLES[bottleneck.style].reads(output, block_input, self._normed))
+        return output
 
     def _normed(self, states: Tensor) -> Tensor:
         normed: Tensor = self._layer[0].get_submodule(self._norm)(states) if self._norm else states
@@ -206,16 +200,16 @@ class BlockWithAdapter(AdaptedModule):
     def unload_and_optionally_merge_module(
         self, merge: bool, safe_merge: bool, adapter_names: list[str] | None
     ) -> nn.Module:
-        """The base's own module, with nothing left behind; PEFT asks for this."""
+        """The base's own module, without the hook; part of PEFT's interface."""
         if self._hook:
             self._hook.remove()
         return self.get_base_layer()
 
 
 class BottleneckModel(BaseTuner):
-    """Puts bottleneck adapters where the model's family has them.
+    """Attaches bottleneck adapters to the modules that the model's family has for them.
 
-    Raises ModelError for a family without an entry, for a module at which no block ends, and when asked to merge.
+    Raises ModelError for an unknown family, for a module that does not end a block, and for an attempt to merge.
     """
 
     prefix = "bottleneck_"
@@ -230,7 +224,7 @@ class BottleneckModel(BaseTuner):
         return peft_config
 
     def _prepare_model(self, peft_config: PeftConfig, model: Any) -> None:
-        """Stacks that share the very module of the embedding get one each; its weight stays one."""
+        """Encoder and decoder that share one embedding module get a module each; the weight stays shared."""
         assert isinstance(peft_config, BottleneckConfig)
         if peft_config.invertible:
             shared, name = model.get_input_embeddings(), _blocks(self.get_model_config(model)).embedding
@@ -251,7 +245,7 @@ class BottleneckModel(BaseTuner):
         assert isinstance(peft_config, BottleneckConfig)
         blocks = _blocks(self.get_model_config(self.model))
         if not fullmatch(targets(blocks, replace(peft_config, invertible=True)), current_key):
-            what = f"is no module at which a {peft_config.style} adapter can stand"
+            what = f"cannot carry a {peft_config.style} adapter"
             raise ModelError(Problem(current_key, what, "leave target_modules out"))
         if not isinstance(target, AdaptedModule):
             target = self._adapted(target, current_key, blocks)
@@ -266,11 +260,11 @@ class BottleneckModel(BaseTuner):
         return BlockWithAdapter(module, self.model.get_submodule(key.removesuffix(f".{end}")), blocks.norm, reads)
 
     def _check_tied_modules(self, model: nn.Module, peft_config: PeftConfig) -> None:
-        """A coupling behind an embedding leaves its weight, and a head tied to it, as they are: nothing to warn of."""
+        """A coupling layer changes neither the embedding's weight nor the head tied to it: nothing to warn of."""
 
     @classmethod
     def _remove_adapter_name_from_key(cls, key: str, adapter_name: str) -> str:
-        """PEFT looks for an adapter's name at the end of a key; here parts of the adapter follow it."""
+        """PEFT expects an adapter's name at the end of a key; here the names of its parts follow."""
         place = BlockWithAdapter.adapter_layer_names[0]
         return key.replace(f".{place}.{adapter_name}.", f".{place}.")
 
@@ -278,15 +272,15 @@ class BottleneckModel(BaseTuner):
         raise ModelError(
             Problem(
                 "bottleneck adapter",
-                "cannot be merged into the base: it is no linear map",
+                "cannot be merged into the base, since it is not linear",
                 "save it with save_pretrained and load it beside the base",
             )
         )
 
 
 def targets(blocks: Blocks, config: BottleneckConfig) -> str:
-    """A regular expression for the full names of the modules that a style stands at."""
-    ends = (blocks.attention, blocks.feed_forward) if WAYS[config.style].attention else (blocks.feed_forward,)
+    """A regular expression for the full names of the modules that carry the adapters of a style."""
+    ends = (blocks.attention, blocks.feed_forward) if STYLES[config.style].attention else (blocks.feed_forward,)
     places = [rf"{blocks.layer}\.{escape(end)}" for end in ends]
     return _anywhere("|".join(places + ([escape(blocks.embedding)] if config.invertible else [])))
 
@@ -300,7 +294,7 @@ def _blocks(model_config: Mapping[str, Any]) -> Blocks:
 
 
 def _register() -> None:
-    """Make the method known to PEFT. It takes only names of its enumeration, which has no public way to grow."""
+    """Register the method with PEFT, which accepts only members of its enumeration; there is no public way to add one."""
     if NAME not in PeftType.__members__:
         member: Any = str.__new__(PeftType, NAME)
         member._name_, member._value_, member._sort_order_ = NAME, NAME, len(PeftType)

@@ -26,6 +26,30 @@ class LanguageMarking:
 
 
 @dataclass(frozen=True)
+class TokenizerFacts:
+    """What is special about a tokenizer class of transformers.
+
+    `separate_target` says that texts to be written have a SentencePiece model of their own (`text_target=`). `language_codes`
+    says where language tokens are defined: in a map of the class (“map”), in the list of added tokens (“added”), in the
+    vocabulary (“vocabulary”), or nowhere (“none”). `sentencepiece_bpe` says that the class is Python code over such a model.
+    """
+
+    separate_target: bool = False
+    language_codes: Literal["map", "added", "vocabulary", "none"] = "none"
+    sentencepiece_bpe: bool = False
+
+
+# By class name, without “Fast”; every other class of transformers has none of these.
+TOKENIZERS: Mapping[str, TokenizerFacts] = {
+    "MarianTokenizer": TokenizerFacts(separate_target=True, language_codes="vocabulary"),
+    "M2M100Tokenizer": TokenizerFacts(language_codes="map", sentencepiece_bpe=True),
+    "NllbTokenizer": TokenizerFacts(language_codes="added"),
+    "MBartTokenizer": TokenizerFacts(language_codes="vocabulary"),
+    "MBart50Tokenizer": TokenizerFacts(language_codes="vocabulary"),
+}
+
+
+@dataclass(frozen=True)
 class Blocks:
     """Where the residual blocks of a family begin and end, for adapters that are inserted beside them.
 
@@ -48,10 +72,10 @@ class Architecture:
 
     `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of
     a text; `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that
-    set dropout; `position_offset` is the number of rows of the position table that no token uses; `layers` is the path of the
-    encoder's list of layers; `blocks` says where adapters can be inserted. `language_marking` tells how an encoder-decoder is
-    told the languages. `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings
-    never are.
+    set dropout; `positions_follow_padding` says that positions are counted from the id of the padding token (RoBERTa), so
+    that the rows up to it are not used; `layers` is the path of the encoder's list of layers; `blocks` says where adapters
+    can be inserted. `language_marking` tells how an encoder-decoder is told the languages. `precise` ends the names of linear
+    modules that are never quantized; heads, norms and embeddings never are.
     """
 
     family: str
@@ -62,7 +86,7 @@ class Architecture:
     pooling: Literal["mean", "first"] = "mean"
     drops_pooler: bool = False
     dropouts: tuple[str, ...] = ()
-    position_offset: int = 0
+    positions_follow_padding: bool = False
     layers: str = "encoder.layer"
     language_marking: LanguageMarking | None = None
     precise: tuple[str, ...] = ()
@@ -124,7 +148,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "first",
         drops_pooler=True,
         dropouts=_BERT_DROPOUTS,
-        position_offset=2,
+        positions_follow_padding=True,
     ),
     "roberta": Architecture(
         "RoBERTa",
@@ -135,7 +159,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "first",
         drops_pooler=True,
         dropouts=_BERT_DROPOUTS,
-        position_offset=2,
+        positions_follow_padding=True,
     ),
     **{
         kind: Architecture(

@@ -1,35 +1,59 @@
-"""Finding a base: its folder and the facts of its config.json, without loading a weight. Imports nothing heavy."""
+"""Finding a base model: its folder and the facts of its config.json, without loading its weights. Imports nothing heavy."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from functools import lru_cache
+from math import prod
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from lowres.errors import ModelError, Problem, nearest
-from lowres.models.architectures import ARCHITECTURES, Architecture, architecture
+from lowres.models.architectures import ARCHITECTURES, Architecture
+from lowres.models.configuration import TOKENIZER_FILES, check_use, read_config, sentence_pooling, sentence_prefix
+from lowres.models.weight_files import FORMATS, check_names, find_weights, read_json
 from lowres.places import Places
 
-MERGED, OWN_FACTS = "merged", "lowres.json"  # of a run: its one checkpoint, and what that says beside its config
-READ = ("*.json", "*.safetensors", "*.model", "*.txt")
-PICKLED = (
-    "pytorch_model*.bin",
-)  # taken where a repository has no safetensors; torch then unpickles nothing but tensors
+MERGED = "merged"  # the folder of a run with its exported checkpoint
+OWN_FACTS = "lowres.json"  # in an exported checkpoint: facts that config.json has no field for
+SMALL = ("*.json", "*.model", "*.spm", "*.txt")  # all but the weights
+READ = (*SMALL, "*.safetensors")
+# Taken where a repository has no safetensors; torch then unpickles nothing but tensors.
+PICKLED = ("pytorch_model*.bin",)
 TOKENIZER = (
     "tokenizer*.json",
     "special_tokens_map.json",
     "added_tokens.json",
     "config.json",
     "*.model",
+    "*.spm",
     "*.txt",
     "vocab.json",
 )
+# What a base's digest covers: whatever changes what it computes or how its texts are encoded.
+HASHED = (
+    *(
+        "*.safetensors",
+        *PICKLED,
+        *TOKENIZER_FILES,
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+    ),
+    *("config.json", "1_Pooling/config.json", "config_sentence_transformers.json", OWN_FACTS),
+)
+VOLATILE = ("transformers_version", "_name_or_path")  # of a config: differs between machines that compute the same
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A base on disk. `parameters` counts weights, embeddings included; `positions` is the longest text in pieces."""
+    """A base model on disk.
+
+    `parameters` counts its weights, embeddings included; `positions` is the longest text it reads, in tokens; `pooling` says how the
+    states of a text become one vector, and `prefix` is what the model expects before every text (“query: ” for E5).
+    """
 
     name: str
     folder: Path
@@ -44,16 +68,11 @@ class Checkpoint:
     revision: str | None = None
 
     def sha256(self) -> str:
-        """Digest over the weight and tokenizer files, by name."""
+        """One digest over weights, configuration and tokenizer, in the order of the files' names."""
         digest = hashlib.sha256()
-        for path in sorted(
-            [
-                path
-                for kind in ("*.safetensors", *PICKLED, "tokenizer.json", "*.model")
-                for path in self.folder.glob(kind)
-            ]
-        ):
-            digest.update(path.name.encode() + b"\0" + file_sha256(path).encode() + b"\n")
+        for path in sorted({path for kind in HASHED for path in self.folder.glob(kind)}):
+            found = _config_sha256(path) if path.name == "config.json" else file_sha256(path)
+            digest.update(path.name.encode() + b"\0" + found.encode() + b"\n")
         return digest.hexdigest()
 
 
@@ -76,20 +95,20 @@ KNOWN: Mapping[tuple[str, str | None], Checkpoint] = {
 
 
 class Starters(Protocol):
-    """The bases that need no hub, by name; they are built on first use, in the cache."""
+    """The bases that need no hub. They are built in the cache when first used."""
 
     @property
     def names(self) -> Sequence[str]:
-        """What recipes call them."""
+        """Their names, as recipes write them."""
 
     def describe(self, name: str, cache: Path) -> Checkpoint:
         """The facts of a starter, whose folder need not exist yet."""
 
     def build(self, name: str, cache: Path) -> Checkpoint:
-        """The same, with its folder written. Raises ModelError where its package is missing."""
+        """The facts of a starter whose folder has been written. Raises ModelError where its package is missing."""
 
     def add_decoder(self, encoder: Checkpoint, layers: int, decoder: int, cache: Path) -> Path:
-        """The folder of an encoder-decoder: the first `layers` of an encoder and a new decoder of so many."""
+        """The folder of an encoder-decoder: the first `layers` layers of `encoder` and a new decoder of `decoder` layers."""
 
 
 def find_base(
@@ -102,10 +121,11 @@ def find_base(
     layers: int | None = None,
     decoder: int | None = None,
 ) -> Checkpoint:
-    """A starter, a folder (absolute, or beside the recipe, or in the current folder), or owner/name on the hub.
+    """Find a base by its name: a starter, a folder (absolute, beside the recipe or in the current folder), or owner/name on the hub.
 
-    A starter is built on first use, unless `build` is False: then only its facts are given. With `decoder`, an encoder, or its
-    first `layers`, is given a new decoder of so many layers. Raises ModelError saying what was looked for and what to do.
+    With `build` False nothing is built: only the facts of a starter are returned. With `decoder`, the base is an encoder of which the
+    first `layers` layers (all by default) get a new decoder of that many layers. Raises ModelError saying what was looked for and what
+    to do.
     """
     if decoder is not None:
         encoder = find_base(name, revision, places, starters, build=build)
@@ -118,17 +138,14 @@ def find_base(
             )
         return (starters.build if build else starters.describe)(name, places.cache)
     for folder in (places.near / name, Path(name)):
-        if (folder / "record.json").exists():
-            return describe(name, _merged(folder))
         if folder.is_dir():
-            return describe(name, folder)
+            found = describe(name, _merged(folder) if (folder / "record.json").exists() else folder)
+            check_use(found.folder)
+            return found
     if not build and (name, revision) in KNOWN:
         return KNOWN[name, revision]
     if _on_hub(name):
-        folder = _from_hub(name, revision, places.offline, READ)
-        if not any(folder.glob("*.safetensors")):
-            folder = _from_hub(name, revision, places.offline, (*READ, *PICKLED))
-        return describe(name, folder, revision)
+        return _hub_base(name, revision, places.offline, build=build)
     raise ModelError(
         Problem(
             "base.name",
@@ -139,7 +156,7 @@ def find_base(
 
 
 def _merged(run: Path) -> Path:
-    """The checkpoint of a run."""
+    """The exported checkpoint of a run."""
     if not (run / MERGED / "config.json").exists():
         raise ModelError(
             Problem(str(run), "is a run whose weights are not in one checkpoint yet", f"write it: lowres export {run}")
@@ -148,7 +165,7 @@ def _merged(run: Path) -> Path:
 
 
 def tokenizer_folder(name: str, revision: str | None, places: Places, starters: Starters) -> Path:
-    """A folder with the tokenizer of a base; from the hub nothing else is fetched. Raises ModelError, as find_base does."""
+    """A folder that holds the tokenizer of a base; nothing else is fetched from the hub. Raises ModelError as find_base does."""
     if Path(name).is_dir():
         folder = Path(name)
         if not any(any(folder.glob(pattern)) for pattern in ("tokenizer*", "*.model", "vocab*")):
@@ -166,12 +183,12 @@ def _on_hub(name: str) -> bool:
 def _with_decoder(
     encoder: Checkpoint, kept: int | None, layers: int, cache: Path, starters: Starters, *, build: bool
 ) -> Checkpoint:
-    """The checkpoint of an encoder with a new decoder, built in the cache on first use."""
+    """The facts of an encoder with a new decoder; it is built in the cache when first used."""
     if encoder.architecture.shape != "encoder" or "layer" not in encoder.architecture.layers:
         raise ModelError(
             Problem(
                 "base.decoder_layers",
-                f"{encoder.name} is no encoder that could be given a decoder",
+                f"{encoder.name} is not an encoder that a decoder can be added to",
                 "leave base.decoder_layers out",
             )
         )
@@ -188,60 +205,92 @@ def _with_decoder(
 
 
 def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint:
-    """The facts of a checkpoint folder. Raises ModelError where it is not one that is read safely."""
-    config_file = folder / "config.json"
-    if not config_file.exists():
-        raise ModelError(Problem(str(folder), "has no config.json", "a base is a folder that save_pretrained wrote"))
-    weights = sorted(folder.glob("*.safetensors")) or (sorted(folder.glob(PICKLED[0])) if revision else [])
-    if not weights:
-        found = ", ".join(path.name for path in sorted(folder.glob("*.bin"))) or "none"
-        raise ModelError(
-            Problem(
-                str(folder),
-                f"has no .safetensors weights (others: {found})",
-                "save the model with safe_serialization=True",
-            )
-        )
-    config = json.loads(config_file.read_text(encoding="utf-8"))
-    family = architecture(str(config.get("model_type")), str(config_file))
+    """The facts of a checkpoint folder. Raises ModelError where the folder is not a whole checkpoint, or its weights lack a layer."""
+    config, family = read_config(folder)
+    weights = find_weights(folder)
+    if weights.shapes is not None:
+        check_names(weights.shapes, family, config, str(folder))
+    return _facts(name, folder, revision, config, family, weights.parameters)
+
+
+def _facts(
+    name: str, folder: Path, revision: str | None, config: Mapping[str, Any], family: Architecture, parameters: int
+) -> Checkpoint:
     own_file = folder / OWN_FACTS
-    own = json.loads(own_file.read_text(encoding="utf-8")) if own_file.exists() else {}
-    width = int(config.get("hidden_size") or config.get("d_model") or 0)
+    own = read_json(own_file) if own_file.exists() else {}
     return Checkpoint(
         name=name,
         folder=folder,
         architecture=family,
-        hidden_size=width,
+        hidden_size=int(config.get("hidden_size") or config.get("d_model") or 0),
         layers=int(config.get("num_hidden_layers") or config.get("num_layers") or config.get("encoder_layers") or 0),
         vocabulary_size=int(config["vocab_size"]),
-        positions=int(config.get("max_position_embeddings", 10_000)) - family.position_offset,
-        parameters=sum(_parameters(path) for path in weights),
-        pooling=own.get("pooling") or family.pooling,
-        prefix=own.get("prefix", ""),
+        positions=_positions(config, family),
+        parameters=parameters,
+        pooling=own.get("pooling") or sentence_pooling(folder) or family.pooling,
+        prefix=own.get("prefix", sentence_prefix(name, folder)),
         revision=revision,
     )
 
 
+def _positions(config: Mapping[str, Any], family: Architecture) -> int:
+    """The longest input in tokens; where the config names none, positions are relative and 10 000 stands for no limit."""
+    rows = int(config.get("max_position_embeddings") or 10_000)
+    if not family.positions_follow_padding:
+        return rows
+    padding = config.get("pad_token_id")
+    return rows - (1 if padding is None else int(padding)) - 1
+
+
+def _hub_base(name: str, revision: str | None, offline: bool, *, build: bool) -> Checkpoint:
+    """A base on the hub. Without `build` only its small files and the headers of its weights are fetched."""
+    from huggingface_hub import HfApi, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError, NotASafetensorsRepoError, SafetensorsParsingError
+
+    folder = _from_hub(name, revision, offline, SMALL)
+    config, family = read_config(folder)
+    check_use(folder)
+    cached = any(isinstance(try_to_load_from_cache(name, file, revision=revision), str) for file, _ in FORMATS)
+    if not build and not offline and not cached:
+        try:
+            found = HfApi().get_safetensors_metadata(name, revision=revision)
+        except (NotASafetensorsRepoError, SafetensorsParsingError):
+            return _facts(name, folder, revision, config, family, _hub_size(name, revision) // 4)
+        except (HfHubHTTPError, OSError) as error:
+            raise _unreachable(name, revision, offline, error) from error
+        tensors = {key: info.shape for file in found.files_metadata.values() for key, info in file.tensors.items()}
+        check_names(tensors, family, config, name)
+        return _facts(name, folder, revision, config, family, sum(prod(shape) for shape in tensors.values()))
+    folder = _from_hub(name, revision, offline, READ)
+    if not any(folder.glob("*.safetensors")):
+        folder = _from_hub(name, revision, offline, (*READ, *PICKLED))
+    return describe(name, folder, revision)
+
+
+def _hub_size(name: str, revision: str | None) -> int:
+    """Bytes of the pickled weights of a repository, from its listing."""
+    from huggingface_hub import HfApi
+
+    files = HfApi().model_info(name, revision=revision, files_metadata=True).siblings or []
+    return sum(file.size or 0 for file in files if fnmatch(file.rfilename, PICKLED[0]))
+
+
 def file_sha256(path: Path) -> str:
-    """sha256 of a file, in hexadecimal."""
+    """The SHA-256 digest of a file, in hexadecimal; computed once for a file that does not change."""
+    status = path.stat()
+    return _file_sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _file_sha256(path: Path, size: int, changed: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _parameters(path: Path) -> int:
-    """Weights in a safetensors file, from its header (8 bytes of length, then JSON) alone; of a pickled one, by its size."""
-    if path.suffix == ".bin":
-        return path.stat().st_size // 4
-    with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    total = 0
-    for name, tensor in header.items():
-        if name != "__metadata__":
-            size = 1
-            for length in tensor["shape"]:
-                size *= length
-            total += size
-    return total
+def _config_sha256(path: Path) -> str:
+    """The digest of a config without what differs between machines that compute the same."""
+    config = {key: value for key, value in read_json(path).items() if key not in VOLATILE}
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def _from_hub(name: str, revision: str | None, offline: bool, wanted: Sequence[str]) -> Path:
@@ -259,8 +308,11 @@ def _from_hub(name: str, revision: str | None, offline: bool, wanted: Sequence[s
     try:
         folder = snapshot_download(name, revision=revision, allow_patterns=list(wanted), local_files_only=offline)
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        hint = "run once without --offline" if offline else "is the network up, the name right and the model public?"
-        raise ModelError(
-            Problem("base.name", f"{name} at {revision[:12]} cannot be fetched from the hub: {error}", hint)
-        ) from error
+        raise _unreachable(name, revision, offline, error) from error
     return Path(folder)
+
+
+def _unreachable(name: str, revision: str | None, offline: bool, error: Exception) -> ModelError:
+    hint = "run once without --offline" if offline else "is the network up, the name right and the model public?"
+    what = f"{name} at {(revision or '')[:12]} cannot be fetched from the hub: {str(error).splitlines()[0]}"
+    return ModelError(Problem("base.name", what, hint))

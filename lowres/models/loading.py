@@ -1,53 +1,96 @@
-"""From a checkpoint on disk to a tokenizer and a model."""
+"""Loads the tokenizer and the model of a checkpoint."""
 
 from typing import Any
 
+from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoModel,
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
-    AutoTokenizer,
     PreTrainedTokenizerBase,
 )
 
 from lowres.errors import ModelError, Problem
 from lowres.models.checkpoint import Checkpoint
+from lowres.models.modules import keep_head_apart
+from lowres.models.tokenization import load_tokenizer
+
+# What transformers raises for a checkpoint that it cannot load.
+FAILURES = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    AttributeError,
+    IndexError,
+    ImportError,
+    SafetensorError,
+)
 
 
 def load_encoder(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, nn.Module]:
-    """Tokenizer and encoder in float32, from safetensors only; code that a checkpoint brings is never run.
+    """Load tokenizer and encoder in float32. Code that a checkpoint brings is never executed.
 
-    Dropout inside the base is set to 0: with so few rows the adapter is small enough not to need it, and every mask costs
-    time (docs/speed.md).
+    Dropout inside the base is set to 0: an adapter is small enough not to need it, and every dropout mask costs time
+    (docs/results/speed.md). The config keeps the base's values, so that an exported model has them. Raises ModelError where the
+    checkpoint cannot be loaded, or has no weights for a part of the model.
     """
     return _load(AutoModel, checkpoint, {"add_pooling_layer": False} if checkpoint.architecture.drops_pooler else {})
 
 
 def load_translator(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, Any]:
-    """Tokenizer and encoder-decoder with its head, as load_encoder does."""
+    """Load tokenizer and encoder-decoder with its head, as load_encoder does."""
     return _load(AutoModelForSeq2SeqLM, checkpoint, {})
 
 
 def load_masked(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, Any]:
-    """Tokenizer and encoder with a head that fills in masks, as load_encoder does; a checkpoint without one gets a fresh one.
+    """Load tokenizer and encoder with a masked-LM head, as load_encoder does; a checkpoint without a head gets a new one.
 
-    Raises ModelError where the tokenizer has no piece to hide words with.
+    Raises ModelError where the tokenizer has no mask token.
     """
-    tokenizer, model = _load(AutoModelForMaskedLM, checkpoint, {})
+    tokenizer, model = _load(AutoModelForMaskedLM, checkpoint, {}, new=("lm_head.", "cls.predictions."))
     if tokenizer.mask_token_id is None:
-        what = f"{checkpoint.name} has no mask piece, so no word can be hidden from it"
+        what = f"{checkpoint.name} has no mask token, so it cannot be trained to predict masked words"
         raise ModelError(
             Problem("base.name", what, "choose a base that has one: starter:encoder or FacebookAI/xlm-roberta-base")
         )
     return tokenizer, model
 
 
-def _load(kind: Any, checkpoint: Checkpoint, options: dict[str, object]) -> tuple[PreTrainedTokenizerBase, nn.Module]:
-    tokenizer = AutoTokenizer.from_pretrained(str(checkpoint.folder), trust_remote_code=False, local_files_only=True)
+def _load(
+    kind: Any, checkpoint: Checkpoint, options: dict[str, object], new: tuple[str, ...] = ()
+) -> tuple[PreTrainedTokenizerBase, Any]:
+    """Tokenizer and model; weights whose names begin as `new` says may be missing."""
+    tokenizer = load_tokenizer(checkpoint.folder)
     safe = any(checkpoint.folder.glob("*.safetensors"))  # else transformers unpickles with weights_only
-    model = kind.from_pretrained(
-        str(checkpoint.folder), trust_remote_code=False, local_files_only=True, use_safetensors=safe, dtype="float32",
-        attn_implementation="eager", **dict.fromkeys(checkpoint.architecture.dropouts, 0.0), **options,
-    )  # fmt: skip
+    try:
+        model, report = kind.from_pretrained(
+            str(checkpoint.folder), trust_remote_code=False, local_files_only=True, use_safetensors=safe, dtype="float32",
+            attn_implementation="eager", output_loading_info=True, **dict.fromkeys(checkpoint.architecture.dropouts, 0.0), **options,
+        )  # fmt: skip
+    except FAILURES as error:
+        raise _failure(checkpoint, "the model", error) from error
+    missing = sorted(name for name in report["missing_keys"] if not (new and name.startswith(new)))
+    if missing:
+        what = f"has no weights for {', '.join(missing[:3])}" + (f" and {len(missing) - 3} more" if missing[3:] else "")
+        raise ModelError(Problem(str(checkpoint.folder), what, "they would be random; fetch the base again"))
+    keep_head_apart(model)
+    _restore_dropouts(model, checkpoint)
     return tokenizer, model
+
+
+def _restore_dropouts(model: Any, checkpoint: Checkpoint) -> None:
+    """Let the config say what the base's says; the modules, which are built, keep their 0."""
+    own = type(model.config).from_pretrained(str(checkpoint.folder), local_files_only=True)
+    for field in checkpoint.architecture.dropouts:
+        setattr(model.config, field, getattr(own, field))
+
+
+def _failure(checkpoint: Checkpoint, part: str, error: Exception) -> ModelError:
+    said = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    what = f"{part} of {checkpoint.name} cannot be loaded: {said}"
+    return ModelError(
+        Problem(str(checkpoint.folder), what, "is the folder whole, and of the family that its config.json names?")
+    )

@@ -1,4 +1,4 @@
-"""The head of a masked model: what stands between the encoder's states and the table of pieces, to which it is tied."""
+"""The head of a masked language model: the layers between the encoder's states and the embedding table, to which it is tied."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-SMOOTHING = 0.1  # added to every count of a piece
+SMOOTHING = 0.1  # added to the count of every token
 
 
 def transform(model: Any) -> dict[str, nn.Parameter]:
-    """The small layers before the table, by name: dense and norm."""
+    """The weights of the layers before the embedding table, dense and norm, by name."""
     whole = model.get_base_model() if hasattr(model, "get_base_model") else model
     table = whole.get_output_embeddings()
     holder = next(module for module in whole.modules() if any(child is table for child in module.children()))
@@ -24,33 +24,33 @@ def transform(model: Any) -> dict[str, nn.Parameter]:
 
 
 def biases(model: Any) -> list[nn.Parameter]:
-    """The bias of every piece: of old rows and of new ones where those are apart."""
+    """The biases of all tokens: one tensor, or two where new tokens have a parameter of their own."""
     head = model.get_output_embeddings()
     found = (head.old_bias, head.new_bias) if hasattr(head, "old_bias") else (head.bias,)
     return [bias for bias in found if bias is not None]
 
 
-def untrained(model: Any) -> bool:
-    """Whether the head is as it was made, that is, the checkpoint brings none: norms of ones, biases of noughts."""
+def is_untrained(model: Any) -> bool:
+    """Whether the checkpoint brought no head: its norms are all ones and its biases all zeros."""
     flat = {name: weight for name, weight in transform(model).items() if weight.ndim == 1}
     return all(bool((weight == name.endswith("weight")).all()) for name, weight in flat.items())
 
 
-def begin_head(model: Any, counts: Tensor) -> None:
-    """Start a fresh head where it predicts every piece as often as it occurs: `counts` of shape (pieces,), of the training texts.
+def initialise_head(model: Any, counts: Tensor) -> None:
+    """Initialise a new head so that it predicts every token as often as it occurs in the training texts: `counts`, of shape (tokens,).
 
-    Dense starts as the identity, so that what the encoder knows reaches the table from the first update on: from random weights
-    training often stays where every piece is as likely as it is frequent. The norm starts small, since the states were never
-    meant for the table.
+    The dense layer starts as the identity, so that the encoder's states reach the embedding table from the first update on: from
+    random weights training often never gets beyond the token frequencies. The norm starts small, since the states were not trained
+    to be compared with embeddings.
     """
     shares = (counts.float() + SMOOTHING) / (counts.sum() + SMOOTHING * len(counts))
     table = model.get_input_embeddings().weight.detach().float()
     level = 1.0 / float(table[counts > 0].norm(dim=-1).mean())
     with torch.no_grad():
-        at = 0
+        start = 0
         for bias in biases(model):
-            bias.copy_(shares[at : at + len(bias)].log())
-            at += len(bias)
+            bias.copy_(shares[start : start + len(bias)].log())
+            start += len(bias)
         for name, weight in transform(model).items():
             if weight.ndim == 2:
                 weight.copy_(torch.eye(len(weight)))
@@ -59,14 +59,14 @@ def begin_head(model: Any, counts: Tensor) -> None:
 
 
 def save_head(model: Any, path: Path) -> None:
-    """Write dense, norm and the bias of every piece."""
+    """Save the dense layer, the norm and the biases of all tokens."""
     bias = torch.cat([part.detach().float() for part in biases(model)])
     weights = {name: weight.detach().float().cpu().contiguous() for name, weight in transform(model).items()}
     save_file({"bias": bias.cpu(), **weights}, str(path))
 
 
 def load_head(model: Any, path: Path) -> None:
-    """Put a saved head in place."""
+    """Load a head that save_head wrote into the model."""
     saved = load_file(str(path))
     (bias,) = biases(model)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Where an error of pydantic stands: in the user's file, and in the format."""
+"""Locates an error of pydantic in the user's file and in the recipe format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from pydantic_core import ErrorDetails
 
 from lowres.recipe.strict import Document, Key
 
-KIND = "kind"  # the key that tells the members of a union apart
+KIND = "kind"  # the discriminator of a union
 _MISTAKEN = ("string_type", "tuple_type", "int_type", "float_type", "bool_type", "dict_type", "model_type")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One error: the path in the file, what was found there, and what the format says of it.
+    """One error: the path in the file, what was found there, and what the format declares for it.
 
-    `format` is the annotation at the path, `field` its field, `section` the model whose key the path ends with.
-    `union` is the path of the union “this or that” the error came from, if any.
+    `format` is the annotation at the path, `field` its field, `section` the model to which the last key belongs. `union` is the
+    path of the untagged union that the error came from, if any. `of_key`: the key itself is wrong, not its value.
     """
 
     error: str
@@ -36,12 +36,12 @@ class Fault:
 
     @property
     def mistaken(self) -> bool:
-        """Is it no more than a value of another type?"""
+        """Whether the error is only that the value has the wrong type."""
         return self.error in _MISTAKEN
 
 
 def locate(details: ErrorDetails, model: type[BaseModel], document: Document) -> Fault:
-    """Follow pydantic's `loc` through the format; it names members of unions, the file does not."""
+    """The error with its path in the file. Pydantic's `loc` also names members of unions, which the file does not."""
     here: object = model
     around: object = None
     path: Key = ()
@@ -71,9 +71,9 @@ def locate(details: ErrorDetails, model: type[BaseModel], document: Document) ->
 
 
 def meant(faults: Sequence[Fault]) -> list[Fault]:
-    """Without the errors of those members of “this or that” which the file does not mean.
+    """The errors without those of union members that the file does not mean.
 
-    Nor is a list too short because its items are at fault: pydantic counts only the good ones.
+    Left out as well: a list that is “too short” only because some of its items are wrong; pydantic counts only the valid ones.
     """
     deeper = {fault.union for fault in faults if fault.union is not None and not _is_whole(fault)}
     inside = {fault.path[:length] for fault in faults for length in range(len(fault.path))}
@@ -86,13 +86,13 @@ def meant(faults: Sequence[Fault]) -> list[Fault]:
 
 
 def alternatives(fault: Fault, faults: Sequence[Fault]) -> list[Fault]:
-    """This fault and those of the other members that the same value might have been meant for."""
+    """This fault, and those of the other union members that the same value may have been meant for."""
     same = [other for other in faults if _is_whole(other) and other.union == fault.union]
     return same if _is_whole(fault) else [fault]
 
 
 def _is_whole(fault: Fault) -> bool:
-    """Is the fault that a value as a whole is not of a member's type?"""
+    """Whether a value as a whole has another type than the union's member."""
     return fault.union is not None and fault.union == fault.path and fault.mistaken
 
 
@@ -106,7 +106,7 @@ def plain(annotation: object) -> object:
 
 
 def members(annotation: object) -> tuple[object, ...]:
-    """The members of a union, still with their tags; nothing for all else."""
+    """The members of a union, with their tags; empty for any other annotation."""
     annotation = plain(annotation)
     if get_origin(annotation) in (None, Literal, dict, tuple, list):
         return ()
@@ -114,23 +114,23 @@ def members(annotation: object) -> tuple[object, ...]:
 
 
 def tags(member: object) -> tuple[str, ...]:
-    """What tells a member of a union from the others: its Tag, or the values of its `kind`."""
-    language_marking = [mark.tag for mark in get_args(member)[1:] if isinstance(mark, Tag)]
+    """What distinguishes a member of a union from the others: its Tag, or the values of its `kind`."""
+    named = [part.tag for part in get_args(member)[1:] if isinstance(part, Tag)]
     bare = plain(member)
-    if language_marking or not (isinstance(bare, type) and issubclass(bare, BaseModel)):
-        return tuple(language_marking)
+    if named or not (isinstance(bare, type) and issubclass(bare, BaseModel)):
+        return tuple(named)
     kind = bare.model_fields.get(KIND)
     return tuple(map(str, get_args(kind.annotation))) if kind else ()
 
 
 def sections(annotation: object) -> tuple[type[BaseModel], ...]:
-    """The sections that an annotation allows."""
+    """The sections (models) that an annotation allows."""
     found = (plain(member) for member in members(annotation) or (plain(annotation),))
     return tuple(one for one in found if isinstance(one, type) and issubclass(one, BaseModel))
 
 
 def choices(annotation: object) -> tuple[str, ...]:
-    """The words that an annotation allows, if it allows only some: of a Literal, or the tags of a union."""
+    """The words that an annotation allows: the values of a Literal, or the tags of a union; else empty."""
     annotation = plain(annotation)
     if get_origin(annotation) is Literal:
         return tuple(map(str, get_args(annotation)))

@@ -1,4 +1,4 @@
-"""recipe.lock: what a recipe was resolved to. The same for the same run, whatever machine it ran on."""
+"""recipe.lock: the exact data, base, versions and seed of a run. The same run gives the same lock on every machine."""
 
 from io import StringIO
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -17,7 +17,7 @@ LOCK_FORMAT = 1
 
 
 def _without_machine(name: str) -> str:
-    """The last part of an absolute path, which would name someone's machine; any other name as it is."""
+    """The last part of an absolute path, which would identify a machine; any other name unchanged."""
     for path in (PurePosixPath(name), PureWindowsPath(name)):
         if path.is_absolute():
             return path.name
@@ -29,7 +29,7 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Lock(BaseModel):
-    """Hashes, versions and seed of a run. Absolute paths keep only their last part."""
+    """What a recipe was resolved to: hashes, versions and seed. Of absolute paths only the last part is kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -44,7 +44,7 @@ class Lock(BaseModel):
     versions: dict[str, str] = Field(description="version of each package that took part")
 
     def to_yaml(self) -> str:
-        """The lock as YAML, equal for equal locks. Values stand in quotes, so that none is taken for a number."""
+        """The lock as YAML: equal bytes for equal locks. Texts are quoted, so that none is read as a number."""
         facts = self.model_dump(exclude={"files", "versions"})
         facts = {key: DoubleQuotedScalarString(fact) if isinstance(fact, str) else fact for key, fact in facts.items()}
         files = [CommentedSeq(map(DoubleQuotedScalarString, file)) for file in self.files]
@@ -59,12 +59,12 @@ class Lock(BaseModel):
 
 
 def write_lock(path: Path, lock: Lock) -> None:
-    """Write the lock in UTF-8 with line feeds, the same bytes on every system."""
+    """Write the lock in UTF-8 with line feeds: the same bytes on every system."""
     path.write_bytes(lock.to_yaml().encode())
 
 
 def read_lock(path: Path) -> Lock:
-    """The lock of a run. Raises RecipeError with every problem where the file is not one."""
+    """Read a lock. Raises RecipeError with every problem if the file is not a valid lock."""
     document = parse(read_text(path), str(path))
     version = document.data.get("lock")
     if isinstance(version, int) and version > LOCK_FORMAT:

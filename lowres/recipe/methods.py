@@ -1,14 +1,14 @@
-"""The methods of a recipe: what is trained, with which settings, and what is true of each. Reading this file is reading the choice.
+"""The methods a recipe can choose: what is trained, with which settings, and what is true of each.
 
-`FACTS` says of every method what holds whatever the recipe says; its learning rates and epochs are those of a recipe that names none.
-Those of lora were chosen on a fold of NusaX (docs/nusax-sentiment.md), those of adalora and bottleneck on its dev part
-(docs/methods.md), that of decoder in docs/translation.md; the others follow the papers that the sections cite, or are first
-guesses, and were not tuned.
+`METHOD_FACTS` states for every method what does not depend on the recipe, and the learning rate and epochs of a recipe that names
+none. Those of lora were chosen on a fold of NusaX (docs/results/nusax-sentiment.md), those of adalora and bottleneck on its dev split
+(docs/results/methods.md), that of decoder in docs/results/starter.md. The others follow the papers that the sections cite, or are
+first guesses; they were not tuned.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -16,22 +16,22 @@ from lowres.recipe.section import LanguageTag, Section
 
 Modules = Literal["all", "attention", "feed-forward"]
 Upper = Annotated[int, Field(ge=1, le=100)] | None
-_MODULES = "attach to every linear layer, to those of attention, or to the feed-forward ones"
-_UPPER = "adapt only so many of the upper layers; by default all"
+_MODULES = "which linear layers are adapted: all, those of attention, or those of the feed-forward blocks"
+_UPPER = "adapt only this many of the upper layers; by default all"
 
 
 class Combination(Section):
     """Finished runs whose low-rank adapters are combined."""
 
     runs: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=2)] = Field(
-        description="folders of runs with lora over the same base"
+        description="folders of runs with lora over the same base, relative to the recipe"
     )
     how: Literal["mean", "ties", "dare", "dare-ties"] = Field(
         default="mean",
-        description="mean of what they changed; ties: without what is small or contradicted (Yadav et al. 2023, arXiv 2306.01708); "
-        "dare: a random part, scaled up (Yu et al. 2024, arXiv 2311.03099)",
+        description="mean: average the changes of the weights; ties: first drop small and contradicting changes (Yadav et al. "
+        "2023, arXiv 2306.01708); dare: first drop changes at random and rescale the rest (Yu et al. 2024, arXiv 2311.03099)",
     )
-    weights: tuple[float, ...] = Field(default=(), description="one for each run; by default all count the same")
+    weights: tuple[float, ...] = Field(default=(), description="one for each run; by default equal")
     density: float = Field(default=0.5, gt=0, le=1, description="share of the changes that ties and dare keep")
 
 
@@ -44,40 +44,46 @@ class Lora(Section):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     modules: Modules = Field(default="all", description=_MODULES)
     layers: Upper = Field(default=None, description=_UPPER)
-    dora: bool = Field(default=False, description="length and direction apart (Liu et al. 2024, arXiv 2402.09353)")
+    dora: bool = Field(
+        default=False,
+        description="train magnitude and direction of the weights separately (Liu et al. 2024, arXiv 2402.09353)",
+    )
     rslora: bool = Field(
         default=False, description="scale by alpha / √rank (Kalajdzievski 2023, arXiv 2312.03732), for large ranks"
     )
     init: Literal["zero", "pissa", "loftq"] = Field(
         default="zero",
-        description="zero: the base as it is; pissa: train its largest singular parts (Meng et al. 2024, arXiv 2404.02948); "
-        "loftq: begin with what a base in 4 or 8 bits lost (Li et al. 2024, arXiv 2310.08659)",
+        description="initial adapter. zero: no change of the base; pissa: the principal singular components of the weights (Meng "
+        "et al. 2024, arXiv 2404.02948); loftq: the error that quantization made (Li et al. 2024, arXiv 2310.08659)",
     )
-    combine: Combination | None = Field(default=None, description="begin with the adapters of finished runs, combined")
+    combine: Combination | None = Field(default=None, description="start from the combined adapters of finished runs")
 
 
 class Oft(Section):
-    """Orthogonal fine-tuning: small rotations of the frozen linear layers' inputs (Qiu et al. 2023, arXiv 2306.07280)."""
+    """Orthogonal fine-tuning: block-wise rotations of the frozen linear layers' inputs (Qiu et al. 2023, arXiv 2306.07280)."""
 
     kind: Literal["oft"]
-    block_size: int = Field(default=32, ge=2, le=512, description="width of the blocks that are rotated")
+    block_size: int = Field(default=32, ge=2, le=512, description="width of the rotated blocks")
     modules: Modules = Field(default="all", description=_MODULES)
     layers: Upper = Field(default=None, description=_UPPER)
 
 
 class Ia3(Section):
-    """One trained factor for each key, value and inner feed-forward state (Liu et al. 2022, arXiv 2205.05638)."""
+    """One trained factor for each key, value and inner feed-forward activation (Liu et al. 2022, arXiv 2205.05638)."""
 
     kind: Literal["ia3"]
     layers: Upper = Field(default=None, description=_UPPER)
 
 
 class AdaLora(Section):
-    """LoRA whose ranks move to where they count while it trains (Zhang et al. 2023, arXiv 2303.10512)."""
+    """LoRA that moves rank to the layers where it matters while it trains (Zhang et al. 2023, arXiv 2303.10512)."""
 
     kind: Literal["adalora"]
     rank: int = Field(
-        default=16, ge=1, le=512, description="rank on average when training ends; it begins half as high again"
+        default=16,
+        ge=1,
+        le=512,
+        description="average rank at the end of training, which starts with one and a half times this rank",
     )
     alpha: int = Field(default=32, ge=1, description="the adapter's output is scaled by alpha / rank")
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -98,61 +104,63 @@ class Bottleneck(Section):
         description="houlsby: after attention and after feed-forward; pfeiffer: after feed-forward; parallel: beside feed-forward",
     )
     reduction_factor: int = Field(
-        default=16, ge=1, le=1024, description="how many times narrower than the base the bottleneck is"
+        default=16, ge=1, le=1024, description="width of the base divided by width of the bottleneck"
     )
     activation: Literal["relu", "gelu", "silu"] = "relu"
     invertible: bool = Field(
         default=False,
-        description="also an invertible change of the embeddings, as in language adapters (MAD-X, Pfeiffer et al. 2020, "
+        description="also put an invertible adapter on the embeddings, as language adapters have (MAD-X, Pfeiffer et al. 2020, "
         "arXiv 2005.00052)",
     )
-    scale: float = Field(default=1.0, gt=0, le=100, description="factor of what the adapter adds")
+    scale: float = Field(default=1.0, gt=0, le=100, description="factor by which the adapter's output is multiplied")
     dropout: float = Field(default=0.0, ge=0, lt=1)
     language_adapters: dict[LanguageTag, Annotated[str, Field(min_length=1)]] = Field(
         default={},
-        description="MAD-X: for each language the folder of a pre-training run, whose adapter stands under this one while texts in "
-        "that language are read",
+        description="MAD-X: for each language the folder of a pre-training run with a bottleneck; its adapter is stacked below "
+        "this one for texts in that language",
     )
 
 
 class Full(Section):
-    """Every weight of the base is trained."""
+    """Full fine-tuning: every weight of the base is trained."""
 
     kind: Literal["full"]
     encoder_rate: float = Field(
         default=1.0,
         gt=0,
         le=1,
-        description="for translation: learning rate of encoder and embedding, times that of the decoder",
+        description="for translation: learning rate of encoder and embeddings as a fraction of the decoder's",
     )
 
 
 class Freeze(Section):
-    """The upper layers are trained, the lower ones stay as they are (Lee et al. 2019, arXiv 1911.03090)."""
+    """The upper layers are trained, the lower ones are frozen (Lee et al. 2019, arXiv 1911.03090)."""
 
     kind: Literal["freeze"]
-    layers: int = Field(default=3, ge=1, le=100, description="how many of the upper layers train, in each stack")
+    layers: int = Field(
+        default=3, ge=1, le=100, description="how many of the upper layers are trained, in encoder and decoder each"
+    )
     gradual: bool = Field(
         default=False,
-        description="begin with the highest layer and let the next lower one join at even steps over the first half of training "
-        "(Howard and Ruder 2018, arXiv 1801.06146)",
+        description="gradual unfreezing: start with the top layer and unfreeze the next lower one at even intervals during the "
+        "first half of training (Howard and Ruder 2018, arXiv 1801.06146)",
     )
 
 
 class Features(Section):
-    """The base only reads: what it makes of the texts is computed once, and a head is trained on that."""
+    """Feature extraction: the frozen base encodes every text once, and a head is trained on these vectors."""
 
     kind: Literal["features"]
 
 
 class Head(Section):
-    """A head is trained, and the rows of new pieces; every other weight stays as it is."""
+    """A head and the embedding rows of new tokens are trained; every other weight is frozen."""
 
     kind: Literal["head"]
 
 
 class Decoder(Section):
-    """The decoder is trained over a frozen encoder (SixT, Chen et al. 2021, arXiv 2104.08757)."""
+    """The decoder is trained on a frozen encoder (SixT, Chen et al. 2021, arXiv 2104.08757)."""
 
     kind: Literal["decoder"]
 
@@ -164,10 +172,11 @@ Method = Annotated[
 
 @dataclass(frozen=True)
 class MethodFacts:
-    """What is true of a method.
+    """What is true of a method, whatever the recipe says.
 
-    `quantised` says that the base may be held in 8 or 4 bits, `mergeable` that the result can be written into ordinary weights,
-    `everything` that all weights train; `tasks` and `decoder` say where it has a place.
+    `learning_rate` and `epochs` are its defaults. `quantizable`: the base may be quantized to 8 or 4 bits. `mergeable`: the result can
+    be merged into ordinary weights. `everything`: all weights are trained. `tasks`: what it can be used for. `decoder`: it needs a
+    decoder.
     """
 
     learning_rate: float
@@ -179,6 +188,7 @@ class MethodFacts:
     decoder: bool = False
 
 
+DEFAULT_METHOD: Literal["lora"] = "lora"
 METHOD_FACTS: Mapping[str, MethodFacts] = {
     "lora": MethodFacts(5e-4, 10),
     "oft": MethodFacts(1e-3, 10),
@@ -191,3 +201,16 @@ METHOD_FACTS: Mapping[str, MethodFacts] = {
     "head": MethodFacts(5e-3, 30, tasks=("classification",)),
     "decoder": MethodFacts(3e-3, 10, quantizable=False, tasks=("translation",), decoder=True),
 }
+
+
+def own_defaults(name: Literal["epochs", "learning_rate"]) -> str:
+    """The default of every method, in words, for the description of the key."""
+    values: dict[float, list[str]] = {}
+    for method, facts in METHOD_FACTS.items():
+        values.setdefault(getattr(facts, name), []).append(method)
+    return "; ".join(f"{value:g} for {', '.join(methods)}" for value, methods in values.items())
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """Take the default out of a key's JSON Schema, which could name that of one method only."""
+    schema.pop("default", None)

@@ -1,7 +1,8 @@
-"""From a YAML file to a Recipe, or to every problem at once, each with its line."""
+"""Reads a YAML file into a Recipe, or reports every problem at once, each with its line."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,11 +12,12 @@ from lowres.errors import LowresError, Problem, RecipeError
 from lowres.languages import language
 from lowres.recipe.faults import locate, meant
 from lowres.recipe.sections import Recipe
-from lowres.recipe.strict import Document, Key, dotted, parse, read_exact, shown
+from lowres.recipe.strict import Document, Key, dotted, keys_of, parse, read_exact, shown
 from lowres.recipe.wording import problem
 
 FORMAT = 2
-# Every place of a tag, or of a list of tags, in the format.
+ROUNDS = 4  # of leaving out faulty keys
+# The sections and keys that hold language tags.
 LANGUAGES: tuple[tuple[str, str], ...] = (
     ("task", "language"), ("task", "source"), ("task", "target"), ("task", "init_from"), ("data", "language"),
     ("method", "language_adapters"), ("evaluation", "languages"),
@@ -25,7 +27,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class RecipeFile(BaseModel):
-    """A recipe and the text it was read from: `text.encode()` is the file to the byte, `sha256` its digest."""
+    """A recipe and the text it was read from: `text.encode()` gives the exact bytes of the file, `sha256` is their digest."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,22 +36,57 @@ class RecipeFile(BaseModel):
     text: str
     sha256: str
 
+    def with_line(self, problem: Problem) -> Problem:
+        """The problem with its line in the file, if its place is a key of the recipe, such as data.subset; else unchanged."""
+        key = keys_of(problem.where)
+        if not key or key[0] not in Recipe.model_fields:
+            return problem
+        spot = parse(self.text, str(self.path)).spot(key)
+        return Problem(spot, f"{problem.where}: {problem.what}", problem.hint)
+
+    @contextmanager
+    def naming_lines(self) -> Iterator[None]:
+        """Problems that are raised inside carry their line in the recipe."""
+        try:
+            yield
+        except LowresError as error:
+            raise type(error)(*map(self.with_line, error.problems)) from error
+
 
 def open_recipe(path: str | Path) -> RecipeFile:
-    """Read a recipe and keep its exact text. Raises RecipeError with every problem that was found."""
+    """Read a recipe and keep its exact text. Raises RecipeError with every problem found."""
     path = Path(path)
     text = read_exact(path)
     recipe = parse_recipe(text, str(path))
     return RecipeFile(recipe=recipe, path=path, text=text, sha256=hashlib.sha256(text.encode()).hexdigest())
 
 
+def draft_recipe(path: str | Path) -> tuple[RecipeFile | None, tuple[Problem, ...]]:
+    """What can be used of a recipe that may have faults: the recipe without its faulty keys, and a problem for each of these.
+
+    No recipe is returned if something that it needs is faulty. Raises RecipeError if the file cannot be read as YAML.
+    """
+    path = Path(path)
+    text = read_exact(path)
+    document = parse(text, str(path))
+    problems: tuple[Problem, ...] = ()
+    try:
+        recipe: Recipe | None = parse_recipe(text, str(path))
+    except RecipeError as error:
+        problems = error.problems
+        recipe = _without_faults(document)
+    if recipe is None:
+        return None, problems
+    return RecipeFile(recipe=recipe, path=path, text=text, sha256=hashlib.sha256(text.encode()).hexdigest()), problems
+
+
 def read_recipe(path: str | Path) -> Recipe:
-    """Read a recipe. Raises RecipeError with every problem that was found."""
+    """Read a recipe. Raises RecipeError with every problem found."""
     return open_recipe(path).recipe
 
 
 def parse_recipe(text: str, where: str) -> Recipe:
-    """The recipe that a text holds; `where` names it in messages. Raises RecipeError with every problem."""
+    """Parse the text of a recipe; `where` names it in messages. Raises RecipeError with every problem."""
     document = parse(text, where)
     version = document.data.get("lowres")
     if isinstance(version, int) and version > FORMAT:
@@ -72,9 +109,9 @@ def parse_recipe(text: str, where: str) -> Recipe:
 
 
 def validate(model: type[Model], document: Document, known: Mapping[Key, Problem] | None = None) -> Model:
-    """The document as a model. Raises RecipeError with every problem, in the order of the lines.
+    """Validate a document against a model. Raises RecipeError with every problem, in the order of the lines.
 
-    `known` holds problems found already, by their paths; nothing more is said of these paths.
+    `known` holds problems that were found already, by path; nothing else is reported for these paths.
     """
     known = known or {}
     problems = [*document.problems, *known.values()]
@@ -91,7 +128,7 @@ def validate(model: type[Model], document: Document, known: Mapping[Key, Problem
 
 
 def _tags(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
-    """Every text of a document that should be a language tag, with its path; a list of sources is looked through, too."""
+    """Every text of a document that should be a language tag, with its path; also within a list of sources."""
     for name, key in LANGUAGES:
         section = data.get(name)
         several = list(enumerate(section)) if isinstance(section, list) else [(None, section)]
@@ -110,12 +147,12 @@ def _tags(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
 
 
 def _tags_of_map(found: Mapping[str, Any], *, named: bool) -> list[tuple[str, Any]]:
-    """Language tags are its keys; unless these lead to folders, as those of a method do, its values, too."""
+    """The tags of a mapping: its keys, and with `named` also its values (a method maps tags to folders)."""
     return [(tag, tag) for tag in found] + (list(found.items()) if named else [])
 
 
 def _untrue_tag(document: Document, path: Key, tag: str) -> Iterator[Problem]:
-    """Why the text at `path` is no language tag."""
+    """Why the text at `path` is not a language tag, if it is not."""
     if path in document.faulty:
         return
     try:
@@ -126,8 +163,46 @@ def _untrue_tag(document: Document, path: Key, tag: str) -> Iterator[Problem]:
             yield Problem(document.spot(path), f"{dotted(path)}: {what}", found.hint)
 
 
+def _without_faults(document: Document) -> Recipe | None:
+    """The recipe that is left when every faulty key is left out; None if that is no whole recipe."""
+    data: object = {**document.data, "lowres": FORMAT}
+    for path in (
+        *document.faulty,
+        *(path for path, tag in _tags(document.data) if any(_untrue_tag(document, path, tag))),
+    ):
+        data = _without(data, path)
+    for _ in range(ROUNDS):
+        try:
+            return Recipe.model_validate(_frozen(data))
+        except ValidationError as error:
+            paths = {locate(details, Recipe, document).path for details in error.errors(include_url=False)}
+        before = data
+        for path in sorted(paths, key=str, reverse=True):  # the last items of a list first
+            data = _without(data, path)
+        if data == before:
+            break
+    return None
+
+
+def _without(value: object, path: Key) -> object:
+    """Plain data without what stands at the path."""
+    if not path:
+        return value
+    first, rest = path[0], path[1:]
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if key != first or rest}
+        return {key: _without(item, rest) if key == first else item for key, item in kept.items()}
+    if isinstance(value, list) and isinstance(first, int):
+        return [
+            _without(item, rest) if number == first else item
+            for number, item in enumerate(value)
+            if number != first or rest
+        ]
+    return value
+
+
 def _frozen(value: object) -> object:
-    """Lists as the tuples that frozen sections hold."""
+    """Lists as tuples, which frozen sections hold."""
     if isinstance(value, dict):
         return {key: _frozen(item) for key, item in value.items()}
     return tuple(map(_frozen, value)) if isinstance(value, list) else value

@@ -10,7 +10,7 @@ from lowres.recipe.sections import Recipe
 
 
 class _Untitled(GenerateJsonSchema):
-    """Without a title for each key: it would only repeat the key."""
+    """Without a title for each key, which would only repeat the key."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -20,10 +20,10 @@ class _Untitled(GenerateJsonSchema):
 
 
 def recipe_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a recipe."""
+    """The JSON Schema (draft 2020-12) of recipes."""
     return Recipe.model_json_schema(schema_generator=_Untitled)
 
 
 def schema_text() -> str:
-    """The schema as docs/recipe.schema.json holds it."""
+    """The schema as text, as it stands in docs/recipe.schema.json."""
     return json.dumps(recipe_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,16 +1,20 @@
-"""What all sections of a recipe share."""
+"""What all sections of a recipe have in common."""
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from lowres.languages.normalisation import normalise
 
 
 class Section(BaseModel):
-    """Frozen, and no key that is not named here."""
+    """A part of a recipe: frozen, and without any key that is not declared."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+DataText = Annotated[str, AfterValidator(normalise)]  # what is compared with texts of the data: in NFC, as they are
 LanguageTag = Annotated[
     str, Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$", description="ISO 639-3 code and script, such as min-Latn")
 ]
+Names = tuple[Annotated[str, Field(min_length=1)], ...]

@@ -1,6 +1,7 @@
-"""The recipe format: reading this file is reading the format.
+"""The recipe format: to read this file is to read the format.
 
-A recipe states the experiment, never the machine. Every default stands here, once; those of the methods in `methods`.
+A recipe states the experiment, never the machine. Every default is written once: here, in `vocabulary_section`, or for the methods in
+`methods`.
 """
 
 from collections.abc import Mapping
@@ -8,10 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from lowres.recipe.methods import METHOD_FACTS, Lora, Method
-from lowres.recipe.section import LanguageTag, Section
-
-Names = tuple[Annotated[str, Field(min_length=1)], ...]
+from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method, own_defaults, without_default
+from lowres.recipe.section import DataText, LanguageTag, Names, Section
+from lowres.recipe.vocabulary_section import Vocabulary
 
 
 class Classification(Section):
@@ -21,7 +21,7 @@ class Classification(Section):
     language: LanguageTag | None = Field(
         default=None, description="language of the texts; by default what the data card says"
     )
-    labels: Names | None = Field(
+    labels: tuple[Annotated[DataText, Field(min_length=1)], ...] | None = Field(
         default=None,
         description="the labels in their order; by default what the data card says, else those found in train",
     )
@@ -29,7 +29,8 @@ class Classification(Section):
         default=1.0,
         ge=1,
         le=100,
-        description="how far languages and heads with few rows are shown more often: 1 not at all, 100 as often",
+        description="temperature of sampling: how much more often languages and heads with few examples are drawn; 1: in "
+        "proportion to their examples, 100: almost equally often",
     )
 
 
@@ -37,21 +38,23 @@ Languages = Literal["all"] | LanguageTag | Annotated[tuple[LanguageTag, ...], Fi
 
 
 class BackTranslation(Section):
-    """Texts that have no translation are translated back by the trained model, and it learns from these pairs as well.
+    """Back-translation: the trained model translates texts that have no translation, and learns from these synthetic pairs as well.
 
     Sennrich et al. 2016 (arXiv 1511.06709); tagged, Caswell et al. 2019 (arXiv 1906.06442); in rounds, Hoang et al. 2018
     (doi 10.18653/v1/W18-2703).
     """
 
-    max_texts: int = Field(default=2000, ge=1, description="texts of each direction at most, chosen by the seed")
+    max_texts: int = Field(
+        default=2000, ge=1, description="at most so many texts for each direction, chosen by the seed"
+    )
     filter: Literal["round-trip", "length"] = Field(
         default="round-trip",
-        description="length: leave out what is empty, a copy, or of another length than real pairs have; round-trip: then keep "
-        "the texts that come back best when their translation is translated again",
+        description="length: leave out translations that are empty, a copy, or of a length that real pairs do not have; "
+        "round-trip: then keep the texts that are best recovered when their translation is translated again",
     )
     keep: float = Field(default=0.5, gt=0, le=1, description="share of the texts that round-trip keeps")
     rounds: int = Field(
-        default=1, ge=1, le=10, description="how often; each time by the best model so far and from the same texts"
+        default=1, ge=1, le=10, description="how many rounds; each uses the best model so far and the same texts"
     )
     epochs: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None, description="of each further training; by default training.epochs"
@@ -59,44 +62,48 @@ class BackTranslation(Section):
 
 
 class Translation(Section):
-    """Put each text into another language."""
+    """Translate each text into another language."""
 
     kind: Literal["translation"]
     source: Languages = Field(description="language to translate from, several, or all of the data")
     target: Languages = Field(description="language to translate into, several, or all of the data")
-    both: bool = Field(default=False, description="also the other way round")
+    both: bool = Field(default=False, description="also train the opposite direction")
     init_from: dict[LanguageTag, LanguageTag] = Field(
         default={},
-        description="a language that the base does not know, and a related one whose tag its own starts from",
+        description="for a language that the base does not know: a related language, whose language token the new one is "
+        "initialised from",
     )
     temperature: float = Field(
         default=1.0,
         ge=1,
         le=100,
-        description="how far directions with few pairs are shown more often: 1 not at all, 100 as often",
+        description="temperature of sampling: how much more often directions with few pairs are drawn; 1: in proportion to their "
+        "pairs, 100: almost equally often",
     )
     denoise: float = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="share of training in which texts that have no translation are mended from a copy with holes",
+        description="share of the training examples that are denoising: a text without a translation is restored from a copy with "
+        "masked spans",
     )
     hints: Literal["lexicon", "off"] = Field(
         default="lexicon",
-        description="show the model each source with its translation word by word, by a dictionary of the training pairs",
+        description="put a word-by-word translation in front of each source, from a phrase table learned from the training pairs",
     )
     max_pairs: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="at most so many training pairs of each direction in an epoch, others in the next"
+        default=None,
+        description="at most so many training pairs of each direction in an epoch; the next epoch takes others",
     )
     back_translation: BackTranslation | None = Field(
-        default=None, description="train again, with texts without a translation and what the model makes of them"
+        default=None, description="train again, with back-translations of texts that have no translation"
     )
 
 
 class PreTraining(Section):
-    """Fit the base to a language by plain text, before any task: hidden words are to be found again.
+    """Language-adaptive pre-training on plain text, before any task: the model predicts masked words.
 
-    The likelihood itself is wanted, so labels are smoothed only where training.label_smoothing is named.
+    Label smoothing would distort the likelihood, so it is off unless training.label_smoothing is given.
     """
 
     kind: Literal["pre-training"]
@@ -104,17 +111,18 @@ class PreTraining(Section):
         default=None, description="language of the texts; by default what the data card says"
     )
     masked: float = Field(
-        default=0.15, gt=0, lt=0.9, description="share of the pieces that are hidden in training, as whole words"
+        default=0.15, gt=0, lt=0.9, description="share of the tokens that are masked in training, as whole words"
     )
     head: Literal["trained", "fixed"] = Field(
         default="trained",
-        description="whether the dense layer and norm before the table learn; fixed, the space that they read stays the same for all "
-        "languages, so that language adapters can be exchanged (MAD-X)",
+        description="whether the dense layer and norm between the last layer and the output embeddings are trained; fixed: they "
+        "stay as they are, so that language adapters trained in different runs are interchangeable (MAD-X)",
     )
     scored_words: int = Field(
         default=1500,
         ge=10,
-        description="words of a split that are scored, spread evenly over its texts and chosen by the seed; one of each text at least",
+        description="how many words of a split are scored, spread evenly over its texts and chosen by the seed; at least one of "
+        "each text",
     )
 
 
@@ -124,72 +132,96 @@ Task = Annotated[Classification | Translation | PreTraining, Field(discriminator
 Use = Annotated[tuple[Literal["train", "dev", "test"], ...], Field(min_length=1)]
 EVERY_SPLIT: Use = ("train", "dev", "test")
 Head = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] | None
-_HEAD = "for classification: a name for labels of another kind, learned by a head of their own, from training rows only"
+_HEAD = "for classification: name of an auxiliary task, whose labels are learned by a head of their own, from training rows only"
+_LIMIT = "at most so many training rows, for translation so many pairs of two languages, chosen by the seed"
 _USE = "which of its splits are used; a further source often gives training rows only"
 
 
 class Columns(Section):
     """Which columns of the data hold what the task needs."""
 
-    text: str = Field(default="text", description="column with the text")
-    label: str = Field(default="label", description="column with the label; “language” and “subset” are always there")
-    source: str = Field(default="source", description="for translation: column with the text to translate")
-    target: str = Field(default="target", description="for translation: column with its translation")
-    id: str | None = Field(
+    text: DataText = Field(default="text", description="column with the text")
+    label: DataText = Field(default="label", description="column with the label; “language” and “subset” always exist")
+    source: DataText = Field(default="source", description="for translation: column with the source text")
+    target: DataText = Field(default="target", description="for translation: column with its translation")
+    texts: dict[LanguageTag, DataText] = Field(
+        default={},
+        description="for translation, a table with a column per language: language → column, instead of source and target",
+    )
+    id: DataText | None = Field(
         default=None, description="column with a stable id; by default what the card says, else the row number"
+    )
+    split: str | None = Field(
+        default=None,
+        description="of own files: column that says which split a row of the train file belongs to: train, dev or test",
     )
 
 
+_ROWS = "only rows whose column holds this value, or one of these: column → value, or a list of values"
+OneOrMore = Annotated[str, Field(min_length=1)] | Annotated[Names, Field(min_length=1)]
+Rows = dict[str, OneOrMore]
+
+
 class CardData(Section):
-    """Data that a card describes."""
+    """Data described by a card."""
 
     card: str = Field(min_length=1, description="name of a card in data_cards/, or the path of a card")
     subset: str | Names = Field(default="all", description="one subset of the card, several, or all")
-    columns: Columns | None = Field(default=None, description="columns to use; by default those of the card")
+    columns: Columns | None = Field(default=None, description="columns to use instead of those that the card names")
     limit: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="at most so many training rows per subset, chosen by the seed"
+        default=None,
+        description="at most so many training rows per subset, for translation so many pairs, chosen by the seed",
     )
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
     head: Head = Field(default=None, description=_HEAD)
 
 
 class FileData(Section):
-    """The user's own files, with the few facts that a card would give."""
+    """The user's own files, with the few facts that a card would state."""
 
-    files: dict[Literal["train", "dev", "test"], str | dict[LanguageTag, str]] = Field(
-        description="one file per split: .tsv .csv .jsonl .parquet, for pre-training .txt with a text a line; for translation "
-        "also one text file per language, aligned by line"
+    files: dict[Literal["train", "dev", "test"], OneOrMore | dict[str, OneOrMore]] = Field(
+        min_length=1,
+        description="one file per split, or a list of files: .tsv .csv .jsonl .json .parquet, packed as .xz .gz .bz2 too; for "
+        "pre-training .txt with one text per line; for translation also one text file per language, aligned by line (language → "
+        "file); for classification also one file per label (label → file). With a train file only, a tenth of it each becomes dev "
+        "and test; in a mixture of sources, a source may have only some of the splits",
     )
     language: LanguageTag | None = Field(
         default=None, description="language of the texts; translation names two in the task"
     )
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name, or “private”")
     source: str = Field(min_length=1, description="where the texts come from and who agreed to their use")
-    columns: Columns = Columns()
-    limit: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="at most so many training rows, chosen by the seed"
+    quotes: Literal["auto", "yes", "no"] = Field(
+        default="auto", description="whether fields of text tables are quoted as in CSV; auto decides for each file"
     )
+    columns: Columns = Columns()
+    rows: Rows = Field(default={}, description=_ROWS)
+    misaligned: Literal["refuse", "leave-out"] = Field(
+        default="refuse",
+        description="for translation: what becomes of lines whose two sides do not belong together because a line was lost or added",
+    )
+    limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description=_LIMIT)
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
     head: Head = Field(default=None, description=_HEAD)
 
 
 class HubData(Section):
-    """A data set of the Hugging Face hub at one commit."""
+    """A data set on the Hugging Face hub, at one commit."""
 
     hub: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name")
     revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="the commit, 40 hexadecimal digits")
     config: str | None = Field(default=None, description="configuration of the data set")
     splits: dict[Literal["train", "dev", "test"], str] = Field(
-        default={"train": "train", "dev": "validation", "test": "test"}, description="what the hub calls each split"
+        default={"train": "train", "dev": "validation", "test": "test"},
+        description="the names of the splits on the hub",
     )
     language: LanguageTag | None = Field(
         default=None, description="language of the texts; translation names two in the task"
     )
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name")
     columns: Columns = Columns()
-    limit: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="at most so many training rows, chosen by the seed"
-    )
+    rows: Rows = Field(default={}, description=_ROWS)
+    limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description=_LIMIT)
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
     head: Head = Field(default=None, description=_HEAD)
 
@@ -224,126 +256,93 @@ class Base(Section):
     )
     encoder_layers: Annotated[int, Field(ge=1, le=100)] | None = Field(
         default=None,
-        description="with `decoder_layers`: keep only so many of the encoder's lower layers, which are nearer to its words",
+        description="with `decoder_layers`: keep only so many of the encoder's lower layers, whose states are closer to the words",
     )
     decoder_layers: Annotated[int, Field(ge=1, le=24)] | None = Field(
-        default=None, description="layers of a new decoder over an encoder that is to learn to translate"
+        default=None, description="put a new decoder of so many layers on an encoder, for translation"
     )
     quantize: Literal["off", "8bit", "4bit"] = Field(
         default="off",
-        description="hold the linear layers in 8 bits (Dettmers et al. 2022, arXiv 2208.07339) or 4 (nf4 with double quantisation, "
-        "Dettmers et al. 2023, arXiv 2305.14314)",
+        description="quantize the linear layers to 8 bits (Dettmers et al. 2022, arXiv 2208.07339) or 4 bits (NF4 with double "
+        "quantization, Dettmers et al. 2023, arXiv 2305.14314)",
     )
     pooling: Literal["auto", "mean", "first"] = Field(
-        default="auto", description="how a sentence's vectors become one; auto is the family's own way"
-    )
-
-
-TrimPolicy = Literal["used", "lattice", "charset"]
-Initialiser = Literal["auto", "meaning", "distil", "meaning+distil", "similarity", "mean", "random"]
-
-
-class Vocabulary(Section):
-    """What becomes of the base's pieces and their embedding rows."""
-
-    extend: Literal["auto", "off"] | Annotated[int, Field(ge=1, le=100_000)] = Field(
-        default="auto",
-        description="add pieces that the training text needs: auto finds how many pay, where a pivot or a lexicon tells what they "
-        "mean or the base cannot read the text; a number forces",
-    )
-    replace: Annotated[int, Field(ge=100, le=500_000)] | None = Field(
-        default=None, description="train a new tokenizer of so many pieces instead of extending; rarely worth it"
-    )
-    initialise: Initialiser = Field(
-        default="auto",
-        description="where new rows start: from what their words mean (needs a pivot or lexicon), from what the base makes of "
-        "their old pieces (distil), …; auto measures on dev and takes the best",
-    )
-    pivot: Names = Field(
-        default=(),
-        description="subsets of the recipe's card that translate its rows into languages that the base knows",
-    )
-    lexicon: str | None = Field(
-        default=None, description="table of two columns: word, word in a language that the base knows"
-    )
-    protect: Names = Field(
-        default=(), description="subsets of the card, or text files, whose segmentation must stay as it is"
-    )
-    change: float = Field(
-        default=0.003, ge=0, le=1, description="largest share of protected words that may be cut differently"
-    )
-    protected_characters: tuple[Annotated[str, Field(min_length=1, max_length=1)], ...] = Field(
-        default=(), description="letters that the base would fold into others and that must stay apart, such as ʰ ʷ ª"
-    )
-    trim: Literal["off"] | TrimPolicy = Field(
-        default="charset",
-        description="rows to keep: those over the texts' characters; lattice: substrings of the texts' words; used: no more "
-        "than the texts use",
+        default="auto", description="how the token vectors of a text become one vector; auto: as the base was trained"
     )
 
 
 class Ensemble(Section):
-    """Who else votes."""
+    """Simple models that are combined with the trained one."""
 
     ngrams: Literal["auto", "off"] = Field(
         default="auto",
-        description="auto trains a classifier over word and character n-grams on the same rows and weighs both on dev",
+        description="for classification: auto trains a classifier over word and character n-grams on the same rows; the weights "
+        "of both are chosen on dev",
     )
     phrase_table: Literal["auto", "off"] = Field(
         default="auto",
-        description="for translation: auto lets a dictionary of the training pairs translate where it does better on dev",
+        description="for translation: auto lets a phrase table learned from the training pairs translate those directions in which it "
+        "scores better on dev",
     )
 
 
 class Training(Section):
-    """How the method's weights are fitted."""
+    """How the weights are trained."""
 
-    epochs: int = Field(default=10, ge=1, le=1000, description="by default as many as suit the method")
+    epochs: int = Field(
+        default=METHOD_FACTS[DEFAULT_METHOD].epochs,
+        ge=1,
+        le=1000,
+        description=f"by default the method's own: {own_defaults('epochs')}",
+        json_schema_extra=without_default,
+    )
     learning_rate: float = Field(
-        default=5e-4,
+        default=METHOD_FACTS[DEFAULT_METHOD].learning_rate,
         gt=0,
         lt=1,
-        description="peak, after warm-up and before linear decay; by default what suits the method",
+        description=f"peak, after warm-up and before linear decay; by default the method's own: {own_defaults('learning_rate')}",
+        json_schema_extra=without_default,
     )
     batch_tokens: int = Field(
-        default=1536, ge=64, description="padded tokens per update; texts of like length go together"
+        default=1536, ge=64, description="padded tokens per update; texts of similar length are batched together"
     )
-    warmup: float = Field(
-        default=0.1, ge=0, lt=1, description="share of the updates over which the learning rate rises"
-    )
+    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the updates in which the learning rate rises")
     weight_decay: float = Field(default=0.01, ge=0)
-    max_grad_norm: float = Field(default=1.0, gt=0, description="largest gradient norm")
+    max_grad_norm: float = Field(default=1.0, gt=0, description="gradients with a larger norm are scaled down to it")
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
-    max_length: int = Field(default=256, ge=8, le=8192, description="longer texts are cut here and counted")
+    max_length: int = Field(
+        default=256, ge=8, le=8192, description="in tokens; longer texts are truncated, and the report counts them"
+    )
     evaluations_per_epoch: int = Field(default=1, ge=1, le=100)
     patience: int = Field(default=4, ge=1, description="stop after so many evaluations on dev without a better score")
     seed: int = Field(default=13, ge=0, lt=2**32)
 
 
 class Decoding(Section):
-    """How a translation is searched for."""
+    """Beam search."""
 
-    beams: int = Field(default=4, ge=1, le=32, description="translations that are followed side by side")
+    beams: int = Field(default=4, ge=1, le=32, description="beam width; 1 is greedy search")
     length_penalty: float = Field(default=1.0, ge=-5, le=5, description="above 0 favours longer translations")
     no_repeat_ngram_size: int = Field(
-        default=8, ge=0, le=50, description="no run of so many pieces twice; 0 allows all"
+        default=8, ge=0, le=50, description="no sequence of so many tokens is written twice; 0 allows all"
     )
     max_length_ratio: float = Field(
-        default=2.0, gt=0, le=10, description="pieces written at most, times those of the source"
+        default=2.0, gt=0, le=10, description="at most so many tokens are written for each token of the source"
     )
 
 
 class Evaluation(Section):
-    """How the result is judged."""
+    """How the result is evaluated."""
 
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     resamples: int = Field(default=1000, ge=100, le=100_000, description="bootstrap resamples")
     baselines: bool = Field(
         default=True,
-        description="score simple methods on the same rows: majority class and TF-IDF; copying and a dictionary of the training pairs",
+        description="score simple methods on the same rows: majority class and TF-IDF; copying and a word dictionary of the "
+        "training pairs",
     )
     languages: tuple[LanguageTag, ...] = Field(
-        default=(), description="translate only from or into these when testing; all directions by default"
+        default=(), description="for translation: test only directions from or into these languages; by default all"
     )
     dev_pairs: int = Field(
         default=240,
@@ -362,7 +361,7 @@ class Recipe(Section):
     data: Data
     base: Base = Base(name="starter:encoder")
     vocabulary: Vocabulary = Vocabulary()
-    method: Method = Lora(kind="lora")
+    method: Method = Lora(kind=DEFAULT_METHOD)
     training: Training = Training()
     ensemble: Ensemble = Ensemble()
     decoding: Decoding = Decoding()
@@ -371,11 +370,13 @@ class Recipe(Section):
     @model_validator(mode="before")
     @classmethod
     def _as_suits_the_method(cls, found: object) -> object:
-        """What the recipe leaves open about training is the method's own."""
+        """Epochs and learning rate that the recipe does not name are the method's own."""
         if not isinstance(found, Mapping):
             return found
-        method, training = found.get("method", {}), found.get("training", {})
+        method, training = found.get("method", {"kind": DEFAULT_METHOD}), found.get("training", {})
         kind = method.get("kind") if isinstance(method, Mapping) else getattr(method, "kind", None)
+        if isinstance(training, Training):  # made in Python
+            training = training.model_dump(exclude_unset=True)
         if not isinstance(training, Mapping) or not isinstance(kind, str) or kind not in METHOD_FACTS:
             return found
         own = {"epochs": METHOD_FACTS[kind].epochs, "learning_rate": METHOD_FACTS[kind].learning_rate}
@@ -383,12 +384,12 @@ class Recipe(Section):
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """Where the data come from: one source, or those of a mixture."""
+        """The sources of the data: one, or those of a mixture."""
         return self.data if isinstance(self.data, tuple) else (self.data,)
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The language tags that the recipe itself names; none where it leaves them to the data card."""
+        """The language tags that the recipe itself names; none if it leaves them to the data card."""
         task = self.task
         spoken = (*_tags(task.source), *_tags(task.target)) if isinstance(task, Translation) else (task.language,)
         named = (*spoken, *(source.language for source in self.sources if not isinstance(source, CardData)))

@@ -1,7 +1,7 @@
-"""Strict YAML 1.2: plain data with the place of every key and value, or the reason why not.
+"""A strict reader of YAML 1.2: plain data, with the position of every key and value.
 
-Only what a recipe, a card or a lock needs: mappings, lists and scalars of the core schema, so that `no` is text and
-`1e-4` a number. Anchors, aliases, tags, merge keys, directives, duplicate keys and a second document are refused.
+It accepts what recipes, cards and locks need: mappings, lists and scalars of the core schema, in which `no` is text and `1e-4` a
+number. Anchors, aliases, tags, merge keys, directives, duplicate keys and a second document are refused.
 """
 
 import math
@@ -31,7 +31,7 @@ from lowres.recipe.syntax import broken, unreadable
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 MAX_DIGITS = 18
-SHOWN = 60  # characters of the user's own text that a message repeats
+SHOWN = 60  # a message repeats at most so many characters of the user's text
 
 Key = tuple[str | int, ...]
 Place = tuple[int, int]
@@ -39,6 +39,7 @@ Place = tuple[int, int]
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_DOTTED = re.compile(r"[a-z_]+(\.[\w-]+|, item [0-9]+)*")
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 _WORDS: Mapping[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -49,10 +50,10 @@ _WORDS: Mapping[str, bool | None] = {
 
 @dataclass(frozen=True)
 class Document:
-    """Plain data, with the places of values and of their keys as (line, column) from 1.
+    """Plain data, with the positions of values (`places`) and of their keys (`keys`) as (line, column), counted from 1.
 
-    `written` holds scalars as they stand in the file. `problems` are those that did not stop the reading, `faulty` the
-    paths they leave without a true value.
+    `written` holds scalars as they stand in the file. `problems` are those that did not stop the reading, `faulty` the paths whose
+    value could not be read because of them.
     """
 
     where: str
@@ -64,7 +65,7 @@ class Document:
     faulty: frozenset[Key]
 
     def spot(self, path: Key, *, of_key: bool = False) -> str:
-        """file:line:column of the value at `path`, or of its key; of the nearest section if there is none."""
+        """file:line:column of the value at `path`, or of its key; if the file has no such path, of the nearest section around it."""
         while path not in self.places:
             path, of_key = path[:-1], False
         line, column = self.keys.get(path, self.places[path]) if of_key else self.places[path]
@@ -72,12 +73,12 @@ class Document:
 
 
 def read_text(path: Path) -> str:
-    """The text of a small UTF-8 file, without a byte order mark. Raises RecipeError for anything else."""
+    """Read a small UTF-8 file, without its byte order mark. Raises RecipeError for anything else."""
     return read_exact(path).removeprefix("\ufeff")
 
 
 def read_exact(path: Path) -> str:
-    """The text of a small UTF-8 file; encoding it gives the file's bytes again. Raises RecipeError for all else."""
+    """Read a small UTF-8 file; encoding the text gives the file's bytes again. Raises RecipeError for anything else."""
     where = str(path)
     try:
         with path.open("rb") as file:
@@ -95,9 +96,9 @@ def read_exact(path: Path) -> str:
 
 
 def parse(text: str, where: str, first_line: int = 1) -> Document:
-    """The plain data of one YAML document; `where` names the file in messages and `first_line` its line there.
+    """Read one YAML document; `where` names the file in messages, `first_line` is the line at which the text begins in it.
 
-    Raises RecipeError, with one problem, where the text cannot be read to its end.
+    Raises RecipeError with one problem if the text cannot be read to its end.
     """
     text = text.removeprefix("\ufeff")
     if directive := _DIRECTIVE.search(text):
@@ -118,21 +119,31 @@ def parse(text: str, where: str, first_line: int = 1) -> Document:
 
 
 def shown(found: object) -> str:
-    """The user's own text as a message repeats it: short, on one line, nothing that moves a terminal's cursor."""
+    """The user's text as a message repeats it: short, on one line, without characters that steer a terminal."""
     text = "".join(character if character.isprintable() else "�" for character in islice(str(found), SHOWN + 1))
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 def dotted(path: Key) -> str:
-    """The path as messages name it: data.subset, item 2."""
+    """The path as messages write it: data.subset, item 2."""
     text = ""
     for part in path:
         text += f", item {part + 1}" if isinstance(part, int) else f".{shown(part)}" if text else shown(part)
     return text
 
 
+def keys_of(place: str) -> Key:
+    """The path that `dotted` wrote; empty if the text is not one, but a file or something else."""
+    if not _DOTTED.fullmatch(place):
+        return ()
+    found: list[str | int] = []
+    for part in re.findall(r", item [0-9]+|[^.,]+", place):
+        found.append(int(part[7:]) - 1 if part.startswith(", item ") else part)
+    return tuple(found)
+
+
 class _Walk:
-    """Turns events into plain data and remembers where they stood."""
+    """Turns YAML events into plain data and remembers their positions."""
 
     def __init__(self, where: str, first_line: int) -> None:
         self.where, self.first_line, self.near = where, first_line, where
@@ -143,7 +154,7 @@ class _Walk:
         self.faulty: set[Key] = set()
 
     def document(self, events: Iterator[Event]) -> dict[str, object]:
-        """The data of the only document."""
+        """The data of the document."""
         stream = self.plain(events)
         next(stream)  # the start of the stream
         first = next(stream)
@@ -160,13 +171,13 @@ class _Walk:
         raise RecipeError(Problem(self.where, "is empty", "see recipes/ for examples"))
 
     def misshapen(self, first: Event) -> Problem:
-        """Why a list or a mere text is not what is needed."""
+        """The problem of a document that is a list or a text instead of a mapping."""
         found = f"“{shown(first.value)}”" if isinstance(first, ScalarEvent) else "a list"
         hint = "put a space after each colon" if ":" in found else "see recipes/ for examples"
         return Problem(self.spot(first), f"{found} stands where lines of “key: value” are needed", hint)
 
     def plain(self, events: Iterator[Event]) -> Iterator[Event]:
-        """The same events. Raises RecipeError at the first that is more than plain data."""
+        """The same events. Raises RecipeError at the first one that is not plain data."""
         depth = documents = 0
         for event in events:
             self.near = self.spot(event)
@@ -183,7 +194,7 @@ class _Walk:
             yield event
 
     def value(self, event: Event, stream: Iterator[Event], path: Key) -> object:
-        """Whatever begins with this event."""
+        """The value that begins with this event."""
         self.places[path] = self.place(event)
         if isinstance(event, MappingStartEvent):
             return self.mapping(stream, path)
@@ -196,7 +207,7 @@ class _Walk:
         return self.scalar(event, path)
 
     def mapping(self, stream: Iterator[Event], path: Key) -> dict[str, object]:
-        """The keys and values up to the end of the mapping that has begun."""
+        """The mapping that has begun, up to its end."""
         result: dict[str, object] = {}
         while not isinstance(event := next(stream), MappingEndEvent):
             spot = self.spot(event)
@@ -221,11 +232,11 @@ class _Walk:
         return result
 
     def skip(self, event: Event, stream: Iterator[Event]) -> None:
-        """Leave out whatever begins with this event."""
+        """Skip the value that begins with this event."""
         _Walk(self.where, self.first_line).value(event, stream, ())
 
     def bad_key(self, event: ScalarEvent, name: Key) -> tuple[str, str] | None:
-        """Why a key cannot stand here."""
+        """Why this key is refused, if it is."""
         if not event.value:
             return "a key is missing before the colon", "write key: value"
         if event.value == "<<" and not event.style:
@@ -256,12 +267,12 @@ class _Walk:
         return text if number is None else number
 
     def fault(self, event: Event, path: Key, what: str, hint: str) -> None:
-        """Note that the value at `path` cannot be read."""
+        """Record that the value at `path` cannot be read."""
         self.problems.append(Problem(self.spot(event), f"{dotted(path)}: {what}", hint))
         self.faulty.add(path)
 
     def half(self, text: str) -> tuple[str, str] | None:
-        """Why text with half a surrogate pair, which no file can hold, is refused."""
+        """Why text with a lone surrogate, which no UTF-8 file can hold, is refused."""
         lone = next((character for character in text if "\ud800" <= character <= "\udfff"), None)
         return (f"\\u{ord(lone):04x} is half a character", "write the character itself") if lone else None
 
@@ -276,7 +287,7 @@ class _Walk:
 
 
 def _refused(event: Event) -> tuple[str, str] | None:
-    """Why an event is more than plain data."""
+    """Why an event is not plain data, if it is not."""
     remedy = "write the value out; text that begins with this character goes in quotes"
     if isinstance(event, AliasEvent):
         return f"“*{shown(event.anchor)}” repeats another part of the file, which is not allowed", remedy
@@ -289,7 +300,7 @@ def _refused(event: Event) -> tuple[str, str] | None:
 
 
 def _number(text: str) -> int | float | None:
-    """The number that a plain scalar means; infinite where it is none to calculate with."""
+    """The number that a plain scalar stands for; infinite if it is not a usable one; None if it is text."""
     if _INTEGER.fullmatch(text):
         base = {"0o": 8, "0x": 16}.get(text[:2], 10)
         digits = text.lstrip("+-").lstrip("0ox") or "0"

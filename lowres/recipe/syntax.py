@@ -1,4 +1,4 @@
-"""Faults of YAML's syntax in plain words."""
+"""Errors of YAML syntax in plain words."""
 
 import re
 
@@ -7,7 +7,7 @@ from ruamel.yaml.reader import ReaderError
 
 from lowres.errors import Problem
 
-# Where the context says enough, the fault is shown where the bracket, quotation or line began.
+# If the context says enough, the problem is placed where the bracket, quotation or line began.
 _BEGUN = (
     (
         r"flow (sequence|mapping)",
@@ -58,7 +58,7 @@ _FOUND = (
 
 
 def broken(error: MarkedYAMLError, text: str, where: str, first_line: int) -> Problem:
-    """The problem of text that is not YAML."""
+    """The problem of a text that is not YAML."""
     context, found = str(error.context or ""), str(error.problem or "")
     for in_context, in_problem, what, hint in _BEGUN:
         if error.context_mark and re.search(in_context, context) and re.search(in_problem, found):
@@ -81,7 +81,7 @@ def broken(error: MarkedYAMLError, text: str, where: str, first_line: int) -> Pr
 
 
 def unreadable(error: ReaderError, text: str, where: str, first_line: int) -> Problem:
-    """The problem of a character that no YAML file may hold."""
+    """The problem of a character that YAML does not allow."""
     before = text[: error.position]
     line, column = before.count("\n") + first_line, len(before) - before.rfind("\n")
     code = error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or "\0")

@@ -1,4 +1,4 @@
-"""Pydantic's errors in plain words: what is wrong, and what is possible."""
+"""Pydantic's errors in plain words: what is wrong and what would be right."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import get_args, get_origin
@@ -54,7 +54,7 @@ _COMMAND_LINE = ("device", "threads", "cache", "out", "mirror", "offline")
 
 
 def problem(fault: Fault, faults: Iterable[Fault], root: type[BaseModel], document: Document) -> Problem:
-    """The problem that the user reads. `faults` are all of them, `root` the format."""
+    """One fault as the problem that the user reads. `faults` are all faults of the file, `root` is the format's model."""
     others = alternatives(fault, list(faults))
     if fault.error == "extra_forbidden":
         what, hint = _unknown_key(fault, root)
@@ -85,7 +85,7 @@ def _unknown_key(fault: Fault, root: type[BaseModel]) -> Words:
 
 
 def _of_another_kind(fault: Fault, root: type[BaseModel]) -> Words | None:
-    """What to say of a key that the section would have, were it of another kind."""
+    """What to say of a key that belongs to another kind of this section."""
     field = root.model_fields.get(str(fault.path[0]))
     if field is None or len(fault.path) != 2:
         return None
@@ -160,7 +160,7 @@ def _wrong_type(fault: Fault, others: list[Fault]) -> Words:
 
 
 def _how_to_write(fault: Fault, wanted: str) -> str:
-    """An example of what is wanted."""
+    """An example of a right value."""
     name = str(fault.path[-1]) if fault.path else ""
     if wanted == "a section":
         key = "-" if fault.path and isinstance(fault.path[-1], int) else f"{name}:"
@@ -180,11 +180,9 @@ def _out_of_range(fault: Fault) -> Words:
 
 
 def _bound(fault: Fault, name: str) -> object:
-    language_marking = list(fault.field.metadata) if fault.field else []
-    return next(
-        (getattr(mark, name) for mark in language_marking if getattr(mark, name, None) is not None),
-        fault.context.get(name),
-    )
+    constraints = list(fault.field.metadata) if fault.field else []
+    found = (getattr(one, name, None) for one in constraints)
+    return next((value for value in found if value is not None), fault.context.get(name))
 
 
 def _wrong_form(fault: Fault) -> Words:
@@ -201,13 +199,13 @@ def _empty(fault: Fault) -> Words:
 
 
 def _is_for_a_section(fault: Fault) -> bool:
-    """Does something else stand where a section or the choice of one belongs?"""
+    """Whether something else stands where a section, or the choice of one, belongs."""
     needed = sections(fault.format) or get_origin(fault.format) is dict
     return bool(needed) and not isinstance(fault.found, Mapping) and not fault.error.startswith("union_tag")
 
 
 def _example(fault: Fault) -> str:
-    """What to write between the braces of a section, with the word that stood in its place if it fits."""
+    """What to write inside the braces of a section; the word that stood in its place is used if it fits."""
     found = shown(fault.found) if isinstance(fault.found, str) else "…"
     if get_origin(fault.format) is dict:
         keys = choices(get_args(fault.format)[0]) or ("…",)

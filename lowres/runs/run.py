@@ -1,16 +1,16 @@
-"""A finished run: its folder, and a model that answers in one call."""
+"""A finished run: its folder, its record, and its model."""
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from lowres.errors import ModelError, Problem
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record, Score
+from lowres.runs.atomic import write_whole
 from lowres.runs.layout import MODEL, RECORD, REPORT
 from lowres.tasks.job import Form
 from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts
@@ -18,7 +18,7 @@ from lowres.tasks.table import TASKS, restore
 
 
 def load_predictor(folder: Path, options: Options, form: Form = "trained") -> Any:
-    """The model of a run, put together again. Raises ModelError where a part is missing or the base is another."""
+    """Load the model of a run from its model folder. Raises ModelError if a part is missing or the base is another one."""
     task = read_facts(folder, ModelFacts).task
     if task not in TASKS:
         raise ModelError(
@@ -28,7 +28,7 @@ def load_predictor(folder: Path, options: Options, form: Form = "trained") -> An
 
 
 class Run:
-    """The folder of a run. `record` holds every fact; the model is loaded when first asked."""
+    """A run in a folder. `record` holds every fact; the model is loaded at the first prediction."""
 
     def __init__(self, folder: Path, *, options: Options | None = None) -> None:
         self.folder, self.options = folder, options or Options()
@@ -36,12 +36,12 @@ class Run:
 
     @cached_property
     def predictor(self) -> Any:
-        """The model, loaded once: a Labeller, a Translator or a Filler."""
+        """The model, loaded once: a classifier, a translator or a masked language model."""
         return load_predictor(self.folder / MODEL, self.options)
 
     @property
     def scores(self) -> list[Score]:
-        """Every score of the test split, each with its interval."""
+        """The scores of the test split, each with its interval."""
         return self.record.scores
 
     def predict(
@@ -53,11 +53,11 @@ class Run:
         target: str | None = None,
         head: str | None = None,
     ) -> list[Any]:
-        """Answer one text or many, one answer for each, in order.
+        """Predict for one text or for many; one prediction for each text, in order.
 
-        A classifier of several languages is helped by `language`; a translator of several directions needs `source` and
-        `target`; `head` asks a classifier for labels of another kind that it learned beside its own. Raises ModelError for what
-        the run does not know.
+        A classifier of several languages is more accurate if `language` is given; `head` names an auxiliary task that it has
+        learned. A translator of several directions needs `source` and `target`. All are language tags, but for `head`. Raises
+        ModelError for what the run does not know.
         """
         texts = [texts] if isinstance(texts, str) else texts
         given = {"language": language, "source": source, "target": target, "head": head}
@@ -65,16 +65,16 @@ class Run:
         for name, tag in given.items():
             if tag is not None and name not in taken:
                 mine = " and ".join(key for key in given if key in taken)
-                raise ModelError(Problem(name, f"a run of this kind is not asked by {name}", f"name {mine} instead"))
-        asked = {name: tag for name, tag in given.items() if tag is not None}
-        return list(self.predictor.predict(texts, **asked))
+                raise ModelError(Problem(name, f"this run has no use for {name}", f"give {mine} instead"))
+        named = {name: tag for name, tag in given.items() if tag is not None}
+        return list(self.predictor.predict(texts, **named))
 
     def report(self) -> Path:
-        """Write report.html again from the record, and say where it is."""
+        """Write report.html again from the record, and return its path."""
         from lowres.report import render
 
         path = self.folder / REPORT
-        path.write_text(render(self.record), encoding="utf-8")
+        write_whole(path, render(self.record))
         return path
 
     def _repr_html_(self) -> str:
@@ -96,14 +96,22 @@ def _shown(score: Score) -> str:
 
 
 def read_record(path: Path) -> Record:
-    """The facts of a run. Raises ModelError where there is none, or one of another version."""
+    """Read the record of a run. Raises ModelError if there is none, or one of another version."""
     if not path.exists():
         raise ModelError(
             Problem(str(path), "there is no record here", "name the folder of a run, such as runs/quickstart-…")
         )
     try:
-        return Record.model_validate_json(path.read_text(encoding="utf-8"))
-    except ValidationError as error:
+        text = path.read_text(encoding="utf-8")
+        facts = json.loads(text)
+    except (OSError, ValueError) as error:
+        what = "is empty" if path.is_file() and not path.stat().st_size else "cannot be read: it is damaged"
+        raise ModelError(Problem(str(path), what, "a power cut or a full disk may have done that")) from error
+    try:
+        if not isinstance(facts, dict) or facts.get("record", RECORD_VERSION) != RECORD_VERSION:
+            raise ValueError("another version")
+        return Record.model_validate_json(text)
+    except ValueError as error:
         raise ModelError(
             Problem(
                 str(path),
@@ -114,5 +122,5 @@ def read_record(path: Path) -> Record:
 
 
 def load(folder: str | Path, *, options: Options | None = None) -> Run:
-    """A finished run, ready to answer: `lowres.load("runs/…").predict(["…"])`."""
+    """Open a finished run: `lowres.load("runs/…").predict(["…"])`. Raises ModelError if the folder holds no run."""
     return Run(Path(folder), options=options)

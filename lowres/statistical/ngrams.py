@@ -1,7 +1,7 @@
 """A classifier over word and character n-grams: the strongest cheap method, and a member of an ensemble with an encoder.
 
 It learns from the training rows alone, so its mistakes differ from those of a pre-trained encoder: where the base has
-hardly seen a language, the two together are better than either (docs/nusax-sentiment.md).
+hardly seen a language, the two together are better than either (docs/results/nusax-sentiment.md).
 """
 
 import json

@@ -4,7 +4,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path
@@ -15,13 +15,14 @@ from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
 from lowres.errors import ModelError, Problem
 from lowres.methods import TECHNIQUES
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.models.quantization import PRECISIONS, dequantize, quantize_base
+from lowres.models.tokenization import load_tokenizer
 from lowres.planning import Machine, Options, Plan
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.starters.starters import STARTERS
@@ -41,12 +42,17 @@ Found = TypeVar("Found", bound="ModelFacts")
 
 
 class ModelFacts(BaseModel):
-    """What model/model.json says of every model: its base, its method, and how texts are encoded."""
+    """What model/model.json says of every model: its base, its method, and how texts are encoded.
+
+    `base` is what the recipe calls the base. If that is a folder, `base_folder` is its path from the model folder; before the model is
+    saved, its absolute path.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")  # each task adds fields of its own
 
     task: str
     base: str
+    base_folder: str = ""
     revision: str | None
     encoder_layers: int | None
     decoder_layers: int | None
@@ -77,7 +83,8 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
     """The facts that every task writes."""
     return {
         "task": plan.recipe.task.kind,
-        "base": _found_again(plan),
+        "base": plan.recipe.base.name,
+        "base_folder": _base_folder(plan),
         "revision": plan.checkpoint.revision,
         "encoder_layers": plan.recipe.base.encoder_layers,
         "decoder_layers": plan.recipe.base.decoder_layers,
@@ -92,10 +99,10 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
     }
 
 
-def _found_again(plan: Plan) -> str:
-    """The base's name in the recipe; for a folder given relative to the recipe, its path from the current folder."""
+def _base_folder(plan: Plan) -> str:
+    """The absolute path of a base that is a folder, beside the recipe or in the current folder; else empty."""
     name = plan.recipe.base.name
-    return name if Path(name).is_absolute() or not (plan.near / name).is_dir() else os.path.relpath(plan.near / name)
+    return next((str(folder.resolve()) for folder in (plan.near / name, Path(name)) if folder.is_dir()), "")
 
 
 @contextmanager
@@ -125,9 +132,11 @@ def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenize
     tokenizer.save_pretrained(str(folder / TOKENIZER))
     if rows.places is not None:
         save_rows(folder / ROWS, rows.places, new_rows(model, rows.added))
-    (folder / MODEL_JSON).write_text(
-        json.dumps(facts.model_dump(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    found = facts.model_dump()
+    if facts.base_folder:  # run and base may be moved together, and other machines have other folders
+        with suppress(ValueError):  # on another drive of Windows
+            found["base_folder"] = Path(os.path.relpath(facts.base_folder, folder.resolve())).as_posix()
+    (folder / MODEL_JSON).write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_facts(folder: Path, kind: type[Found]) -> Found:
@@ -137,9 +146,17 @@ def read_facts(folder: Path, kind: type[Found]) -> Found:
 
 
 def find_saved_base(folder: Path, facts: ModelFacts, options: Options) -> Checkpoint:
-    """The base that a saved model stands on. Raises ModelError where it is another than the one it was trained over."""
+    """The base of a saved model. A folder is looked for where it was, seen from the model, and by its name in the current folder.
+
+    Raises ModelError if it is not found, or is another than the one that the model was trained over.
+    """
+    beside = facts.base_folder if facts.base_folder and (folder / facts.base_folder).is_dir() else ""
+    if facts.base_folder and not beside and not Path(facts.base).is_dir():
+        what = f"its base “{facts.base}” was in the folder {facts.base_folder}, seen from here, and is not there"
+        hint = f"put it there again, or start lowres in the folder that holds {facts.base}"
+        raise ModelError(Problem(str(folder), what, hint))
     checkpoint = find_base(
-        facts.base,
+        beside or facts.base,
         facts.revision,
         options.places(folder),
         STARTERS,
@@ -162,16 +179,16 @@ def restore_model(
 ) -> tuple[PreTrainedTokenizerBase, Any]:
     """The saved tokenizer, and the base with its embedding rows, quantized as in training, with its adapter."""
     with reading(folder / TOKENIZER):
-        tokenizer = AutoTokenizer.from_pretrained(
-            str(folder / TOKENIZER), trust_remote_code=False, local_files_only=True
-        )
+        tokenizer = load_tokenizer(folder / TOKENIZER)
     if (folder / ROWS).exists():
         with reading(folder / ROWS):
             place_rows(base, *load_rows(folder / ROWS))
-    base.to(accelerator.device)
     technique, architecture = TECHNIQUES[facts.method], checkpoint.architecture
     if METHOD_FACTS[facts.method].quantizable:
-        quantize_base(base, architecture, facts.quantize, PRECISIONS[accelerator.mixed_precision])
+        quantize_base(
+            base, architecture, facts.quantize, PRECISIONS[accelerator.mixed_precision], device=accelerator.device
+        )
+    base.to(accelerator.device)  # quantized, since it may not fit the device before
     if form == "merged":
         dequantize(base, architecture)  # to the rounded weights: the adapter was trained over just these
     with reading(folder / ADAPTER):

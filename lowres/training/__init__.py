@@ -1,1 +1,1 @@
-"""From a model and an objective to the weights that did best on dev."""
+"""Trains a model on an objective and keeps the weights with the best score on dev."""

@@ -1,4 +1,4 @@
-"""Which rows go together: batches of texts of like length, within a budget of padded tokens."""
+"""Batches of texts of similar length, within a budget of padded tokens."""
 
 import random
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from torch import Tensor
 def plan_batches(
     lengths: Sequence[int], budget: int, seed: int, epoch: int, rows: Sequence[int] | None = None
 ) -> list[list[int]]:
-    """Row numbers in batches whose padded size, rows × longest row, stays within `budget` tokens.
+    """Divide examples, given by their lengths in tokens, into batches of at most `budget` tokens: examples × longest example.
 
-    A pure function of its arguments, so that a run can be repeated and taken up again. Lengths are jittered before
-    sorting: neighbours differ from epoch to epoch while little padding is added. Every row (of `rows`; all by default) is
-    in just one batch; a row longer than the budget is a batch by itself.
+    A pure function of its arguments, so that a run can be repeated and resumed. Lengths are jittered before sorting: neighbours
+    differ from epoch to epoch, and little padding is added. Returns the numbers of the examples; each (of `rows`; all by default) is
+    in exactly one batch, and one longer than the budget is a batch by itself.
     """
     shuffle = random.Random(seed * 1_000_003 + epoch)
     order = list(range(len(lengths)) if rows is None else rows)
@@ -27,13 +27,13 @@ def plan_batches(
 
 
 def sorted_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Row numbers in batches for scoring: longest first, so that running out of memory shows at once."""
+    """The same for scoring: the longest examples first, so that a lack of memory shows at once."""
     order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
     return _fill(order, lengths, budget)
 
 
 def padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Ids and mask, both int64 of shape (rows, longest)."""
+    """Token ids padded with `pad`, and the attention mask, both int64 of shape (rows, longest row)."""
     longest = max(map(len, rows))
     ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows], device=device)
     mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)

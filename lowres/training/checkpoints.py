@@ -1,4 +1,4 @@
-"""Where training stands, on disk, so that it can go on after a power cut as if nothing had happened."""
+"""Checkpoints on disk, from which an interrupted training goes on exactly as if it had not been interrupted."""
 
 import json
 import os
@@ -16,27 +16,28 @@ from torch import Tensor
 from lowres.errors import Problem, TrainingError
 
 EVERY_SECONDS = 60.0
-SHARE = 0.02  # of the training time that writing may take
+SHARE = 0.02  # of the training time that writing checkpoints may take
 
 
 @dataclass(frozen=True)
 class CheckpointState:
-    """All that a training needs to go on: counts and the like by name, tensors by name."""
+    """Everything that is needed to resume a training: numbers (`facts`) and tensors by name."""
 
     facts: Mapping[str, Any]
     tensors: Mapping[str, Tensor]
 
     @property
     def update(self) -> int:
-        """How many updates are done."""
+        """How many updates have been done."""
         return int(self.facts["update"])
 
 
 class Checkpoints:
-    """The last checkpoint of a training: one file, put in place whole.
+    """The last checkpoint of a training: one file that is replaced atomically.
 
-    `origin` says what the training rests on; the checkpoint of another is refused. The first is written after a minute; writing
-    takes no more than SHARE of the time. A full disk does not stop a training: `fault` then says why nothing was written.
+    `origin` says what the training depends on (data, base, version); a checkpoint with another origin is refused. The first is written
+    after EVERY_SECONDS, and writing takes no more than SHARE of the time. A full disk does not stop the training: `fault` then says
+    why nothing was written.
     """
 
     def __init__(self, path: Path, origin: Mapping[str, str]) -> None:
@@ -49,21 +50,21 @@ class Checkpoints:
         return not self.fault and time.monotonic() - self.written >= self.pause
 
     def write(self, checkpoint_state: CheckpointState) -> None:
-        """Replace the last checkpoint by this one."""
+        """Replace the last checkpoint by this state."""
         begun = time.monotonic()
         draft = self.path.with_suffix(".part")
-        about = {"origin": json.dumps(self.origin), "facts": json.dumps(checkpoint_state.facts)}
+        metadata = {"origin": json.dumps(self.origin), "facts": json.dumps(checkpoint_state.facts)}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             save_file(
                 {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint_state.tensors.items()},
                 draft,
-                about,
+                metadata,
             )
             with draft.open("rb+") as file:
                 os.fsync(file.fileno())
             draft.replace(self.path)
-        except (OSError, SafetensorError) as error:  # safetensors has a name of its own for a full disk
+        except (OSError, SafetensorError) as error:  # safetensors raises its own error for a full disk
             self.fault = str(error)
             with suppress(OSError):
                 draft.unlink()
@@ -71,17 +72,17 @@ class Checkpoints:
         self.pause = max(EVERY_SECONDS, (self.written - begun) / SHARE)
 
     def read(self) -> CheckpointState | None:
-        """The last checkpoint, or none. Raises TrainingError where it is damaged or belongs to another experiment."""
+        """The last checkpoint, or None. Raises TrainingError where it is damaged or belongs to another experiment."""
         if not self.path.exists():
             return None
         try:
             with safe_open(self.path, framework="pt") as file:
-                about = file.metadata() or {}
+                metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.offset_keys()}
-                facts, origin = json.loads(about["facts"]), json.loads(about["origin"])
+                facts, origin = json.loads(metadata["facts"]), json.loads(metadata["origin"])
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise TrainingError(
-                Problem(str(self.path), f"cannot be read: {error}", "begin anew with --restart")
+                Problem(str(self.path), f"cannot be read: {error}", "start again with --restart")
             ) from error
         other = [name for name in self.origin if origin.get(name) != self.origin[name]]
         if other:
@@ -89,13 +90,13 @@ class Checkpoints:
                 Problem(
                     str(self.path),
                     f"was written with other {' and '.join(other)} than there is now",
-                    "begin anew with --restart, or name another folder with --out",
+                    "start again with --restart, or name another folder with --out",
                 )
             )
         return CheckpointState(facts, tensors)
 
     def remove(self) -> None:
-        """Training is over and its result kept."""
+        """Delete the checkpoint: training is over and its result has been saved."""
         self.path.unlink(missing_ok=True)
         if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
             self.path.parent.rmdir()

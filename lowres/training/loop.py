@@ -1,11 +1,12 @@
-"""The training loop: a generator of steps that knows nothing of tasks, files or terminals."""
+"""The training loop: a generator of steps, independent of tasks, files and terminals."""
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
@@ -16,32 +17,36 @@ from lowres.training.checkpoints import Checkpoints, CheckpointState
 from lowres.training.memory import release_memory
 from lowres.training.state import NO_CALLBACKS, Callbacks, TrainerState
 
-TIDY = 20  # updates between two givings back
+LOWER_RATE = "halve training.learning_rate and run again"
+RELEASE_EVERY = 20  # updates between two releases of free memory
 
 
 class Objective(Protocol):
-    """What a task gives the loop: how long its rows are, their loss, and a score to choose by."""
+    """What a task gives the loop: the lengths of its examples, their loss, and a score to choose weights by."""
 
     @property
     def lengths(self) -> Sequence[int]:
-        """Tokens of each training row."""
+        """The number of tokens of each training example."""
 
     @property
     def rows(self) -> Callable[[int], Sequence[int]]:
-        """The training rows of an epoch (0, 1, …), each of them once or more."""
+        """The numbers of the training examples of an epoch (0, 1, …); one may occur more than once."""
 
-    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
-        """Mean loss of these training rows as they are shown in this epoch, a scalar with a gradient."""
+    def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
+        """The loss of these training examples in this epoch, summed over their targets, a scalar with a gradient; and how many targets
+        (tokens or labels) there are, so that the mean of a batch does not depend on how it is divided into micro-batches.
+        """
 
     def score(self) -> float:
-        """Headline score on dev, 0–100, higher is better."""
+        """The primary metric on dev, 0–100, higher is better."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One update. `dev` is set where dev was scored; `best` says that no earlier score was higher.
+    """One update of the weights.
 
-    `seconds` is training time so far without the scoring of dev; `examples` and `tokens` count from the start.
+    `dev` is the score on dev where it was computed; `best` says that it is the highest so far; `stopped`, that training ends early.
+    `seconds` is the training time so far without scoring; `examples` and `tokens` are counted from the start.
     """
 
     update: int
@@ -60,100 +65,107 @@ class Step:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """The rows of one update, the epochs that are done after it, and whether dev is then scored."""
+    """The examples of one update, its epoch, how many epochs are done after it, and whether dev is then scored."""
 
     rows: Sequence[int]
     epoch: int
-    done: float
-    judged: bool
+    epochs_done: float
+    evaluates: bool
 
 
 def train(
     model: nn.Module, objective: Objective, settings: Training, *, accelerator: Accelerator, micro_batch_tokens: int,
     callbacks: Callbacks = NO_CALLBACKS, begun: CheckpointState | None = None, checkpoints: Checkpoints | None = None,
-) -> Iterator[Step]:  # fmt: skip
-    """Fit the trainable weights of `model`; when the generator ends, it holds the weights that scored best on dev.
+) -> Generator[Step, None, None]:  # fmt: skip
+    """Train the trainable weights of `model`; when the generator ends, the model has the weights that scored best on dev.
 
     AdamW (Loshchilov and Hutter 2019) with linear warm-up and decay and clipped gradients. A batch larger than
-    `micro_batch_tokens` is passed through in parts whose gradients are added. A training that has `begun` goes on from there, exactly
-    as it would have gone on; where it stands is written to `checkpoints`. Raises TrainingError as soon as a loss is not finite.
+    `micro_batch_tokens` is divided into micro-batches whose gradients are accumulated. Training resumes from the state `begun`, if
+    given, exactly as if it had not been interrupted, and writes its own state to `checkpoints`. Raises TrainingError as soon as a loss
+    or a gradient is not finite.
     """
-    turns = plan_steps(objective, settings)
-    trainer = TrainerState(model, settings, accelerator, callbacks, len(turns))
+    plan = plan_steps(objective, settings)
+    trainer = TrainerState(model, settings, accelerator, callbacks, len(plan))
     if begun:
         trainer.resume(begun)
-    while trainer.update < len(turns) and trainer.best.since < settings.patience:
-        turn, started = turns[trainer.update], time.monotonic()
-        learning_rate = trainer.warm()
-        loss = _update(model, objective, turn, trainer, settings.max_grad_norm, accelerator, micro_batch_tokens)
+    while trainer.update < len(plan) and trainer.best.since < settings.patience:
+        planned, started = plan[trainer.update], time.monotonic()
+        learning_rate = trainer.schedule_learning_rate()
+        loss = _update(model, objective, planned, trainer, settings.max_grad_norm, accelerator, micro_batch_tokens)
         trainer.update += 1
-        trainer.examples += len(turn.rows)
-        trainer.tokens += sum(objective.lengths[row] for row in turn.rows)
-        callbacks.on_update(trainer.update, len(turns))
-        if trainer.update % TIDY == 0 or turn.judged:
+        trainer.examples += len(planned.rows)
+        trainer.tokens += sum(objective.lengths[row] for row in planned.rows)
+        callbacks.on_update(trainer.update, len(plan))
+        if trainer.update % RELEASE_EVERY == 0 or planned.evaluates:
             release_memory()
         trainer.seconds += time.monotonic() - started
         dev = None
-        if turn.judged:
-            asked = time.monotonic()
+        if planned.evaluates:
+            scoring_started = time.monotonic()
             dev = objective.score()
             trainer.best.consider(dev, trainer.update)
-            trainer.seconds_on_dev += time.monotonic() - asked
-        yield Step(
-            update=trainer.update, updates=len(turns), epoch=turn.done, loss=loss, learning_rate=learning_rate,
+            trainer.seconds_on_dev += time.monotonic() - scoring_started
+        step = Step(
+            update=trainer.update, updates=len(plan), epoch=planned.epochs_done, loss=loss, learning_rate=learning_rate,
             examples=trainer.examples, tokens=trainer.tokens, seconds=trainer.seconds, seconds_on_dev=trainer.seconds_on_dev,
             dev=dev, best=dev is not None and trainer.best.update == trainer.update,
-            stopped=trainer.best.since >= settings.patience and trainer.update < len(turns),
+            stopped=trainer.best.since >= settings.patience and trainer.update < len(plan),
         )  # fmt: skip
-        if checkpoints and checkpoints.due:
+        try:
+            yield step
+        except GeneratorExit:  # whoever watches has stopped, and can resume just here
+            if checkpoints:
+                checkpoints.write(trainer.checkpoint_state)
+            raise
+        if checkpoints and (checkpoints.due or step.stopped or trainer.update == len(plan)):
             checkpoints.write(trainer.checkpoint_state)
     trainer.best.restore()
 
 
 def plan_steps(objective: Objective, settings: Training) -> list[PlannedStep]:
-    """All the updates of a training, the same for the same arguments."""
-    turns = []
+    """All updates of a training; a pure function of its arguments."""
+    plan = []
     for epoch in range(settings.epochs):
         rows = objective.rows(epoch)
         batches = plan_batches(objective.lengths, settings.batch_tokens, settings.seed, epoch, rows)
-        marks = _evaluation_marks(len(batches), settings.evaluations_per_epoch)
-        turns += [
-            PlannedStep(batch, epoch, epoch + number / len(batches), number in marks)
+        evaluations = _evaluation_marks(len(batches), settings.evaluations_per_epoch)
+        plan += [
+            PlannedStep(batch, epoch, epoch + number / len(batches), number in evaluations)
             for number, batch in enumerate(batches, start=1)
         ]
-    return turns
+    return plan
 
 
 def _update(
-    model: nn.Module, objective: Objective, turn: PlannedStep, trainer: TrainerState, clip: float, accelerator: Accelerator,
-    micro_batch_tokens: int,
+    model: nn.Module, objective: Objective, planned: PlannedStep, trainer: TrainerState, max_grad_norm: float,
+    accelerator: Accelerator, micro_batch_tokens: int,
 ) -> float:  # fmt: skip
     model.train()
     trainer.optimizer.zero_grad()
-    total = 0.0
-    for part in _parts(turn.rows, objective.lengths, micro_batch_tokens):
-        loss = objective.loss(part, turn.epoch) * (len(part) / len(turn.rows))
-        total += float(loss.detach())
-        if not math.isfinite(total):
-            raise TrainingError(
-                Problem(
-                    f"update {trainer.update + 1}",
-                    "the loss is not a finite number",
-                    "halve training.learning_rate and run again",
-                )
-            )
+    total, targets = torch.zeros((), device=accelerator.device), 0
+    for micro_batch in _micro_batches(planned.rows, objective.lengths, micro_batch_tokens):
+        loss, count = objective.loss(micro_batch, planned.epoch)
         accelerator.backward(loss)
+        total, targets = total + loss.detach(), targets + count
+    for weight in trainer.weights.values():
+        if weight.grad is not None:
+            weight.grad /= max(1, targets)
     if trainer.callbacks.penalty:
         accelerator.backward(trainer.callbacks.penalty())
-    accelerator.clip_grad_norm_(list(trainer.weights.values()), clip)
+    norm = accelerator.clip_grad_norm_(list(trainer.weights.values()), max_grad_norm)
+    mean = float(total) / max(1, targets)
+    for what, value in (("loss", mean), ("gradient", float(norm))):
+        if not math.isfinite(value):
+            fault = Problem(f"update {trainer.update + 1}", f"the {what} is not a finite number", LOWER_RATE)
+            raise TrainingError(fault)
     trainer.optimizer.step()
-    return total
+    return mean
 
 
 def _evaluation_marks(batches: int, times: int) -> set[int]:
-    return {max(1, round(batches * (part + 1) / times)) for part in range(times)}
+    return {max(1, round(batches * (number + 1) / times)) for number in range(times)}
 
 
-def _parts(rows: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
+def _micro_batches(rows: Sequence[int], lengths: Sequence[int], budget: int) -> list[list[int]]:
     size = max(1, budget // max(lengths[row] for row in rows))
     return [list(rows[start : start + size]) for start in range(0, len(rows), size)]

@@ -1,7 +1,7 @@
-"""Memory that is free goes back to the system.
+"""Returns free memory to the operating system.
 
-Batches differ in length, so tensors of ever new sizes leave holes between the ones that stay, and the C library keeps them: a run of
-an hour grew from 8 to 16 GiB (docs/speed.md).
+Batches differ in length, so tensors of ever new sizes leave holes between those that stay, and the C library keeps them: a run of
+an hour grew from 8 to 16 GiB (docs/results/speed.md).
 """
 
 import ctypes
@@ -20,6 +20,6 @@ _TRIM = _glibc()
 
 
 def release_memory() -> None:
-    """Hand free pages back, where the C library is glibc; elsewhere nothing happens."""
+    """Return free pages to the system where the C library is glibc; elsewhere do nothing."""
     if _TRIM:
         _TRIM(0)

@@ -1,4 +1,4 @@
-"""Training that goes on: a further round over other rows, from the weights that were best so far."""
+"""Further rounds of training on other examples, from the best weights so far."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,34 +12,34 @@ from lowres.training.state import Best, Callbacks
 
 
 def best_on_dev(steps: Sequence[Step]) -> Step | None:
-    """The first step with the highest score; None where dev was never scored."""
+    """The first step with the highest score on dev; None where dev was never scored."""
     return max((step for step in steps if step.dev is not None), key=lambda step: step.dev or 0.0, default=None)
 
 
-def train_on(
+def train_further(
     model: nn.Module, objective: Objective | None, settings: Training, before: Sequence[Step], *, accelerator: Accelerator,
     micro_batch_tokens: int, callbacks: Callbacks,
 ) -> Iterator[Step]:  # fmt: skip
-    """Go on after these steps, with a new optimizer and learning rates that rise and fall anew; the steps count on from the last.
+    """Train for a further round after the steps `before`, with a new optimizer and learning-rate schedule; steps are numbered on.
 
-    `model` holds the weights that were best so far, and when the generator ends, those that were best of all: they change only if
-    dev is higher than ever before. No step without an objective. Raises TrainingError as `train` does.
+    `model` must have the best weights so far. When the generator ends it has the best weights of all rounds: they change only where
+    the score on dev is higher than ever before. Without an objective there is no step. Raises TrainingError as `train` does.
     """
     if objective is None:
         return
-    best, last, record = Best(model), before[-1], best_on_dev(before)
-    top = -1.0 if record is None or record.dev is None else record.dev
-    best.consider(top, last.update)
-    again = train(
+    best, last, best_step = Best(model), before[-1], best_on_dev(before)
+    highest = -1.0 if best_step is None or best_step.dev is None else best_step.dev
+    best.consider(highest, last.update)
+    further = train(
         model, objective, settings, accelerator=accelerator, micro_batch_tokens=micro_batch_tokens, callbacks=callbacks
     )
-    for step in again:
-        higher = step.dev is not None and step.dev > top
-        top = step.dev if higher and step.dev is not None else top
+    for step in further:
+        higher = step.dev is not None and step.dev > highest
+        highest = step.dev if higher and step.dev is not None else highest
         yield replace(
             step, update=last.update + step.update, updates=last.update + step.updates, epoch=last.epoch + step.epoch,
             examples=last.examples + step.examples, tokens=last.tokens + step.tokens, seconds=last.seconds + step.seconds,
             seconds_on_dev=last.seconds_on_dev + step.seconds_on_dev, best=higher,
         )  # fmt: skip
-    if top == best.score:
+    if highest == best.score:
         best.restore()

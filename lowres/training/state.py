@@ -1,4 +1,4 @@
-"""What changes while a model trains, apart from the model: optimizer, best weights, counts."""
+"""The state of a training beside the model: optimizer, best weights, counts."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -16,43 +16,49 @@ from lowres.training.checkpoints import CheckpointState
 Tensors = Mapping[str, Tensor]
 
 
-def _steady(name: str) -> float:
+def _full_rate(name: str) -> float:
     return 1.0
 
 
-def _leave(done: int, updates: int) -> None:
+def _do_nothing(done: int, updates: int) -> None:
     pass
 
 
-def _nothing() -> Tensors:
+def _decays(name: str) -> bool:
+    return True
+
+
+def _no_state() -> Tensors:
     return {}
 
 
-def _forget(tensors: Tensors) -> None:
+def _ignore_state(tensors: Tensors) -> None:
     pass
 
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What a method asks of training.
+    """What a method contributes to training.
 
-    `rate` is the factor of the learning rate of a weight, by its name; `tend` is told how many updates of how many are done, 0
-    before the first; `penalty`, a scalar with a gradient, is added to the loss of each update. What `tend` must not forget when a
-    training is taken up again `remember` gives and `recall` takes.
+    `rate` is the factor of the learning rate of a weight, by its name, and `decays` says whether weight decay, which draws it towards
+    0, applies to it. `on_update` is called with the number of updates done, first
+    with 0, and of all updates. `penalty`, a scalar with a gradient, is added to the loss of each update. `state_dict` gives what a
+    resumed training needs beside the weights, and `load_state_dict` takes it.
     """
 
-    rate: Callable[[str], float] = _steady
-    on_update: Callable[[int, int], None] = _leave
+    rate: Callable[[str], float] = _full_rate
+    decays: Callable[[str], bool] = _decays
+    on_update: Callable[[int, int], None] = _do_nothing
     penalty: Callable[[], Tensor] | None = None
-    state_dict: Callable[[], Tensors] = _nothing
-    load_state_dict: Callable[[Tensors], None] = _forget
+    state_dict: Callable[[], Tensors] = _no_state
+    load_state_dict: Callable[[Tensors], None] = _ignore_state
 
 
 NO_CALLBACKS = Callbacks()
 
 
 class Best:
-    """The trainable weights that scored highest on dev so far."""
+    """The trainable weights with the highest score on dev so far; `since` counts the scores after it."""
 
     def __init__(self, model: nn.Module) -> None:
         self.score, self.update, self.since = -math.inf, 0, 0
@@ -60,23 +66,27 @@ class Best:
         self.weights: dict[str, Tensor] = {}
 
     def consider(self, score: float, update: int) -> None:
-        """Keep the present weights if `score` is higher than all before."""
+        """Keep a copy of the weights if `score` is higher than all before. Raises TrainingError where one is not a finite number."""
+        for name, weight in self.trained.items():
+            if not bool(torch.isfinite(weight.detach()).all()):
+                hint = "halve training.learning_rate and run again"
+                raise TrainingError(Problem(f"update {update}", f"the weight {name} is not finite", hint))
         self.since += 1
         if score > self.score:
             self.score, self.update, self.since = score, update, 0
             self.weights = {name: weight.detach().to("cpu", copy=True) for name, weight in self.trained.items()}
 
     def restore(self) -> None:
-        """Put the kept weights back into the model."""
+        """Load the kept weights into the model."""
         with torch.no_grad():
             for name, weight in self.weights.items():
                 self.trained[name].copy_(weight)
 
 
 class TrainerState:
-    """A training under way: `update` updates are done, over `examples` rows of `tokens` tokens.
+    """The state of a training after `update` updates, over `examples` examples of `tokens` tokens.
 
-    AdamW (Loshchilov and Hutter 2019); biases and norms are not decayed; `care` gives each weight its share of the learning rate.
+    AdamW (Loshchilov and Hutter 2019); biases and norms are not decayed; `callbacks` may give weights another learning rate.
     """
 
     def __init__(
@@ -85,30 +95,32 @@ class TrainerState:
         self.callbacks, self.updates = callbacks, updates
         self.best = Best(model)
         self.weights = self.best.trained
-        self.adam = torch.optim.AdamW(_groups(self.weights, settings, callbacks.rate), lr=settings.learning_rate)
+        groups = _groups(self.weights, settings, callbacks)
+        fused = all(weight.device.type in ("cpu", "cuda") for weight in self.weights.values())
+        self.adam = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=fused)
         self.optimizer = accelerator.prepare(self.adam)
         self.warmup = max(1, round(settings.warmup * updates))
         self.update = self.examples = self.tokens = 0
         self.seconds = self.seconds_on_dev = 0.0
         callbacks.on_update(0, updates)
-        self.warm()
+        self.schedule_learning_rate()
 
-    def warm(self) -> float:
-        """Set the learning rate of the next update, a share of its peak, and return the highest of all weights."""
+    def schedule_learning_rate(self) -> float:
+        """Set the learning rates of the next update and return the highest of them."""
         for group in self.adam.param_groups:
-            group["lr"] = group["peak"] * _share(self.update, self.warmup, self.updates)
+            group["lr"] = group["peak"] * _schedule(self.update, self.warmup, self.updates)
         return float(max(group["lr"] for group in self.adam.param_groups))
 
     @property
     def checkpoint_state(self) -> CheckpointState:
-        """All that is needed to go on from here."""
+        """Everything that is needed to resume from here."""
         moments = {
             f"adam {key} {name}": value
             for name, weight in self.weights.items()
             for key, value in self.adam.state.get(weight, {}).items()
         }
         rng = {"rng cpu": torch.get_rng_state()}
-        if torch.cuda.is_available():
+        if any(weight.is_cuda for weight in self.weights.values()):
             rng["rng cuda"] = torch.cuda.get_rng_state()
         tensors = {
             **{f"weight {name}": weight.detach() for name, weight in self.weights.items()},
@@ -119,56 +131,56 @@ class TrainerState:
         }
         best = {"score": self.best.score, "update": self.best.update, "since": self.best.since}
         counts = {name: getattr(self, name) for name in COUNTS}
-        awake = [name for name, weight in self.weights.items() if weight.requires_grad]
-        return CheckpointState({**counts, "best": best if self.best.weights else None, "awake": awake}, tensors)
+        unfrozen = [name for name, weight in self.weights.items() if weight.requires_grad]
+        return CheckpointState({**counts, "best": best if self.best.weights else None, "unfrozen": unfrozen}, tensors)
 
     @torch.no_grad()
     def resume(self, checkpoint_state: CheckpointState) -> None:
-        """Go on from there. Raises TrainingError where the weights are not those of this model."""
-        kept: dict[str, dict[str, Tensor]] = {}
+        """Resume from a checkpoint. Raises TrainingError where its weights are not those of this model."""
+        saved: dict[str, dict[str, Tensor]] = {}
         for name, tensor in checkpoint_state.tensors.items():
             kind, _, rest = name.partition(" ")
-            kept.setdefault(kind, {})[rest] = tensor
-        found = {name: weight.shape for name, weight in kept["weight"].items()}
+            saved.setdefault(kind, {})[rest] = tensor
+        found = {name: weight.shape for name, weight in saved["weight"].items()}
         if found != {name: weight.shape for name, weight in self.weights.items()}:
             raise TrainingError(
                 Problem(
-                    "checkpoint", "was written of another model than this recipe makes", "begin anew with --restart"
+                    "checkpoint", "was written for another model than this recipe makes", "start again with --restart"
                 )
             )
         for name, weight in self.weights.items():
-            weight.copy_(kept["weight"][name])
-        for name, value in kept.get("adam", {}).items():
+            weight.copy_(saved["weight"][name])
+        for name, value in saved.get("adam", {}).items():
             key, _, of = name.partition(" ")
             weight = self.weights[of]
-            self.adam.state[weight][key] = value if key == "step" else value.to(weight.device)
+            apart = key == "step" and not self.adam.defaults["fused"]
+            self.adam.state[weight][key] = value if apart else value.to(weight.device)
         for name in COUNTS:
             setattr(self, name, checkpoint_state.facts[name])
         if best := checkpoint_state.facts["best"]:
             self.best.score, self.best.update, self.best.since = best["score"], best["update"], best["since"]
-            self.best.weights = kept["best"]
+            self.best.weights = saved["best"]
         for name, weight in self.weights.items():
-            weight.requires_grad_(name in checkpoint_state.facts["awake"])
-        self.callbacks.load_state_dict(kept.get("method", {}))
-        torch.set_rng_state(kept["rng"]["cpu"])
-        if "cuda" in kept["rng"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state(kept["rng"]["cuda"])
+            weight.requires_grad_(name in checkpoint_state.facts["unfrozen"])
+        self.callbacks.load_state_dict(saved.get("method", {}))
+        torch.set_rng_state(saved["rng"]["cpu"])
+        if "cuda" in saved["rng"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state(saved["rng"]["cuda"])
 
 
 COUNTS = ("update", "examples", "tokens", "seconds", "seconds_on_dev")
 
 
-def _groups(
-    weights: Mapping[str, nn.Parameter], settings: Training, rate: Callable[[str], float]
-) -> list[dict[str, Any]]:
-    """Biases and norms are not decayed; each group has one learning rate."""
+def _groups(weights: Mapping[str, nn.Parameter], settings: Training, callbacks: Callbacks) -> list[dict[str, Any]]:
+    """The parameter groups of the optimizer: one for each learning rate, with and without weight decay."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, weight in weights.items():
-        key = settings.learning_rate * rate(name), settings.weight_decay if weight.ndim > 1 else 0.0
+        decay = settings.weight_decay if weight.ndim > 1 and callbacks.decays(name) else 0.0
+        key = settings.learning_rate * callbacks.rate(name), decay
         groups.setdefault(key, []).append(weight)
     return [{"params": some, "peak": peak, "weight_decay": decay} for (peak, decay), some in groups.items()]
 
 
-def _share(done: int, warmup: int, updates: int) -> float:
-    """Share of the peak learning rate after `done` updates."""
+def _schedule(done: int, warmup: int, updates: int) -> float:
+    """The factor of the peak learning rate after `done` updates."""
     return min((done + 1) / warmup, max(0.0, (updates - done) / max(1, updates - warmup)), 1.0)

@@ -1,15 +1,15 @@
 """adapt() fits the tokenizer and embedding rows of a base to the training texts. Start reading this package here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from lowres.errors import Finding
-from lowres.recipe.sections import Vocabulary
+from lowres.errors import Finding, ModelError, Problem
+from lowres.recipe.vocabulary_section import TrimPolicy, Vocabulary
 from lowres.statistical.lexical_translation import Meanings, meanings
 from lowres.vocabulary.embeddings import NewRows, place_rows
 from lowres.vocabulary.expansion.expanding import UNREADABLE, NewTokens, extend
@@ -19,7 +19,7 @@ from lowres.vocabulary.initialisation.choosing import UNTOUCHED, Chosen, Trial, 
 from lowres.vocabulary.initialisation.encoder_states import EncoderStates
 from lowres.vocabulary.initialisation.strategies import Evidence
 from lowres.vocabulary.protected_characters import protect_characters
-from lowres.vocabulary.pruning import kept_ids
+from lowres.vocabulary.pruning import kept_ids, pruning_loss
 from lowres.vocabulary.tokenizer_json import TokenizerJson, has_subwords, why_unchangeable
 
 UNTOLD = "no tokens added: no translations say what they would mean (name vocabulary.pivot or vocabulary.lexicon, or set a number)"
@@ -62,22 +62,27 @@ def adapt(
 
     Raises ModelError where the recipe demands a change to a tokenizer that cannot be changed.
     """
-    width = encoder.get_input_embeddings().weight.shape[1]
+    table = encoder.get_input_embeddings().weight
+    width = table.shape[1]
+    if not has_subwords(tokenizer):
+        names = tokenizer.convert_ids_to_tokens(list(range(len(table), len(tokenizer))))
+        _refuse_without_row(tokenizer, [str(name) for name in names])
     if not has_subwords(tokenizer) and section.replace is None and isinstance(section.extend, str):
         said = Finding("note", f"the base {why_unchangeable(tokenizer)}")
         return Adapted(
             tokenizer, torch.zeros(0, dtype=torch.long), NewRows(torch.zeros(0, width)), None, findings=(said,)
         )
-    base = protect_characters(TokenizerJson.of(tokenizer), section.protected_characters)
+    rows = len(table)
+    read, without_rows = _with_rows(tokenizer, TokenizerJson.of(tokenizer), rows)
+    base = protect_characters(read, section.protected_characters)
     new = new_tokens(base, section, fitting_data, seed)
-    rows = len(encoder.get_input_embeddings().weight)
     chosen = Chosen(UNTOUCHED, NewRows(torch.zeros(0, width)))
     if new.added:
         chosen = initialise(
             tokenizer, encoder, layers, section, fitting_data, base, new, prefix, pooling, seed,
             encoder if whole is None else whole,
         )  # fmt: skip
-    findings = [] if new.added else [Finding("note", new.why)]
+    findings = [*without_rows, *([] if new.added else [Finding("note", new.why)])]
     if new.added and chosen.strategy == UNTOUCHED:
         findings.append(
             Finding(
@@ -87,7 +92,8 @@ def adapt(
         new = NewTokens(base, (), 0.0, 0.0, new.why)
     ids: Sequence[int] = range(len(new.vocab))
     if section.trim != "off" and section.replace is None:
-        ids = kept_ids(new.vocab, [*fitting_data.read, prefix], section.trim)
+        ids, told = _pruned(new.vocab, section.trim, fitting_data, prefix, writes=whole is not None and _writes(whole))
+        findings.append(told)
     places = new.places(base, rows)
     return Adapted(
         tokenizer=new.vocab.pruned(ids).tokenizer(tokenizer),
@@ -99,6 +105,50 @@ def adapt(
         measured=chosen.measured,
         findings=tuple(findings),
     )
+
+
+def _with_rows(tokenizer: Any, vocab: TokenizerJson, rows: int) -> tuple[TokenizerJson, list[Finding]]:
+    """The vocabulary without tokens that the model has no row for: no weight was ever trained for them.
+
+    Raises ModelError where such a token has a role (padding, mask), so that it cannot be left out.
+    """
+    beyond = vocab.names[rows:]
+    if not beyond:
+        return vocab, []
+    _refuse_without_row(
+        tokenizer, {*beyond} & {str(name) for name in tokenizer.special_tokens_map.values() if isinstance(name, str)}
+    )
+    what = f"{len(beyond)} tokens of the tokenizer have no row in the model's table of {rows} and are left out: {list(beyond[:3])}"
+    return vocab.pruned(range(rows)), [Finding("warning", what)]
+
+
+def _refuse_without_row(tokenizer: Any, names: Collection[str]) -> None:
+    if names:
+        what = f"has tokens that the model has no row for: {', '.join(sorted(names)[:3])}"
+        hint = "model.resize_token_embeddings(len(tokenizer)), train them, and save both"
+        raise ModelError(Problem(type(tokenizer).__name__, what, hint))
+
+
+def _writes(model: Any) -> bool:
+    return bool(getattr(model.config, "is_encoder_decoder", False))
+
+
+def _pruned(
+    vocab: TokenizerJson, policy: Literal["auto"] | TrimPolicy, fitting_data: FittingData, prefix: str, *, writes: bool
+) -> tuple[list[int], Finding]:
+    """The ids to keep, and what that does to text that was not looked at: dev is measured before its own tokens are added.
+
+    A model that writes computes all rows for every token, so that `auto` is stricter there (docs/vocabulary.md).
+    """
+    chosen: TrimPolicy = policy if policy != "auto" else "lattice" if writes else "charset"
+    seen = [*fitting_data.read, prefix]
+    ids = kept_ids(vocab, seen, chosen)
+    told = f"{len(ids):,} of {len(vocab):,} tokens are kept (vocabulary.trim: {chosen})"
+    if fitting_data.dev and len(ids) < len(vocab):
+        otherwise, unknown = pruning_loss(vocab, ids, fitting_data.dev)
+        told += f"; in text like that of dev {otherwise:.1%} of the words will be tokenised otherwise, {unknown:.2%} become unknown"
+        ids = kept_ids(vocab, [*seen, *fitting_data.dev], chosen)
+    return ids, Finding("note", told)
 
 
 def new_tokens(base: TokenizerJson, section: Vocabulary, fitting_data: FittingData, seed: int) -> NewTokens:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lowres.models.modules import keep_head_apart
+
 
 class SplitEmbedding(nn.Module):
     """An embedding of frozen rows followed by trainable new rows, so that gradients and optimizer state cover the new rows only.
@@ -84,21 +86,6 @@ class Tables:
         return cls(inputs, head, head is not None and head.weight is table)
 
 
-def keep_head_apart(model: Any) -> None:
-    """Mark an untied head as untied, so that tie_weights() does not overwrite it.
-
-    In transformers 5 a T5-type checkpoint with an untied head loads correctly, but its config still says tied.
-    """
-    tables = Tables.of(model)
-    if tables.head is None or tables.tied:
-        return
-    heads = tuple(name for name, module in model.named_modules() if module is tables.head)
-    for attribute in ("_tied_weights_keys", "all_tied_weights_keys"):
-        keys = getattr(model, attribute, None)
-        if isinstance(keys, dict):
-            setattr(model, attribute, {key: value for key, value in keys.items() if not key.startswith(heads)})
-
-
 @dataclass(frozen=True)
 class NewRows:
     """Rows for new tokens: `inputs` of shape (new, width); `head` (same shape) and `bias` (new,) for a model with an untied head."""
@@ -140,8 +127,34 @@ def place_rows(model: Any, places: Sequence[int] | Tensor, new: NewRows) -> None
             if name == "final_logits_bias" and buffer.shape[-1] == old:
                 padded = torch.cat([buffer, buffer.new_zeros(1, len(new.inputs))], dim=-1)
                 setattr(module, name, padded[:, order.to(buffer.device)])
+    _move_padding(model, moved)
     for settings in (model.config, getattr(model, "generation_config", None)):
         _renumber(settings, moved, len(order))
+
+
+def _move_padding(model: Any, moved: dict[int, int]) -> None:
+    """Let positions follow the id of the padding token in families that count them from it (RoBERTa)."""
+    for module in model.modules():
+        positions, old = getattr(module, "position_embeddings", None), getattr(module, "padding_idx", None)
+        if not isinstance(positions, nn.Embedding) or not isinstance(old, int) or positions.padding_idx is None:
+            continue
+        new = moved.get(old, old)
+        if new == old:
+            continue
+        rows = positions.weight.detach()[old:]  # the first is that of padding
+        unused = positions.weight.detach()[:1].expand(new, -1)
+        positions.weight = nn.Parameter(torch.cat([unused, rows]), requires_grad=positions.weight.requires_grad)
+        positions.num_embeddings, positions.padding_idx, module.padding_idx = len(positions.weight), new, new
+        model.config.max_position_embeddings = len(positions.weight)
+        for name in ("position_ids", "token_type_ids"):
+            buffer = getattr(module, name, None)
+            if isinstance(buffer, Tensor) and buffer.shape[-1] != len(positions.weight):
+                fresh = (
+                    torch.arange(len(positions.weight))
+                    if name == "position_ids"
+                    else torch.zeros(len(positions.weight))
+                )
+                module.register_buffer(name, fresh.long().expand(1, -1).to(buffer), persistent=False)
 
 
 def split_rows(model: Any, new: int) -> list[nn.Parameter]:
@@ -162,20 +175,6 @@ def split_rows(model: Any, new: int) -> list[nn.Parameter]:
         trained += [head.new_bias] if isinstance(head, SplitHead) and head.new_bias is not None else []
     _swap(model, replaced)
     return trained
-
-
-def join_rows(model: Any) -> None:
-    """Undo split_rows: ordinary modules again, with the rows as trained."""
-    weights: dict[int, nn.Parameter] = {}
-    replaced: dict[nn.Module, nn.Module] = {}
-    for split in model.modules():
-        if isinstance(split, SplitEmbedding | SplitHead):
-            whole = replaced[split] = split.whole[0]
-            whole.weight = weights.setdefault(id(split.new), nn.Parameter(split.weight.detach(), requires_grad=False))
-            if isinstance(split, SplitHead) and split.old_bias is not None and split.new_bias is not None:
-                bias = torch.cat([split.old_bias, split.new_bias.to(split.old_bias.dtype)])
-                whole.bias = nn.Parameter(bias.detach(), requires_grad=False)
-    _swap(model, replaced)
 
 
 @contextmanager

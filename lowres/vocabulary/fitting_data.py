@@ -1,17 +1,20 @@
 """The data that a vocabulary is fitted to: training texts, their translations, word lists, and texts to protect."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lowres.data.corpus import Corpus, Row
+from lowres.data.pairs import directions
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Problem, nearest
+from lowres.languages import normalise
+from lowres.languages.codes import instruction
 from lowres.places import Places
 from lowres.recipe.sections import CardData, Classification, PreTraining, Recipe, Task, Translation
 
 Pairs = Sequence[tuple[str, str]]
+FAULTS = 10  # lines that are named at once
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,8 @@ class FittingData:
     """Texts for a vocabulary. Tokens are learned from `train` only; `dev` chooses between initialisation strategies.
 
     `bitexts` holds training texts with their translations into a language that the base knows, by pair of languages;
-    `dev_pairs` the same for dev, `lexicon` words with their translations, `protect` texts whose tokenisation should not change.
+    `dev_pairs` the same for dev, `lexicon` words with their translations, `protect` texts whose tokenisation should not
+    change, `prompts` the instructions that stand before texts.
     """
 
     train: Sequence[str]
@@ -28,12 +32,13 @@ class FittingData:
     dev_pairs: Pairs = ()
     lexicon: Pairs = ()
     protect: Sequence[str] = ()
+    prompts: Sequence[str] = ()
 
     @property
     def read(self) -> list[str]:
-        """All texts that must be tokenised after pruning as before."""
+        """All texts that must be tokenised after pruning as before, but for those of dev."""
         pivots = [translation for pairs in self.bitexts.values() for _, translation in pairs]
-        return [*self.train, *pivots, *self.protect]
+        return [*self.train, *pivots, *self.protect, *self.prompts]
 
 
 def gather(recipe: Recipe, corpus: Corpus, places: Places) -> FittingData:
@@ -67,7 +72,15 @@ def gather(recipe: Recipe, corpus: Corpus, places: Places) -> FittingData:
         dev_pairs=dev_pairs,
         lexicon=_word_list(section.lexicon, near) if section.lexicon else (),
         protect=[text for name in section.protect for text in _texts(others[name])],
+        prompts=_prompts(recipe.task, corpus.languages),
     )
+
+
+def _prompts(task: Task, languages: Sequence[str]) -> list[str]:
+    """The instructions that T5's family is given, one for each direction."""
+    if not isinstance(task, Translation):
+        return []
+    return [instruction(*way) for way in directions(task, languages)]
 
 
 def _is_subset(recipe: Recipe, name: str, near: Path) -> bool:
@@ -90,7 +103,18 @@ def _lines(name: str, near: Path) -> list[str]:
     if not path.is_file():
         hint = nearest(name, [found.name for found in near.glob("*.txt")]) or "name a text file beside the recipe"
         raise DataError(Problem("vocabulary.protect", f"there is no file “{name}”", hint))
-    return path.read_text(encoding="utf-8").splitlines()
+    return [line for line in _text(path, name).splitlines() if line.strip()]
+
+
+def _text(path: Path, name: str) -> str:
+    """The text of a user's file, normalised, without a byte order mark. Raises DataError naming the line that is not UTF-8."""
+    content = path.read_bytes()
+    try:
+        return normalise(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        remedy = "save it as UTF-8 (in a spreadsheet: “CSV UTF-8”, in an editor: encoding UTF-8)"
+        raise DataError(Problem(f"{name}:{line}", f"is not UTF-8: byte {content[error.start]:#04x}", remedy)) from error
 
 
 def _rows(source: Corpus | list[str], split: str) -> Sequence[Row]:
@@ -115,12 +139,11 @@ def _word_list(name: str, near: Path) -> list[tuple[str, str]]:
     path = near / name
     if not path.is_file():
         raise DataError(Problem("vocabulary.lexicon", f"there is no file “{name}”", "name a table of two columns"))
-    found = []
-    with path.open(encoding="utf-8", newline="") as lines:
-        for number, row in enumerate(csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), start=1):
-            if len(row) != 2:
-                raise DataError(
-                    Problem(f"{name}:{number}", f"has {len(row)} columns", "two: a word, a tab, its translation")
-                )
-            found.append((row[0].strip(), row[1].strip()))
-    return found
+    rows = [(number, line.split("\t")) for number, line in enumerate(_text(path, name).splitlines(), 1) if line.strip()]
+    faults = [(number, len(row)) for number, row in rows if len(row) != 2]
+    if faults:
+        hint = "two: a word, a tab, its translation"
+        raise DataError(
+            *(Problem(f"{name}:{number}", f"has {columns} columns", hint) for number, columns in faults[:FAULTS])
+        )
+    return [(word.strip(), translation.strip()) for _, (word, translation) in rows]

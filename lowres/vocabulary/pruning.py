@@ -9,7 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from lowres.recipe.sections import TrimPolicy
+from lowres.recipe.vocabulary_section import TrimPolicy
 from lowres.vocabulary.expansion.substrings import members
 from lowres.vocabulary.tokenizer_json import WORD_START, TokenizerJson, sentinels
 
@@ -27,11 +27,26 @@ def kept_ids(vocab: TokenizerJson, texts: Sequence[str], policy: TrimPolicy) -> 
     names |= vocab.special | {*sentinels(vocab.ids)} | ({vocab.unknown} if vocab.unknown else set())
     names |= _characters(vocab, words)
     names.update(POLICIES[policy](vocab, words))
+    names.update(vocab.byte_tokens)
     if vocab.scores:
         names.add(min(vocab.ordinary, key=lambda name: (vocab.ordinary[name], name)))
     if vocab.kind == "bpe":
         names = _with_parts(names, vocab)
     return sorted(vocab.ids[name] for name in names)
+
+
+def pruning_loss(vocab: TokenizerJson, ids: Sequence[int], texts: Sequence[str]) -> tuple[float, float]:
+    """The shares of the running words of texts (0–1) that only these ids would tokenise otherwise, and leave unknown."""
+    words, small = vocab.words(texts), vocab.pruned(ids)
+    listed, running = list(words), max(1, words.total())
+    before, after = vocab.tokenize_words(listed), small.tokenize_words(listed)
+    otherwise = sum(words[word] for word, old, new in zip(listed, before, after, strict=True) if old != new)
+    lost = sum(
+        words[word]
+        for word, old, new in zip(listed, vocab.encode_words(listed), small.encode_words(listed), strict=True)
+        if small.unknown_id in new and vocab.unknown_id not in old
+    )
+    return otherwise / running, lost / running
 
 
 def script(character: str) -> str:

@@ -11,10 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from tokenizers import Tokenizer, models
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase
 
 from lowres.errors import ModelError, Problem
 from lowres.languages.normalisation import normalise
+from lowres.models.tokenization import load_tokenizer, tokenizer_facts
 
 WORD_START = "▁"
 LONGEST_WORD = 256  # longer words are split for counting: no token is as long, and time and memory stay bounded
@@ -100,6 +101,12 @@ class TokenizerJson:
         stages = [self.layout.get("pre_tokenizer") or {}]
         stages += stages[0].get("pretokenizers", [])
         return any(stage.get("type") == "ByteLevel" for stage in stages)
+
+    @cached_property
+    def byte_tokens(self) -> tuple[str, ...]:
+        """The tokens <0x00> to <0xFF> that stand in for characters without a token; empty where there is no byte fallback."""
+        tokens = tuple(f"<0x{byte:02X}>" for byte in range(256))
+        return tokens if self.layout["model"].get("byte_fallback") and self.ids.keys() >= {*tokens} else ()
 
     def split(self, text: str) -> list[str]:
         """The words of a text after normalisation and pre-tokenisation, each with its word-start symbol; tokens never cross words."""
@@ -199,10 +206,13 @@ class TokenizerJson:
             settings_file = folder / "tokenizer_config.json"
             settings = json.loads(settings_file.read_text(encoding="utf-8"))
             settings.pop("added_tokens_decoder", None)
+            for listed in ("extra_special_tokens", "additional_special_tokens"):
+                if isinstance(settings.get(listed), list):
+                    settings[listed] = [name for name in settings[listed] if name in self.ids]
             if not hasattr(like, "src_lang"):
                 settings["tokenizer_class"] = "PreTrainedTokenizerFast"
             settings_file.write_text(json.dumps(settings, ensure_ascii=False), encoding="utf-8")
-            made = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+            made = load_tokenizer(folder)
         moved = [name for name, number in self.ids.items() if made.convert_tokens_to_ids(name) != number]
         if moved or len(made) != len(self):
             raise ModelError(
@@ -217,7 +227,7 @@ class TokenizerJson:
 
 def why_unchangeable(tokenizer: PreTrainedTokenizerBase) -> str:
     """The reason why the vocabulary of a tokenizer cannot be changed, to stand after its name in a message."""
-    if hasattr(tokenizer, "spm_files"):  # Marian: two SentencePiece models, and a list that joins them
+    if tokenizer_facts(tokenizer).separate_target:
         return "has a model of tokens for each side, which cannot be fitted to a language: it keeps its vocabulary"
     return "works on bytes or characters: there is no vocabulary to extend or to trim"
 
@@ -265,7 +275,7 @@ def _model(vocab: TokenizerJson) -> models.Model:
     """The model without normaliser and added tokens, so that each word is tokenised exactly as it is."""
     if vocab.kind == "unigram":
         vocabulary = list(zip(vocab.names, vocab.scores, strict=True))
-        return models.Unigram(vocabulary, vocab.ids[vocab.unknown] if vocab.unknown else None, False)
+        return models.Unigram(vocabulary, vocab.ids[vocab.unknown] if vocab.unknown else None, bool(vocab.byte_tokens))
     model: models.Model = vocab.backend.model
     return model
 

@@ -1,13 +1,16 @@
 """Decontamination: leaving out training rows whose text is also in dev or test, where lowres made the splits or mixed the data."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lowres.data.corpus import Split
 from lowres.data.rows import LINE, Cut, Part, Sample
-from lowres.languages import matching_key
+from lowres.languages import matching_key, strict_key
+from lowres.languages.scripts import without_spaces
 
 RUN = 8  # words in a row that two texts share only if one was copied from the other
+RUN_CHARACTERS = 24  # as many characters are about as telling in scripts without spaces between words
 LATER: tuple[Split, ...] = ("test", "dev", "train")  # a row is left out for the sake of an earlier one in this order
 
 
@@ -25,24 +28,27 @@ def without_contamination(samples: Sequence[Sample], parts: Sequence[Part], *, w
     """No text of test stands in dev or train, and none of dev in train, as far as that is for lowres to see to.
 
     lowres makes these splits where a table is split by a hash, and where sources of different origin are mixed. Splits that
-    were published stay as they are. Texts are compared by `matching_key`, across languages; texts of different sources also by
-    runs of eight words. Of two equal texts the one in train is left out for dev, and the one in dev for test. With
+    were published stay as they are. Texts are compared by `strict_key`, across languages; texts of different sources also by
+    runs of eight words of their `matching_key`, or of 24 characters in scripts without spaces. Of two equal texts the one in train
+    is left out for dev, and the one in dev for test. With
     `whole_clusters` the translations of that text in the same split are left out too, and subsets whose rows no column ties
     together count as different sources, since they may hold the same sentences in other splits.
     """
     origins = [_origin_of(part, whole_clusters) for part in parts]
+    if len({origin.source for origin in origins}) == 1 and not any(origin.hashed for origin in origins):
+        return Left(tuple(samples))  # splits that somebody published
     texts: dict[str, set[_Origin]] = {}
     runs: dict[str, set[_Origin]] = {}
     dropped: dict[int, str] = {}
     mixed = len({origin.table for origin in origins}) > 1
     for split in LATER:
         some = [sample for sample in samples if sample.split == split]
-        words = {id(sample): matching_key(sample.row.fields["text"]) for sample in some}
+        keys = {id(sample): strict_key(sample.row.fields["text"]) for sample in some}
         for sample in some:
-            origin, text = origins[sample.part], words[id(sample)]
-            if origin.clashes(texts.get(text, ())):
+            origin = origins[sample.part]
+            if origin.clashes(texts.get(keys[id(sample)], ())):
                 dropped[id(sample)] = "text"
-            elif mixed and any(origin.clashes(runs.get(run, ()), elsewhere=True) for run in _runs(text)):
+            elif mixed and any(origin.clashes(runs.get(run, ()), elsewhere=True) for run in _runs(sample)):
                 dropped[id(sample)] = "words"
         if whole_clusters:
             clusters = {sample.row.cluster for sample in some if id(sample) in dropped}
@@ -51,8 +57,8 @@ def without_contamination(samples: Sequence[Sample], parts: Sequence[Part], *, w
                     dropped.setdefault(id(sample), "cluster")
         if split != "train":
             for sample in some:
-                texts.setdefault(words[id(sample)], set()).add(origins[sample.part])
-                for run in _runs(words[id(sample)]) if mixed else ():
+                texts.setdefault(keys[id(sample)], set()).add(origins[sample.part])
+                for run in _runs(sample) if mixed else ():
                     runs.setdefault(run, set()).add(origins[sample.part])
     reasons = list(dropped.values())
     kept = tuple(sample for sample in samples if id(sample) not in dropped)
@@ -80,13 +86,17 @@ def _origin_of(part: Part, by_subset: bool) -> _Origin:
     # of languages that stand line by line, the subset is named subset/language
     table = (part.entry, part.subset.partition("/")[0] if "/" in part.subset or part.roles.cluster != LINE else "")
     tied = part.roles.cluster not in (None, LINE)
-    return _Origin(
-        entry if tied or not by_subset else table, table if by_subset else entry, isinstance(part.split, Cut)
-    )
+    hashed = part.hashed or isinstance(part.split, Cut)
+    return _Origin(entry if tied or not by_subset else table, table if by_subset else entry, hashed)
 
 
-def _runs(text: str) -> Iterator[str]:
-    """Every run of eight words of a matching key."""
+def _runs(sample: Sample) -> Iterator[str]:
+    """Every run of eight words of a text's matching key; in a script without spaces, every run of as many characters."""
+    text = matching_key(sample.row.fields["text"])
     words = text.split(" ")
     for start in range(len(words) - RUN + 1):
         yield " ".join(words[start : start + RUN])
+    if len(text) >= RUN_CHARACTERS and without_spaces(Counter(text), len(words)):
+        text = text.replace(" ", "")
+        for start in range(len(text) - RUN_CHARACTERS + 1):
+            yield text[start : start + RUN_CHARACTERS]

@@ -9,7 +9,7 @@ from lowres.data.corpus import SPLITS, Row, Split
 from lowres.data.pairs import Direction, Pair, directions, pairs, returning, unpaired
 from lowres.data.rows import Sample
 from lowres.errors import DataError, Finding, Problem
-from lowres.languages import matching_key
+from lowres.languages import matching_key, strict_key
 from lowres.languages.scripts import scripts, share_in
 from lowres.recipe.sections import Translation
 
@@ -17,10 +17,13 @@ RATIO = 3.0  # of the lengths, against what is usual for the two languages, from
 TELLING = 40  # characters of the longer side from which on lengths tell something
 LETTERS = 10  # letters from which on a text shows its script
 NAMED = 6  # directions that a message names
+MANY_EQUAL = 0.1  # share of pairs with equal sides from which on they are surely not all loanwords and names
+MANY_SOURCES = 5  # different texts that share one translation before it is doubtful
+SHOWN = 60  # characters of a text in a message
 
 
-def check_pairs(task: Translation, samples: Sequence[Sample]) -> tuple[Finding, ...]:
-    """Findings about the pairs of a corpus.
+def check_pairs(task: Translation, samples: Sequence[Sample], blank: Sequence[Finding] = ()) -> tuple[Finding, ...]:
+    """Findings about the pairs of a corpus; `blank` are those about columns with nothing in them, which explain missing pairs.
 
     Raises DataError where a split has no pairs, or where the task asks for back-translation and no text can be translated back.
     """
@@ -36,7 +39,7 @@ def check_pairs(task: Translation, samples: Sequence[Sample]) -> tuple[Finding, 
         if not found[split]:
             what = f"none of the {len(rows[split]):,} {split} rows translate one another ({_named(wanted)})"
             remedy = "a pair is a text and its translation: in the same row, or with the same id"
-            problems.append(Problem("data", what, remedy))
+            problems.append(Problem("data", what, "; ".join([*(finding.what for finding in blank), remedy])))
     if problems:
         raise DataError(*problems)
     where = {id(sample.row): sample.where for sample in samples}
@@ -44,7 +47,8 @@ def check_pairs(task: Translation, samples: Sequence[Sample]) -> tuple[Finding, 
         *(_alone(wanted, rows) if task.back_translation else ()),
         *_unshown(once, found),
         *_repeated(found["train"], where),
-        *_same(found["train"], where),
+        *(finding for split in SPLITS for finding in _same(split, found[split], where)),
+        *(finding for split in SPLITS for finding in _one_for_many(split, found[split], where)),
         *_uneven(found["train"], where),
         *_of_another_script(samples),
     )
@@ -112,14 +116,34 @@ def _repeated(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Findi
         )
 
 
-def _same(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:
-    """Pairs whose two sides are equal: not translated, or the same in both languages."""
+def _same(split: Split, found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:
+    """Pairs whose two sides are equal: not translated, or the same in both languages. Many of them are a warning."""
     same = [
         pair for pair in found if matching_key(pair.source.fields["text"]) == matching_key(pair.target.fields["text"])
     ]
     if same:
-        share = f"{len(same):,} of {len(found):,} train pairs have the same text on both sides"
-        yield Finding("note", f"{share} ({where[id(same[0].target)]})", where[id(same[0].target)])
+        many = len(same) >= MANY_EQUAL * len(found)
+        share = f"{len(same):,} of {len(found):,} {split} pairs have the same text on both sides"
+        doubt = ": are they translated?" if many else ""
+        place = where[id(same[0].target)]
+        yield Finding("warning" if many else "note", f"{share} ({place}){doubt}", place)
+
+
+def _one_for_many(split: Split, found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:
+    """A text that is the translation of many different texts: a stand-in, a template, or a column that was filled down."""
+    sources: dict[tuple[str, str], dict[str, Pair]] = {}
+    for pair in found:
+        key = pair.target.language, strict_key(pair.target.fields["text"])
+        sources.setdefault(key, {}).setdefault(strict_key(pair.source.fields["text"]), pair)
+    often = sorted((len(pairs), key) for key, pairs in sources.items() if len(pairs) >= MANY_SOURCES)
+    if often:
+        count, key = often[-1]
+        pair = next(iter(sources[key].values()))
+        text, place = pair.target.fields["text"], where[id(pair.target)]
+        shown = text if len(text) <= SHOWN else text[:SHOWN] + "…"
+        more = f", and {len(often) - 1:,} more texts like it" if len(often) > 1 else ""
+        what = f"“{shown}” is the translation of {count:,} different {split} texts ({place}){more}"
+        yield Finding("warning", what, place)
 
 
 def _uneven(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:

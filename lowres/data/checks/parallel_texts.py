@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lowres.data.checks.misalignment import Misalignment, align
-from lowres.data.formats.tables import Record, Table
+from lowres.data.formats.tables import Table
+from lowres.data.rows import line_of
 from lowres.errors import Finding, Problem
 
 MISALIGNED = "whose sides are misaligned"
@@ -21,7 +22,7 @@ class Side:
 
 def misaligned(sides: Sequence[Side]) -> tuple[list[Problem], set[int], tuple[Finding, ...]]:
     """Compare each side with the first: problems that name misaligned lines, these lines, and findings on unrelated sides."""
-    texts = [{_line(record): record.fields[side.column] for record in side.table.records} for side in sides]
+    texts = [{line_of(record): record.fields[side.column] for record in side.table.records} for side in sides]
     problems: list[Problem] = []
     moved: set[int] = set()
     findings = []
@@ -46,17 +47,14 @@ def without_misaligned(sides: Mapping[str, Side], split: str) -> tuple[dict[str,
     findings = (*findings, *(Finding("warning", f"{found.where}: {found.what}", found.where) for found in problems))
     if split in ("dev", "test") or not moved:
         return {tag: side.table for tag, side in sides.items()}, findings
-    kept = {id(side.table): _without(side.table, moved) for side in sides.values()}
+    kept = {id(side.table): without_lines(side.table, moved) for side in sides.values()}
     return {tag: kept[id(side.table)] for tag, side in sides.items()}, findings
 
 
-def _without(table: Table, moved: set[int]) -> Table:
-    records = tuple(record for record in table.records if _line(record) not in moved)
+def without_lines(table: Table, moved: set[int]) -> Table:
+    """The table without these lines, which are counted in its notes as misaligned."""
+    records = tuple(record for record in table.records if line_of(record) not in moved)
     return replace(table, records=records, notes={**table.notes, MISALIGNED: len(table.records) - len(records)})
-
-
-def _line(record: Record) -> int:
-    return int(record.where.rpartition(":")[2])
 
 
 def _told(first: Side, other: Side, lines: Sequence[int], stretch: Misalignment) -> Problem:

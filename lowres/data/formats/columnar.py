@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lowres.data.formats.tables import Table, make_table, read_bytes
+from lowres.data.formats.file_text import read_bytes
+from lowres.data.formats.recognising import binary_format
+from lowres.data.formats.tables import Table, make_table
 from lowres.errors import DataError, Problem
 
 if TYPE_CHECKING:
@@ -13,18 +15,25 @@ if TYPE_CHECKING:
 
 
 def read_parquet(path: Path, name: str) -> Table:
-    """Read a Parquet file: columns of text, numbers or truth values. “line” is the row's number from 1, null an empty text."""
+    """Read a Parquet file: columns of text, numbers or truth values. “line” is the row's number from 1, null an empty text.
+
+    Fields of a structure are columns with a dot in their names, such as `translation.en`; a list of one value is that value.
+    """
     import pyarrow
     import pyarrow.parquet
 
     raw = read_bytes(path, name)
     try:
-        table = pyarrow.parquet.read_table(pyarrow.BufferReader(raw))
+        table = pyarrow.parquet.read_table(pyarrow.BufferReader(raw.data))
     except pyarrow.ArrowException:
-        raise DataError(
-            Problem(name, "is not a whole Parquet file", "was it cut short, or is it of another format?")
-        ) from None
-    return _from_arrow(table, name, raw, {})
+        other = binary_format(raw.data)
+        what = (
+            f"is {other.name}, not a Parquet file"
+            if other and other.name != "a Parquet file"
+            else "is not a whole Parquet file"
+        )
+        raise DataError(Problem(name, what, "was it cut short, or is it of another format?")) from None
+    return _from_arrow(table, name, raw.sha256, {})
 
 
 def read_hub(repo: str, revision: str, config: str | None, split: str, cache: Path, offline: bool) -> Table:
@@ -47,27 +56,46 @@ def read_hub(repo: str, revision: str, config: str | None, split: str, cache: Pa
             "offline: run once with a connection" if offline else "is the name, commit, configuration and split right?"
         )
         raise DataError(Problem(name, f"cannot be read: {reason}", hint)) from None
-    names = {column: kind.names for column, kind in data.features.items() if isinstance(kind, ClassLabel)}
+    kinds = {
+        column: getattr(kind, "feature", kind) for column, kind in data.features.items()
+    }  # a list's kind is that of its values
+    names = {column: kind.names for column, kind in kinds.items() if isinstance(kind, ClassLabel)}
     table = data.with_format("arrow")[:]
     digest = hashlib.sha256()
     for batch in table.combine_chunks().to_batches():
         digest.update(repr(batch.to_pydict()).encode())
-    return _from_arrow(table, name, digest.digest(), names)
+    return _from_arrow(table, name, digest.hexdigest(), names)
 
 
-def _from_arrow(table: "pyarrow.Table", name: str, raw: bytes, labels: Mapping[str, list[str]]) -> Table:
-    """Columns that hold lists or structures are left out: nothing that lowres does reads them."""
+def _from_arrow(table: "pyarrow.Table", name: str, sha256: str, labels: Mapping[str, list[str]]) -> Table:
+    """The columns that hold texts, numbers or truth values; those with longer lists are left out and told to who asks for them."""
     import pyarrow
 
-    flat = [
-        field.name
-        for field in table.schema
-        if not pyarrow.types.is_nested(field.type) and not pyarrow.types.is_binary(field.type)
-    ]
-    columns = {
-        column: [_text(value, labels.get(column)) for value in table.column(column).to_pylist()] for column in flat
-    }
-    return make_table(name, raw, flat, list(_rows(columns)))
+    while any(pyarrow.types.is_struct(field.type) for field in table.schema):
+        table = table.flatten()
+    columns, unreadable = {}, {}
+    for field in table.schema:
+        values = table.column(field.name).to_pylist()
+        if pyarrow.types.is_nested(field.type):
+            row = next((number for number, value in enumerate(values, 1) if not _is_single(value)), None)
+            if row is not None:
+                unreadable[field.name] = Problem(
+                    f"{name}:{row}", f"“{field.name}” holds lists", "one text, one label for each row"
+                )
+                continue
+            values = [value[0] if value else None for value in values]
+        elif pyarrow.types.is_binary(field.type):
+            unreadable[field.name] = Problem(name, f"“{field.name}” holds bytes, not texts", "choose another column")
+            continue
+        columns[field.name] = [_text(value, labels.get(field.name)) for value in values]
+    return make_table(name, sha256, list(columns), list(_rows(columns)), unreadable=unreadable)
+
+
+def _is_single(value: object) -> bool:
+    """Whether a list holds one value at most, and none that is a list or structure itself."""
+    if not isinstance(value, list):
+        return value is None
+    return len(value) < 2 and not any(isinstance(inner, list | dict) for inner in value)
 
 
 def _rows(columns: Mapping[str, list[str]]) -> Iterator[tuple[int, tuple[str, ...]]]:

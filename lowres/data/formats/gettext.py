@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lowres.data.formats.tables import Record, Table, decode, read_bytes
+from lowres.data.formats.file_text import decode, read_bytes
+from lowres.data.formats.tables import DamageCounter, Record, Table
 from lowres.errors import DataError, Problem
 from lowres.languages import normalise
 
+DAMAGE = ("lost", "mojibake")  # entities, tags and escapes belong to messages
 COLUMNS = ("id", "group", "source", "target", "context", "plural")
 
 
@@ -35,8 +37,8 @@ def read_catalogues(files: Sequence[tuple[Path, str]], name: str) -> Table:
     digest, converted, columns = hashlib.sha256(), 0, dict.fromkeys(COLUMNS)
     for path, file_name in files:
         raw = read_bytes(path, file_name)
-        digest.update(f"{hashlib.sha256(raw).hexdigest()}  {file_name}\n".encode())
-        for line, kind, fields in _messages(path, raw, file_name):
+        digest.update(f"{raw.sha256}  {file_name}\n".encode())
+        for line, kind, fields in _messages(path, raw.data, file_name):
             if kind:
                 notes[kind] += 1
                 continue
@@ -52,7 +54,11 @@ def read_catalogues(files: Sequence[tuple[Path, str]], name: str) -> Table:
     filled = tuple(
         Record(record.where, {column: record.fields.get(column, "") for column in columns}) for record in kept
     )
-    return Table(name, digest.hexdigest(), tuple(columns), filled, empty, dict(notes), converted)
+    damage = DamageCounter(DAMAGE)
+    for record in filled:
+        for column in ("source", "target"):
+            damage.count(column, record.where, record.fields[column], record.fields[column])
+    return Table(name, digest.hexdigest(), tuple(columns), filled, empty, dict(notes), converted, damage=damage.found)
 
 
 def _translated(records: list[Record], notes: Counter[str]) -> tuple[list[Record], int]:

@@ -1,28 +1,40 @@
-"""Files of lines: plain text, texts aligned line by line, and JSON lines."""
+"""Plain text: one text a line, alone or aligned line by line with its translations."""
 
-import json
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from lowres.data.formats.tables import Table, capped, check_columns, decode, lines, make_table, read_bytes
-from lowres.errors import DataError, Problem
+from lowres.data.formats.file_text import decode, lines, read_bytes
+from lowres.data.formats.recognising import markup_format
+from lowres.data.formats.tables import Table, make_table
+from lowres.errors import DataError, Finding, Problem
+
+_TABLE_LINES = 3  # from which on equally many tabs in all lines look like a table
 
 
 def read_text(path: Path, name: str) -> Table:
-    """One text a line, in the column `text`."""
+    """Read one text a line into the column `text`. Raises DataError for marked-up text, with what to do."""
     raw = read_bytes(path, name)
-    return make_table(name, raw, ["text"], [(line, [text]) for line, text in enumerate(lines(decode(raw, name)), 1)])
+    text = decode(raw.data, name)
+    if markup := markup_format(text):
+        raise DataError(Problem(name, f"is {markup.name}, not plain text with one text on each line", markup.remedy))
+    found = lines(text)
+    tabs = {line.count("\t") for line in found if line.strip()}
+    findings = []
+    if len(found) >= _TABLE_LINES and len(tabs) == 1 and tabs != {0}:
+        what = f"every line has {tabs.pop()} tab(s), as a table has; if it is one, name it .tsv, its first line naming the columns"
+        findings = [Finding("warning", what, name)]
+    return make_table(name, raw.sha256, ["text"], [(line, [text]) for line, text in enumerate(found, 1)], findings)
 
 
 def read_aligned(files: Mapping[str, tuple[Path, str]]) -> Table:
-    """Column → (file, its name), the files being aligned line by line.
+    """Read texts that are aligned line by line: column → (file, its name).
 
     A row that is blank in one file is left out of all and counted, so that nothing shifts. Raises DataError if the
     files do not have the same number of lines.
     """
     raws = {column: read_bytes(path, name) for column, (path, name) in files.items()}
-    texts = {column: lines(decode(raws[column], name)) for column, (_, name) in files.items()}
+    texts = {column: lines(decode(raws[column].data, name)) for column, (_, name) in files.items()}
     name = " + ".join(name for _, name in files.values())
     counts = {files[column][1]: len(column_lines) for column, column_lines in texts.items()}
     if len(set(counts.values())) > 1:
@@ -32,53 +44,5 @@ def read_aligned(files: Mapping[str, tuple[Path, str]]) -> Table:
         (line, list(row) if all(text.strip() for text in row) else [""] * len(row))
         for line, row in enumerate(zip(*texts.values(), strict=True), 1)
     ]
-    joined = b"".join(sha256(raw).digest() for raw in raws.values())
+    joined = sha256(b"".join(bytes.fromhex(raw.sha256) for raw in raws.values())).hexdigest()
     return make_table(name, joined, list(texts), rows)
-
-
-def read_jsonl(path: Path, name: str) -> Table:
-    """One JSON object a line. Numbers stay as they are written, null is an empty text, true and false are words.
-
-    The texts of an object inside another are columns with a dot in their names, such as `translation.en`.
-    """
-    raw = read_bytes(path, name)
-    objects: list[tuple[int, dict[str, str]]] = []
-    problems: list[Problem] = []
-    for number, line in enumerate(lines(decode(raw, name)), 1):
-        try:
-            objects.append((number, _object(line) if line.strip() else {}))
-        except json.JSONDecodeError as error:
-            problems.append(Problem(f"{name}:{number}", f"is not JSON: {error.msg} at column {error.colno}"))
-        except ValueError as error:
-            problems.append(Problem(f"{name}:{number}", f"is not a JSON object of texts: {error}"))
-    if problems:
-        raise DataError(*capped(problems))
-    columns = list(dict.fromkeys(column for _, fields in objects for column in fields))
-    check_columns(name, columns)
-    return make_table(
-        name, raw, columns, [(number, [fields.get(column, "") for column in columns]) for number, fields in objects]
-    )
-
-
-def _object(line: str) -> dict[str, str]:
-    value = json.loads(line, parse_int=str, parse_float=str, object_pairs_hook=_pairs)
-    if not isinstance(value, dict):
-        raise ValueError("it is not an object { … }")
-    return value
-
-
-def _pairs(pairs: list[tuple[str, object]]) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for key, value in pairs:
-        if key in fields:
-            raise ValueError(f"“{key}” stands twice")
-        if isinstance(value, list):
-            raise ValueError(f"“{key}” holds a list")
-        if isinstance(value, dict):
-            fields |= {f"{key}.{inner}": text for inner, text in value.items()}
-        else:
-            fields[key] = _WORDS[value] if value is None or isinstance(value, bool) else str(value)
-    return fields
-
-
-_WORDS: dict[bool | None, str] = {None: "", True: "true", False: "false"}

@@ -1,19 +1,18 @@
 """Tables: the rows of a file as normalised text, each with its line number."""
 
-import hashlib
-import lzma
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from lowres.errors import DataError, Problem, nearest
-from lowres.languages import normalise
+import regex
+
+from lowres.data.formats.damage import KINDS, Damage, damage_findings, damages
+from lowres.errors import DataError, Finding, Problem, nearest
+from lowres.languages.normalisation import normalise, well_formed
 
 MAX_PROBLEMS = 20  # reported in full; further ones are only counted
-PACKED = ".xz"
-MAX_BYTES = 1 << 30  # after decompression; a small packed file can expand without limit
-MIN_BYTES_TO_GUESS = 20  # bytes beyond ASCII needed before an encoding is guessed
+MAX_COLUMNS = 30  # named in a message
+_NO_TITLE = regex.compile(r"[.!?…।。؟\"“”]|^-?\d+(?:[.,]\d+)?$|(?:\S+\s+){4}")  # a sentence or a number names no column
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,9 @@ class Table:
     """The rows of a file, every one accounted for: `read = len(records) + empty + outside`.
 
     `empty` counts blank rows; `outside` counts rows left out for the reasons in `notes` (reason → count). `converted` counts
-    texts that were not in NFC; `sha256` is that of the bytes that were read, unpacked.
+    texts that were not in NFC; `sha256` is that of the file as it lies on the disk. `findings` say how the file was read where
+    that is in doubt; `damage` counts damaged texts by column and kind; `unreadable` are columns left out since they hold
+    something else than texts, with the Problem for whoever asks for them.
     """
 
     name: str
@@ -43,6 +44,9 @@ class Table:
     empty: int = 0
     notes: Mapping[str, int] = field(default_factory=dict)
     converted: int = 0
+    findings: tuple[Finding, ...] = ()
+    damage: Mapping[str, Mapping[str, Damage]] = field(default_factory=dict)
+    unreadable: Mapping[str, Problem] = field(default_factory=dict)
 
     @property
     def outside(self) -> int:
@@ -54,98 +58,104 @@ class Table:
         """Number of rows in the file."""
         return len(self.records) + self.empty + self.outside
 
+    def damaged(self, column: str) -> Iterator[Finding]:
+        """What is damaged in the texts of a column; nothing where there is no such column."""
+        yield from damage_findings(column, self.damage.get(column, {}))
 
-def make_table(name: str, raw: bytes, columns: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]]) -> Table:
-    """Build a Table from rows of (line number, values in the order of the columns); rows without any text count as empty."""
+
+@dataclass
+class DamageCounter:
+    """Counts damaged texts by column and kind; `kinds` are those that are looked for."""
+
+    kinds: Collection[str] = tuple(KINDS)
+    found: dict[str, dict[str, Damage]] = field(default_factory=dict)
+
+    def count(self, column: str, where: str, original: str, text: str) -> None:
+        """Look at one text, before and after it was normalised."""
+        for kind, sample in damages(original, text):
+            if kind in self.kinds:
+                kinds = self.found.setdefault(column, {})
+                before = kinds.get(kind, Damage(0, where, sample))
+                kinds[kind] = replace(before, count=before.count + 1)
+
+
+def make_table(
+    name: str, sha256: str, columns: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]], findings: Sequence[Finding] = (),
+    unreadable: Mapping[str, Problem] | None = None,
+) -> Table:  # fmt: skip
+    """Build a Table from rows of (line number, values in the order of the columns); rows without any text count as empty.
+
+    Raises DataError for texts with a NUL, naming their lines.
+    """
     titles = tuple(normalise(column) for column in columns)
     records, empty, converted = [], 0, 0
+    damage, problems = DamageCounter(), []
     for line, values in rows:
-        texts = [normalise(value) for value in values]
-        converted += sum(not unicodedata.is_normalized("NFC", value) for value in values)
+        written = [well_formed(value) for value in values]
+        texts = [normalise(value) for value in written]
+        original = {
+            title: value
+            for title, value in zip(titles, written, strict=True)
+            if not unicodedata.is_normalized("NFC", value)
+        }
+        converted += len(original)
+        where = f"{name}:{line}"
+        if any("\0" in text for text in texts):
+            problems.append(Problem(where, "holds a NUL, which no text holds", "take it out"))
+        for title, value, text in zip(titles, written, texts, strict=True):
+            if not value.isascii() or "&" in value or "<" in value or "\\" in value:
+                damage.count(title, where, value, text)
         if any(texts):
-            original = {
-                title: value
-                for title, value in zip(titles, values, strict=True)
-                if not unicodedata.is_normalized("NFC", value)
-            }
-            records.append(Record(f"{name}:{line}", dict(zip(titles, texts, strict=True)), original))
+            records.append(Record(where, dict(zip(titles, texts, strict=True)), original))
         else:
             empty += 1
-    return Table(name, hashlib.sha256(raw).hexdigest(), titles, tuple(records), empty, converted=converted)
+    if problems:
+        raise DataError(*capped(problems))
+    return Table(
+        name, sha256, titles, tuple(records), empty, converted=converted, findings=tuple(findings), damage=damage.found,
+        unreadable=unreadable or {},
+    )  # fmt: skip
 
 
-def check_columns(name: str, columns: Sequence[str]) -> None:
-    """Raise DataError if the header repeats a column or has one without a name."""
+def check_columns(name: str, columns: Sequence[str], line: int = 1) -> None:
+    """Raise DataError if the header, which stands in `line`, repeats a column or has one without a name."""
     problems = []
     for column in dict.fromkeys(columns):
         if columns.count(column) > 1:
-            problems.append(Problem(f"{name}:1", f"the column “{column}” stands twice in the header"))
+            problems.append(
+                Problem(f"{name}:{line}", f"the column “{column}” stands twice in the header", _no_header(columns))
+            )
         if not column.strip():
-            problems.append(Problem(f"{name}:1", "a column of the header has no name"))
+            problems.append(Problem(f"{name}:{line}", "a column of the header has no name"))
     if problems:
         raise DataError(*problems)
 
 
-def no_column(where: str, column: str, columns: Sequence[str]) -> Problem:
-    """The Problem that says a column is missing, with the nearest name and all columns."""
-    hint = " ".join(part for part in (nearest(column, columns), f"columns: {', '.join(columns)}") if part)
-    return Problem(where, f"there is no column “{column}”", hint)
+def no_column(table: Table, column: str, more: Sequence[str] = ()) -> Problem:
+    """The Problem that says a column is missing, with the nearest name and all columns; or that it holds no texts, with the line.
+
+    `more` are columns that a row has besides those of the table.
+    """
+    if column in table.unreadable:
+        return table.unreadable[column]
+    columns = (*table.columns, *more)
+    named = f"columns: {', '.join(columns[:MAX_COLUMNS])}{', …' * (len(columns) > MAX_COLUMNS)}"
+    ending = "if it is a table, let its name end on .tsv or .csv;" if table.columns == ("text",) else ""
+    hint = " ".join(part for part in (_no_header(table.columns) or nearest(column, columns) or ending, named) if part)
+    return Problem(f"{table.name}:1", f"there is no column “{column}”", hint)
+
+
+def _no_header(columns: Sequence[str]) -> str:
+    """A hint where what stands in the place of the header is a row of texts."""
+    unlike = sum(_NO_TITLE.search(column.strip()) is not None for column in columns)
+    return (
+        "the first line seems to be a row already: add one above it that names the columns;"
+        if 2 * unlike > len(columns)
+        else ""
+    )
 
 
 def capped(problems: Sequence[Problem]) -> list[Problem]:
     """The first MAX_PROBLEMS problems, and one that counts the rest."""
     more = len(problems) - MAX_PROBLEMS
     return [*problems[:MAX_PROBLEMS], *([Problem("", f"and {more} more like these")] if more > 0 else [])]
-
-
-def read_bytes(path: Path, name: str) -> bytes:
-    """The bytes of a file, unpacked if its name ends in .xz. Raises DataError if it cannot be read."""
-    try:
-        if path.suffix != PACKED:
-            return path.read_bytes()
-        with lzma.open(path) as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DataError(Problem(name, f"cannot be read: {error.strerror}")) from None
-    except (lzma.LZMAError, EOFError):
-        raise DataError(Problem(name, "is not a whole .xz file", "was it cut short?")) from None
-    if len(raw) > MAX_BYTES:
-        raise DataError(Problem(name, f"unpacks to more than {MAX_BYTES >> 20:,} MiB", "split it into smaller files"))
-    return raw
-
-
-def decode(raw: bytes, name: str) -> str:
-    """Decode strict UTF-8 and drop the byte order mark. Raises DataError with line and byte, and a guess at the encoding."""
-    try:
-        text = raw.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        what = f"is not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start}"
-        raise DataError(Problem(f"{name}:{line}", what, _guess(raw, "save it as UTF-8"))) from None
-    if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        raise DataError(
-            Problem(f"{name}:{line}", "holds a NUL byte, so it is not UTF-8 text", _guess(raw, "is it a text file?"))
-        )
-    return text
-
-
-def lines(text: str) -> list[str]:
-    """Lines that end on \\n or \\r\\n and on nothing else: U+2028, U+0085 and a lone \\r are part of a text."""
-    parts = text.split("\n")
-    if not parts[-1]:
-        parts.pop()
-    return [part.removesuffix("\r") for part in parts]
-
-
-def _guess(raw: bytes, otherwise: str) -> str:
-    """What the encoding may be; a guess from a few bytes beyond ASCII would be unreliable."""
-    start = raw[:100_000]
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or start.count(0) * 4 > len(start):
-        return "it may be UTF-16; save it as UTF-8"
-    if 0 in start or sum(byte > 127 for byte in start) < MIN_BYTES_TO_GUESS:
-        return otherwise
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(start).best()
-    return f"it may be {best.encoding.replace('_', '-').upper()}; save it as UTF-8" if best else otherwise

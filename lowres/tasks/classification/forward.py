@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lowres.methods.stacking import languages_of, read_as
+from lowres.methods.stacking import activate_language, adapter_languages
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.training.batches import sorted_batches
@@ -49,11 +49,11 @@ def features(
 
 def by_adapter(model: ClassificationModel, rows: Sequence[int], languages: Sequence[str | None]) -> Iterator[list[int]]:
     """These rows in parts that share a language adapter, which is made active for each part; one part where no language has one."""
-    if not languages_of(model.encoder):
+    if not adapter_languages(model.encoder):
         yield list(rows)
         return
     for language in dict.fromkeys(languages[row] for row in rows):
-        read_as(model.encoder, language)
+        activate_language(model.encoder, language)
         yield [row for row in rows if languages[row] == language]
 
 

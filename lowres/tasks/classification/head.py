@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import accumulate
 
+import torch
 from torch import Tensor, nn
 
 
@@ -27,8 +28,10 @@ class ClassificationModel(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Logits of all heads, of shape (batch, labels of all heads), from ids and mask of shape (batch, length)."""
-        return self.head(self.dropout(self.pooled(input_ids, attention_mask)))  # type: ignore[no-any-return]
+        """Logits of all heads, float32 of shape (batch, labels in all), from ids and mask of shape (batch, length)."""
+        pooled = self.dropout(self.pooled(input_ids, attention_mask))
+        with torch.autocast(pooled.device.type, enabled=False):  # else the head would compute in bfloat16
+            return self.head(pooled)  # type: ignore[no-any-return]
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """One float32 vector per text, shape (batch, hidden size)."""

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.corpus import Corpus
 from lowres.errors import Finding, ModelError, Problem
 from lowres.languages import normalise
-from lowres.methods.stacking import languages_of
+from lowres.methods.stacking import adapter_languages
 from lowres.models.loading import load_encoder
 from lowres.planning import Options, Plan
 from lowres.statistical.ngrams import Floats, NgramClassifier, combine
@@ -135,7 +135,7 @@ class Classifier:
     def uses_language(self) -> bool:
         """Whether predictions depend on the language that is named with a text, which may then also be left open."""
         several = self.ngrams is not None and len(self.ngrams.classifiers) > 1
-        return several and not languages_of(self.model.encoder)
+        return several and not adapter_languages(self.model.encoder)
 
     def without_ngrams(self) -> "Classifier":
         """The same classifier without its n-grams."""

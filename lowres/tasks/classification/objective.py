@@ -53,8 +53,8 @@ class ClassificationObjective:
             return range(len(self.token_ids))
         return shown(self.strata, self.temperature, None, self.seed, epoch)
 
-    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
-        """Mean cross-entropy of these training rows, each among the labels of its own head."""
+    def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
+        """Sum of the cross-entropies of these training rows, each among the labels of its own head, and how many rows there are."""
         total = torch.zeros((), device=self.accelerator.device)
         for part in by_adapter(self.model, rows, self.languages):
             logits = self._logits(part).float()
@@ -62,7 +62,7 @@ class ClassificationObjective:
                 of_head = [place for place, row in enumerate(part) if self.heads[row] == head]
                 targets = torch.tensor([self.targets[part[place]] for place in of_head], device=logits.device)
                 total = total + self.cross_entropy(logits[of_head][:, self.model.blocks[head]], targets)
-        return total / len(rows)
+        return total, len(rows)
 
     def _features(self, token_ids: Sequence[Sequence[int]], languages: Sequence[str]) -> Tensor:
         return features(self.model, self.inputs, token_ids, languages, self.accelerator)

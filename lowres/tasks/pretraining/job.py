@@ -9,7 +9,7 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from lowres.data.corpus import Corpus, Row
-from lowres.models.masked_head import begin_head, biases, transform, untrained
+from lowres.models.masked_head import biases, initialise_head, is_untrained, transform
 from lowres.planning import Plan
 from lowres.tasks.equipping import equip
 from lowres.tasks.job import Announce, Job, sample_texts
@@ -40,12 +40,12 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     adapted = tagged.adapted
     facts = MaskedLMFacts(
         **common_facts(plan, corpus, adapted), tags=dict(tagged.tags), masked=task_of(plan).masked,
-        fresh_head=checkpoint.architecture.language_marking is None and untrained(base),
+        fresh_head=checkpoint.architecture.language_marking is None and is_untrained(base),
     )  # fmt: skip
     corruption = corruption_for(adapted, facts, plan)
-    model = equip(base, adapted, plan)
+    model = equip(base, adapted, plan, accelerator.device)
     if facts.fresh_head:
-        begin_head(model, _counts(corruption, corpus.train, len(model.get_input_embeddings().weight)))
+        initialise_head(model, _counts(corruption, corpus.train, len(model.get_input_embeddings().weight)))
     if not corruption.decodes:  # the head trains with every method, unless the recipe fixes it
         for weights in biases(model):
             weights.requires_grad_(True)
@@ -80,7 +80,8 @@ def lines(plan: Plan, corpus: Corpus, found: Sequence[Cost]) -> Iterator[Mapping
     """One line of predictions.jsonl per test text."""
     for row, cost in zip(corpus.test, found, strict=True):
         yield {
-            "id": row.id, "language": row.language, "text": row.fields["text"], "bits": cost.bits, "characters": cost.characters,
+            "id": row.id, "cluster": row.cluster, "language": row.language,
+            "text": row.fields["text"], "bits": cost.bits, "characters": cost.characters,
         }  # fmt: skip
 
 

@@ -24,7 +24,6 @@ from lowres.tasks.pretraining.masking import Corruption, Denoising, Masking, Spa
 from lowres.tasks.pretraining.objective import choose_words, costs
 from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
 from lowres.vocabulary.adapting import Adapted
-from lowres.vocabulary.embeddings import keep_head_apart
 from lowres.vocabulary.language_tokens import Tagged, tag_languages
 from lowres.vocabulary.tokenizer_json import has_subwords, sentinels
 
@@ -225,7 +224,6 @@ def tagged_for(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus) -> Tagge
     language_marking = plan.checkpoint.architecture.language_marking
     if language_marking is None:
         return Tagged(adapted, {})
-    keep_head_apart(base)
     return tag_languages(adapted, base, language_marking, corpus.languages, {})
 
 

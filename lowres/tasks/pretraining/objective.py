@@ -158,15 +158,16 @@ class PretrainingObjective:
         """Every segment, in every epoch."""
         return range(len(self.segments))
 
-    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
-        """Mean cross-entropy of the masked tokens; other words are masked in each epoch."""
+    def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
+        """Sum of the cross-entropies of the masked tokens, and how many there are; other words are masked in each epoch."""
         batch = [
             self.corruption.training_example(self.segments[row], random.Random(f"{self.seed} {row} {epoch}"))
             for row in rows
         ]
         states, targets = scored_states(self.model, self.corruption, batch, self.accelerator)
         old, new, bias = output_embeddings(self.model)
-        return vocabulary_loss(states.to(self.compute), old, new, bias, targets, self.label_smoothing)
+        loss = vocabulary_loss(states.to(self.compute), old, new, bias, targets, self.label_smoothing)
+        return loss, len(targets)
 
     def score(self) -> float:
         """The probability of a character of a masked dev word, geometric mean, 0–100."""

@@ -7,8 +7,10 @@ from functools import cached_property
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.pairs import Direction, Pair
-from lowres.languages import language, normalise
+from lowres.languages import normalise
+from lowres.languages.codes import instruction
 from lowres.models.architectures import LanguageMarking
+from lowres.models.tokenization import tokenizer_facts
 from lowres.vocabulary.tokenizer_json import sentinels
 
 TokenIds = list[int]
@@ -53,7 +55,7 @@ class TranslationInputs:
         marking = self.language_marking.source
         if marking == "own tag":
             return [[self.tags[source], *ids, self.end] for ids in self.subwords(texts)]
-        words = f"translate {language(source).name} to {language(target).name}: " if marking == "words" else ""
+        words = instruction(source, target) if marking == "words" else ""
         first = [self.tags[target]] if marking == "target tag" and target in self.tags else []
         inputs = [self.prefix + words + normalise(text) for text in texts]
         return [[*first, *ids] for ids in self.tokenizer(inputs, return_attention_mask=False)["input_ids"]]
@@ -118,7 +120,8 @@ class TranslationInputs:
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of generated token ids, in NFC."""
-        written = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        side = {"use_source_tokenizer": False} if two_sided(self.tokenizer) else {}
+        written = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False, **side)
         return normalise(str(written))
 
     def subwords(self, texts: Sequence[str], *, target_side: bool = False) -> list[TokenIds]:
@@ -133,7 +136,7 @@ class TranslationInputs:
 
 def two_sided(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Whether source and target texts are tokenized by different SentencePiece models, as in Marian."""
-    return hasattr(tokenizer, "spm_target")
+    return tokenizer_facts(tokenizer).separate_target
 
 
 @dataclass(frozen=True)

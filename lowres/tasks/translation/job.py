@@ -33,7 +33,6 @@ from lowres.tasks.translation.model import (
 )
 from lowres.tasks.translation.objective import TranslationObjective, epoch_rows
 from lowres.vocabulary.adapting import Adapted
-from lowres.vocabulary.embeddings import keep_head_apart
 from lowres.vocabulary.language_tokens import tag_languages
 
 LEAST_PAIRS = 50  # of a direction, before a phrase table is learned from them
@@ -46,13 +45,12 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     recipe = plan.recipe
     task, language_marking = _task(plan), language_marking_of(plan.checkpoint.architecture.language_marking)
     set_seed(recipe.training.seed)
-    keep_head_apart(base)
     chosen = directions(task, corpus.languages)
     spoken = list(dict.fromkeys(tag for direction in chosen for tag in direction))
-    tagged = tag_languages(adapted, base, language_marking, spoken, task.init_from)
+    tagged = tag_languages(adapted, base, language_marking, spoken, task.init_from, [target for _, target in chosen])
     new_findings = tagged.adapted.findings[len(adapted.findings) :]
     adapted = tagged.adapted
-    model = equip(base, adapted, plan)
+    model = equip(base, adapted, plan, accelerator.device)
     common = common_facts(plan, corpus, adapted)
     inputs = inputs_of(adapted.tokenizer, model, language_marking, tagged.tags, common["prefix"], common["max_length"])
     known = pairs(corpus.train, chosen)
@@ -156,7 +154,8 @@ def lines(plan: Plan, corpus: Corpus, predictions: Sequence[Translated]) -> Iter
     judged = pairs(corpus.test, list(dict.fromkeys((found.source, found.target) for found in predictions)))
     for pair, found in zip(judged, predictions, strict=True):
         yield {
-            "id": pair.id, "source_language": found.source, "target_language": found.target, "source": found.text,
+            "id": pair.id, "cluster": pair.source.cluster, "source_language": found.source,
+            "target_language": found.target, "source": found.text,
             "reference": pair.target.fields["text"], "prediction": found.translation,
         }  # fmt: skip
 

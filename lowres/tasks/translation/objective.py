@@ -61,8 +61,8 @@ class TranslationObjective:
         self.encoder_states: dict[tuple[int, ...], Tensor] = {}
         self.free_bytes = cache_bytes if epochs > 1 else 0  # for encoder states that later epochs need again
 
-    def loss(self, rows: Sequence[int], epoch: int) -> Tensor:
-        """Mean cross-entropy of the target tokens of these training pairs."""
+    def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
+        """Sum of the cross-entropies of the target tokens of these training pairs, and how many tokens there are."""
         device, pad = self.accelerator.device, self.inputs.pad
         read = [self._source(row, epoch) for row in rows]
         sources, mask = padded(read, pad, device)
@@ -78,9 +78,9 @@ class TranslationObjective:
             (found,) = states
         old, new = (head.old, head.new) if isinstance(head, SplitHead) else (head.weight, None)
         bias = getattr(self.model, "final_logits_bias", None)
-        return vocabulary_loss(
-            found.to(self.compute), old, new, None if bias is None else bias[0], targets[here], self.label_smoothing
-        )
+        labels = targets[here]
+        own = None if bias is None else bias[0]
+        return vocabulary_loss(found.to(self.compute), old, new, own, labels, self.label_smoothing), len(labels)
 
     def score(self) -> float:
         """chrF++ on dev, 0–100."""

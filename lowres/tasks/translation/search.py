@@ -8,12 +8,14 @@ import torch
 from accelerate import Accelerator
 from transformers import DynamicCache, EncoderDecoderCache, GenerationConfig
 
+from lowres.models.modules import head_in
+from lowres.models.quantization import PRECISIONS
 from lowres.recipe.sections import Decoding
 from lowres.tasks.translation.inputs import TokenIds, TranslationInputs
 from lowres.training.batches import padded, sorted_batches
 
 SEARCH_TOKENS = 16_384  # padded source tokens of a batch, times beams
-SOURCE_TOKENS = 6144  # padded source tokens of a batch on a CPU, which is slower with more (docs/speed.md)
+SOURCE_TOKENS = 6144  # padded source tokens of a batch on a CPU, which is slower with more (docs/results/speed.md)
 
 
 LOGITS = 24_000_000  # logits of a step, sources × beams × vocabulary; about six float32 copies exist at a time, 0.5 GiB
@@ -50,7 +52,8 @@ def generate(
     """The translation of each source into its target language, and whether it is whole."""
     model.eval()
     found = [Generated("", truncated=False)] * len(sources)
-    with torch.inference_mode(), accelerator.autocast():
+    precision = PRECISIONS[accelerator.mixed_precision]
+    with head_in(model, precision), torch.inference_mode(), accelerator.autocast():
         for rows in _batches(
             [len(ids) for ids in sources], decoding.beams, len(inputs.tokenizer), accelerator.device.type
         ):

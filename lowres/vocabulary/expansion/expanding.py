@@ -16,7 +16,7 @@ LEAST_WORDS = 2_000  # running words below which what is frequent is chance
 LONG_WORD = 12  # characters; text without spaces is counted by them
 LEAST_GAIN = 0.03  # share of the tokens of held-out text that must be saved
 # Share of running words with an unknown character from which on `auto` adds tokens though nothing tells what they mean: rows
-# that start as the mean of their old tokens did not improve NusaX classifiers (docs/vocabulary.md).
+# that start as the mean of their old tokens did not improve NusaX classifiers (docs/results/vocabulary.md).
 UNREADABLE = 0.01
 SMALLEST = 50
 HELD_OUT = 0.1

@@ -17,7 +17,7 @@ CONTROLS = 3  # <unk>, <s> and </s>, which SentencePiece always adds
 def _unigram(base: TokenizerJson, words: Mapping[str, int], size: int) -> TokenizerJson:
     """By SentencePiece, whose trainer gives the same tokens in every process (that of tokenizers does not)."""
     model = io.BytesIO()
-    special = [name for name in base.names if name in base.special]
+    special = [name for name in base.names if name in base.special or name in base.byte_tokens]
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=(word.removeprefix(WORD_START) for word in sorted(words) for _ in range(words[word])),
         model_writer=model, vocab_size=size - len(special) + CONTROLS, model_type="unigram", character_coverage=1.0,
@@ -25,7 +25,7 @@ def _unigram(base: TokenizerJson, words: Mapping[str, int], size: int) -> Tokeni
     )  # fmt: skip
     made = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     scores = {made.id_to_piece(i): float(made.get_score(i)) for i in range(CONTROLS, made.get_piece_size())}
-    names = [*special, *(name for name in scores if name not in base.special)]
+    names = [*special, *(name for name in scores if name not in {*special})]
     lowest = min(scores.values(), default=0.0)
     return replace(base, names=tuple(names), scores=tuple(scores.get(name, lowest) for name in names))
 

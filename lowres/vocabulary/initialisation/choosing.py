@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lowres.recipe.sections import Initialiser
+from lowres.recipe.vocabulary_section import Initialiser
 from lowres.vocabulary.embeddings import NewRows, Tables, rows_beside
 from lowres.vocabulary.initialisation.distillation import distil
 from lowres.vocabulary.initialisation.encoder_states import EncoderStates, sentence_vectors
@@ -123,8 +123,12 @@ def _with_head(whole: Any, evidence: Evidence, strategy: str, rows: NewRows) -> 
         return rows
     bias = None
     if tables.head.bias is not None:
-        own = tables.head.bias.detach()
+        own = tables.head.bias.detach().float().cpu()
         parts = evidence.parts(evidence.new)
         bias = torch.stack([own[ids].mean() if ids else own.mean() for ids in parts])
-    head = None if tables.tied else STRATEGIES[_start(strategy)](replace(evidence, rows=tables.head.weight.detach()))
+    head = (
+        None
+        if tables.tied
+        else STRATEGIES[_start(strategy)](replace(evidence, rows=tables.head.weight.detach().float().cpu()))
+    )
     return replace(rows, head=head, bias=bias)

@@ -34,7 +34,7 @@ def distil(
     embedding: SplitEmbedding = encoder.get_input_embeddings()
     first = len(embedding.old)
     embedding.new.data.copy_(start)
-    free = free.to(start.device)
+    free = free.to(embedding.new.device)
     moving = {first + int(number) for number in free.nonzero()}
     chosen = list(dict.fromkeys(texts))
     random.Random(seed).shuffle(chosen)
@@ -44,7 +44,7 @@ def distil(
         if any(row in moving for word in after for row in word)
     ][:sentences]
     if not lines:
-        return start.clone()
+        return start.clone().cpu()
     lengths = [sum(map(len, before)) + len(old.before) + len(old.after) for before, _ in lines]
     batches = [batch for epoch in range(passes) for batch in plan_batches(lengths, TOKENS, seed, epoch)]
     wanted = [weight.requires_grad for weight in encoder.parameters()]
@@ -69,4 +69,4 @@ def distil(
             optimizer.step()
     for weight, was in zip(encoder.parameters(), wanted, strict=True):
         weight.requires_grad_(was)
-    return embedding.new.detach().clone()
+    return embedding.new.detach().clone().cpu()

@@ -79,7 +79,7 @@ class Line:
 
 def unknown(base: TokenizerJson, lines: Sequence[Line]) -> tuple[Unknown, ...]:
     """Characters without a token, commonest first; empty where the tokenizer falls back to bytes."""
-    if base.unknown_id is None or "<0x00>" in base.ids:
+    if base.unknown_id is None or base.byte_tokens:
         return ()
     words = base.words(line.text for line in lines)
     counts: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Bases in 16, 8 and 4 bits, and where methods touch them: what is held, what stays precise, what is refused."""
+"""Bases in 16, 8 and 4 bits and the methods over them: what is quantized, what stays precise, what is refused."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from test_methods import FAMILIES
 
 from lowres.errors import PlanError
 from lowres.methods import TECHNIQUES, adalora, lora
-from lowres.methods.whole import thaw
+from lowres.methods.whole import unfreeze_gradually
 from lowres.models.architectures import ARCHITECTURES
 from lowres.models.checkpoint import describe
 from lowres.models.modules import linear_modules, linear_pattern, stacks
@@ -36,7 +36,7 @@ def said(model: Any) -> torch.Tensor:
 
 
 def rounded_bert() -> Any:
-    """As a base is held in 16 bits."""
+    """Quantized to 16 bits."""
     model = tiny("bert")
     quantize_base(model, ARCHITECTURES["bert"], "off", torch.bfloat16)
     return model
@@ -49,7 +49,7 @@ def said_in_bfloat16(model: Any) -> torch.Tensor:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("bits", ["4bit", "8bit"])
-def test_layers_are_held_and_everything_else_stays_precise(family: str, bits: str) -> None:
+def test_linear_layers_are_quantized_and_everything_else_stays_precise(family: str, bits: str) -> None:
     model, facts = tiny(family), ARCHITECTURES[family]
     whole = dict(linear_modules(model, facts))
     others = {name for name, _ in model.named_parameters() if name.rpartition(".")[0] not in whole}
@@ -69,7 +69,7 @@ def test_layers_are_held_and_everything_else_stays_precise(family: str, bits: st
 
 
 @pytest.mark.parametrize("bits", ["4bit", "8bit"])
-def test_a_held_layer_passes_gradients_also_after_it_was_evaluated(bits: str) -> None:
+def test_a_quantized_layer_passes_gradients_also_after_evaluation(bits: str) -> None:
     def slopes() -> list[torch.Tensor]:
         adapted.train()
         adapted.zero_grad()
@@ -92,7 +92,7 @@ def test_a_held_layer_passes_gradients_also_after_it_was_evaluated(bits: str) ->
 
 
 @pytest.mark.parametrize("bits", ["4bit", "8bit"])
-def test_a_held_layer_answers_the_same_after_it_was_trained_in_bfloat16(bits: str) -> None:
+def test_a_quantized_layer_predicts_the_same_after_training_in_bfloat16(bits: str) -> None:
     model, facts = tiny("bert"), ARCHITECTURES["bert"]
     for name, weight in model.named_parameters():
         if name.endswith("bias"):
@@ -113,7 +113,7 @@ def test_a_held_layer_answers_the_same_after_it_was_trained_in_bfloat16(bits: st
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
-def test_eight_bits_on_a_processor_are_of_the_weights_alone_whether_it_trains_or_answers(dtype: torch.dtype) -> None:
+def test_eight_bits_on_a_processor_are_of_the_weights_alone_whether_it_trains_or_predicts(dtype: torch.dtype) -> None:
     model, facts = tiny("bert"), ARCHITECTURES["bert"]
     quantize_base(model, facts, "8bit", dtype)
     for name, layer in linear_modules(model, facts).items():
@@ -185,7 +185,7 @@ def test_pissa_begins_as_the_base_and_is_saved_over_the_untouched_one(tmp_path: 
 
 
 def test_pissa_over_rounded_weights_comes_back_to_the_last_bit(tmp_path: Path) -> None:
-    """Over bfloat16 what pissa leaves of a weight is rounded; a pair of twice the rank over the untouched weight is not the same."""
+    """Over bfloat16 what pissa leaves of a weight is rounded; a pair of twice the rank over the unchanged weight is not the same."""
     adapted: Any = lora.apply(rounded_bert(), Lora(kind="lora", rank=4, init="pissa"), ARCHITECTURES["bert"])
     for name, weight in adapted.named_parameters():
         if "lora_" in name:
@@ -218,7 +218,7 @@ def test_adalora_trains_nothing_that_it_does_not_save(tmp_path: Path) -> None:
     assert float((said_in_bfloat16(model) - said_in_bfloat16(rounded_bert())).abs().max()) > 0.1, "it learned something"
 
 
-def test_layers_thaw_one_after_the_other_and_what_slept_can_be_restored() -> None:
+def test_layers_are_unfrozen_one_after_the_other_and_frozen_ones_can_be_restored() -> None:
     facts, method = ARCHITECTURES["bert"], Freeze(kind="freeze", layers=2, gradual=True)
     model = TECHNIQUES["freeze"].apply(tiny("bert"), method, facts)
 
@@ -226,11 +226,11 @@ def test_layers_thaw_one_after_the_other_and_what_slept_can_be_restored() -> Non
         return [any(w.requires_grad for w in layer.parameters()) for layer in model.encoder.layer]  # type: ignore[operator, union-attr]
 
     best = Best(model)
-    thaw(model, method, facts, 0, 100)
+    unfreeze_gradually(model, method, facts, 0, 100)
     assert awake() == [False, True]
     best.consider(50.0, 1)
     before = {name: weight.clone() for name, weight in model.named_parameters()}
-    thaw(model, method, facts, 50, 100)
+    unfreeze_gradually(model, method, facts, 50, 100)
     assert awake() == [True, True]
     for weight in model.parameters():
         weight.data += 1.0 if weight.requires_grad else 0.0
@@ -238,7 +238,7 @@ def test_layers_thaw_one_after_the_other_and_what_slept_can_be_restored() -> Non
     assert all(torch.equal(weight, before[name]) for name, weight in model.named_parameters())
 
 
-def test_adalora_takes_ranks_away() -> None:
+def test_adalora_prunes_ranks() -> None:
     facts, method = ARCHITECTURES["bert"], AdaLora(kind="adalora", rank=4)
     model: Any = TECHNIQUES["adalora"].apply(tiny("bert"), method, facts)
     weights = [weight for weight in model.parameters() if weight.requires_grad]
@@ -267,12 +267,13 @@ training: {{max_length: 60}}
 """
 LABELS, PAIRS = "{kind: classification}", "{kind: translation, source: eng-Latn, target: min-Latn}"
 REFUSED = {
-    ("bert", LABELS, "4bit", "{kind: full}"): "base.quantize  full trains weights of the base, and weights in 4 bits do not train "
-    "(leave base.quantize out, or choose a method that leaves the base as it is: lora, oft, ia3, adalora, bottleneck, features, head)",
+    ("bert", LABELS, "4bit", "{kind: full}"): "base.quantize  full trains weights of the base, and weights in 4 bits cannot be "
+    "trained (leave base.quantize out, or choose a method that keeps the base frozen: "
+    "lora, oft, ia3, adalora, bottleneck, features, head)",
     ("bert", LABELS, "4bit", "{kind: lora, init: pissa}"): "method.init  pissa changes the weights, and those in 4 bits cannot be "
     "changed (say loftq)",
-    ("bert", LABELS, "off", "{kind: lora, init: loftq}"): "method.init  loftq begins with what weights in few bits lost; these lose "
-    "nothing (say base.quantize: 4bit)",
+    ("bert", LABELS, "off", "{kind: lora, init: loftq}"): "method.init  loftq starts from the error of quantization, and this base is "
+    "not quantized (say base.quantize: 4bit)",
     ("bert", LABELS, "4bit", "{kind: lora, init: loftq, dora: true}"): "method.init  loftq does not go with dora "
     "(leave one of them out)",
     ("bert", LABELS, "8bit", "{kind: lora, dora: true}"): "method.dora  dora reads the weights, and those in 8 bits lose their scales "
@@ -310,7 +311,7 @@ def test_what_a_recipe_leaves_open_is_the_methods_own() -> None:
     assert (named.learning_rate, named.epochs) == (0.01, 10)
 
 
-def test_held_weights_are_counted(tmp_path: Path) -> None:
+def test_quantized_weights_are_counted(tmp_path: Path) -> None:
     from lowres.planning import weights_gib
 
     tiny("bert").save_pretrained(tmp_path)

@@ -1,0 +1,78 @@
+"""What `lowres check` prints of a recipe: data, base, method, memory and time."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lowres.data.corpus import Corpus
+    from lowres.planning import Examined
+
+
+def check_facts(examined: "Examined") -> dict[str, Any]:
+    """The facts by name, ready for JSON."""
+    from lowres.planning import estimate_stages, kept_states_gib
+
+    file, plan, corpus = examined.file, examined.plan, examined.corpus
+    precision = {"off": plan.precision, "8bit": "8 bits", "4bit": "4 bits"}[file.recipe.base.quantize]
+    stages = {name: round(seconds / 60, 1) for name, seconds in estimate_stages(plan, corpus).items()}
+    return {
+        "recipe": file.recipe.name,
+        "data": corpus.name,
+        "licence": corpus.licence,
+        "languages": list(corpus.languages),
+        **_counts(examined),
+        "base": plan.checkpoint.name,
+        "vocabulary": _vocabulary(examined),
+        "method": file.recipe.method.kind,
+        "weights in": precision,
+        "device": f"{plan.machine.device}: {plan.machine.name}",
+        "precision": plan.precision,
+        "memory_gib_at_most": round(plan.memory_gib + kept_states_gib(plan, corpus), 1),
+        "minutes_at_most": {**stages, "in all": round(sum(stages.values()), 1)},
+        "findings": [finding.what for finding in (*plan.findings, *corpus.findings)],
+    }
+
+
+def _counts(examined: "Examined") -> dict[str, Any]:
+    """Rows, labels or pairs by split."""
+    from lowres.data.corpus import SPLITS
+    from lowres.recipe.sections import Translation
+
+    corpus, task = examined.corpus, examined.plan.recipe.task
+    if isinstance(task, Translation):
+        return _pair_counts(task, corpus)
+    counts: dict[str, Any] = {"rows": {split: len(corpus.split(split)) for split in SPLITS}}
+    for split in SPLITS if corpus.labels else ():
+        found = Counter(row.fields["label"] for row in corpus.split(split))
+        counts[f"labels in {split}"] = {label: found[label] for label in corpus.labels}
+    for name, head in corpus.auxiliary.items():
+        found = Counter(row.fields["label"] for row in head.train)
+        counts[f"labels of {name}"] = {label: found[label] for label in head.labels}
+    return counts
+
+
+def _pair_counts(task: Any, corpus: "Corpus") -> dict[str, Any]:
+    """Pairs of every split by direction, and texts that no pair of the split uses."""
+    from lowres.data.corpus import SPLITS
+    from lowres.data.pairs import directions, pairs
+
+    counts: dict[str, Any] = {"pairs": {}}
+    alone: dict[str, int] = {}
+    for split in SPLITS:
+        found = pairs(corpus.split(split), directions(task, corpus.languages))
+        counts["pairs"][split] = len(found)
+        counts[f"pairs in {split}"] = dict(Counter(pair.direction_name for pair in found))
+        used = {row.id for pair in found for row in (pair.source, pair.target)}
+        alone[split] = sum(row.id not in used for row in corpus.split(split))
+    return {**counts, "texts without a translation": alone}
+
+
+def _vocabulary(examined: "Examined") -> dict[str, int]:
+    data = examined.fitting_data
+    facts = {
+        "training texts": len(data.train),
+        "of them translated by a pivot": sum(map(len, data.bitexts.values())),
+        "words in the lexicon": len(data.lexicon),
+        "protected texts": len(data.protect),
+    }
+    return {name: count for name, count in facts.items() if count}

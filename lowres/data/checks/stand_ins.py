@@ -1,0 +1,78 @@
+"""What stands where a translation should be: nothing, or a sign that there is none."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from lowres.data.rows import Part, Sample, line_of
+from lowres.errors import Finding
+from lowres.languages import strict_key
+
+# These are never a translation: a verse that is part of the one before (Bible corpora), and what spreadsheets and databases write.
+ALWAYS = frozenset(("<range>", "#NAME?", "#REF!", "#VALUE!", "#N/A", "#DIV/0!", "#NULL!", "\\N", "<NA>"))
+# These translate only themselves.
+OF_THEMSELVES = frozenset(("NaN", "NULL", "N/A", "n/a", "TBD", "TODO"))
+# These do not translate a text of several words. (“nan” is bread in Kurdish, “null” is zero in German.)
+OF_WORDS = frozenset(
+    ("nan", "null", "-", "--", "---", "–", "—", "_", "...", "…", "[...]", "[…]", "(...)", "(…)", "?", "??", "???", "*")
+)
+WORDS, LETTERS = 3, 12  # words, or characters where there are no spaces, from which on a text has several words
+
+
+def without_stand_ins(samples: Sequence[Sample]) -> tuple[list[Sample], tuple[Finding, ...]]:
+    """The samples without texts that stand for a missing translation, with findings that count these for each split.
+
+    Such a text is left out, and its translations become texts without a translation.
+    """
+    known = ALWAYS | OF_THEMSELVES | OF_WORDS
+    doubtful = {id(sample) for sample in samples if sample.row.fields["text"] in known}
+    if not doubtful:
+        return list(samples), ()
+    named = {sample.row.cluster for sample in samples if id(sample) in doubtful}
+    clusters: dict[str, list[Sample]] = {}
+    for sample in samples:
+        if sample.row.cluster in named:
+            clusters.setdefault(sample.row.cluster, []).append(sample)
+    gone = [
+        sample for sample in samples if id(sample) in doubtful and _is_stand_in(sample, clusters[sample.row.cluster])
+    ]
+    left = {id(sample) for sample in gone}
+    return [sample for sample in samples if id(sample) not in left], tuple(_told(gone))
+
+
+def blank_sides(parts: Sequence[Part]) -> Iterator[Finding]:
+    """Rows of parallel texts that have nothing in one of the languages, and so make no pair."""
+    sets: dict[tuple[str, str], list[Part]] = {}
+    for part in parts:
+        if part.scope and part.roles.cluster:
+            sets.setdefault((part.entry, part.scope), []).append(part)
+    for some in sets.values():
+        lines = [{line_of(record) for record in part.table.records if record.fields[part.roles.text]} for part in some]
+        every = set().union(*lines)
+        for part, own in zip(some, lines, strict=True):
+            blank = every - own
+            if blank:
+                name, where = part.table.name, f"{part.table.name}:{min(blank)}"
+                one_table = any(part.table is other.table for other in some if other is not part)
+                place = f"the column “{part.roles.text}” of {name}" if one_table else f"{name}"
+                what = f"{len(blank):,} of {len(every):,} rows have nothing in {place} ({where}), so they make no pair"
+                yield Finding("note", what, where)
+
+
+def _is_stand_in(sample: Sample, cluster: Sequence[Sample]) -> bool:
+    """Whether a doubtful text stands for nothing, judged by its translations."""
+    text = sample.row.fields["text"]
+    if text in ALWAYS:
+        return True
+    others = [strict_key(other.row.fields["text"]) for other in cluster if other.row.language != sample.row.language]
+    if text in OF_THEMSELVES:
+        return bool(others) and strict_key(text) not in others
+    return any(len(other.split()) >= WORDS or len(other) > LETTERS for other in others)
+
+
+def _told(gone: Sequence[Sample]) -> Iterator[Finding]:
+    counts = Counter((sample.split, sample.row.language, sample.row.fields["text"]) for sample in gone)
+    first = {(sample.split, sample.row.language, sample.row.fields["text"]): sample.where for sample in reversed(gone)}
+    for (split, language, text), count in counts.most_common(10):
+        where = first[split, language, text]
+        texts = f"1 {split} text of {language} is" if count == 1 else f"{count:,} {split} texts of {language} are"
+        yield Finding("warning", f"{texts} “{text}” ({where}), which is no translation: left out", where)

@@ -1,0 +1,156 @@
+"""JSON: one object a line, an array of objects, or objects one behind the other."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from lowres.data.formats.file_text import decode, lines, read_bytes
+from lowres.data.formats.recognising import xml_format
+from lowres.data.formats.tables import Table, capped, check_columns, make_table
+from lowres.errors import DataError, Finding, Problem
+
+_WORDS: Mapping[bool | None, str] = {None: "", True: "true", False: "false"}
+_SPACE = " \t\r\n"
+
+
+@dataclass
+class _Fields:
+    """The columns of one object; `others` are those that hold something else than one text, with what it is."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
+
+
+def read_json(path: Path, name: str) -> Table:
+    """Read JSON objects: one a line, in an array, or one behind the other; the line of a row is that on which its object begins.
+
+    Numbers stay as they are written, null is an empty text, true and false are words, a list of one value is that value.
+    The texts of an object inside another are columns with a dot in their names, such as `translation.en`. Columns that
+    hold longer lists are left out. Raises DataError with every line that is not JSON.
+    """
+    raw = read_bytes(path, name)
+    text = decode(raw.data, name)
+    if markup := xml_format(text):
+        raise DataError(Problem(name, f"is {markup.name}, not JSON", markup.remedy))
+    found: list[tuple[int, _Fields]] = []
+    problems: list[Problem] = []
+    findings: list[Finding] = []
+    for line, value in _values(text, name, problems, findings):
+        try:
+            found.append((line, _fields(value)))
+        except ValueError as error:
+            problems.append(Problem(f"{name}:{line}", f"is not a JSON object of texts: {error}"))
+    if problems:
+        raise DataError(*capped(problems))
+    unreadable = dict(_unreadable(name, found))
+    columns = [
+        column for column in dict.fromkeys(one for _, row in found for one in row.texts) if column not in unreadable
+    ]
+    check_columns(name, columns)
+    rows = [(line, [row.texts.get(column, "") for column in columns]) for line, row in found]
+    return make_table(name, raw.sha256, columns, rows, findings, unreadable)
+
+
+def _values(text: str, name: str, problems: list[Problem], findings: list[Finding]) -> Iterator[tuple[int, object]]:
+    """(line, value) of every object of the file."""
+    start = text.lstrip(_SPACE)
+    by_line = not start.startswith("[") and _is_json(start.partition("\n")[0])
+    if by_line or (start.startswith("[") and _is_json(start.partition("\n")[0]) and "\n" in start.strip()):
+        for number, line in enumerate(lines(text), 1):
+            try:
+                value = _parsed(line) if line.strip() else _Fields()
+            except json.JSONDecodeError as error:
+                problems.append(Problem(f"{name}:{number}", f"is not JSON: {error.msg} at column {error.colno}"))
+            except ValueError as error:
+                problems.append(Problem(f"{name}:{number}", f"is not a JSON object of texts: {error}"))
+            else:
+                yield number, value
+        return
+    try:
+        values = list(_one_behind_the_other(text))
+    except json.JSONDecodeError as error:
+        problems.append(Problem(f"{name}:{error.lineno}", f"is not JSON: {error.msg} at column {error.colno}"))
+        return
+    except ValueError as error:
+        problems.append(Problem(name, f"is not JSON with objects of texts: {error}"))
+        return
+    yield from values
+
+
+def _one_behind_the_other(text: str) -> Iterator[tuple[int, object]]:
+    """The objects of a file that is an array, or that holds objects of several lines; commas between them are passed over."""
+    array = text.lstrip(_SPACE).startswith("[")
+    at, line, seen = text.find("[") + 1 if array else 0, 1, 0
+    while True:
+        while at < len(text) and text[at] in _SPACE + ",":
+            at += 1
+        if at >= len(text) or (array and text[at] == "]"):
+            if array and at >= len(text):
+                raise json.JSONDecodeError("the array is not closed", text, at)
+            return
+        line, seen = line + text.count("\n", seen, at), at
+        value, at = _DECODER.raw_decode(text, at)
+        yield line, value
+
+
+def _fields(value: object) -> _Fields:
+    """The columns of a value, which must be an object."""
+    if isinstance(value, _Fields):
+        return value
+    raise ValueError("it is not an object { … }")
+
+
+def _pairs(pairs: Sequence[tuple[str, object]]) -> _Fields:
+    """What json makes of an object: its texts, those of objects inside it under names with a dot."""
+    found = _Fields()
+    names = [key for key, _ in pairs]
+    for key, value in pairs:
+        if names.count(key) > 1:
+            raise ValueError(f"“{key}” stands twice")
+        if isinstance(value, list) and len(value) < 2:
+            value = value[0] if value else ""
+        if isinstance(value, list):
+            found.others[key] = f"a list of {len(value)}"
+        elif isinstance(value, _Fields):
+            found.texts |= {f"{key}.{inner}": text for inner, text in value.texts.items()}
+            found.others |= {f"{key}.{inner}": what for inner, what in value.others.items()}
+        else:
+            found.texts[key] = _WORDS[value] if value is None or isinstance(value, bool) else str(value)
+    return found
+
+
+def _unreadable(name: str, found: Sequence[tuple[int, _Fields]]) -> Iterator[tuple[str, Problem]]:
+    """The columns that somewhere hold a list, each with its first line: they are left out as a whole."""
+    first: dict[str, tuple[int, str]] = {}
+    counts: dict[str, int] = {}
+    for line, row in found:
+        for column, what in row.others.items():
+            first.setdefault(column, (line, what))
+            counts[column] = counts.get(column, 0) + 1
+    for column, (line, what) in first.items():
+        rows = f", as {counts[column] - 1:,} further rows do" if counts[column] > 1 else ""
+        yield column, Problem(f"{name}:{line}", f"“{column}” holds {what}{rows}", "one text, one label for each row")
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no value of JSON; write null where a value is missing")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=str, parse_float=str, parse_constant=_no_number)
+
+
+def _parsed(line: str) -> object:
+    return _DECODER.decode(line)
+
+
+def _is_json(line: str) -> bool:
+    """Whether a line is a whole value of JSON, or begins as one of an object a line does."""
+    try:
+        _DECODER.decode(line)
+    except json.JSONDecodeError:
+        return line.startswith("{") and line.rstrip().endswith("}")
+    except ValueError:
+        return True
+    return True

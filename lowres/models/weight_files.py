@@ -1,0 +1,185 @@
+"""What the weight files of a checkpoint hold, read from their headers alone: names, shapes, and whether they are whole.
+
+A wrapper that was saved with its prefix (`module.`, `base_model.model.`, `_orig_mod.`) loads without an error and leaves the model
+with random weights; so do weights that are missing. Both are found here, before anything is loaded. Imports nothing heavy.
+"""
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from lowres.errors import ModelError, Problem
+from lowres.models.architectures import Architecture
+
+Shapes = Mapping[str, Sequence[int]]  # of tensors, by name
+FORMATS = (("model.safetensors", "model.safetensors.index.json"), ("pytorch_model.bin", "pytorch_model.bin.index.json"))
+LFS = b"version https://git-lfs"
+FETCH = "git-lfs did not fetch it: run “git lfs pull” in that folder"
+AGAIN = "fetch it again"
+PREFIXES = r"(?:bert|roberta|model|transformer)\."  # under which a model with a head saves the model without
+EMBEDDINGS = ("embeddings.word_embeddings.weight", "shared.weight", "embed_tokens.weight")
+WRAPPERS = ("base_model.model.", "module.", "_orig_mod.", ".base_layer.")
+
+
+@dataclass(frozen=True)
+class WeightFiles:
+    """The weight files of a checkpoint. `shapes` is None where they are pickles, whose names cannot be read without torch."""
+
+    paths: tuple[Path, ...]
+    shapes: Shapes | None
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights; of pickles an estimate from their size."""
+        if self.shapes is None:
+            return sum(path.stat().st_size for path in self.paths) // 4
+        return sum(prod(shape) for shape in self.shapes.values())
+
+
+def find_weights(folder: Path) -> WeightFiles:
+    """The files that transformers would load: safetensors, else pickles of tensors; one file, else the shards of an index.
+
+    Raises ModelError where there are none, a shard is missing, or a file is not whole.
+    """
+    for single, index in FORMATS:
+        names = [single] if (folder / single).exists() else _shards(folder / index)
+        if not names:
+            continue
+        paths = tuple(folder / name for name in names)
+        lost = [path for path in paths if not path.exists()]
+        if lost:
+            raise ModelError(Problem(str(lost[0]), f"is missing, but {index} names it", AGAIN))
+        if single.endswith(".bin"):
+            for path in paths:
+                _check_pickle(path)
+            return WeightFiles(paths, None)
+        return WeightFiles(paths, {name: shape for path in paths for name, shape in read_header(path).items()})
+    if (folder / "adapter_config.json").exists():
+        raise ModelError(
+            Problem(str(folder), "holds an adapter, not a model", "name the model that it was trained over")
+        )
+    found = ", ".join(
+        path.name for kind in ("*.safetensors", "*.bin", "*.h5", "*.msgpack") for path in folder.glob(kind)
+    )
+    what = f"has no weights named model.safetensors or pytorch_model.bin (others: {found or 'none'})"
+    raise ModelError(Problem(str(folder), what, "save the model with save_pretrained"))
+
+
+def _shards(index: Path) -> list[str]:
+    if not index.exists():
+        return []
+    names = read_json(index).get("weight_map", {}).values()
+    return sorted({str(name) for name in names})
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises ModelError where the file is empty, cut off, or something else."""
+    _refuse_pointer(path)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(Problem(str(path), f"is not whole: {error}", AGAIN)) from error
+    if not isinstance(found, dict):
+        raise ModelError(Problem(str(path), "holds no JSON object", AGAIN))
+    return found
+
+
+def read_header(path: Path) -> Shapes:
+    """Names and shapes from a safetensors file: 8 bytes of length, then JSON. Raises ModelError where the file is not whole."""
+    _refuse_pointer(path)
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        text = file.read(length) if length <= size else b""
+    try:
+        header = json.loads(text)
+        end = max((tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"), default=0)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(Problem(str(path), "is not a whole safetensors file", AGAIN)) from error
+    if size != 8 + length + end:
+        raise ModelError(Problem(str(path), f"is not whole: {size} bytes of {8 + length + end}", AGAIN))
+    return {name: tensor["shape"] for name, tensor in header.items() if name != "__metadata__"}
+
+
+def _check_pickle(path: Path) -> None:
+    _refuse_pointer(path)
+    with path.open("rb") as file:
+        start = file.read(2)
+    if (start == b"PK" and not zipfile.is_zipfile(path)) or start not in (b"PK", b"\x80\x02"):
+        raise ModelError(Problem(str(path), "is not a whole file of torch weights", AGAIN))
+
+
+def _refuse_pointer(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(len(LFS))
+    if start == LFS:
+        raise ModelError(Problem(str(path), "is a git-lfs pointer, not the file itself", FETCH))
+    if not start:
+        raise ModelError(Problem(str(path), "is empty", AGAIN))
+
+
+def check_names(shapes: Shapes, family: Architecture, config: Mapping[str, Any], where: str) -> None:
+    """Compare the names of weights with what the family and its config need: an embedding, and every layer with its linear modules.
+
+    Raises ModelError with the first that are missing.
+    """
+    names = {re.sub(rf"^{PREFIXES}", "", name): shape for name, shape in shapes.items()}
+    missing = _missing_layers(names, family, config)
+    embedding = next((names[name] for name in names if name.endswith(EMBEDDINGS) and name.count(".") <= 2), None)
+    if embedding is None:
+        missing.insert(0, f"an embedding ({EMBEDDINGS[0] if family.shape == 'encoder' else EMBEDDINGS[1]})")
+    if missing:
+        first = next(iter(shapes), "none")
+        wrapped = next((mark for mark in WRAPPERS if any(mark in name for name in shapes)), "")
+        hint = f"its names hold “{wrapped}”: save the model itself, not what wraps it" if wrapped else AGAIN
+        listed = ", ".join(missing[:3])
+        raise ModelError(
+            Problem(where, f"lacks weights of a {family.family} model: {listed} (its first name: {first})", hint)
+        )
+    if embedding is not None and embedding[0] != config["vocab_size"]:
+        what = f"has an embedding of {embedding[0]} rows, but config.json says vocab_size {config['vocab_size']}"
+        raise ModelError(Problem(where, what, AGAIN))
+
+
+def _missing_layers(names: Shapes, family: Architecture, config: Mapping[str, Any]) -> list[str]:
+    """The linear modules that each layer of each stack should have and has not, by name."""
+    kind = family.layers.rpartition(".")[2]
+    sides = ("encoder",) if family.shape == "encoder" else ("encoder", "decoder")
+    alternatives = family.feed_forward[:-1]  # T5 has wi in one version, wi_0 and wi_1 in another
+    missing = []
+    for side in sides:
+        found: dict[int, set[str]] = {}
+        for name in names:
+            if match := re.fullmatch(rf"{side}\.{kind}\.(\d+)\.(.+)\.weight", name):
+                found.setdefault(int(match[1]), set()).add(match[2])
+        linear = (*family.attention, *family.feed_forward)
+        some = {part for parts in found.values() for part in parts if part.endswith(tuple(f".{end}" for end in linear))}
+        some |= {part for parts in found.values() for part in parts if part in linear}
+        needed = [end for end in linear if end not in alternatives and not any(_is(part, end) for part in some)]
+        for number in range(max(layer_count(config, side), len(found))):
+            own = found.get(number, set())
+            lost = [*sorted(some - own), *needed] if own else ["every weight"]
+            missing += [f"{side}.{kind}.{number}.{part}" if own else f"{side}.{kind}.{number}" for part in lost]
+        if len(found) > layer_count(config, side):
+            missing.append(
+                f"in config.json: {len(found)} layers in the {side} where it says {layer_count(config, side)}"
+            )
+    return missing
+
+
+def _is(part: str, end: str) -> bool:
+    return part == end or part.endswith(f".{end}")
+
+
+def layer_count(config: Mapping[str, Any], side: str) -> int:
+    """How many layers config.json gives the encoder or the decoder; 0 where it says nothing."""
+    fields = {
+        "encoder": ("encoder_layers", "num_layers", "num_hidden_layers"),
+        "decoder": ("decoder_layers", "num_decoder_layers", "num_layers", "num_hidden_layers"),
+    }[side]
+    return int(next((config[field] for field in fields if config.get(field)), 0))

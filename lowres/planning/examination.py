@@ -1,0 +1,82 @@
+"""Everything that `lowres check` looks at: recipe, data, base and plan, with the problems of all of them at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from lowres.data.corpus import Corpus
+from lowres.errors import LowresError, PlanError, Problem, RecipeError
+from lowres.planning.machine import Machine, Options, refuse_many_processes
+from lowres.planning.plan import (
+    Plan,
+    base_of,
+    base_problems,
+    make_plan,
+    read_data,
+    read_fitting_data,
+    recipe_problems,
+)
+from lowres.recipe import RecipeFile, draft_recipe
+from lowres.vocabulary.fitting_data import FittingData
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A recipe in which no problem was found, its plan, and what was read for it."""
+
+    file: RecipeFile
+    plan: Plan
+    corpus: Corpus
+    fitting_data: FittingData
+
+
+def examine(path: Path, options: Options) -> Examined:
+    """Read a recipe, its data and the facts of its base, and plan it. Nothing is trained or built, and no weights are fetched.
+
+    Raises LowresError with the problems of recipe, data, base and plan together, each with its line. A key that is faulty is left
+    out to look for further problems.
+    """
+    file, found = draft_recipe(path)
+    if file is None:
+        raise RecipeError(*found)
+    problems, near = list(found), file.path.parent
+
+    def tried(action: Callable[[], Found]) -> Found | None:
+        try:
+            return action()
+        except LowresError as error:
+            problems.extend(error.problems)
+            return None
+
+    problems += recipe_problems(file.recipe, near)
+    corpus = tried(lambda: read_data(file, options))
+    fitting_data = tried(lambda: read_fitting_data(file, corpus, options)) if corpus else None
+    tried(refuse_many_processes)
+    machine = tried(lambda: Machine.detect(options.device, options.threads))
+    checkpoint = tried(lambda: base_of(file, options, build=False))
+    if machine and checkpoint:
+        problems += base_problems(file.recipe, checkpoint, machine)
+    if problems or not (machine and checkpoint and corpus and fitting_data):
+        raise _all_of(file, problems, len(found))
+    return Examined(file, make_plan(file.recipe, checkpoint, machine, near), corpus, fitting_data)
+
+
+def _all_of(file: RecipeFile, problems: list[Problem], faults: int) -> LowresError:
+    """The problems with their lines, in the order of the lines; those of other files and of the machine come last.
+
+    Of a key that was left out because it is faulty nothing more is said.
+    """
+    known = {problem.what.partition(":")[0] for problem in problems[:faults]}
+    kept = [*problems[:faults], *(problem for problem in problems[faults:] if problem.where not in known)]
+    located = list(dict.fromkeys(file.with_line(problem) for problem in kept))
+    kind = RecipeError if faults else PlanError
+    return kind(*sorted(located, key=lambda problem: _line(file, problem)))
+
+
+def _line(file: RecipeFile, problem: Problem) -> tuple[float, float]:
+    line, _, column = problem.where.removeprefix(f"{file.path}:").partition(":")
+    here = problem.where.startswith(f"{file.path}:") and line.isdigit() and column.isdigit()
+    return (int(line), int(column)) if here else (float("inf"), 0.0)

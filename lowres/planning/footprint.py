@@ -1,0 +1,38 @@
+"""How much memory training will take, estimated from the facts of the base; nothing is loaded."""
+
+from collections.abc import Mapping
+
+from lowres.models.checkpoint import Checkpoint
+from lowres.planning.machine import GIB, Machine
+from lowres.recipe.methods import METHOD_FACTS, Freeze
+from lowres.recipe.sections import Recipe
+
+# Fitted to the peak resident memory of recipes/which-language.yaml (2.83 GiB) and recipes/quickstart.yaml (3.55 GiB): what libraries,
+# data, fitting the vocabulary and evaluation take, and how much more than the tensors of a batch the C library holds.
+FIXED_GIB, FRAGMENTATION = 2.4, 1.8
+BYTES_OF_A_WEIGHT: Mapping[str, float | None] = {
+    "off": None,
+    "8bit": 1.01,
+    "4bit": 0.52,
+}  # with the scales of quantization
+
+
+def weights_gib(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> float:
+    """Memory of the weights in GiB: embeddings in float32, linear layers as the plan holds them. A trained weight takes 16 bytes: with
+    its gradient and Adam's two moments, all in float32.
+    """
+    method = recipe.method
+    embeddings = checkpoint.vocabulary_size * checkpoint.hidden_size
+    layers = checkpoint.parameters - embeddings
+    if METHOD_FACTS[method.kind].everything:
+        return 16 * checkpoint.parameters / GIB
+    if not METHOD_FACTS[method.kind].quantizable:  # the upper layers, or the decoder, are trained
+        share = min(1.0, method.layers / checkpoint.layers) if isinstance(method, Freeze) else 0.5
+        return (4 * checkpoint.parameters + 12 * share * layers) / GIB
+    size = BYTES_OF_A_WEIGHT[recipe.base.quantize] or (2.0 if machine.bf16 else 4.0)
+    return (4 * embeddings + size * layers) / GIB
+
+
+def activation_bytes(recipe: Recipe, checkpoint: Checkpoint, tokens: int) -> float:
+    """Bytes kept for the backward pass of so many tokens: measured 46–82 × width per token and layer; the larger is taken."""
+    return 82.0 * checkpoint.hidden_size * checkpoint.layers * tokens

@@ -1,0 +1,128 @@
+"""From a recipe and a machine to a plan: finds base and data, asks the rules."""
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lowres.data.corpus import Corpus
+from lowres.data.reading import read_corpus
+from lowres.errors import DataError, Finding, PlanError, Problem
+from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.planning.footprint import FIXED_GIB, FRAGMENTATION, activation_bytes, weights_gib
+from lowres.planning.machine import GIB, Machine, Options
+from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES
+from lowres.planning.rules import BASE_RULES
+from lowres.recipe import RecipeFile
+from lowres.recipe.sections import Recipe
+from lowres.starters.starters import STARTERS
+from lowres.vocabulary.fitting_data import FittingData, gather
+
+Precision = Literal["bf16", "fp32"]
+KEPT_SHARE = 0.25  # of the memory that is left, for encoder states that training keeps
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a recipe will be carried out on this machine.
+
+    `micro_batch_tokens` is the largest part of a batch that is passed through at once; `memory_gib` is an upper bound of what training
+    needs; `near` is the folder of the recipe, in which the other files that it names are looked for.
+    """
+
+    recipe: Recipe
+    machine: Machine
+    checkpoint: Checkpoint
+    precision: Precision
+    micro_batch_tokens: int
+    memory_gib: float
+    kept_states_gib: float
+    findings: tuple[Finding, ...]
+    near: Path = Path()
+
+    @property
+    def pooling(self) -> str:
+        """How the token vectors of a text become one: as the recipe says, else as the base was trained."""
+        named = self.recipe.base.pooling
+        return self.checkpoint.pooling if named == "auto" else named
+
+
+def recipe_problems(recipe: Recipe, near: Path) -> list[Problem]:
+    """What is wrong with a recipe by itself: keys without effect, runs that do not exist."""
+    return [problem for rule in RECIPE_RULES for problem in rule(recipe, near)]
+
+
+def base_problems(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> list[Problem]:
+    """What does not fit together in recipe, base and machine."""
+    return [problem for rule in BASE_RULES if (problem := rule(recipe, checkpoint, machine))]
+
+
+def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Path = Path()) -> Plan:
+    """Check every rule and divide batches so that they fit the memory. Raises PlanError with all refusals together."""
+    problems = [*recipe_problems(recipe, near), *base_problems(recipe, checkpoint, machine)]
+    if problems:
+        raise PlanError(*problems)
+    weights = weights_gib(recipe, checkpoint, machine)
+    room = max(0.0, 0.8 * machine.memory_gib - weights) * GIB
+    per_token = activation_bytes(recipe, checkpoint, 1)
+    micro = min(recipe.training.batch_tokens, max(recipe.training.max_length, int(room / per_token)))
+    memory = weights + FRAGMENTATION * micro * per_token / GIB + FIXED_GIB
+    findings = []
+    if micro < recipe.training.batch_tokens:
+        findings.append(
+            Finding("note", f"batches of {recipe.training.batch_tokens} tokens are processed in parts of {micro}")
+        )
+    if machine.device == "cpu" and not machine.bf16:
+        findings.append(Finding("note", "this processor has no fast bfloat16: training in float32, about half as fast"))
+    if platform.system() == "Windows":
+        findings.append(Finding("warning", "lowres is not tested on Windows; use WSL, the Windows Subsystem for Linux"))
+    return Plan(
+        recipe=recipe,
+        machine=machine,
+        checkpoint=checkpoint,
+        precision="bf16" if machine.bf16 else "fp32",
+        micro_batch_tokens=micro,
+        memory_gib=memory,
+        kept_states_gib=max(0.0, KEPT_SHARE * (machine.memory_gib - memory)),
+        findings=tuple(findings),
+        near=near,
+    )
+
+
+def base_of(file: RecipeFile, options: Options, *, build: bool) -> Checkpoint:
+    """The base of a recipe; without `build`, a starter is described and not built. Raises ModelError."""
+    base = file.recipe.base
+    return find_base(
+        base.name,
+        base.revision,
+        options.places(file.path.parent),
+        STARTERS,
+        build=build,
+        layers=base.encoder_layers,
+        decoder=base.decoder_layers,
+    )
+
+
+def prepare(file: RecipeFile, options: Options, *, build: bool = True) -> Plan:
+    """The plan of a recipe. Finds the base but loads no weights; without `build`, a starter is described and not built.
+
+    Raises ModelError or PlanError.
+    """
+    checkpoint = base_of(file, options, build=build)
+    machine = Machine.detect(options.device, options.threads)
+    return make_plan(file.recipe, checkpoint, machine, file.path.parent)
+
+
+def read_data(file: RecipeFile, options: Options) -> Corpus:
+    """Read the data of a recipe. Raises CardError or DataError."""
+    recipe = file.recipe
+    corpus = read_corpus(recipe.data, recipe.task, options.places(file.path.parent), seed=recipe.training.seed)
+    problems = [problem for rule in DATA_RULES for problem in rule(recipe, corpus)]
+    if problems:
+        raise DataError(*problems)
+    return corpus
+
+
+def read_fitting_data(file: RecipeFile, corpus: Corpus, options: Options) -> FittingData:
+    """Read the texts and word lists that the vocabulary is fitted to. Raises CardError or DataError."""
+    return gather(file.recipe, corpus, options.places(file.path.parent))

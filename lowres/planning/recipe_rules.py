@@ -1,0 +1,169 @@
+"""Rules about a recipe alone, and about a recipe and its data: keys without effect, and names of what does not exist.
+
+A key that would be ignored is refused: whoever wrote it expects something of it.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from lowres.data.corpus import Corpus
+from lowres.data.pairs import directions, pairs
+from lowres.errors import Problem
+from lowres.recipe.methods import Bottleneck, Lora
+from lowres.recipe.sections import CardData, Columns, Recipe, Translation
+
+LEAVE_OUT = "leave it out"
+RecipeRule = Callable[[Recipe, Path], Iterator[Problem]]
+DataRule = Callable[[Recipe, Corpus], Iterator[Problem]]
+
+# Keys that have an effect only in some tasks; “off” may be written anywhere.
+TASKS_OF: Mapping[str, tuple[str, ...]] = {
+    "decoding": ("translation",),
+    "ensemble.ngrams": ("classification",),
+    "ensemble.phrase_table": ("translation",),
+    "evaluation.languages": ("translation",),
+    "method.encoder_rate": ("translation",),
+}
+OF_OWN_DATA = {"source", "target", "texts", "split"}  # columns that a card names itself
+TASKS_OF_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "label": ("classification",),
+    "source": ("translation",),
+    "target": ("translation",),
+    "texts": ("translation",),
+}
+
+
+def keys_fit_task(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """Keys that belong to another task have no effect."""
+    for key, tasks in TASKS_OF.items():
+        if _named(recipe, key) not in (None, "off") and recipe.task.kind not in tasks:
+            yield Problem(key, f"is for {' and '.join(tasks)}, not for {recipe.task.kind}", LEAVE_OUT)
+
+
+def columns_fit_data(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """Columns of another task have no effect; and a card knows itself which columns hold source and target."""
+    for number, source in enumerate(recipe.sources):
+        where = f"data, item {number + 1}.columns" if isinstance(recipe.data, tuple) else "data.columns"
+        named = source.columns.model_fields_set if isinstance(source.columns, Columns) else set()
+        for column in sorted(named):
+            tasks = TASKS_OF_COLUMNS.get(column, (recipe.task.kind,))
+            if isinstance(source, CardData) and column in OF_OWN_DATA:
+                yield Problem(
+                    f"{where}.{column}", "has no effect with a card, which names its columns itself", LEAVE_OUT
+                )
+            elif recipe.task.kind not in tasks:
+                yield Problem(
+                    f"{where}.{column}", f"is for {' and '.join(tasks)}, not for {recipe.task.kind}", LEAVE_OUT
+                )
+
+
+def layers_need_a_decoder(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """The encoder is shortened only where it is given a new decoder."""
+    if recipe.base.encoder_layers is not None and recipe.base.decoder_layers is None:
+        yield Problem("base.encoder_layers", "has no effect without base.decoder_layers", "give both, or none")
+
+
+def replacing_is_not_extending(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """A new tokenizer takes the place of the base's; nothing is added to it."""
+    if recipe.vocabulary.replace is not None and _named(recipe, "vocabulary.extend") not in (None, "off"):
+        yield Problem("vocabulary.extend", "has no effect with vocabulary.replace", "leave one of them out")
+
+
+def keep_fits_filter(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """Only the round-trip filter ranks texts, so only it can keep a share of them."""
+    back = recipe.task.back_translation if isinstance(recipe.task, Translation) else None
+    if back and back.filter != "round-trip" and "keep" in back.model_fields_set:
+        what = f"is for round-trip, not for {back.filter}"
+        yield Problem("task.back_translation.keep", what, "leave one of them out")
+
+
+def runs_exist(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """Runs whose adapters a method starts from must exist, and be of the same method."""
+    method = recipe.method
+    if isinstance(method, Lora) and method.combine:
+        for number, name in enumerate(method.combine.runs):
+            yield from _run_of(name, method.kind, f"method.combine.runs, item {number + 1}", near)
+    if isinstance(method, Bottleneck):
+        for tag, name in method.language_adapters.items():
+            yield from _run_of(name, method.kind, f"method.language_adapters.{tag}", near)
+
+
+def finished_run(name: str, near: Path) -> Path | None:
+    """The folder of a run, given relative to the recipe or to the current folder; None if there is no such run."""
+    return next((path for path in (near / name, Path(name)) if (path / "record.json").exists()), None)
+
+
+def language_fits_data(recipe: Recipe, corpus: Corpus) -> Iterator[Problem]:
+    """A task in one language needs data in that language only."""
+    if isinstance(recipe.task, Translation) or recipe.task.language is None:
+        return
+    others = [tag for tag in corpus.languages if tag != recipe.task.language]
+    if others:
+        what = f"says {recipe.task.language}, but the data are also in {_listed(others)}"
+        yield Problem(
+            "task.language", what, "choose the data in this language, with data.subset; or leave task.language out"
+        )
+
+
+def tested_languages_exist(recipe: Recipe, corpus: Corpus) -> Iterator[Problem]:
+    """Every language in evaluation.languages must be one that test pairs are translated from or into."""
+    if not isinstance(recipe.task, Translation):
+        return
+    tested = {tag for pair in pairs(corpus.test, directions(recipe.task, corpus.languages)) for tag in pair.direction}
+    for number, tag in enumerate(recipe.evaluation.languages):
+        if tag not in tested:
+            what = f"no test pair is from or into {tag}"
+            yield Problem(
+                f"evaluation.languages, item {number + 1}", what, f"possible: {_listed(sorted(tested)) or 'none'}"
+            )
+
+
+def initialised_languages_exist(recipe: Recipe, corpus: Corpus) -> Iterator[Problem]:
+    """A language token can be initialised only for a language of the data."""
+    if isinstance(recipe.task, Translation):
+        for tag in recipe.task.init_from.keys() - set(corpus.languages):
+            what = f"no text is in {tag}, so it gets no language token"
+            yield Problem(f"task.init_from.{tag}", what, f"the data are in {_listed(corpus.languages)}")
+
+
+RECIPE_RULES: tuple[RecipeRule, ...] = (
+    keys_fit_task,
+    columns_fit_data,
+    layers_need_a_decoder,
+    replacing_is_not_extending,
+    keep_fits_filter,
+    runs_exist,
+)
+DATA_RULES: tuple[DataRule, ...] = (language_fits_data, tested_languages_exist, initialised_languages_exist)
+
+
+def _named(recipe: Recipe, key: str) -> object:
+    """The value that the recipe gives for a key such as ensemble.ngrams; None if it leaves the key out."""
+    value: object = recipe
+    for part in key.split("."):
+        if not isinstance(value, BaseModel) or part not in value.model_fields_set:
+            return None
+        value = getattr(value, part)
+    return value
+
+
+def _run_of(name: str, kind: str, where: str, near: Path) -> Iterator[Problem]:
+    folder = finished_run(name, near)
+    hint = f"name the folder of a finished run with {kind}"
+    if folder is None:
+        yield Problem(where, f"“{name}” is not the folder of a run", hint)
+        return
+    try:
+        method = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))["method"]
+    except (OSError, ValueError, KeyError, TypeError):
+        yield Problem(where, f"the run “{name}” has no model that can be read", hint)
+        return
+    if method != kind:
+        yield Problem(where, f"the run “{name}” trained {method}, not {kind}", hint)
+
+
+def _listed(tags: Sequence[str]) -> str:
+    return ", ".join(tags[:12]) + (" …" if len(tags) > 12 else "")

@@ -1,0 +1,167 @@
+"""Rules about recipe, base and machine: what fits together. Each is checked once, before any weights are loaded."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from lowres.errors import Problem
+from lowres.models.checkpoint import Checkpoint
+from lowres.planning.footprint import activation_bytes, weights_gib
+from lowres.planning.machine import GIB, Machine
+from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
+from lowres.recipe.sections import Recipe
+
+BaseRule = Callable[[Recipe, Checkpoint, Machine], Problem | None]
+
+
+# The shape of model that a task needs, and bases to try; pre-training takes any shape.
+SHAPES = {
+    "classification": ("encoder", "starter:encoder or FacebookAI/xlm-roberta-base"),
+    "translation": ("encoder-decoder", "starter:translation, facebook/nllb-200-distilled-600M or google/mt5-small"),
+}
+
+
+def task_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Classification needs an encoder; translation needs an encoder-decoder."""
+    architecture, task = checkpoint.architecture, recipe.task.kind
+    shape, suggested = SHAPES.get(task, (architecture.shape, ""))
+    if architecture.shape != shape:
+        return Problem(
+            "base.name",
+            f"{checkpoint.name} is {architecture.family}, an {architecture.shape}; {task} needs an {shape}",
+            f"try {suggested}",
+        )
+    return None
+
+
+def method_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """A method that trains a decoder needs a base that has one."""
+    if METHOD_FACTS[recipe.method.kind].decoder and checkpoint.architecture.shape != "encoder-decoder":
+        return Problem("method.kind", f"{checkpoint.name} has no decoder", "choose lora or full")
+    return None
+
+
+def method_fits_task(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Some methods are for some tasks only: features and head for classification, decoder for translation."""
+    task, kind = recipe.task.kind, recipe.method.kind
+    if task in METHOD_FACTS[kind].tasks:
+        return None
+    others = ", ".join(name for name, facts in METHOD_FACTS.items() if task in facts.tasks)
+    return Problem("method.kind", f"{kind} is not for {task}", f"choose one of {others}")
+
+
+def method_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Quantized weights cannot be trained."""
+    quantize, kind = recipe.base.quantize, recipe.method.kind
+    if quantize == "off" or METHOD_FACTS[kind].quantizable:
+        return None
+    others = ", ".join(
+        name for name, facts in METHOD_FACTS.items() if facts.quantizable and recipe.task.kind in facts.tasks
+    )
+    return Problem(
+        "base.quantize",
+        f"{kind} trains weights of the base, and weights in {quantize.replace('bit', ' bits')} cannot be trained",
+        f"leave base.quantize out, or choose a method that keeps the base frozen: {others}",
+    )
+
+
+def stack_fits_task(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Language adapters come from pre-training, and are stacked below the adapters of a classifier."""
+    method = recipe.method
+    if isinstance(method, Bottleneck) and method.language_adapters and recipe.task.kind != "classification":
+        return Problem("method.language_adapters", f"is for classification, not for {recipe.task.kind}", "leave it out")
+    return None
+
+
+def init_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """PiSSA changes the weights, so they may not be quantized; LoftQ starts from the quantization error, so they must be."""
+    method, quantize = recipe.method, recipe.base.quantize
+    if not isinstance(method, Lora):
+        return None
+    combine = method.combine
+    if combine and (method.dora or method.init != "zero"):
+        return Problem(
+            "method.combine",
+            "initialises the adapter itself and does not go with init or dora",
+            "leave method.init and method.dora out",
+        )
+    if combine and combine.weights and len(combine.weights) != len(combine.runs):
+        what = f"{len(combine.weights)} weights for {len(combine.runs)} runs"
+        return Problem("method.combine.weights", what, "give one for each run, or none")
+    if method.dora and quantize == "8bit":
+        what = "dora reads the weights, and those in 8 bits lose their scales when they are read"
+        return Problem("method.dora", what, "say base.quantize: 4bit, or leave dora out")
+    if method.init == "zero":
+        return None
+    if method.dora:
+        return Problem("method.init", f"{method.init} does not go with dora", "leave one of them out")
+    if method.init == "pissa" and quantize != "off":
+        return Problem(
+            "method.init", f"pissa changes the weights, and those in {quantize[0]} bits cannot be changed", "say loftq"
+        )
+    if method.init == "loftq" and quantize == "off":
+        return Problem(
+            "method.init",
+            "loftq starts from the error of quantization, and this base is not quantized",
+            "say base.quantize: 4bit",
+        )
+    return None
+
+
+def bits_fit_machine(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Quantization needs bitsandbytes, and a device that it supports."""
+    if recipe.base.quantize == "off":
+        return None
+    if find_spec("bitsandbytes") is None:
+        return Problem("base.quantize", "bitsandbytes is not installed", 'pip install "lowres[quantize]"')
+    if machine.device == "mps":
+        return Problem(
+            "base.quantize", "8 and 4 bits are not for Apple GPUs", "leave base.quantize out, or say --device cpu"
+        )
+    return None
+
+
+def text_fits_positions(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """The base must have positions for the longest text."""
+    if recipe.training.max_length > checkpoint.positions:
+        return Problem(
+            "training.max_length",
+            f"{recipe.training.max_length} is more than the {checkpoint.positions} positions of {checkpoint.name}",
+            f"at most {checkpoint.positions}",
+        )
+    return None
+
+
+def weights_fit_memory(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Weights and the smallest batch must fit into the memory."""
+    needed = (
+        weights_gib(recipe, checkpoint, machine)
+        + activation_bytes(recipe, checkpoint, recipe.training.max_length) / GIB
+    )
+    if needed > machine.memory_gib:
+        return Problem(
+            "base.name",
+            f"{checkpoint.name} needs about {needed:.1f} GiB here; {machine.name} has {machine.memory_gib:.1f}",
+            "choose a smaller base, a smaller training.max_length, or a larger machine",
+        )
+    return None
+
+
+def revision_needs_the_hub(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """A revision is a commit on the hub; starters and folders have none."""
+    if recipe.base.revision is not None and checkpoint.revision is None:
+        return Problem("base.revision", f"has no effect: {checkpoint.name} does not come from the hub", "leave it out")
+    return None
+
+
+BASE_RULES: tuple[BaseRule, ...] = (
+    task_fits_base,
+    method_fits_base,
+    method_fits_task,
+    method_fits_bits,
+    stack_fits_task,
+    init_fits_bits,
+    bits_fit_machine,
+    revision_needs_the_hub,
+    text_fits_positions,
+    weights_fit_memory,
+)

@@ -1,0 +1,84 @@
+"""Headers and separators as programs write them."""
+
+from pathlib import Path
+
+import pytest
+from readings import corpus, files, said, texts, written
+
+from lowres.data.formats.readers import read_file
+
+ROWS = [{"text": "baik, sekali", "label": "p"}, {"text": "buruk", "label": "n"}]
+TABLES = {
+    "semicolons": ("a.csv", 'text;label\n"baik, sekali";p\nburuk;n\n'),
+    "semicolons unquoted": ("a.csv", "text;label\nbaik, sekali;p\nburuk;n\n"),
+    "bars": ("a.csv", "text|label\nbaik, sekali|p\nburuk|n\n"),
+    "tabs named csv": ("a.csv", "text\tlabel\nbaik, sekali\tp\nburuk\tn\n"),
+    "commas named tsv": ("a.tsv", 'text,label\n"baik, sekali",p\nburuk,n\n'),
+    "sep=": ("a.csv", 'sep=;\r\ntext;label\r\n"baik, sekali";p\r\nburuk;n\r\n'),
+    "old mac": ("a.tsv", "text\tlabel\rbaik, sekali\tp\rburuk\tn\r"),
+    "old mac csv": ("a.csv", 'text,label\r"baik, sekali",p\rburuk,n\r'),
+    "capitals": ("A.TSV", "text\tlabel\nbaik, sekali\tp\nburuk\tn\n"),
+    ".tab": ("a.tab", "text\tlabel\nbaik, sekali\tp\nburuk\tn\n"),
+    "blank lines above": ("a.tsv", "\n \t \ntext\tlabel\nbaik, sekali\tp\n\t\n   \nburuk\tn\n"),
+    "title": ("a.tsv", "Ulasan 2024\n\ntext\tlabel\nbaik, sekali\tp\nburuk\tn\n"),
+    "nameless columns without texts": ("a.tsv", "text\tlabel\t\t\nbaik, sekali\tp\t\t\nburuk\tn\t\t\n"),
+    "blank fields beyond the header": ("a.tsv", "text\tlabel\nbaik, sekali\tp\t\t\nburuk\tn\n"),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_as_programs_write_them(here: Path, name: str) -> None:
+    file, content = TABLES[name]
+    assert [record.fields for record in read_file(written(here, file, content), file).records] == ROWS
+
+
+def test_lines_keep_their_numbers(here: Path) -> None:
+    for name, line in (("sep=", 3), ("title", 4), ("blank lines above", 4), ("old mac", 2)):
+        file, content = TABLES[name]
+        assert read_file(written(here, file, content), file).records[0].where == f"{file}:{line}"
+
+
+def test_what_was_taken_is_said(here: Path) -> None:
+    for name, what in (
+        ("semicolons", "its columns are separated by semicolons"),
+        ("title", "“Ulasan 2024” stands above the header and is left out"),
+    ):
+        file, content = TABLES[name]
+        assert [finding.what for finding in read_file(written(here, file, content), file).findings] == [what]
+
+
+def test_excel_writes_a_title_over_all_columns(here: Path) -> None:
+    content = "Ulasan;;\ntext;label;source\nbaik;p;a\nburuk;n;b\n"
+    assert read_file(written(here, "a.csv", content), "a.csv").columns == ("text", "label", "source")
+
+
+def test_columns_without_a_name_get_one(here: Path) -> None:
+    content = ",text,,label,\n0,baik,x,p,y\n1,buruk,,n,\n"
+    table = read_file(written(here, "a.csv", content), "a.csv")
+    assert table.columns == ("index", "text", "column 3", "label", "column 5")
+
+
+def test_r_names_the_rows_and_not_their_column(here: Path) -> None:
+    table = read_file(written(here, "a.tsv", "text\tlabel\n1\tbaik\tp\n2\tburuk\tn\n"), "a.tsv")
+    assert table.columns == ("index", "text", "label") and texts(table) == ["baik", "buruk"]
+
+
+def test_a_table_without_a_header_is_told_so(here: Path) -> None:
+    rows = "1\tIni sangat bagus, saya suka.\tpositive\n2\tItu buruk sekali.\tnegative\n"
+    message = said(lambda: corpus(files(here, train=rows, dev=rows, test=rows), here))
+    assert (
+        "there is no column “text” (the first line seems to be a row already: add one above it that names the columns;"
+        in message
+    )
+
+
+def test_a_column_of_commas_stays_one_column(here: Path) -> None:
+    assert texts(read_file(written(here, "a.tsv", "text\nsatu, dua\ntiga\nempat, lima, enam\n"), "a.tsv")) == [
+        "satu, dua",
+        "tiga",
+        "empat, lima, enam",
+    ]
+
+
+def test_a_carriage_return_inside_quotes_stays(here: Path) -> None:
+    assert texts(read_file(written(here, "a.csv", 'text,label\n"satu\rdua",p\n'), "a.csv")) == ["satu\rdua"]

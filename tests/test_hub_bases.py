@@ -1,0 +1,112 @@
+"""Bases on the hub, from a small server that speaks as the hub does: a check fetches headers, a run the weights."""
+
+import hashlib
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.places import Places
+from lowres.starters.starters import STARTERS
+
+NAME, REVISION = "someone/tiny", "0123456789012345678901234567890123456789"
+
+
+class Hub(BaseHTTPRequestHandler):
+    """One repository, the files of a folder; counts the bytes of weights that it sends."""
+
+    folder: Path
+    sent = 0
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *about: object) -> None:
+        """Nothing."""
+
+    def do_HEAD(self) -> None:
+        """As GET, without the body."""
+        self.do_GET(body=False)
+
+    def do_GET(self, body: bool = True) -> None:
+        """The listing, or a file or the asked part of it."""
+        path = self.path.split("?")[0]
+        files = sorted(str(found.relative_to(self.folder)) for found in self.folder.rglob("*") if found.is_file())
+        name = path.partition(f"/resolve/{REVISION}/")[2]
+        if path.startswith(f"/api/models/{NAME}/tree/"):
+            listing = [{"type": "file", "path": file, "size": 1, "oid": "0"} for file in files]
+            return self._answer(json.dumps(listing).encode(), body, {"Content-Type": "application/json"})
+        if path.startswith(f"/api/models/{NAME}"):
+            about = {
+                "id": NAME,
+                "sha": REVISION,
+                "siblings": [{"rfilename": file, "size": (self.folder / file).stat().st_size} for file in files],
+            }
+            return self._answer(json.dumps(about).encode(), body, {"Content-Type": "application/json"})
+        if name not in files:
+            return self._answer(b"", body, {"X-Error-Code": "EntryNotFound"}, 404)
+        data = (self.folder / name).read_bytes()
+        headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": REVISION, "Accept-Ranges": "bytes"}
+        status = 200
+        if "Range" in self.headers:
+            start, _, end = self.headers["Range"].removeprefix("bytes=").partition("-")
+            headers["Content-Range"] = f"bytes {start}-{end or len(data) - 1}/{len(data)}"
+            data, status = data[int(start) : int(end) + 1 if end else None], 206
+        if body and name.endswith((".safetensors", ".bin")):
+            Hub.sent += len(data)
+        return self._answer(data, body, headers, status)
+
+    def _answer(self, data: bytes, body: bool, headers: dict[str, str], status: int = 200) -> None:
+        self.send_response(status)
+        for key, value in {"Content-Length": str(len(data)), **headers}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(data)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Hub]]:
+    """The server, and a cache of its own."""
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "repository"))
+    weights = load_file(folder / "model.safetensors")
+    save_file(
+        weights | {"lm_head.decoder.weight": torch.zeros(1000, 1000)}, folder / "model.safetensors", {"format": "pt"}
+    )
+    Hub.folder, Hub.sent = folder, 0
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
+    monkeypatch.setattr(
+        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}"
+    )
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    yield Hub
+    server.shutdown()
+
+
+def found(tmp_path: Path, *, build: bool, offline: bool = False) -> Checkpoint:
+    """The base on the hub."""
+    return find_base(NAME, REVISION, Places(tmp_path, tmp_path, offline=offline), STARTERS, build=build)
+
+
+def test_a_check_fetches_headers_and_a_run_the_weights(hub: type[Hub], tmp_path: Path) -> None:
+    size = (hub.folder / "model.safetensors").stat().st_size
+    checked = found(tmp_path, build=False)
+    assert hub.sent < size / 10
+    assert not list((tmp_path / "hub").rglob("*.safetensors"))
+    assert (checked.folder / "tokenizer.json").exists()
+    base = found(tmp_path, build=True)
+    assert (base.parameters, base.architecture, base.positions) == (
+        checked.parameters,
+        checked.architecture,
+        checked.positions,
+    )
+    assert found(tmp_path, build=False, offline=True) == base
