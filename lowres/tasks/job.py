@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -17,7 +17,9 @@ from lowres.planning import Machine, Options, Plan
 from lowres.recipe.sections import Training
 from lowres.record import BackTranslationFacts
 from lowres.training.loop import Objective, Step
-from lowres.vocabulary.adapting import Adapted
+
+if TYPE_CHECKING:  # fitting a vocabulary takes seconds to load, and predicting does not need it
+    from lowres.vocabulary.adapting import Adapted
 
 Facts = Mapping[str, Any]  # sections of the record, by name
 Form = Literal["trained", "precise", "merged"]  # as in training; in float32; in float32 with the adapter in the weights
@@ -99,7 +101,7 @@ class Job:
 
     load: Callable[[Checkpoint], tuple[PreTrainedTokenizerBase, Any]]
     encoder: Callable[[Any], nn.Module]
-    build: Callable[[Adapted, Any, Plan, Corpus, Accelerator], Any]
+    build: Callable[["Adapted", Any, Plan, Corpus, Accelerator], Any]
     objective: Callable[[Any, Plan, Corpus], TaskObjective]
     complete: Callable[[Any, Plan, Corpus, Announce], Any]
     predict: Callable[[Any, Plan, Corpus], Sequence[Any]]
