@@ -1,7 +1,7 @@
 """lowres: adapt multilingual models to languages with almost no data.
 
     run = lowres.run("recipes/which-language.yaml")
-    run.predict(["Lamak bana makanannyo"])[0].label
+    run.predict(["Wobraz so njehodźi składować."])[0].label
 
 The names below are imported when they are first used, so that `import lowres` is quick.
 """

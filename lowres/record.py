@@ -326,13 +326,13 @@ class Record(Fact):
     @property
     def score(self) -> Score | None:
         """The primary metric over all test rows, or None before the run was scored."""
-        return _overall(self.scores, self.primary_metric)
+        return overall(self.scores, self.primary_metric)
 
     @property
     def ranked(self) -> list[Baseline]:
         """Baselines and parts of the run by the primary metric on test, best first; those without a score last."""
-        scored = [(baseline, _overall(baseline.scores, self.primary_metric)) for baseline in self.baselines]
-        return [baseline for baseline, score in sorted(scored, key=lambda pair: _merit(pair[1]), reverse=True)]
+        scored = [(baseline, overall(baseline.scores, self.primary_metric)) for baseline in self.baselines]
+        return [baseline for baseline, score in sorted(scored, key=lambda pair: merit(pair[1]), reverse=True)]
 
     @property
     def best_baseline(self) -> Baseline | None:
@@ -344,12 +344,14 @@ class Record(Fact):
         return next((c for c in self.comparisons if (c.against, c.language) == (against, language)), None)
 
 
-def _overall(scores: Sequence[Score], name: str) -> Score | None:
+def overall(scores: Sequence[Score], name: str) -> Score | None:
+    """The score of that name over all test rows and labels, or None."""
     found = (s for s in scores if (s.name, s.language, s.label, s.split) == (name, None, None, "test"))
     return next(found, None)
 
 
-def _merit(score: Score | None) -> float:
+def merit(score: Score | None) -> float:
+    """A number that grows with quality, whichever way the score improves; without a score the smallest."""
     if score is None:
         return -math.inf
     return score.value if score.better == "higher" else -score.value

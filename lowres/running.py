@@ -30,7 +30,7 @@ from lowres.runs.reload_check import SAMPLE_SIZE, ReloadSample, check_reload
 from lowres.runs.run import Run
 from lowres.runs.writing import Notify, RunWriter, default_folder, silent, unfinished
 from lowres.tasks import JOBS, Job
-from lowres.tasks.equipping import callbacks_of
+from lowres.tasks.equipping import callbacks_of, quantization_findings
 from lowres.tasks.job import Predictor, make_accelerator
 from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
@@ -67,7 +67,8 @@ def run(
         writer.stage("base")
         accelerator = prepare_device(plan)
         tokenizer, base = job.load(plan.checkpoint)
-        base.to(accelerator.device)
+        if plan.recipe.base.quantize == "off":  # else it may fit the device only when it is quantized
+            base.to(accelerator.device)
 
         writer.stage("vocabulary")
         adapted = fit_vocabulary(tokenizer, base, job, plan, corpus, file, options, accelerator)
@@ -79,7 +80,7 @@ def run(
         languages = token_findings(
             known, getattr(predictor.facts, "tags", {}), getattr(file.recipe.task, "init_from", {})
         )
-        for finding in (*predictor.findings, *languages):
+        for finding in (*predictor.findings, *languages, *quantization_findings(predictor.transformer, plan)):
             writer.finding(finding)
         steps = fit(predictor, job, plan, corpus, writer)
         writer.write(training=training_facts(steps, writer.resumed, predictor.model))

@@ -17,7 +17,7 @@ import polib
 import sentencepiece
 import torch
 from sentencepiece import sentencepiece_model_pb2 as proto
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import (
     AutoTokenizer,
     ByT5Tokenizer,
@@ -212,6 +212,7 @@ def umt5_tokenizer(folder: Path) -> int:
     made.pre_tokenizer = pre_tokenizers.Metaspace()
     made.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace()])
     made.add_special_tokens(["<pad>", "</s>", "<unk>"])
+    made.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     made.save(str(folder / "tokenizer.json"))
     settings(folder, "PreTrainedTokenizerFast", pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
     return len(vocabulary)

@@ -141,7 +141,7 @@ def test_special_pieces_in_the_text_are_pointed_out(xlmr: PreTrainedTokenizerBas
         ("</s>", 2, ("text 2",)),
         ("<mask>", 1, ("text 2",)),
     ]
-    assert "takes for signals: </s> 2×, <mask> 1×" in one.findings[0].what
+    assert "reads as text: </s> 2×, <mask> 1×" in one.findings[0].what
 
 
 def test_thai_is_counted_by_characters_and_spaced_thai_by_words(xlmr: PreTrainedTokenizerBase) -> None:
@@ -168,6 +168,17 @@ def test_the_wrong_script_for_the_tag_is_said_first(xlmr: PreTrainedTokenizerBas
         "0% of the letters are in Latin script, as min-Latn says; most are in Cyrill"
     )
     assert look(xlmr, "привет мир", language="rus-Cyrl").advice.what == "leave"
+
+
+def test_mixed_text_is_told_to_be_mixed_and_not_to_be_written_wrongly(xlmr: PreTrainedTokenizerBase) -> None:
+    hindi, english = "मुझे यह फिल्म बहुत अच्छी लगी", "the film was really good and I loved it"
+    train = [f"{hindi} {english}"] * 60
+    dev = [f"{hindi} yaar bilkul mast film hai yaar dekho zarur kya gazab jhakaas"] * 60
+    one = audit(xlmr, {"hin-Deva": {"train": train, "dev": dev}}).languages[0]
+    assert one.advice.what != "wrong orthography"
+    assert "train is mixed: " in one.findings[0].what and "most others in Latin" in one.findings[0].what
+    wrong = audit(xlmr, {"hin-Deva": [english] * 60}).languages[0]
+    assert wrong.advice.what == "wrong orthography"
 
 
 def test_two_splits_in_different_letters_are_not_learned_from(xlmr: PreTrainedTokenizerBase) -> None:
@@ -240,7 +251,7 @@ def test_strange_text_has_a_plain_outcome(xlmr: PreTrainedTokenizerBase, texts: 
 
 
 def test_half_a_character_and_a_text_for_texts_are_refused(xlmr: PreTrainedTokenizerBase) -> None:
-    with pytest.raises(DataError, match="text 2  is no Unicode text"):
+    with pytest.raises(DataError, match="text 2  is not valid Unicode"):
         look(xlmr, "fine", "a\ud800")
     with pytest.raises(TypeError, match="not one text"):
         audit(xlmr, {"x": "one text"})

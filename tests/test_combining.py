@@ -8,7 +8,7 @@ import torch
 from test_quantization import said, tiny
 from test_run import write_recipe
 
-from lowres.errors import ModelError, PlanError
+from lowres.errors import PlanError
 from lowres.methods import adapters, lora
 from lowres.methods.combining import COMBINATION_TYPES, combine
 from lowres.models.architectures import ARCHITECTURES
@@ -74,7 +74,7 @@ def test_a_recipe_begins_with_finished_runs(small_data: Path, tiny_encoder: Path
     other = write_recipe(small_data, tiny_encoder, **{**QUIET, "{kind: lora, rank: 8}": "{kind: full}"})
     full = str(run_recipe(other, small_data / "full", options=options).folder)
     mixed = method.replace(runs[1], full)
-    with pytest.raises(ModelError, match="trained full, not lora"):
+    with pytest.raises(PlanError, match="trained full, not lora"):
         run_recipe(
             write_recipe(small_data, tiny_encoder, **{**QUIET, "{kind: lora, rank: 8}": mixed}),
             small_data / "no",

@@ -117,7 +117,7 @@ def test_bases_that_cannot_be_are_refused_in_words(tmp_path: Path, tiny_encoder:
         "starter:encodr": "there is no “starter:encodr” (did you mean “starter:encoder”?)",
         "no-such-folder": "there is no folder “no-such-folder” (name a folder, owner/name on the Hugging Face hub, or",
         "google/mt5-small": "names can be moved (pin it: base.revision, the 40 digits of a commit)",
-        "pickled": "has no weights named model.safetensors or pytorch_model.bin (others: tf_model.h5) (save the model with save_pretrained)",
+        "pickled": "has no weights named model.safetensors or pytorch_model.bin (others: tf_model.h5)",
         "strange": "is a model of the unknown type “xlm-robertta” (did you mean “xlm-roberta”?; known: bart, bert,",
         "bare": "has no config.json (a base is a folder that save_pretrained wrote)",
     }

@@ -1,5 +1,6 @@
 """The page: complete, safe against every text it shows, the same on paper, whole without any part of the record."""
 
+import math
 import random
 import re
 from collections import Counter
@@ -276,6 +277,43 @@ def test_a_model_that_always_says_the_same_and_a_small_test_set_are_pointed_out(
     assert "Only 60 test texts" in text
     assert "The same label is predicted for every text, “neutral”" in text
     assert "Caution" not in Page(render(ONE)).text
+
+
+def test_the_answering_system_is_named_with_the_number_of_its_directions() -> None:
+    tags = ["min-Latn", "ind-Latn", "jav-Latn"]
+    mixed = dict(zip(tags, ["phrase table", "phrase table", "neural model"], strict=True))
+    page = Page(render(SEVERAL.model_copy(update={"answers": mixed})))
+    assert (
+        "Its answers come from the phrase table in 2 of 3 languages and from the neural model in 1 of 3 languages."
+        in page.text
+    )
+    assert page.text.count("phrase table") == 3  # the sentence, and a row for each of the two languages
+    alone = Page(render(SEVERAL.model_copy(update={"answers": dict.fromkeys(tags, "phrase table")})))
+    assert "Its answers come from the phrase table." in alone.text
+    assert "answers from" not in Page(render(SEVERAL)).text
+
+
+def test_cautions_count_independent_texts() -> None:
+    record = sample(["min-Latn", "ind-Latn", "jav-Latn"], texts=80)
+    text = Page(render(record)).text
+    assert "Only 80 independent test texts (240 rows, but translations of one text count once)" in text
+
+
+def test_findings_of_the_evaluation_and_unknown_bounds_are_shown() -> None:
+    finding = FindingFact(level="warning", what="label “neutral” has no row in test")
+    first = SEVERAL.scores[0].model_copy(update={"high": math.inf})
+    record = SEVERAL.model_copy(update={"findings": [finding], "scores": [first, *SEVERAL.scores[1:]]})
+    html = render(Record.model_validate_json(record.model_dump_json()))
+    text = Page(html).text
+    assert "label “neutral” has no row in test" in text and "not estimable" in text
+    assert "inf%" not in html
+
+
+def test_a_part_of_the_run_is_compared_in_words() -> None:
+    part = ONE.baselines[1].model_copy(update={"name": "model alone", "ablation": True})
+    gain = ONE.comparisons[1].model_copy(update={"against": "model alone"})
+    both = {"baselines": [*ONE.baselines, part], "comparisons": [*ONE.comparisons, gain]}
+    assert "A part of it, model alone, reaches" in Page(render(ONE.model_copy(update=both))).text
 
 
 EVIL = "</style></svg><script>alert(1)</script><img src=x onerror=alert(1)>\"'><a href=javascript:alert(1)>{{7*7}}"

@@ -118,7 +118,7 @@ def test_what_cannot_be_stacked_is_refused(base: Path, tiny_encoder: Path, tmp_p
     grown = language_run(tmp_path, base, "qaa-Latn", options, extend="8")
     with pytest.raises(ModelError, match="do not have the same pieces"):
         run_recipe(task_recipe(tmp_path, base, {"qaa-Latn": grown}), tmp_path / "one", options=options)
-    with pytest.raises(ModelError, match="nowhere is no run"):
+    with pytest.raises(PlanError, match="“nowhere” is not the folder of a run"):
         run_recipe(task_recipe(tmp_path, base, {"qaa-Latn": Path("nowhere")}), tmp_path / "two", options=options)
     with pytest.raises(ModelError, match="another base"):
         run_recipe(task_recipe(tmp_path, tiny_encoder, {"qaa-Latn": grown}), tmp_path / "three", options=options)

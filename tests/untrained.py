@@ -1,6 +1,7 @@
 """Predictors as training leaves them, but without the training: a base of every family, new rows, an adapter with random weights."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,9 @@ def plan_of(
 ) -> Plan:  # fmt: skip
     """The plan of a small recipe over a base in a folder."""
     text = RECIPE.format(base=base, task=task, method=method, vocabulary=vocabulary, max_length=max_length)
-    return make_plan(parse_recipe(text, "recipe.yaml"), describe(str(base), base), Machine.detect("cpu", 1))
+    return make_plan(
+        parse_recipe(text, "recipe.yaml"), describe(str(base), base), replace(Machine.detect("cpu", 1), bf16=False)
+    )
 
 
 def pairs_corpus(pairs: Sequence[tuple[str, str]], target: str = "ind-Latn") -> Corpus:
@@ -63,18 +66,18 @@ def labelled_corpus(texts: Sequence[str], heads: int) -> Corpus:
         for number, text in enumerate(texts)
     )
     more = {"place": LabelledRows(("a", "b", "c"), places)} if heads > 1 else {}
-    return Corpus("toy", rows, rows, rows, (), "CC0-1.0", auxiliary=more)
+    return Corpus("toy", rows, rows, rows, ("bad", "good"), "CC0-1.0", auxiliary=more)
 
 
 def predictor_of(plan: Plan, corpus: Corpus) -> Any:
-    """The predictor that training would begin with, its trainable weights moved a little by random numbers."""
+    """The predictor that training would begin with, in float32, its trainable weights moved a little by random numbers."""
     job = JOBS[plan.recipe.task.kind]
     tokenizer, base = job.load(plan.checkpoint)
     texts = list(dict.fromkeys(row.fields["text"] for row in corpus.train))
     adapted = adapt(
         tokenizer, job.encoder(base), plan.checkpoint.architecture.layers, plan.recipe.vocabulary, FittingData(texts), whole=base
     )  # fmt: skip
-    predictor = job.build(adapted, base, plan, corpus, make_accelerator(plan.machine, plan.precision))
+    predictor = job.build(adapted, base, plan, corpus, make_accelerator(plan.machine, "fp32"))
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for weight in predictor.model.parameters():

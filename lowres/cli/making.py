@@ -1,7 +1,8 @@
 """The commands for a recipe: run, check, schema."""
 
 import json as json_format
-from collections import Counter
+import os
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def machine_options(
     cache: Path | None, mirrors: tuple[Path, ...], offline: bool, device: str, threads: int | None
 ) -> "Options":
-    """The options of the command line as a value of the library."""
+    """The options of the command line as a value of the library. With `offline` the libraries of Hugging Face stay offline as well."""
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported, which no command has done yet
+
     from lowres.data.files import cache_folder
     from lowres.planning import Options
 
@@ -86,6 +90,8 @@ def run(
 
 def summary(record: "Record") -> list[str]:
     """The result in a few lines: the primary metric with its interval, baselines, verdict, times."""
+    from lowres.report.verdict import answering
+
     rows = [(record.recipe.name, record.scores), *((baseline.name, baseline.scores) for baseline in record.baselines)]
     width = max(len(name) for name, _ in rows)
     lines = [""]
@@ -94,13 +100,12 @@ def summary(record: "Record") -> list[str]:
             overall = score.language is None and score.label is None and score.split == "test"
             if score.name == record.primary_metric and overall:
                 digits = score.digits
-                interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]"
+                known = isfinite(score.low) and isfinite(score.high)
+                interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]" if known else "not estimable"
                 value = f"{score.name} {score.value:5.{digits}f}"
                 lines.append(f"  {name:<{width}}  {value}  {score.confidence:.0%} interval {interval}")
-    if record.answers:
-        systems = Counter(record.answers.values()).most_common()
-        shares = ", ".join(f"the {system} in {count} of {len(record.answers)}" for system, count in systems)
-        lines.append(f"  answered by {shares}")
+    lines += [f"  {sentence}" for sentence in answering(record)]
+    lines += [f"  {finding.level}: {finding.what}" for finding in record.findings]
     if record.transfer:
         lines.append(f"  {record.transfer.verdict}: {record.transfer.why}")
         lines += [f"  to try: {record.transfer.advice}"] if record.transfer.advice else []

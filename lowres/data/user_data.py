@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lowres.data.checks.parallel_texts import Side, misaligned, without_lines
 from lowres.data.corpus import SPLITS, Split
+from lowres.data.files import hub_offline
 from lowres.data.formats.columnar import read_hub
 from lowres.data.formats.readers import read_file
 from lowres.data.formats.tables import Table, capped, no_column
@@ -79,7 +80,8 @@ def from_hub(data: HubData, task: Task, places: Places) -> SourceTables:
     parts: list[Part] = []
     for here, there in data.splits.items():
         if here in data.use:
-            table = read_hub(data.hub, data.revision, data.config, there, places.cache, places.offline)
+            with hub_offline(places.offline):
+                table = read_hub(data.hub, data.revision, data.config, there, places.cache, places.offline)
             parts += [
                 Part(text.table, here, _subset(text), text.language, text.roles, scope=f"{here}/")
                 for text in _texts(kept_rows(table, data.rows), data, task)

@@ -70,7 +70,9 @@ def confusion(references: Sequence[str], predictions: Sequence[str], labels: Seq
 def _keys(counts: Counts) -> tuple[list[Key], NDArray[np.bool_]]:
     """What each of `_values` is, in the same order, and which of them are known: scores of a label without rows are not."""
     rows = counts.total[:, TRUE, :]
-    parts = [(None, rows.sum(axis=0), counts.clusters, counts.label_support.max(axis=0))]
+    parts: list[tuple[str | None, Floats, float, Floats]] = [
+        (None, rows.sum(axis=0), counts.clusters, counts.label_support.max(axis=0))
+    ]
     if len(counts.languages) > 1:
         parts += list(zip(counts.languages, rows, counts.support, counts.label_support, strict=True))
     average = f"average:{'languages' if len(counts.languages) > 1 else 'rows'}"
@@ -127,8 +129,10 @@ def _unseen(counts: Counts, confidence: float) -> Floats:
     shares["macro-F1"] = share(np.sqrt(squares.sum(axis=-1)), (rows > 0).sum(axis=-1))
     plain = np.stack([shares[name] for name in MEASURES], axis=-1)
     by_label = np.stack([each * constant[name] for name in CLASS_MEASURES], axis=-1)
-    return _with_overall(plain, by_label, rows)[0]
+    found: Floats = _with_overall(plain, by_label, rows)[0]
+    return found
 
 
 def _at_an_end(values: Floats) -> NDArray[np.bool_]:
-    return (values < 1e-9) | (values > 100 - 1e-9)
+    found: NDArray[np.bool_] = (values < 1e-9) | (values > 100 - 1e-9)
+    return found

@@ -70,8 +70,8 @@ def count(
         ]
     )
     matrix = add_up(rows, cells, np.ones(len(rows)), (number, len(tags) * 3 * len(labels)))
-    used = np.concatenate([language * len(labels) + true, language * len(labels) + predicted])
-    label_support = clusters_with(np.concatenate([cluster, cluster]), used, len(tags) * len(labels))
+    pairs = np.concatenate([language * len(labels) + true, language * len(labels) + predicted])
+    label_support = clusters_with(np.concatenate([cluster, cluster]), pairs, len(tags) * len(labels))
     return Counts(
         tags, (3, len(labels)), number, matrix, MACRO_F1, clusters_with(cluster, language, len(tags)), tuple(labels),
         label_support.reshape(len(tags), len(labels)),

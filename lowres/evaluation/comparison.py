@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from statsmodels.stats.multitest import multipletests
 
 from lowres.evaluation.classification_statistics import count
 from lowres.evaluation.resampling import Resampling, batch_of, bootstrap, unseen_share
@@ -79,7 +78,7 @@ def compare_statistics(
     name = f"paired approximate randomisation over {ours.clusters} clusters, {PERMUTATIONS} permutations"
     tests = [name]
     if len(p) > 1:
-        p[1:] = multipletests(p[1:], method="holm")[1]
+        p[1:] = holm(p[1:])
         tests += [f"{name}, Holm correction over {len(p) - 1} {parts}"] * (len(p) - 1)
     return [
         Comparison(
@@ -118,6 +117,18 @@ def randomisation_p(ours: SufficientStatistics, theirs: SufficientStatistics, *,
     return (1 + as_large) / (1 + PERMUTATIONS)
 
 
+def holm(p: Floats) -> Floats:
+    """P values corrected together after Holm (1979), jstor.org/stable/4615733: shape (tests,).
+
+    The smallest is multiplied by the number of tests, the next by one less, and so on; none becomes smaller than the one before.
+    """
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    found = np.empty(len(p))
+    found[order] = np.minimum(stepped, 1.0)
+    return found
+
+
 def corrected(comparisons: Sequence[Comparison], family: str = "baselines") -> list[Comparison]:
     """The same comparisons with the p values over all rows corrected together after Holm (1979).
 
@@ -127,12 +138,12 @@ def corrected(comparisons: Sequence[Comparison], family: str = "baselines") -> l
     overall = [comparison for comparison in comparisons if comparison.language is None]
     if len(overall) < 2:
         return list(comparisons)
-    holm = iter(multipletests([comparison.p for comparison in overall], method="holm")[1])
+    p = iter(holm(np.array([comparison.p for comparison in overall])))
     note = f"Holm correction over {len(overall)} {family}"
     return [
         comparison
         if comparison.language is not None
-        else comparison.model_copy(update={"p": float(next(holm)), "test": f"{comparison.test}, {note}"})
+        else comparison.model_copy(update={"p": float(next(p)), "test": f"{comparison.test}, {note}"})
         for comparison in comparisons
     ]
 

@@ -67,7 +67,8 @@ def _best_shift(
 
 def _candidates(hypothesis: Words, reference: Words, trace: str, checked: int) -> tuple[set[tuple[int, int, int]], int]:
     """Shifts that sacrebleu would try, as (length, start, target), and how many it would have tried by then."""
-    align, wrong_reference, wrong_hypothesis = lib_ter.trace_to_alignment(lib_ter._flip_trace(trace))
+    flipped = trace.translate(lib_ter._FLIP_OPS)  # from reference to hypothesis
+    align, wrong_reference, wrong_hypothesis = lib_ter.trace_to_alignment(flipped)
     found = set()
     for start, goal, length in lib_ter._find_shifted_pairs(hypothesis, reference):
         if not any(wrong_hypothesis[start : start + length]) or not any(wrong_reference[goal : goal + length]):

@@ -76,7 +76,8 @@ class Matches(SufficientStatistics):
     def rows(self, sums: Floats) -> Floats:
         """The rows behind each of `scores`, 0 where a measure does not apply: the same shapes."""
         applies = np.array([[signature is not None for signature in each] for each in self.signatures])
-        return sums[..., None, :, ROWS] * applies
+        found: Floats = sums[..., None, :, ROWS] * applies
+        return found
 
 
 def match(

@@ -16,7 +16,7 @@ from lowres.runs.layout import MODEL
 from lowres.runs.reload_check import read_sample, same
 from lowres.runs.run import Run, load_predictor
 from lowres.tasks.job import Predictor
-from lowres.tasks.saved import ModelFacts
+from lowres.tasks.saved import ModelFacts, make_readable
 
 DIFFERENT = "a fault of lowres; please report it with the run's folder"
 
@@ -47,6 +47,7 @@ def export_merged(run: Run, out: Path | None = None) -> Path:
     try:
         write(merged, merged.facts, draft)
         (draft / "README.md").write_text(merged_usage(merged, run.record), encoding="utf-8")
+        make_readable(draft, "README.md")
         draft.replace(out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -57,7 +57,7 @@ print([labels[best] for best in logits[:, : len(labels)].argmax(1)])
 """
 POOLED = {"mean": "(states * mask).sum(1) / mask.sum(1)", "first": "states[:, 0]"}
 TRANSLATION = """
-text = "…"  # {source} to {target}
+text = "…"  # {source} to {target}; of more than {longest_source} tokens: sentence by sentence
 text = unicodedata.normalize("NFC", text)
 ids = {ids}
 with torch.no_grad():
@@ -194,7 +194,8 @@ def _translation(predictor: Any) -> str:
     }[inputs.language_marking.source]
     decoder_prefix, decoding = inputs.decoder_prefix(target), facts.decoding
     return TRANSLATION.format(
-        source=source, target=target, ids=ids, decoder_prefix=decoder_prefix, beams=decoding.beams, longest=decoding.max_length_ratio,
+        source=source, target=target, longest_source=facts.longest, ids=ids,
+        decoder_prefix=decoder_prefix, beams=decoding.beams, longest=decoding.max_length_ratio,
         penalty=decoding.length_penalty, no_repeat=decoding.no_repeat_ngram_size, most=inputs.max_length - len(decoder_prefix),
         suppressed=list(inputs.suppressed), end=inputs.end, pad=inputs.pad,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from lowres.errors import ModelError, Problem
 WITHOUT_HEAD = {
     r"^(bert|roberta)\.": ""
 }  # how a weight is called where the encoder stands in a model with a head → without it
-CONFIG, NAME = "adapter_config.json", "default"
+CONFIG, WEIGHTS, NAME = "adapter_config.json", "adapter_model.safetensors", "default"
 
 
 def attach(model: nn.Module, config: PeftConfig) -> PeftModel:
@@ -37,8 +37,16 @@ def name_base(folder: Path, base: str) -> None:
 
 
 def restore(model: nn.Module, folder: Path) -> nn.Module:
-    """Load a saved adapter; the model is then ready for use."""
-    return PeftModel.from_pretrained(model, str(folder))
+    """Load a saved adapter; the model is then ready for use. Raises ModelError where a file of it is missing."""
+    return PeftModel.from_pretrained(model, str(_local(folder)))
+
+
+def _local(folder: Path) -> Path:
+    """The absolute path of an adapter. Raises ModelError where a file is missing, which PEFT would look for on the hub."""
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).exists():
+            raise ModelError(Problem(str(folder / name), "is missing", "is the run's folder whole?"))
+    return folder.resolve()
 
 
 def merge(model: Any) -> nn.Module:
@@ -48,7 +56,7 @@ def merge(model: Any) -> nn.Module:
 
 def load_additional(model: Any, folder: Path, name: str) -> None:
     """Load one more adapter, frozen, under a name of its own. Raises ModelError where it does not fit the model."""
-    loaded = model.load_adapter(str(folder), adapter_name=name, key_mapping=WITHOUT_HEAD)
+    loaded = model.load_adapter(str(_local(folder)), adapter_name=name, key_mapping=WITHOUT_HEAD)
     lost = [*loaded.unexpected_keys, *(key for key in loaded.missing_keys if f".{name}." in key)]
     if lost:
         raise ModelError(Problem(str(folder), f"does not fit this base: {lost[0]}", "train it over the same base"))

@@ -17,7 +17,6 @@ from lowres.recipe.methods import Lora, Method
 
 INITIAL_PAIR = "initial_pair"  # attribute of a module: its two factors before training
 INITIAL_RANK = "lowres_begun"  # in the metadata of a saved adapter: how many of its ranks are the negated initial pair
-WEIGHTS = "adapter_model.safetensors"
 
 
 def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
@@ -104,7 +103,7 @@ def save(model: nn.Module, folder: Path, base: str) -> None:
 
 def _as_difference(model: nn.Module, folder: Path) -> None:
     """Rewrite a saved PiSSA adapter as the change that training made, the final less the initial pair; its rank is 2r."""
-    file = folder / WEIGHTS
+    file = folder / adapters.WEIGHTS
     saved = load_file(file)
     for name, module in model.named_modules():
         if hasattr(module, INITIAL_PAIR):
@@ -128,7 +127,7 @@ def restore(model: nn.Module, folder: Path) -> nn.Module:
     the model predicts as it was trained only if they are rounded again.
     """
     adapted = adapters.restore(model, folder)
-    with safe_open(folder / WEIGHTS, "pt") as file:
+    with safe_open(folder / adapters.WEIGHTS, "pt") as file:
         initial = int((file.metadata() or {}).get(INITIAL_RANK, 0))
     for module in pairs(adapted) if initial else ():
         down, up = _down(module), _up(module)

@@ -130,12 +130,6 @@ class Coupling(nn.Module):
         first = first + self.first_half(second)
         return torch.cat([first, second + self.second_half(first)], dim=-1).to(states.dtype)
 
-    def inverse(self, states: Tensor) -> Tensor:
-        """The states that forward() transforms into these, of shape (…, width)."""
-        first, second = torch.split(states, self.halves, dim=-1)
-        second = second - self.second_half(first)
-        return torch.cat([first - self.first_half(second), second], dim=-1).to(states.dtype)
-
 
 class AdaptedModule(nn.Module, BaseTunerLayer):
     """A module of the base with its adapters, by name; several active ones are applied in the order of their activation."""

@@ -72,10 +72,10 @@ class Architecture:
 
     `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of
     a text; `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that
-    set dropout; `positions_follow_padding` says that positions are counted from the id of the padding token (RoBERTa), so that
-    the rows up to it are not used; `layers` is the path of the encoder's list of layers; `blocks` says where adapters can be
-    inserted. `language_marking` tells how an encoder-decoder is told the languages. `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings
-    never are.
+    set dropout; `positions_follow_padding` says that positions are counted from the id of the padding token (RoBERTa), so
+    that the rows up to it are not used; `layers` is the path of the encoder's list of layers; `blocks` says where adapters
+    can be inserted. `language_marking` tells how an encoder-decoder is told the languages. `precise` ends the names of linear
+    modules that are never quantized; heads, norms and embeddings never are.
     """
 
     family: str

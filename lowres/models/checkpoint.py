@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from lowres.errors import ModelError, Problem, nearest
-from lowres.models.architectures import ARCHITECTURES, Architecture, architecture
-from lowres.models.weight_files import FORMATS, check_names, find_weights, layer_count, read_json
+from lowres.models.architectures import ARCHITECTURES, Architecture
+from lowres.models.configuration import TOKENIZER_FILES, check_use, read_config, sentence_pooling, sentence_prefix
+from lowres.models.weight_files import FORMATS, check_names, find_weights, read_json
 from lowres.places import Places
 
 MERGED = "merged"  # the folder of a run with its exported checkpoint
 OWN_FACTS = "lowres.json"  # in an exported checkpoint: facts that config.json has no field for
-TOKENIZER_FILES = ("tokenizer.json", "*.model", "*.spm", "vocab.*", "merges.txt")
 SMALL = ("*.json", "*.model", "*.spm", "*.txt")  # all but the weights
 READ = (*SMALL, "*.safetensors")
 # Taken where a repository has no safetensors; torch then unpickles nothing but tensors.
@@ -46,10 +45,6 @@ HASHED = (
     *("config.json", "1_Pooling/config.json", "config_sentence_transformers.json", OWN_FACTS),
 )
 VOLATILE = ("transformers_version", "_name_or_path")  # of a config: differs between machines that compute the same
-# Models that expect words before every text, by their names; their folders do not always say so.
-PREFIXES = ((re.compile(r"(^|/)(multilingual-)?e5-(small|base|large)$"), "query: "),)
-# Where the config's class gives no decoder_start_token_id, so that config.json must.
-NEEDS_START = ("t5", "mbart")
 
 
 @dataclass(frozen=True)
@@ -143,10 +138,10 @@ def find_base(
             )
         return (starters.build if build else starters.describe)(name, places.cache)
     for folder in (places.near / name, Path(name)):
-        if (folder / "record.json").exists():
-            return describe(name, _merged(folder))
         if folder.is_dir():
-            return describe(name, folder)
+            found = describe(name, _merged(folder) if (folder / "record.json").exists() else folder)
+            check_use(found.folder)
+            return found
     if not build and (name, revision) in KNOWN:
         return KNOWN[name, revision]
     if _on_hub(name):
@@ -211,70 +206,11 @@ def _with_decoder(
 
 def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint:
     """The facts of a checkpoint folder. Raises ModelError where the folder is not a whole checkpoint, or its weights lack a layer."""
-    config, family = _read_config(folder)
+    config, family = read_config(folder)
     weights = find_weights(folder)
     if weights.shapes is not None:
         check_names(weights.shapes, family, config, str(folder))
     return _facts(name, folder, revision, config, family, weights.parameters)
-
-
-def _read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
-    """The config of a checkpoint, and its family. Raises ModelError where it, or the tokenizer, cannot be used."""
-    config_file = folder / "config.json"
-    if not config_file.exists():
-        raise ModelError(Problem(str(folder), "has no config.json", "a base is a folder that save_pretrained wrote"))
-    config = read_json(config_file)
-    family = architecture(str(config.get("model_type")), str(config_file))
-    for what, found in (
-        ("vocab_size", config.get("vocab_size")), ("hidden_size", config.get("hidden_size") or config.get("d_model")),
-        ("number of layers", layer_count(config, "encoder")),
-    ):  # fmt: skip
-        if not found:
-            raise ModelError(Problem(str(config_file), f"gives no {what}", "fetch the base again"))
-    if config.get("quantization_config"):
-        what = "is already quantized; lowres quantizes a precise base itself"
-        raise ModelError(Problem(str(folder), what, "name the original model, with base.quantize: 4bit or 8bit"))
-    if config["model_type"] in NEEDS_START and _start_token(folder, config) is None:
-        hint = "write it into config.json: of T5 it is pad_token_id, of mBART the id of the end token"
-        raise ModelError(Problem(str(config_file), "gives no decoder_start_token_id, so no text can be written", hint))
-    _check_tokenizer(folder)
-    return config, family
-
-
-def _start_token(folder: Path, config: Mapping[str, Any]) -> object:
-    generation = folder / "generation_config.json"
-    own = config.get("decoder_start_token_id")
-    return own if own is not None or not generation.exists() else read_json(generation).get("decoder_start_token_id")
-
-
-def _check_tokenizer(folder: Path) -> None:
-    """Raises ModelError where the folder has no tokenizer, or one of a class that transformers does not have."""
-    settings = folder / "tokenizer_config.json"
-    kind = str(read_json(settings).get("tokenizer_class") or "") if settings.exists() else ""
-    files = [path for pattern in TOKENIZER_FILES for path in folder.glob(pattern)]
-    if not files and not kind.startswith("ByT5"):
-        raise ModelError(Problem(str(folder), "has no tokenizer", "save it there, too: tokenizer.save_pretrained"))
-    for path in files:
-        if path.suffix == ".json":
-            read_json(path)
-        elif path.stat().st_size < 200 and path.suffix in (".model", ".spm"):
-            raise ModelError(
-                Problem(str(path), "is no SentencePiece model (empty, or a git-lfs pointer)", "fetch it again")
-            )
-    if (
-        kind
-        and not kind.startswith(("PreTrainedTokenizer", "TokenizersBackend"))
-        and not any(found in _tokenizer_classes() for found in (kind, kind.removesuffix("Fast")))
-    ):
-        hint = "use a base whose tokenizer transformers has; code that a checkpoint brings is never executed"
-        raise ModelError(Problem(str(settings), f"names the unknown tokenizer_class “{kind}”", hint))
-
-
-@lru_cache(maxsize=1)
-def _tokenizer_classes() -> frozenset[str]:
-    import transformers  # its names alone: torch is not loaded
-
-    return frozenset(dir(transformers))
 
 
 def _facts(
@@ -291,8 +227,8 @@ def _facts(
         vocabulary_size=int(config["vocab_size"]),
         positions=_positions(config, family),
         parameters=parameters,
-        pooling=own.get("pooling") or _sentence_pooling(folder) or family.pooling,
-        prefix=own.get("prefix", _sentence_prefix(name, folder)),
+        pooling=own.get("pooling") or sentence_pooling(folder) or family.pooling,
+        prefix=own.get("prefix", sentence_prefix(name, folder)),
         revision=revision,
     )
 
@@ -306,31 +242,14 @@ def _positions(config: Mapping[str, Any], family: Architecture) -> int:
     return rows - (1 if padding is None else int(padding)) - 1
 
 
-def _sentence_pooling(folder: Path) -> Literal["mean", "first"] | None:
-    """How a sentence-transformers model makes one vector of a text; None for other models."""
-    file = folder / "1_Pooling" / "config.json"
-    found = read_json(file) if file.exists() else {}
-    if found.get("pooling_mode_mean_tokens") or found.get("pooling_mode") == "mean":
-        return "mean"
-    return "first" if found.get("pooling_mode_cls_token") or found.get("pooling_mode") == "cls" else None
-
-
-def _sentence_prefix(name: str, folder: Path) -> str:
-    """What a sentence-transformers model expects before every text: its default prompt, else that of queries."""
-    file = folder / "config_sentence_transformers.json"
-    found = read_json(file) if file.exists() else {}
-    prompts = found.get("prompts") or {}
-    prompt = prompts.get(found.get("default_prompt_name") or "query")
-    return prompt or next((prefix for pattern, prefix in PREFIXES if pattern.search(name)), "")
-
-
 def _hub_base(name: str, revision: str | None, offline: bool, *, build: bool) -> Checkpoint:
     """A base on the hub. Without `build` only its small files and the headers of its weights are fetched."""
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError, NotASafetensorsRepoError, SafetensorsParsingError
 
     folder = _from_hub(name, revision, offline, SMALL)
-    config, family = _read_config(folder)
+    config, family = read_config(folder)
+    check_use(folder)
     cached = any(isinstance(try_to_load_from_cache(name, file, revision=revision), str) for file, _ in FORMATS)
     if not build and not offline and not cached:
         try:

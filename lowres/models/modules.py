@@ -1,9 +1,11 @@
 """Finds the parts of a model: its stacks of layers, and the linear modules in them by their names."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from lowres.models.architectures import Architecture
@@ -55,6 +57,24 @@ def _names(architecture: Architecture, kind: Kind) -> str:
 
 def _either(patterns: Iterable[str]) -> str:
     return f"(?:{'|'.join(patterns)})"
+
+
+@contextmanager
+def head_in(model: Any, dtype: torch.dtype) -> Iterator[None]:
+    """For a while, the head's embeddings in this precision: autocast would cast a large table at every step of a search."""
+    head = model.get_output_embeddings()
+    own = {
+        name: weight
+        for name, weight in head.named_parameters(recurse=False)
+        if weight.ndim == 2 and weight.dtype != dtype
+    }
+    for name, weight in own.items():
+        setattr(head, name, nn.Parameter(weight.detach().to(dtype), requires_grad=False))
+    try:
+        yield
+    finally:
+        for name, weight in own.items():
+            setattr(head, name, weight)
 
 
 def keep_head_apart(model: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lowres.errors import ModelError, Problem
 from lowres.models.architectures import Architecture
@@ -21,12 +22,15 @@ INSTALL = 'pip install "lowres[quantize]" (bitsandbytes), or leave base.quantize
 
 
 def quantize_base(
-    model: Any, architecture: Architecture, quantize: str, dtype: torch.dtype, *, keep_original: bool = False
-) -> None:
+    model: Any, architecture: Architecture, quantize: str, dtype: torch.dtype, *, keep_original: bool = False,
+    device: torch.device | None = None,
+) -> None:  # fmt: skip
     """Quantize the linear layers as the recipe's `quantize` says (“off”, “8bit” or “4bit”); `dtype` is what the machine computes in.
 
     With “off”, bfloat16 arithmetic rounds each weight whenever it is used: rounding it once gives the same and takes half the memory.
     With `keep_original`, each quantized layer carries what its weight lost, `quantization_error`, float32 of shape (out, in).
+    Quantized layers are moved to `device` one by one, so that a base which fits it only when it is quantized never stands there
+    whole. A layer that the library quantizes wrongly keeps its weights; `precise_layers` names it.
     """
     modules: dict[str, Any] = linear_modules(model, architecture)
     if quantize == "off":
@@ -37,11 +41,48 @@ def quantize_base(
     precise = architecture.precise
     chosen = {name: module for name, module in modules.items() if name.rpartition(".")[2] not in precise}
     for name, module in chosen.items():
-        layer = QUANTIZERS[quantize](module, dtype)
+        layer = QUANTIZERS[quantize](module, dtype, device or module.weight.device)
+        if not _is_sound(layer, module, quantize, dtype):
+            continue
         if keep_original:
             layer.quantization_error = module.weight.detach().float() - precise_weight(layer).to(module.weight.device)
         model.set_submodule(name, layer)
     setattr(model, f"is_loaded_in_{quantize}", True)  # what PEFT asks
+
+
+def precise_layers(model: Any, architecture: Architecture) -> tuple[str, ...]:
+    """The linear layers of a quantized model that could not be quantized and kept their weights, by name; none in other models."""
+    if not any(getattr(model, f"is_loaded_in_{bits}", False) for bits in QUANTIZERS):
+        return ()
+    found: dict[str, Any] = linear_modules(model, architecture)
+    return tuple(
+        name
+        for name, module in found.items()
+        if name.rpartition(".")[2] not in architecture.precise
+        and type(getattr(module, "base_layer", module)) is nn.Linear
+    )
+
+
+@torch.no_grad()
+def _is_sound(layer: Any, linear: nn.Linear, quantize: str, dtype: torch.dtype) -> bool:
+    """Whether a quantized layer has the weights that it should, and computes with just these.
+
+    The error of a weight is at most half a step of its block's scale; and a probe through the layer must give what its own dequantized
+    weights give. Some versions of bitsandbytes fail one of them on CPUs for widths that are not multiples of their block.
+    """
+    exact, found = linear.weight.detach().float(), precise_weight(layer).to(linear.weight.device)
+    size, largest = ERRORS[quantize]
+    size = size or exact.shape[1]
+    spare = -exact.numel() % size
+    blocks = [functional.pad(weight.flatten(), (0, spare)).view(-1, size) for weight in (exact, found - exact)]
+    scales, errors = (block.abs().amax(1) for block in blocks)
+    if bool((errors > largest * scales + 1e-6 + 0.01 * scales.mean()).any()):
+        return False
+    device = next(layer.parameters()).device
+    probe = torch.linspace(-1, 1, 3 * exact.shape[1]).view(3, -1).sin().to(device, dtype)
+    expected = probe.float() @ found.to(device).T
+    given = layer(probe).float() - (0 if layer.bias is None else layer.bias.detach().float())
+    return bool((given - expected).abs().max() <= 0.05 * expected.abs().max() + 1e-6)
 
 
 def bitsandbytes() -> Any:
@@ -52,7 +93,7 @@ def bitsandbytes() -> Any:
         raise ModelError(Problem("base.quantize", "bitsandbytes is not installed", INSTALL)) from error
 
 
-def _to_4bit(linear: nn.Linear, dtype: torch.dtype) -> nn.Module:
+def _to_4bit(linear: nn.Linear, dtype: torch.dtype, device: torch.device) -> nn.Module:
     """NF4 (Dettmers et al. 2023, arXiv 2305.14314) in blocks of 64 weights, with quantized scales."""
     bnb = bitsandbytes()
     layer = bnb.nn.Linear4bit(
@@ -62,17 +103,17 @@ def _to_4bit(linear: nn.Linear, dtype: torch.dtype) -> nn.Module:
     # On processors with AVX-512 bfloat16 the layer would repack its weights for good when it is first evaluated, with rounded
     # scales; from then on no gradient passes through it.
     layer.support_avx512bf16_for_cpu = False
-    return _with_bias(layer, linear, dtype)
+    return _with_bias(layer, linear, dtype, device)
 
 
-def _to_8bit(linear: nn.Linear, dtype: torch.dtype) -> nn.Module:
+def _to_8bit(linear: nn.Linear, dtype: torch.dtype, device: torch.device) -> nn.Module:
     """Signed 8-bit integers with one scale per row (Dettmers et al. 2022, arXiv 2208.07339)."""
     bnb = bitsandbytes()
     layer = bnb.nn.Linear8bitLt(
         linear.in_features, linear.out_features, bias=linear.bias is not None, has_fp16_weights=False
     )
     layer.weight = bnb.nn.Int8Params(linear.weight.detach().cpu(), requires_grad=False, has_fp16_weights=False)
-    finished: Any = _with_bias(layer, linear, dtype)
+    finished: Any = _with_bias(layer, linear, dtype, device)
     finished.init_8bit_state()  # else done at the first forward pass, which is too late for what reads the scales before
     finished.register_forward_pre_hook(_compute_as_in_training(dtype))
     return finished  # type: ignore[no-any-return]
@@ -94,7 +135,7 @@ def _compute_as_in_training(dtype: torch.dtype) -> Callable[[nn.Module, tuple[Te
     return prepare
 
 
-def _with_bias(layer: Any, linear: nn.Linear, dtype: torch.dtype) -> nn.Module:
+def _with_bias(layer: Any, linear: nn.Linear, dtype: torch.dtype, device: torch.device) -> nn.Module:
     """Give a quantized layer its bias, rounded to `dtype`.
 
     The layer casts its bias for good to the precision of its inputs, which may be float32 once and bfloat16 the next time; unless it
@@ -102,10 +143,13 @@ def _with_bias(layer: Any, linear: nn.Linear, dtype: torch.dtype) -> nn.Module:
     """
     if linear.bias is not None:
         layer.bias = nn.Parameter(linear.bias.detach().to(dtype).float(), requires_grad=False)
-    return layer.to(linear.weight.device)  # type: ignore[no-any-return]
+    return layer.to(device)  # type: ignore[no-any-return]
 
 
-QUANTIZERS: Mapping[str, Callable[[nn.Linear, torch.dtype], nn.Module]] = {
+# Of each kind: how many weights share a scale (None: a row), and the largest error of a weight as a share of the largest in its block:
+# half the widest gap between the values of NF4, or half a step of 127; with some room for quantized scales.
+ERRORS: Mapping[str, tuple[int | None, float]] = {"4bit": (64, 0.18), "8bit": (None, 0.006)}
+QUANTIZERS: Mapping[str, Callable[[nn.Linear, torch.dtype, torch.device], nn.Module]] = {
     "4bit": _to_4bit,
     "8bit": _to_8bit,
 }

@@ -1,5 +1,6 @@
 """From a recipe and a machine to a plan: finds base and data, asks the rules."""
 
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -73,6 +74,8 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
         )
     if machine.device == "cpu" and not machine.bf16:
         findings.append(Finding("note", "this processor has no fast bfloat16: training in float32, about half as fast"))
+    if platform.system() == "Windows":
+        findings.append(Finding("warning", "lowres is not tested on Windows; use WSL, the Windows Subsystem for Linux"))
     return Plan(
         recipe=recipe,
         machine=machine,

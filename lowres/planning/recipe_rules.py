@@ -27,10 +27,12 @@ TASKS_OF: Mapping[str, tuple[str, ...]] = {
     "evaluation.languages": ("translation",),
     "method.encoder_rate": ("translation",),
 }
+OF_OWN_DATA = {"source", "target", "texts", "split"}  # columns that a card names itself
 TASKS_OF_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "label": ("classification",),
     "source": ("translation",),
     "target": ("translation",),
+    "texts": ("translation",),
 }
 
 
@@ -46,14 +48,16 @@ def columns_fit_data(recipe: Recipe, near: Path) -> Iterator[Problem]:
     for number, source in enumerate(recipe.sources):
         where = f"data, item {number + 1}.columns" if isinstance(recipe.data, tuple) else "data.columns"
         named = source.columns.model_fields_set if isinstance(source.columns, Columns) else set()
-        for column in sorted(named & TASKS_OF_COLUMNS.keys()):
-            tasks = TASKS_OF_COLUMNS[column]
-            if recipe.task.kind not in tasks:
+        for column in sorted(named):
+            tasks = TASKS_OF_COLUMNS.get(column, (recipe.task.kind,))
+            if isinstance(source, CardData) and column in OF_OWN_DATA:
+                yield Problem(
+                    f"{where}.{column}", "has no effect with a card, which names its columns itself", LEAVE_OUT
+                )
+            elif recipe.task.kind not in tasks:
                 yield Problem(
                     f"{where}.{column}", f"is for {' and '.join(tasks)}, not for {recipe.task.kind}", LEAVE_OUT
                 )
-            elif isinstance(source, CardData) and column != "label":
-                yield Problem(f"{where}.{column}", "has no effect with a card, which names its columns itself")
 
 
 def layers_need_a_decoder(recipe: Recipe, near: Path) -> Iterator[Problem]:

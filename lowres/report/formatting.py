@@ -1,5 +1,6 @@
 """Numbers as text, and text from data and users made safe to show: invisible characters are made visible."""
 
+import math
 import unicodedata
 
 from lowres.errors import LowresError
@@ -60,7 +61,9 @@ def percent(share: float) -> str:
 
 
 def interval(low: float, high: float, digits: int = 1, *, sign: bool = False) -> str:
-    """The bounds of an interval: 76.0–84.2, or −0.4 to +5.7 with signs."""
+    """The bounds of an interval: 76.0–84.2, or −0.4 to +5.7 with signs; infinite bounds are not estimable."""
+    if math.isinf(low) or math.isinf(high):
+        return "not estimable"
     if sign:
         return f"{number(low, digits, sign=True)} to {number(high, digits, sign=True)}"
     return f"{number(low, digits)}{'–' if low >= 0 else ' to '}{number(high, digits)}"

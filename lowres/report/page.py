@@ -11,12 +11,13 @@ from lowres.record import Record
 from lowres.report import formatting, table_rows
 from lowres.report.formatting import language_of
 from lowres.report.plots import learning_curve, marker_alone
-from lowres.report.verdict import averaged, cautions, overall, test_rows, verdict
+from lowres.report.verdict import averaged, cautions, part_name, test_rows, verdict
 
 LARGEST_CONFUSION = 24
 EXPLAINED = {
     "macro-F1": "Macro-F1 is the mean over the labels of F1, which is high only if most texts of a label are found "
-    "and few others are taken for it. Every label counts the same, however rare; 100 is perfect.",
+    "and few others are taken for it. Every label counts the same, however rare; labels without "
+    "test texts are left out; 100 is perfect.",
     "bits per character": "Bits per character measure how well the model predicts masked words: 0 if it predicts every word with "
     "certainty; lower is better. They do not depend on the tokenizer, so models with different vocabularies can be compared. The "
     "baselines were scored on the same words.",
@@ -60,14 +61,14 @@ def render(record: Record) -> str:
             averaged=averaged(record),
             explained=EXPLAINED.get(record.primary_metric, ""),
             left_out=LEFT_OUT,
-            each="direction" if record.tested else "language",
+            each=part_name(record),
             tested=test_rows(record),
-            primary_score=overall(record.scores, record.primary_metric),
+            primary_score=record.score,
             measures=table_rows.measures(record),
             systems=table_rows.system_table(record),
             by_language=table_rows.language_table(record),
             by_label=table_rows.label_table(record),
-            best_baseline=table_rows.best_rival(record),
+            best_baseline=record.best_baseline,
             mixups=table_rows.mixups(record.confusion, 3 if _small(record) else 20) if record.confusion else [],
             matrix=_small(record),
             curve=_curve(record),

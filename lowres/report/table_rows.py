@@ -9,10 +9,9 @@ from typing import Generic, TypeVar
 from markupsafe import Markup
 
 from lowres.languages import Language
-from lowres.record import Baseline, Comparison, Confusion, Example, Fertility, Record, Score
+from lowres.record import Comparison, Confusion, Example, Fertility, Record, Score, merit, overall
 from lowres.report.formatting import interval, language_of, number, p_number, percent
 from lowres.report.plots import Axis, Marker, Point, axis, scale, whiskers
-from lowres.report.verdict import overall
 
 RUN = "this run"
 MARKER: Marker = "circle"
@@ -45,7 +44,7 @@ class SystemRow:
 
 @dataclass(frozen=True)
 class LanguageRow:
-    """One language: the primary metric of the run and, where there is one, of the best baseline."""
+    """One language: the primary metric of the run and of the best baseline, if any; `answer` is the system that answers."""
 
     language: Language
     rows: int | None
@@ -55,6 +54,7 @@ class LanguageRow:
     gain: Cell
     p: str
     finding: str
+    answer: str
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def finding(comparison: Comparison | None) -> str:
     """Whether the run is better, worse or unclear; empty without a comparison."""
     if comparison is None:
         return ""
-    if comparison.p >= 1 - comparison.confidence or comparison.low <= 0 <= comparison.high:
+    if not comparison.clear:
         return "unclear"
     return "better" if comparison.gain[0] > 0 else "worse"
 
@@ -124,24 +124,22 @@ def measures(record: Record) -> tuple[str, ...]:
 
 def system_table(record: Record) -> ReportTable[SystemRow] | None:
     """The run, then the baselines from best to worst, then parts of the run by themselves."""
-    score = overall(record.scores, record.primary_metric)
+    score = record.score
     if score is None:
         return None
     names = measures(record)
-    others = sorted(ranked_baselines(record), key=lambda baseline: baseline.ablation)
+    others = sorted(record.ranked, key=lambda baseline: baseline.ablation)
     markers = [MARKER, *(BASELINE_MARKERS[min(place, len(BASELINE_MARKERS) - 1)] for place in range(len(others)))]
     systems = [(RUN, "", record.scores), *((other.name, other.description, other.scores) for other in others)]
     points = [
-        [Point(name, found.value, found.low, found.high, marker, found.digits)]
-        if (found := overall(scores, record.primary_metric))
-        else []
+        [_point(name, found, marker)] if (found := overall(scores, record.primary_metric)) else []
         for (name, _, scores), marker in zip(systems, markers, strict=True)
     ]
     across = _axis([point for drawn in points for point in drawn], score)
     rows = []
     for (name, description, scores), marker, drawn in zip(systems, markers, points, strict=True):
         cells = tuple(cell(overall(scores, measure)) for measure in names)
-        against = _against(record, name, None)
+        against = record.comparison(name)
         p = p_number(against.p) if against else ""
         rows.append(SystemRow(name, description, marker, whiskers(drawn, across), cells, gain(against), p))
     return ReportTable(tuple(rows), scale(across))
@@ -153,7 +151,7 @@ def language_table(record: Record) -> ReportTable[LanguageRow] | None:
     found = {s.language: s for s in own if s.language}
     if len(found) < 2:
         return None
-    best = best_rival(record)
+    best = record.best_baseline
     theirs = {
         s.language: s
         for s in (best.scores if best else ())
@@ -161,7 +159,7 @@ def language_table(record: Record) -> ReportTable[LanguageRow] | None:
     }
     points = {
         tag: [
-            Point(name, s.value, s.low, s.high, marker, s.digits)
+            _point(name, s, marker)
             for name, s, marker in (
                 (RUN, score, MARKER),
                 (best.name if best else "", theirs.get(tag), BASELINE_MARKERS[0]),
@@ -174,8 +172,8 @@ def language_table(record: Record) -> ReportTable[LanguageRow] | None:
     across = _axis([point for row in points.values() for point in row], first)
     tested = record.tested or (record.data.rows.get("test", {}) if record.data else {})
     rows = []
-    for tag, score in sorted(found.items(), key=lambda item: (-_merit(item[1]), item[0] or "")):
-        against = _against(record, best.name if best else "", tag)
+    for tag, score in sorted(found.items(), key=lambda item: (-merit(item[1]), item[0] or "")):
+        against = record.comparison(best.name if best else "", tag)
         rows.append(
             LanguageRow(
                 language=language_of(tag or ""),
@@ -186,6 +184,7 @@ def language_table(record: Record) -> ReportTable[LanguageRow] | None:
                 gain=gain(against),
                 p=p_number(against.p) if against else "",
                 finding=finding(against),
+                answer=record.answers.get(tag or "", ""),
             )
         )
     return ReportTable(tuple(rows), scale(across))
@@ -197,11 +196,7 @@ def label_table(record: Record) -> ReportTable[LabelRow] | None:
     for score in record.scores:
         if score.label is not None and score.language is None:
             by_label.setdefault(score.label, {})[score.name] = score
-    points = {
-        label: Point("F1", s["F1"].value, s["F1"].low, s["F1"].high, MARKER)
-        for label, s in by_label.items()
-        if "F1" in s
-    }
+    points = {label: _point("F1", s["F1"], MARKER) for label, s in by_label.items() if "F1" in s}
     if not points:
         return None
     across = _axis(list(points.values()))
@@ -252,28 +247,10 @@ def pick(examples: Sequence[Example], *, right: bool, most: int = MOST_EXAMPLES)
     return [example for _, _, example in sorted(turns, key=lambda turn: turn[:2])[:most]]
 
 
-def ranked_baselines(record: Record) -> list[Baseline]:
-    """Baselines and parts of the run by the primary metric, best first."""
-
-    def value(baseline: Baseline) -> float:
-        score = overall(baseline.scores, record.primary_metric)
-        return _merit(score) if score else -math.inf
-
-    return sorted(record.baselines, key=value, reverse=True)
-
-
-def best_rival(record: Record) -> Baseline | None:
-    """The best baseline that is not a part of the run itself."""
-    return next((baseline for baseline in ranked_baselines(record) if not baseline.ablation), None)
-
-
-def _against(record: Record, baseline: str, language: str | None) -> Comparison | None:
-    return next((c for c in record.comparisons if (c.against, c.language) == (baseline, language)), None)
-
-
-def _merit(score: Score) -> float:
-    """The value, with its sign turned where lower is better."""
-    return score.value if score.better == "higher" else -score.value
+def _point(system: str, score: Score, marker: Marker) -> Point:
+    """A score to be plotted; a bound that is not known is not drawn."""
+    low, high = (bound if math.isfinite(bound) else score.value for bound in (score.low, score.high))
+    return Point(system, score.value, low, high, marker, score.digits)
 
 
 def _axis(points: Sequence[Point], score: Score | None = None) -> Axis:

@@ -1,18 +1,14 @@
 """The result of the run in words."""
 
+from collections import Counter
 from collections.abc import Mapping
 
-from lowres.record import Comparison, Record, Score, Unit
-from lowres.report.formatting import interval, number, p_value, whole
+from lowres.record import Baseline, Comparison, Record, Unit, overall
+from lowres.report.formatting import interval, listing, number, p_value, whole
 
 # Small test sets cannot tell apart systems of similar quality (Card et al. 2020, doi 10.18653/v1/2020.emnlp-main.745).
-FEW_TESTS = 200
+FEW_CLUSTERS = 200
 OUT_OF: Mapping[Unit, str] = {"points": " out of 100", "bits": "; lower is better"}
-
-
-def overall(scores: list[Score], name: str) -> Score | None:
-    """The score of that name over all test rows and labels, or None."""
-    return next((s for s in scores if (s.name, s.language, s.label) == (name, None, None) and s.split == "test"), None)
 
 
 def test_rows(record: Record) -> int:
@@ -29,9 +25,14 @@ def averaged(record: Record) -> bool:
     return any(score.language for score in record.scores)
 
 
+def part_name(record: Record) -> str:
+    """What the scores are given for, where there are several: directions or languages."""
+    return "direction" if record.tested else "language"
+
+
 def verdict(record: Record, where: str) -> list[str]:
-    """The result in one or two sentences; `where` is “in Minangkabau” or the like. Empty when nothing was scored."""
-    score = overall(record.scores, record.primary_metric)
+    """The result in a few sentences; `where` is “in Minangkabau” or the like. Empty when nothing was scored."""
+    score = record.score
     if score is None:
         return []
     rows = test_rows(record)
@@ -42,45 +43,59 @@ def verdict(record: Record, where: str) -> list[str]:
     value = f"{number(score.value, score.digits)}{OUT_OF[score.unit]}"
     return [
         f"{place.strip()}, this run’s {mean}{record.primary_metric} {reached} {value} ({bounds}).",
-        *_against_best(record),
+        *answering(record),
+        *_against_others(record),
     ]
 
 
-def _against_best(record: Record) -> list[str]:
-    ranked = sorted((c for c in record.comparisons if c.language is None), key=lambda c: c.gain[0])
-    scored = {
-        rival.name: overall(rival.scores, record.primary_metric) for rival in record.baselines if not rival.ablation
-    }
-    for comparison in ranked:
-        theirs = scored.get(comparison.against)
-        if theirs is not None:
-            return [_compared(comparison, theirs)]
-    return []
+def answering(record: Record) -> list[str]:
+    """A sentence that says which system answers, and in how many directions or languages; none if that is not known."""
+    systems = Counter(record.answers.values()).most_common()
+    if not systems:
+        return []
+    if len(systems) == 1:
+        return [f"Its answers come from the {systems[0][0]}."]
+    each = part_name(record)
+    shares = [f"from the {name} in {count} of {len(record.answers)} {each}s" for name, count in systems]
+    return [f"Its answers come {listing(shares, most=len(shares))}."]
 
 
-def _compared(comparison: Comparison, theirs: Score) -> str:
+def _against_others(record: Record) -> list[str]:
+    """The comparisons with the best baseline and with parts of the run."""
+    found = []
+    best = record.best_baseline
+    for system in (best, *(part for part in record.ranked if part.ablation)):
+        comparison = record.comparison(system.name) if system else None
+        if system is None or comparison is None:
+            continue
+        kind = "The best baseline" if system is best else "A part of it"
+        found.append(_compared(comparison, system, kind))
+    return found
+
+
+def _compared(comparison: Comparison, theirs: Baseline, kind: str) -> str:
     digits, gain = comparison.digits, comparison.gain[0]
-    reached = f"The best baseline, {comparison.against}, reaches {number(theirs.value, digits)}: "
-    size = number(abs(gain), digits)
+    score = overall(theirs.scores, comparison.score)
+    reached = f"{kind}, {comparison.against}, reaches {number(score.value, digits) if score else '–'}: "
     bounds = f"interval {interval(*comparison.gain[1:], digits, sign=True)}, {p_value(comparison.p)}"
-    clear = comparison.p < 1 - comparison.confidence and not comparison.low <= 0 <= comparison.high
-    if not clear:
+    if not comparison.clear:
         return f"{reached}the difference of {number(gain, digits, sign=True)} could be chance ({bounds})."
-    return f"{reached}this run is {'better' if gain > 0 else 'worse'} by {size} ({bounds})."
+    return f"{reached}this run is {'better' if gain > 0 else 'worse'} by {number(abs(gain), digits)} ({bounds})."
 
 
 def cautions(record: Record) -> list[str]:
     """Reasons for caution with the numbers, as sentences."""
     found = []
     rows = test_rows(record)
-    if 0 < rows < FEW_TESTS and record.scores:
-        found.append(f"Only {rows} test texts: small differences between systems cannot be told from chance.")
+    clusters = (record.score.clusters if record.score else None) or rows
+    if record.score and 0 < clusters < FEW_CLUSTERS:
+        texts = f"{clusters} test texts"
+        if clusters < rows:
+            texts = f"{clusters} independent test texts ({rows} rows, but translations of one text count once)"
+        found.append(f"Only {texts}: small differences between systems cannot be told from chance.")
     if record.confusion:
-        predicted = [
-            label
-            for label, column in zip(record.confusion.labels, zip(*record.confusion.counts, strict=True), strict=True)
-            if any(column)
-        ]
+        columns = zip(record.confusion.labels, zip(*record.confusion.counts, strict=True), strict=True)
+        predicted = [label for label, column in columns if any(column)]
         if len(predicted) == 1 and len(record.confusion.labels) > 1:
             found.append(
                 f"The same label is predicted for every text, “{predicted[0]}”: it has not learned to tell labels apart."

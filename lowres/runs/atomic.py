@@ -15,7 +15,6 @@ def write_whole(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
-    except BaseException:
+    finally:
         with suppress(OSError):
             draft.unlink()
-        raise

@@ -242,7 +242,10 @@ def versions() -> dict[str, str]:
 
 
 def peak_memory_gib() -> float:
-    """Peak resident memory of this process so far, in GiB; 0 on Windows, which does not tell."""
+    """Peak memory so far, in GiB: of the GPU where one is used, else of this process; 0 on Windows, which does not tell."""
+    torch = sys.modules.get("torch")  # not imported for this: without it no GPU is used
+    if torch is not None and torch.cuda.is_initialized():
+        return float(torch.cuda.max_memory_reserved()) / 2**30
     if resource is None:
         return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -15,17 +15,16 @@ from lowres.runs.atomic import write_whole
 from lowres.runs.layout import MODEL, RECORD, REPORT
 from lowres.tasks import JOBS
 from lowres.tasks.job import Form
-from lowres.tasks.saved import MODEL_JSON
+from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts
 
 
 def load_predictor(folder: Path, options: Options, form: Form = "trained") -> Any:
     """Load the model of a run from its model folder. Raises ModelError if a part is missing or the base is another one."""
-    try:
-        task = json.loads((folder / MODEL_JSON).read_text(encoding="utf-8"))["task"]
-    except (OSError, ValueError, KeyError) as error:
+    task = read_facts(folder, ModelFacts).task
+    if task not in JOBS:
         raise ModelError(
-            Problem(str(folder / MODEL_JSON), f"cannot be read: {error}", "is this the folder of a finished run?")
-        ) from error
+            Problem(str(folder / MODEL_JSON), f"is of an unknown task, “{task}”", f"known: {', '.join(JOBS)}")
+        )
     return JOBS[task].restore(folder, options, form)
 
 

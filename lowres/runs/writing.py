@@ -1,6 +1,7 @@
 """Writes the folder of a run, stage by stage; an interrupted run is found again and resumed."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
@@ -213,7 +214,7 @@ class RunWriter:
     def step(self, step: Step) -> None:
         """Log a step and notify."""
         self.steps.append(step)
-        self.log(vars(step))
+        self.log(vars(step), durable=step.dev is not None)
         self.notify(step)
 
     def finding(self, finding: Finding) -> None:
@@ -224,10 +225,13 @@ class RunWriter:
         self.log(vars(finding))
         self.notify(finding)
 
-    def log(self, line: Mapping[str, object]) -> None:
-        """Append a JSON line to log.jsonl."""
+    def log(self, line: Mapping[str, object], *, durable: bool = False) -> None:
+        """Append a JSON line to log.jsonl; `durable` lines are on the disk before this returns."""
         with (self.folder / LOG).open("a", encoding="utf-8") as log:
             log.write(json.dumps(line, ensure_ascii=False) + "\n")
+            if durable:
+                log.flush()
+                os.fsync(log.fileno())
 
     def predictions(self, lines: Iterable[Mapping[str, object]]) -> None:
         """Write predictions.jsonl: one line for each test item."""

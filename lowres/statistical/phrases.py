@@ -19,6 +19,7 @@ from heapq import nlargest
 from pathlib import Path
 
 import regex
+from pydantic import TypeAdapter
 
 from lowres.languages.placeholders import PLACEHOLDER
 from lowres.statistical.transliteration import Transliterator
@@ -45,6 +46,8 @@ OPENING = frozenset("([{“‘")
 SENTENCE_ENDS = frozenset('.!?:"“')
 
 Counts = dict[str, dict[str, int]]
+MAX_FILE_BYTES = 512 << 20  # unpacked: a file may be a stranger's
+_FILE = TypeAdapter(dict[str, tuple[Counts, Counts]])
 
 
 class BigramModel:
@@ -300,10 +303,13 @@ def save_phrase_tables(path: Path, phrase_tables: Mapping[tuple[str, str], Phras
 
 
 def load_phrase_tables(path: Path) -> dict[tuple[str, str], PhraseTable]:
-    """The phrase tables that `save_phrase_tables` wrote."""
-    whole = json.loads(lzma.decompress(path.read_bytes()))
+    """The phrase tables that `save_phrase_tables` wrote. Raises ValueError for a file that is cut, too large, or of another form."""
+    unpacker = lzma.LZMADecompressor()
+    data = unpacker.decompress(path.read_bytes(), max_length=MAX_FILE_BYTES)
+    if not unpacker.eof:
+        raise ValueError(f"the file is cut, or unpacks to more than {MAX_FILE_BYTES >> 20} MiB")
     found = {}
-    for direction, (counts, bigrams) in whole.items():
+    for direction, (counts, bigrams) in _FILE.validate_json(data).items():
         source, target = direction.split("→")
         found[source, target] = PhraseTable(counts, bigrams)
     return found

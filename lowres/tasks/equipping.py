@@ -4,11 +4,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lowres.errors import ModelError, Problem
+import torch
+
+from lowres.errors import Finding, ModelError, Problem
 from lowres.methods import TECHNIQUES
 from lowres.methods.combining import combine
 from lowres.methods.stacking import stack
-from lowres.models.quantization import PRECISIONS, quantize_base
+from lowres.models.quantization import PRECISIONS, precise_layers, quantize_base
 from lowres.planning import Plan
 from lowres.planning.recipe_rules import finished_run
 from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
@@ -18,13 +20,17 @@ from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.embeddings import split_rows
 
 
-def equip(base: Any, adapted: Adapted, plan: Plan) -> Any:
-    """The base with the vocabulary's embedding rows, quantized as the recipe says, with only the method's parameters trainable."""
+def equip(base: Any, adapted: Adapted, plan: Plan, device: torch.device) -> Any:
+    """The base with the vocabulary's embedding rows, quantized as the recipe says, with only the method's parameters trainable.
+
+    The base may come on the CPU: it reaches `device` only when it is quantized.
+    """
     method = plan.recipe.method
     technique = TECHNIQUES[method.kind]
     adapted.install(base)
     fresh = split_rows(base, adapted.added) if technique.new_rows == "apart" and adapted.added else []
-    quantize_frozen(base, plan)
+    quantize_frozen(base, plan, device)
+    base.to(device)
     model = technique.apply(base, method, plan.checkpoint.architecture)
     if isinstance(method, Bottleneck) and method.language_adapters:
         stack(
@@ -42,13 +48,23 @@ def equip(base: Any, adapted: Adapted, plan: Plan) -> Any:
     return model
 
 
-def quantize_frozen(base: Any, plan: Plan) -> None:
+def quantize_frozen(base: Any, plan: Plan, device: torch.device) -> None:
     """Quantize the weights that do not train, as the recipe and the machine's precision say."""
     method = plan.recipe.method
     if METHOD_FACTS[method.kind].quantizable:
         keep_original = isinstance(method, Lora) and method.init == "loftq"
         quantize, dtype = plan.recipe.base.quantize, PRECISIONS[plan.precision]
-        quantize_base(base, plan.checkpoint.architecture, quantize, dtype, keep_original=keep_original)
+        quantize_base(base, plan.checkpoint.architecture, quantize, dtype, keep_original=keep_original, device=device)
+
+
+def quantization_findings(model: Any, plan: Plan) -> tuple[Finding, ...]:
+    """What to say of layers that could not be quantized."""
+    names = precise_layers(model, plan.checkpoint.architecture)
+    if not names:
+        return ()
+    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+    what = f"bitsandbytes quantizes some layers wrongly here, so they keep their weights: {listed}"
+    return (Finding("warning", what, "base.quantize"),)
 
 
 def callbacks_of(model: Any, plan: Plan) -> Callbacks:

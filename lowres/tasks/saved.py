@@ -2,13 +2,18 @@
 
 import json
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+import torch
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -27,16 +32,25 @@ from lowres.vocabulary.embeddings import new_rows, place_rows
 from lowres.vocabulary.saving import load_rows, save_rows
 
 MODEL_JSON, ADAPTER, TOKENIZER, ROWS = "model.json", "adapter", "tokenizer", "rows.safetensors"
+# What libraries raise for files that are not there, cut, of another kind, or of another shape.
+UNREADABLE = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, EOFError, SafetensorError, LZMAError,
+)  # fmt: skip
 Found = TypeVar("Found", bound="ModelFacts")
 
 
 class ModelFacts(BaseModel):
-    """What model/model.json says of every model: its base, its method, and how texts are encoded."""
+    """What model/model.json says of every model: its base, its method, and how texts are encoded.
+
+    `base` is what the recipe calls the base. If that is a folder, `base_folder` is its path from the model folder; before the model is
+    saved, its absolute path.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")  # each task adds fields of its own
 
     task: str
     base: str
+    base_folder: str = ""
     revision: str | None
     encoder_layers: int | None
     decoder_layers: int | None
@@ -57,12 +71,18 @@ class Rows:
     places: Tensor | None
     added: int
 
+    @classmethod
+    def of(cls, adapted: Adapted) -> "Rows":
+        """The rows of an adapted vocabulary."""
+        return cls(adapted.places if len(adapted.places) else None, adapted.added)
+
 
 def common_facts(plan: Plan, corpus: Corpus, adapted: Adapted) -> dict[str, Any]:
     """The facts that every task writes."""
     return {
         "task": plan.recipe.task.kind,
-        "base": _found_again(plan),
+        "base": plan.recipe.base.name,
+        "base_folder": _base_folder(plan),
         "revision": plan.checkpoint.revision,
         "encoder_layers": plan.recipe.base.encoder_layers,
         "decoder_layers": plan.recipe.base.decoder_layers,
@@ -77,10 +97,30 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: Adapted) -> dict[str, Any]
     }
 
 
-def _found_again(plan: Plan) -> str:
-    """The base's name in the recipe; for a folder given relative to the recipe, its path from the current folder."""
+def _base_folder(plan: Plan) -> str:
+    """The absolute path of a base that is a folder, beside the recipe or in the current folder; else empty."""
     name = plan.recipe.base.name
-    return name if Path(name).is_absolute() or not (plan.near / name).is_dir() else os.path.relpath(plan.near / name)
+    return next((str(folder.resolve()) for folder in (plan.near / name, Path(name)) if folder.is_dir()), "")
+
+
+@contextmanager
+def reading(path: Path, remedy: str = "copy the run's folder again, or carry out its recipe again") -> Iterator[None]:
+    """Turns what a missing, damaged or foreign file raises into a ModelError that names the file."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except UNREADABLE as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(Problem(str(path), f"cannot be read: {reason}", remedy)) from error
+
+
+def make_readable(folder: Path, like: str = MODEL_JSON) -> None:
+    """Give a folder and all below it the permissions of its file `like`, since safetensors are written for their owner alone."""
+    mode = stat.S_IMODE((folder / like).stat().st_mode)
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(mode | (mode & 0o444) >> 2 if path.is_dir() else mode)
 
 
 def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -90,25 +130,31 @@ def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenize
     tokenizer.save_pretrained(str(folder / TOKENIZER))
     if rows.places is not None:
         save_rows(folder / ROWS, rows.places, new_rows(model, rows.added))
-    (folder / MODEL_JSON).write_text(
-        json.dumps(facts.model_dump(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    found = facts.model_dump()
+    if facts.base_folder:  # run and base may be moved together, and other machines have other folders
+        with suppress(ValueError):  # on another drive of Windows
+            found["base_folder"] = Path(os.path.relpath(facts.base_folder, folder.resolve())).as_posix()
+    (folder / MODEL_JSON).write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_facts(folder: Path, kind: type[Found]) -> Found:
     """The facts of a saved model. Raises ModelError where there are none."""
-    try:
-        return kind.model_validate_json((folder / MODEL_JSON).read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise ModelError(
-            Problem(str(folder / MODEL_JSON), f"cannot be read: {error}", "is this the folder of a finished run?")
-        ) from error
+    with reading(folder / MODEL_JSON, "is this the folder of a finished run?"):
+        return kind.model_validate_json((folder / MODEL_JSON).read_bytes())
 
 
 def find_saved_base(folder: Path, facts: ModelFacts, options: Options) -> Checkpoint:
-    """The base that a saved model stands on. Raises ModelError where it is another than the one it was trained over."""
+    """The base of a saved model. A folder is looked for where it was, seen from the model, and by its name in the current folder.
+
+    Raises ModelError if it is not found, or is another than the one that the model was trained over.
+    """
+    beside = facts.base_folder if facts.base_folder and (folder / facts.base_folder).is_dir() else ""
+    if facts.base_folder and not beside and not Path(facts.base).is_dir():
+        what = f"its base “{facts.base}” was in the folder {facts.base_folder}, seen from here, and is not there"
+        hint = f"put it there again, or start lowres in the folder that holds {facts.base}"
+        raise ModelError(Problem(str(folder), what, hint))
     checkpoint = find_base(
-        facts.base,
+        beside or facts.base,
         facts.revision,
         options.places(folder),
         STARTERS,
@@ -130,17 +176,22 @@ def restore_model(
     folder: Path, facts: ModelFacts, checkpoint: Checkpoint, base: Any, accelerator: Accelerator, form: Form
 ) -> tuple[PreTrainedTokenizerBase, Any]:
     """The saved tokenizer, and the base with its embedding rows, quantized as in training, with its adapter."""
-    tokenizer = load_tokenizer(folder / TOKENIZER)
+    with reading(folder / TOKENIZER):
+        tokenizer = load_tokenizer(folder / TOKENIZER)
     if (folder / ROWS).exists():
-        place_rows(base, *load_rows(folder / ROWS))
-    base.to(accelerator.device)
+        with reading(folder / ROWS):
+            place_rows(base, *load_rows(folder / ROWS))
     technique, architecture = TECHNIQUES[facts.method], checkpoint.architecture
     if METHOD_FACTS[facts.method].quantizable:
-        quantize_base(base, architecture, facts.quantize, PRECISIONS[accelerator.mixed_precision])
-    if form != "merged":
-        return tokenizer, technique.restore(base, folder / ADAPTER)
-    dequantize(base, architecture)  # to the rounded weights: the adapter was trained over just these
-    return tokenizer, technique.merge(technique.restore(base, folder / ADAPTER))
+        quantize_base(
+            base, architecture, facts.quantize, PRECISIONS[accelerator.mixed_precision], device=accelerator.device
+        )
+    base.to(accelerator.device)  # quantized, since it may not fit the device before
+    if form == "merged":
+        dequantize(base, architecture)  # to the rounded weights: the adapter was trained over just these
+    with reading(folder / ADAPTER):
+        model = technique.restore(base, folder / ADAPTER)
+    return tokenizer, technique.merge(model) if form == "merged" else model
 
 
 @dataclass(frozen=True)
@@ -160,6 +211,7 @@ def restored(
     """Base, embedding rows and adapter from a run's model folder. Raises ModelError where one is missing or the base is another."""
     facts = read_facts(folder, kind)
     machine = Machine.detect(options.device, options.threads)
+    torch.set_num_threads(machine.cores)
     accelerator = make_accelerator(machine, "bf16" if machine.bf16 and form == "trained" else "fp32")
     checkpoint = find_saved_base(folder, facts, options)
     _, base = load(checkpoint)

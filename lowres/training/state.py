@@ -120,7 +120,7 @@ class TrainerState:
             for key, value in self.adam.state.get(weight, {}).items()
         }
         rng = {"rng cpu": torch.get_rng_state()}
-        if torch.cuda.is_available():
+        if any(weight.is_cuda for weight in self.weights.values()):
             rng["rng cuda"] = torch.cuda.get_rng_state()
         tensors = {
             **{f"weight {name}": weight.detach() for name, weight in self.weights.items()},

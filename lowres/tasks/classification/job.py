@@ -32,12 +32,11 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
         auxiliary={head: list(dataset.labels) for head, dataset in corpus.auxiliary.items()},
         hidden_size=checkpoint.hidden_size, weights=None,
     )  # fmt: skip
-    model = ClassificationModel(equip(base, adapted, plan), facts.hidden_size, facts.sizes, plan.pooling).to(
-        accelerator.device
-    )
-    places = adapted.places if len(adapted.places) else None
+    model = ClassificationModel(
+        equip(base, adapted, plan, accelerator.device), facts.hidden_size, facts.sizes, plan.pooling
+    ).to(accelerator.device)
     inputs = TextInputs(adapted.tokenizer, checkpoint.prefix, recipe.training.max_length)
-    return Classifier(model, inputs, facts, accelerator, Rows(places, adapted.added))
+    return Classifier(model, inputs, facts, accelerator, Rows.of(adapted))
 
 
 def objective(classifier: Classifier, plan: Plan, corpus: Corpus) -> ClassificationObjective:
@@ -69,7 +68,8 @@ def lines(plan: Plan, corpus: Corpus, predictions: Sequence[Prediction]) -> Iter
     """One line of predictions.jsonl per test row."""
     for row, prediction in zip(corpus.test, predictions, strict=True):
         yield {
-            "id": row.id, "language": row.language, "text": row.fields["text"], "reference": row.fields["label"],
+            "id": row.id, "cluster": row.cluster, "language": row.language,
+            "text": row.fields["text"], "reference": row.fields["label"],
             "prediction": prediction.label, "probabilities": prediction.probabilities,
         }  # fmt: skip
 

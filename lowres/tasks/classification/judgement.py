@@ -6,7 +6,8 @@ from lowres.data.corpus import Corpus, Row
 from lowres.errors import Finding
 from lowres.evaluation.baselines import BaselineRun, majority, tfidf
 from lowres.evaluation.classification_scores import classification_scores, confusion
-from lowres.evaluation.comparison import compare, transfer_verdict
+from lowres.evaluation.classification_statistics import labels_without_rows
+from lowres.evaluation.comparison import compare, corrected, transfer_verdict
 from lowres.evaluation.resampling import Resampling
 from lowres.planning import Plan
 from lowres.record import Comparison, Example, Score
@@ -36,7 +37,10 @@ def judge(
         "answers": dict.fromkeys(
             dict.fromkeys(row.language for row in rows), "encoder and n-grams" if classifier.ngrams else "encoder"
         ),
-        "findings": findings(classifier, predictions),
+        "findings": [
+            *findings(classifier, predictions),
+            *labels_without_rows(references, [row.language for row in rows], classifier.labels, "test"),
+        ],
     }
     parts = ablations(classifier, rows)
     alone = parts[0].predictions if parts else chosen  # the adapted base by itself
@@ -57,7 +61,10 @@ def judge(
         verdict = verdict.model_copy(update={"advice": ADVICE})
     yield {
         "baselines": [evaluator.baseline(run, ablation=run in parts) for run in (*parts, *rivals)],
-        "comparisons": [comparison for found in comparisons.values() for comparison in found],
+        "comparisons": [
+            *(comparison for run in parts for comparison in comparisons[run.name]),
+            *corrected([comparison for run in rivals for comparison in comparisons[run.name]]),
+        ],
         "transfer": verdict,
     }
 

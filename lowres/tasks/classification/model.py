@@ -22,7 +22,7 @@ from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.tasks.classification.objective import probabilities
 from lowres.tasks.job import Form
-from lowres.tasks.saved import ModelFacts, Rows, restored, save_model
+from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
 
 HEAD, NGRAMS = "head.safetensors", "ngrams"
 
@@ -150,6 +150,7 @@ class Classifier:
         self.save_head(folder)
         if self.ngrams:
             self.ngrams.save(folder / NGRAMS)
+        make_readable(folder)
 
     def save_head(self, folder: Path) -> None:
         """Write the weights of the linear heads."""
@@ -167,8 +168,10 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Classifie
     found = restored(folder, ClassifierFacts, load_encoder, options, form)
     facts = found.facts
     model = ClassificationModel(found.model, facts.hidden_size, facts.sizes, facts.pooling)
-    model.head.load_state_dict(load_file(folder / HEAD))
+    with reading(folder / HEAD):
+        model.head.load_state_dict(load_file(folder / HEAD))
     model.to(found.accelerator.device).eval()
-    ngrams = NgramClassifier.load(folder / NGRAMS) if facts.weights else None
+    with reading(folder / NGRAMS):
+        ngrams = NgramClassifier.load(folder / NGRAMS) if facts.weights else None
     inputs = TextInputs(found.tokenizer, facts.prefix, facts.max_length)
     return Classifier(model, inputs, facts, found.accelerator, Rows(None, 0), ngrams)

@@ -43,7 +43,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
         fresh_head=checkpoint.architecture.language_marking is None and is_untrained(base),
     )  # fmt: skip
     corruption = corruption_for(adapted, facts, plan)
-    model = equip(base, adapted, plan)
+    model = equip(base, adapted, plan, accelerator.device)
     if facts.fresh_head:
         initialise_head(model, _counts(corruption, corpus.train, len(model.get_input_embeddings().weight)))
     if not corruption.decodes:  # the head trains with every method, unless the recipe fixes it
@@ -51,10 +51,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
             weights.requires_grad_(True)
         for weights in transform(model).values():
             weights.requires_grad_(task_of(plan).head == "trained")
-    places = adapted.places if len(adapted.places) else None
-    return MaskedLM(
-        model.to(accelerator.device), corruption, facts, accelerator, Rows(places, adapted.added), new_findings
-    )
+    return MaskedLM(model.to(accelerator.device), corruption, facts, accelerator, Rows.of(adapted), new_findings)
 
 
 def _counts(corruption: Corruption, rows: Sequence[Row], tokens: int) -> torch.Tensor:
@@ -83,7 +80,8 @@ def lines(plan: Plan, corpus: Corpus, found: Sequence[Cost]) -> Iterator[Mapping
     """One line of predictions.jsonl per test text."""
     for row, cost in zip(corpus.test, found, strict=True):
         yield {
-            "id": row.id, "language": row.language, "text": row.fields["text"], "bits": cost.bits, "characters": cost.characters,
+            "id": row.id, "cluster": row.cluster, "language": row.language,
+            "text": row.fields["text"], "bits": cost.bits, "characters": cost.characters,
         }  # fmt: skip
 
 

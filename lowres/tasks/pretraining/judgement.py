@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from lowres.data.corpus import Corpus, Row
 from lowres.evaluation.baselines import BaselineRun
 from lowres.evaluation.bits_per_character import PRIMARY_METRIC, bits_scores, bits_statistics, compare_bits
-from lowres.evaluation.comparison import transfer_verdict
+from lowres.evaluation.comparison import corrected, transfer_verdict
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.sufficient_statistics import SufficientStatistics
 from lowres.languages import normalise
@@ -88,7 +88,11 @@ def judge(
     verdict = transfer_verdict(comparisons)
     if masked_lm.facts.fresh_head:
         verdict = verdict.model_copy(update={"why": f"{verdict.why}; {NO_HEAD}"})
-    yield {"baselines": [evaluator.baseline(run) for run in rivals], "comparisons": comparisons, "transfer": verdict}
+    yield {
+        "baselines": [evaluator.baseline(run) for run in rivals],
+        "comparisons": corrected(comparisons),
+        "transfer": verdict,
+    }
 
 
 def evaluator_of(corpus: Corpus, method: str, resampling: Resampling) -> Evaluator[TestAndDev[Costs]]:

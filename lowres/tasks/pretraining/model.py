@@ -22,7 +22,7 @@ from lowres.tasks.job import Form
 from lowres.tasks.pretraining.inputs import SegmentInputs, TokenIds, surroundings
 from lowres.tasks.pretraining.masking import Corruption, Denoising, Masking, SpanCorruption
 from lowres.tasks.pretraining.objective import choose_words, costs
-from lowres.tasks.saved import ModelFacts, Rows, restored, save_model
+from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.language_tokens import Tagged, tag_languages
 from lowres.vocabulary.tokenizer_json import has_subwords, sentinels
@@ -172,6 +172,7 @@ class MaskedLM:
         save_model(folder, self.facts, self.model, self.rows, self.tokenizer)
         if not self.corruption.decodes:
             save_head(self.model, folder / HEAD)
+        make_readable(folder)
 
 
 def _joined(text: str, fills: Sequence[str]) -> str:
@@ -275,5 +276,6 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> MaskedLM:
         facts.masked,
     )
     if not corruption.decodes:
-        load_head(model, folder / HEAD)
+        with reading(folder / HEAD):
+            load_head(model, folder / HEAD)
     return MaskedLM(model.to(found.accelerator.device).eval(), corruption, facts, found.accelerator, Rows(None, 0))

@@ -50,7 +50,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     tagged = tag_languages(adapted, base, language_marking, spoken, task.init_from, [target for _, target in chosen])
     new_findings = tagged.adapted.findings[len(adapted.findings) :]
     adapted = tagged.adapted
-    model = equip(base, adapted, plan)
+    model = equip(base, adapted, plan, accelerator.device)
     common = common_facts(plan, corpus, adapted)
     inputs = inputs_of(adapted.tokenizer, model, language_marking, tagged.tags, common["prefix"], common["max_length"])
     known = pairs(corpus.train, chosen)
@@ -60,10 +60,9 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
         **common, directions=list(chosen), tags=dict(tagged.tags), longest=longest, decoding=recipe.decoding,
         hints=task.hints == "lexicon",
     )  # fmt: skip
-    places = adapted.places if len(adapted.places) else None
-    rows = Rows(places, adapted.added)
     return Translator(
-        model.to(accelerator.device), inputs, facts, accelerator, rows, phrase_tables_of(known) if wanted else {}, new_findings
+        model.to(accelerator.device), inputs, facts, accelerator, Rows.of(adapted),
+        phrase_tables_of(known) if wanted else {}, new_findings,
     )  # fmt: skip
 
 
@@ -155,7 +154,8 @@ def lines(plan: Plan, corpus: Corpus, predictions: Sequence[Translated]) -> Iter
     judged = pairs(corpus.test, list(dict.fromkeys((found.source, found.target) for found in predictions)))
     for pair, found in zip(judged, predictions, strict=True):
         yield {
-            "id": pair.id, "source_language": found.source, "target_language": found.target, "source": found.text,
+            "id": pair.id, "cluster": pair.source.cluster, "source_language": found.source,
+            "target_language": found.target, "source": found.text,
             "reference": pair.target.fields["text"], "prediction": found.translation,
         }  # fmt: skip
 

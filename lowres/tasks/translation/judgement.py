@@ -8,7 +8,7 @@ from lowres.data.corpus import Corpus
 from lowres.data.pairs import Pair, pairs
 from lowres.errors import Finding
 from lowres.evaluation.baselines import BaselineRun, copied, dictionary
-from lowres.evaluation.comparison import compare_translations, transfer_verdict
+from lowres.evaluation.comparison import compare_translations, corrected, transfer_verdict
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.translation_scores import PRIMARY_METRIC, sentence_scores, translation_scores
 from lowres.planning import Plan
@@ -64,7 +64,10 @@ def judge(
         verdict = verdict.model_copy(update={"advice": ADVICE})
     yield {
         "baselines": [evaluator.baseline(run, ablation=run in components) for run in (*components, *rivals)],
-        "comparisons": [comparison for found in comparisons.values() for comparison in found],
+        "comparisons": [
+            *(comparison for run in components for comparison in comparisons[run.name]),
+            *corrected([comparison for run in rivals for comparison in comparisons[run.name]]),
+        ],
         "transfer": verdict,
     }
 

@@ -19,7 +19,7 @@ from lowres.planning import Options, Plan
 from lowres.recipe.sections import Decoding
 from lowres.statistical.phrases import PhraseTable, load_phrase_tables, save_phrase_tables
 from lowres.tasks.job import Form
-from lowres.tasks.saved import ModelFacts, Rows, restored, save_model
+from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
 from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.inputs import TranslationInputs
 from lowres.tasks.translation.search import Generated, generate
@@ -183,6 +183,7 @@ class Translator:
         save_model(folder, self.facts, self.model, self.rows, self.inputs.tokenizer)
         if self.phrase_tables:
             save_phrase_tables(folder / PHRASE_TABLES, self.phrase_tables)
+        make_readable(folder)
 
 
 def _translated(text: str, direction: Direction, found: Sequence[Segment], written: Sequence[Generated]) -> Translated:
@@ -230,7 +231,12 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Translato
     facts, accelerator = found.facts, found.accelerator
     language_marking = language_marking_of(found.checkpoint.architecture.language_marking)
     inputs = inputs_of(found.tokenizer, found.model, language_marking, facts.tags, facts.prefix, facts.max_length)
-    phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if (folder / PHRASE_TABLES).exists() else {}
+    needed = facts.hints or facts.by_phrase_table or (folder / PHRASE_TABLES).exists()
+    with reading(folder / PHRASE_TABLES):
+        phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if needed else {}
+        missing = [direction for direction in facts.by_phrase_table if direction not in phrase_tables]
+        if missing:
+            raise KeyError("→".join(missing[0]))
     return Translator(
         found.model.to(accelerator.device).eval(), inputs, facts, accelerator, Rows(None, 0), phrase_tables
     )

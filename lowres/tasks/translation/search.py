@@ -8,6 +8,8 @@ import torch
 from accelerate import Accelerator
 from transformers import DynamicCache, EncoderDecoderCache, GenerationConfig
 
+from lowres.models.modules import head_in
+from lowres.models.quantization import PRECISIONS
 from lowres.recipe.sections import Decoding
 from lowres.tasks.translation.inputs import TokenIds, TranslationInputs
 from lowres.training.batches import padded, sorted_batches
@@ -50,7 +52,8 @@ def generate(
     """The translation of each source into its target language, and whether it is whole."""
     model.eval()
     found = [Generated("", truncated=False)] * len(sources)
-    with torch.inference_mode(), accelerator.autocast():
+    precision = PRECISIONS[accelerator.mixed_precision]
+    with head_in(model, precision), torch.inference_mode(), accelerator.autocast():
         for rows in _batches(
             [len(ids) for ids in sources], decoding.beams, len(inputs.tokenizer), accelerator.device.type
         ):

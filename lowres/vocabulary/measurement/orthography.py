@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lowres.languages.normalisation import normalise
+from lowres.languages.scripts import SCRIPTS_OF_TAG, script_of, share_in
 from lowres.vocabulary.expansion.candidates import IN_WORDS
 from lowres.vocabulary.measurement.characters import list_characters
 
@@ -45,9 +46,18 @@ def strange(here: Mapping[str, int], there: Mapping[str, int]) -> Strange:
     return Strange(tuple(found), sum(here[one] for one in found) / size)
 
 
-def differences(name: str, texts: Sequence[str], other_name: str, others: Sequence[str]) -> list[str]:
-    """Sentences on the letters in which two texts differ; empty where they agree."""
+def differences(name: str, texts: Sequence[str], other_name: str, others: Sequence[str], script: str = "") -> list[str]:
+    """Sentences on the letters in which two texts differ; empty where they agree.
+
+    With `script`, letters of other scripts are left out, where both texts have some in that script: mixed text is more mixed in
+    one split than in another, and still written well.
+    """
     mine, theirs = letters(texts), letters(others)
+    if script and min(share_in(script, mine), share_in(script, theirs)) > 0:
+        meant = (*SCRIPTS_OF_TAG.get(script, (script,)), "")
+        mine, theirs = (
+            Counter({one: n for one, n in found.items() if script_of(one) in meant}) for found in (mine, theirs)
+        )
     said = []
     for here, there, a, b in ((theirs, mine, other_name, name), (mine, theirs, name, other_name)):
         found = strange(here, there)

@@ -8,13 +8,14 @@ from transformers import PreTrainedTokenizerBase
 
 from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.languages import language
-from lowres.languages.scripts import script_name, scripts, share_in
+from lowres.languages.scripts import SCRIPTS_OF_TAG, script_name, scripts, share_in
 from lowres.vocabulary.measurement.advice import Advice, advise
 from lowres.vocabulary.measurement.characters import Text, code, like_letters, list_characters
 from lowres.vocabulary.measurement.measures import PER_WORD, AnyKind, InspectedTokenizer, Measures, measure
 from lowres.vocabulary.measurement.orthography import differences
 
-OF_THE_SCRIPT = 0.5  # share of letters in the script of the language's tag below which the tag or the text is wrong
+OF_THE_SCRIPT = 0.1  # share of letters in the script of the language's tag below which the tag or the text is wrong
+MIXED = 0.9  # share below which a text is told to be mixed: people who write two languages often write two scripts
 
 Texts = Sequence[str | Text]
 
@@ -96,7 +97,7 @@ def _language(
     said = [
         line
         for found, some in zip(measured[1:], plain[1:], strict=True)
-        for line in differences(measured[0].name, plain[0], found.name, some)
+        for line in differences(measured[0].name, plain[0], found.name, some, _script_of(name))
     ]
     if said:
         said.append("first write all texts in one orthography")
@@ -105,7 +106,7 @@ def _language(
         language=name,
         texts=measured,
         advice=advise(inspected, measured[0], plain[0], [*wrong, *said]),
-        findings=tuple(_odd(measured)),
+        findings=(*_mixed(name, measured[0].name, plain[0]), *_odd(measured)),
         parity=_parity(measured[0], auxiliary, bool(reference and reference.parallel)),
     )
 
@@ -131,18 +132,36 @@ def _parity(found: Measures, auxiliary: Measures | None, parallel: bool) -> Pari
     )
 
 
+def _script_of(name: str) -> str:
+    """The script of a language tag; empty where the name is no tag."""
+    try:
+        return language(name).script
+    except LowresError:
+        return ""
+
+
+def _mixed(name: str, text: str, texts: Sequence[str]) -> list[Finding]:
+    """That a text is written in two scripts, which is no fault of its orthography."""
+    script = _script_of(name)
+    letters = Counter(character for line in texts for character in line)
+    share = share_in(script, letters) if script else 1.0
+    if not OF_THE_SCRIPT <= share < MIXED:
+        return []
+    other = next(found for found in scripts(letters) if found not in SCRIPTS_OF_TAG.get(script, (script,)))
+    most = f"{share:.0%} of its letters are in {script_name(script)} script"
+    what = f"{text or name} is mixed: {most}, most others in {script_name(other)}"
+    return [Finding("note", what)]
+
+
 def _wrong_script(name: str, texts: Sequence[str]) -> list[str]:
     """Sentences on a text that is not in the script of its language tag; empty where it is, or where the name is no tag."""
-    try:
-        tag = language(name)
-    except LowresError:
-        return []
+    script = _script_of(name)
     letters = Counter(character for text in texts for character in text)
-    share = share_in(tag.script, letters)
+    share = share_in(script, letters) if script else 1.0
     if share >= OF_THE_SCRIPT:
         return []
     found = next(iter(scripts(letters)))
-    wanted = f"{script_name(tag.script)} script, as {name} says"
+    wanted = f"{script_name(script)} script, as {name} says"
     said = f"{share:.0%} of the letters are in {wanted}; most are in {script_name(found)} script ({found})"
     return [said, "either the tag or the text is wrong"]
 
@@ -157,7 +176,7 @@ def _odd(texts: Sequence[Measures]) -> Iterator[Finding]:
             yield Finding("warning", f"more than one sign serves as an apostrophe in {found.name}: {used}")
         if found.special_tokens_in_text:
             used = ", ".join(f"{one.text} {one.count:,}×" for one in found.special_tokens_in_text)
-            what = f"{found.name} spells out special tokens, which the base takes for signals: {used}"
+            what = f"{found.name} has the names of special tokens, which lowres reads as text: {used}"
             yield Finding("warning", what, found.special_tokens_in_text[0].places[0])
         if found.not_nfc:
             apart = f", {found.decomposed:,} with letters and accents apart" if found.decomposed else ""
@@ -179,6 +198,10 @@ def findings(tokenizer: PreTrainedTokenizerBase, texts: Sequence[Text]) -> list[
     if found.unknown:
         listed = list_characters([one.character for one in found.unknown])
         said.append(Finding("note", f"characters that the base has no token for: {listed}", found.unknown[0].places[0]))
+    if found.special_tokens_in_text:
+        used = ", ".join(f"{one.text} {one.count:,}×" for one in found.special_tokens_in_text)
+        what = f"the texts have the names of special tokens, which are read as text: {used}"
+        said.append(Finding("warning", what, found.special_tokens_in_text[0].places[0]))
     letters = like_letters(found.changed)
     if letters:
         listed = list_characters([one.character for one in letters])

@@ -1,0 +1,132 @@
+"""The model folder of a stranger: what is wrong with a file is said in one line that names it; others can read what is saved."""
+
+import json
+import lzma
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from bases import parallel, write_base
+from safetensors.torch import load_file, save_file
+from untrained import CLASSIFICATION, labelled_corpus, pairs_corpus, plan_of, predictor_of, translation
+
+from lowres.errors import ModelError
+from lowres.planning import Options
+from lowres.runs.run import load_predictor
+from lowres.statistical.ngrams import NgramClassifier
+from lowres.statistical.phrases import MAX_FILE_BYTES
+
+PAIRS = [pair for pair in parallel("id") if 4 < len(pair[0].split()) < 12][:60]
+Damage = Callable[[Path], object]
+
+
+def replaced(**facts: Any) -> Damage:
+    return lambda path: path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+
+
+def packed(content: object) -> Damage:
+    return lambda path: path.write_bytes(lzma.compress(json.dumps(content).encode()))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def narrowed(path: Path) -> None:
+    save_file({name: weight[..., :3].contiguous() for name, weight in load_file(path).items()}, path)
+
+
+def bomb(path: Path) -> None:
+    packer = lzma.LZMACompressor(preset=0)
+    parts = [packer.compress(b" " * (1 << 24)) for _ in range((MAX_FILE_BYTES >> 24) + 2)]
+    path.write_bytes(b"".join([*parts, packer.flush()]))
+
+
+CLASSIFIER: list[tuple[str, Damage]] = [
+    ("model.json", replaced(labels=7)),
+    ("model.json", replaced(task="poetry")),
+    ("model.json", lambda path: path.write_text("[1, 2]")),
+    ("model.json", lambda path: path.write_bytes(b"\xff\xfe{}")),
+    ("model.json", Path.unlink),
+    ("head.safetensors", Path.unlink),
+    ("head.safetensors", cut),
+    ("head.safetensors", narrowed),
+    ("tokenizer/tokenizer.json", lambda path: path.write_text('{"model": {}}')),
+    ("rows.safetensors", lambda path: save_file({"rows": torch.zeros(2, 2)}, path)),
+    ("rows.safetensors", cut),
+    ("adapter/adapter_config.json", lambda path: path.write_text("{}")),
+    ("adapter/adapter_model.safetensors", cut),
+    ("adapter/adapter_model.safetensors", Path.unlink),
+    ("ngrams/ngrams.json", lambda path: path.write_text('{"labels": []}')),
+    ("ngrams/ngrams.safetensors", narrowed),
+]
+TRANSLATOR: list[tuple[str, Damage]] = [
+    ("phrase-tables.json.xz", cut),
+    ("phrase-tables.json.xz", Path.unlink),
+    ("phrase-tables.json.xz", lambda path: path.write_bytes(b"no xz")),
+    ("phrase-tables.json.xz", packed({"eng-Latn": [{}, {}]})),
+    ("phrase-tables.json.xz", packed({"eng-Latn→ind-Latn": [{"a": {"b": "c"}}, {}]})),
+    ("phrase-tables.json.xz", packed([1])),
+    ("phrase-tables.json.xz", bomb),
+]
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("classifier")
+    corpus = labelled_corpus([english for english, _ in PAIRS], 1)
+    plan = plan_of(write_base("xlm-roberta", folder / "base"), CLASSIFICATION, vocabulary="{extend: off, trim: used}")
+    found = predictor_of(plan, corpus)
+    ngrams = NgramClassifier.fit(corpus.train, corpus.dev, found.labels, 13)
+    facts = found.facts.model_copy(update={"weights": (0.5, 0.5)})
+    replace(found, ngrams=ngrams, facts=facts).save(folder / "model")
+    return folder / "model"
+
+
+@pytest.fixture(scope="module")
+def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("translator")
+    found = predictor_of(plan_of(write_base("byt5", folder / "base"), translation()), pairs_corpus(PAIRS))
+    left = [("eng-Latn", "ind-Latn")]
+    replace(found, facts=found.facts.model_copy(update={"by_phrase_table": left})).save(folder / "model")
+    return folder / "model"
+
+
+def refused(saved: Path, name: str, damage: Damage, options: Options) -> None:
+    """Damage one file for a while; whoever loads the model is told its name, or that of its folder."""
+    path = saved / name
+    before, mode = path.read_bytes(), path.stat().st_mode
+    try:
+        damage(path)
+        with pytest.raises(ModelError) as caught:
+            load_predictor(saved, options)
+    finally:
+        path.write_bytes(before)
+        path.chmod(mode)
+    (problem,) = caught.value.problems
+    assert Path(name).parts[0] in problem.where and len(str(problem).splitlines()) == 1, problem
+
+
+@pytest.mark.parametrize(("name", "damage"), CLASSIFIER)
+def test_a_damaged_classifier_is_refused(name: str, damage: Damage, classifier: Path, options: Options) -> None:
+    refused(classifier, name, damage, options)
+
+
+@pytest.mark.parametrize(("name", "damage"), TRANSLATOR)
+def test_a_damaged_translator_is_refused(name: str, damage: Damage, translator: Path, options: Options) -> None:
+    refused(translator, name, damage, options)
+
+
+def test_what_was_saved_is_loaded_and_can_be_read_by_others(
+    classifier: Path, translator: Path, options: Options
+) -> None:
+    assert load_predictor(classifier, options).labels == ("bad", "good")
+    assert load_predictor(translator, options).predict(["The soup"], source="eng-Latn", target="ind-Latn")
+    for folder in (classifier, translator):
+        expected = stat.S_IMODE((folder / "model.json").stat().st_mode)
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()}
+        assert set(modes.values()) == {expected} and any(name.endswith(".safetensors") for name in modes), modes
