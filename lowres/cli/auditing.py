@@ -136,7 +136,8 @@ def of_files(request: Request) -> "tuple[Texts, Reference | None, list[str]]":
     elif request.against:
         other = read_file(Path(request.against), Path(request.against).name)
         reference = Reference(other.name, _column(other, request.column), request.parallel)
-    return {tag or first.name: parts}, reference, []
+    said = [finding for table in tables for finding in (*table.findings, *table.damaged(request.column))]
+    return {tag or first.name: parts}, reference, [f"{finding.where}  {finding.what}" for finding in said]
 
 
 def of_card(request: Request, options: "Options") -> "tuple[Texts, Reference | None, list[str]]":
