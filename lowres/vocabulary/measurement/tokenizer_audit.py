@@ -148,7 +148,8 @@ def _mixed(name: str, text: str, texts: Sequence[str]) -> list[Finding]:
     if not OF_THE_SCRIPT <= share < MIXED:
         return []
     other = next(found for found in scripts(letters) if found not in MEANT.get(script, (script,)))
-    what = f"{text or name} is mixed: {share:.0%} of its letters are in {script_name(script)} script, most others in {script_name(other)}"
+    own, others = script_name(script), script_name(other)
+    what = f"{text or name} is mixed: {share:.0%} of its letters are in {own} script, most others in {others}"
     return [Finding("note", what)]
 
 
