@@ -105,6 +105,10 @@ def test_a_translator_with_new_tokens(
 
 
 def test_what_is_left_on_the_cpu_is_noticed() -> None:
-    code = "import torch, emulated_device as device; torch.ones(2).to(device.DEVICE) + torch.ones(2)"
+    code = """
+import torch, emulated_device as device
+with device.Factory():
+    torch.ones(2).to(device.DEVICE) + torch.ones(2)
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=SCRIPT.parent, check=False)
     assert "DeviceMismatch: aten.add.Tensor: a tensor of the device meets one of the CPU, (2,)" in done.stderr
