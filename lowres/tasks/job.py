@@ -11,7 +11,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
-from lowres.errors import Finding, PlanError, Problem
+from lowres.errors import Finding
 from lowres.models.checkpoint import Checkpoint
 from lowres.planning import Machine, Options, Plan
 from lowres.recipe.sections import Training
@@ -121,12 +121,7 @@ def sample_texts(predictor: Any, plan: Plan, corpus: Corpus, count: int) -> list
 def make_accelerator(machine: Machine, precision: str) -> Accelerator:
     """An accelerator for this machine and precision.
 
-    Accelerate keeps one precision per process; its state is reset, since a run may be loaded in another precision than before. Raises
-    PlanError where torch has not the device that the plan is for.
+    Accelerate keeps one precision per process; its state is reset, since a run may be loaded in another precision than before.
     """
     AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
-    if accelerator.device.type != machine.device:
-        what = f"the plan is for {machine.device} ({machine.name}), but torch computes on {accelerator.device.type}"
-        raise PlanError(Problem("--device", what, "install a torch that can use it, or say --device cpu"))
-    return accelerator
+    return Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
