@@ -72,7 +72,9 @@ def audit(
     tokenizer = load_tokenizer(folder)
     count = sum(len(some) for parts in texts_found.values() for some in parts.values())
     languages = f" in {len(texts_found)} languages" if len(texts_found) > 1 else ""
-    with Console(stderr=True).status(f"auditing {count:,} texts{languages}, some seconds for each thousand"):  # on terminals
+    with Console(stderr=True).status(
+        f"auditing {count:,} texts{languages}, some seconds for each thousand"
+    ):  # on terminals
         found = look(tokenizer, texts_found, reference=reference)
     if as_json:
         facts = {"base": base, **asdict(found), "data": notes}
