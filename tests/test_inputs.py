@@ -36,7 +36,7 @@ def test_marian_tokenizes_targets_by_the_model_of_the_target(tmp_path: Path) -> 
         assert found.tokenizer.unk_token_id not in ids
         assert found.inputs.text(ids) == ukrainian
         (ids,) = found.inputs.sources([english], "eng-Latn", "ukr-Cyrl")
-        assert ids == found.tokenizer(english)["input_ids"]
+        assert ids[found.inputs.lead_length :] == found.tokenizer(english)["input_ids"]
 
 
 @pytest.mark.parametrize("name", ["mt5", "byt5", "nllb", "mbart50", "m2m100"])
@@ -149,9 +149,8 @@ def test_kept_encoder_states_stay_within_their_budget_and_change_nothing(tmp_pat
         made = objective(found, plan, corpus)
         made.free_bytes = room
         found.model.eval()
-        losses.append(
-            [float(made.loss(list(range(start, start + 20)), epoch)) for epoch in (0, 1) for start in (0, 20, 40)]
-        )
+        found_losses = (made.loss(list(range(start, start + 20)), epoch) for epoch in (0, 1) for start in (0, 20, 40))
+        losses.append([float(total) / count for total, count in found_losses])
         kept = sum(state.untyped_storage().nbytes() for state in made.encoder_states.values())
         assert kept == room - made.free_bytes <= room and bool(kept) is bool(room)
     assert losses[1] == pytest.approx(losses[0], rel=1e-5) and losses[2] == pytest.approx(losses[0], rel=1e-5)

@@ -25,7 +25,6 @@ base: {{name: "{base}"}}
 vocabulary: {vocabulary}
 method: {method}
 training: {{max_length: {max_length}}}
-decoding: {{beams: 1}}
 """
 CLASSIFICATION = "{kind: classification, language: eng-Latn}"
 
@@ -40,6 +39,8 @@ def plan_of(
 ) -> Plan:  # fmt: skip
     """The plan of a small recipe over a base in a folder."""
     text = RECIPE.format(base=base, task=task, method=method, vocabulary=vocabulary, max_length=max_length)
+    if "translation" in task:
+        text += "decoding: {beams: 1}\n"
     return make_plan(
         parse_recipe(text, "recipe.yaml"), describe(str(base), base), replace(Machine.detect("cpu", 1), bf16=False)
     )
