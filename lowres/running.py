@@ -29,9 +29,9 @@ from lowres.runs.layout import CHECKPOINT, LOCK, MODEL
 from lowres.runs.reload_check import SAMPLE_SIZE, ReloadSample, check_reload
 from lowres.runs.run import Run
 from lowres.runs.writing import Notify, RunWriter, default_folder, silent, unfinished
-from lowres.tasks import JOBS, Job
 from lowres.tasks.equipping import callbacks_of, quantization_findings
-from lowres.tasks.job import Predictor, make_accelerator
+from lowres.tasks.job import Job, Predictor, make_accelerator
+from lowres.tasks.table import job_of
 from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
 from lowres.training.rounds import train_further
@@ -52,7 +52,7 @@ def run(
     refuse_many_processes()
     options = options or Options()
     file = recipe if isinstance(recipe, RecipeFile) else open_recipe(recipe)
-    job = JOBS[file.recipe.task.kind]
+    job = job_of(file.recipe.task.kind)
     folder = out or (None if restart else unfinished(file)) or default_folder(file)
     with RunWriter(file, folder, notify, restart=restart) as writer, file.naming_lines():
         writer.stage("plan")

@@ -80,7 +80,7 @@ def texts(*locales: str) -> tuple[str, ...]:
 def sentencepiece_model(kind: str, size: int, *locales: str, t5: bool = False, byte_fallback: bool = False) -> bytes:
     """A trained model; the same bytes in every process."""
     written = io.BytesIO()
-    ids = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1} if t5 else {}
+    ids: dict[str, Any] = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1} if t5 else {}
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts(*locales)), model_writer=written, vocab_size=size, model_type=kind, character_coverage=1.0,
         hard_vocab_limit=False, num_threads=1, minloglevel=2, byte_fallback=byte_fallback, **ids,
@@ -191,11 +191,12 @@ def mbart_tokenizer(folder: Path) -> int:
 
 def mt5_tokenizer(folder: Path) -> int:
     """spiece.model alone; the sentinels are ordinary tokens of it, at the start of a word, as in mT5."""
-    model = proto.ModelProto()
+    model = proto.ModelProto()  # type: ignore[attr-defined]
     model.ParseFromString(sentencepiece_model("unigram", 600, "id", "uk", t5=True))
     lowest = min(piece.score for piece in model.pieces)
+    user_defined = 4  # of the enumeration SentencePiece.Type
     for number in reversed(range(SENTINELS)):
-        model.pieces.add(piece=f"▁<extra_id_{number}>", score=lowest, type=proto.ModelProto.SentencePiece.USER_DEFINED)
+        model.pieces.add(piece=f"▁<extra_id_{number}>", score=lowest, type=user_defined)
     (folder / "spiece.model").write_bytes(model.SerializeToString())
     settings(folder, "T5Tokenizer", extra_ids=0, additional_special_tokens=None)
     return len(model.pieces)

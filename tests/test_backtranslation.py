@@ -181,7 +181,7 @@ def test_the_report_tells_of_it(finished: Run) -> None:
     page = (finished.folder / "report.html").read_text(encoding="utf-8")
     assert (
         f"translated {len(ALONE)} texts that had no translation" in page
-        and "bear the mark <code>&lt;s&gt;</code>" in page
+        and "The special token <code>&lt;s&gt;</code> stands before their sources" in page
     )
     assert "that came back worse than others" in page
 

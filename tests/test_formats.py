@@ -12,7 +12,6 @@ from readings import golden, said, texts, written
 
 from lowres.data.formats.columnar import read_hub
 from lowres.data.formats.gettext import read_po
-from lowres.data.formats.plain import read_aligned
 from lowres.data.formats.readers import read_file
 from lowres.errors import DataError
 
@@ -103,24 +102,6 @@ def test_a_hub_data_set_gives_class_labels_by_name(here: Path) -> None:
     table = read_hub("./set", "0" * 40, None, "train", here / "cache", offline=True)
     assert [tuple(record.fields.values()) for record in table.records] == [("iyo", "yes"), ("indak", "no")]
     assert table.read == 3
-
-
-def test_aligned_files_drop_blank_lines_on_both_sides(here: Path) -> None:
-    pair = {
-        "source": (written(here, "a.en", "one\n\nthree\nfour\n"), "a.en"),
-        "target": (written(here, "a.min", "ciek\nduo\n \nampek\n"), "a.min"),
-    }
-    table = read_aligned(pair)
-    assert [tuple(record.fields.values()) for record in table.records] == [("one", "ciek"), ("four", "ampek")]
-    assert (table.read, table.empty) == (4, 2)
-
-
-def test_aligned_files_must_be_of_one_length(here: Path) -> None:
-    pair = {
-        "source": (written(here, "a.en", "one\ntwo\n"), "a.en"),
-        "target": (written(here, "a.min", "ciek\n"), "a.min"),
-    }
-    assert said(lambda: read_aligned(pair)) == golden("aligned")
 
 
 CATALOGUE = """\

@@ -63,6 +63,12 @@ def test_r_names_the_rows_and_not_their_column(here: Path) -> None:
     assert table.columns == ("index", "text", "label") and texts(table) == ["baik", "buruk"]
 
 
+def test_a_header_that_lacks_a_name_is_no_title_and_no_row_numbers(here: Path) -> None:
+    assert read_file(written(here, "a.tsv", "text\n1\tbaik\n2\tburuk\n"), "a.tsv").columns == ("index", "text")
+    message = said(lambda: read_file(written(here, "b.tsv", "text\nbaik\tp\nburuk\tn\n"), "b.tsv"))
+    assert message.startswith("b.tsv:2  has 2 fields, the header has 1")
+
+
 def test_a_table_without_a_header_is_told_so(here: Path) -> None:
     rows = "1\tIni sangat bagus, saya suka.\tpositive\n2\tItu buruk sekali.\tnegative\n"
     message = said(lambda: corpus(files(here, train=rows, dev=rows, test=rows), here))

@@ -102,6 +102,26 @@ def test_an_array_that_is_cut_short_names_its_line(here: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (
+            '{"data": [{"text": "a"}, {"text": "b"}]}',
+            "is one object, whose rows stand in the list “data” (write that list alone",
+        ),
+        ('{"rows": [{"row": {"text": "a"}}]}', "is one object, whose rows stand in the list “rows”"),
+        (
+            '{"text": {"0": "a", "1": "b"}, "label": {"0": "p", "1": "n"}}',
+            "is a table written column by column (write a row at a time",
+        ),
+        ("[" * 100_000, "too many lists or objects inside one another"),
+        ('{"text": "a", "text ": "b"}', "the column “text” stands twice"),
+    ],
+)
+def test_other_shapes_are_refused_with_what_to_do(here: Path, content: str, what: str) -> None:
+    assert what in said(lambda: read_file(written(here, "a.json", content), "a.json"))
+
+
 def test_parquet_has_structures_and_lists_of_one_too(here: Path) -> None:
     table = pyarrow.table(
         {

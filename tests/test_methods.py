@@ -31,9 +31,9 @@ from lowres.planning import Machine, Options, Plan, make_plan
 from lowres.recipe import parse_recipe
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.runs.run import load_predictor
-from lowres.tasks import JOBS
 from lowres.tasks.equipping import callbacks_of
 from lowres.tasks.job import make_accelerator
+from lowres.tasks.table import job_of
 from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
 from lowres.vocabulary.adapting import adapt
@@ -194,7 +194,7 @@ class Trained:
 def begun(cell: tuple[str, str, str], base: Path) -> tuple[Any, Plan, Corpus]:
     """A model that is to be trained, with its plan and data."""
     plan, data = planned(*cell, base), corpus(FAMILIES[cell[0]][0])
-    job = JOBS[plan.recipe.task.kind]
+    job = job_of(plan.recipe.task.kind)
     tokenizer, model = job.load(plan.checkpoint)
     adapted = adapt(
         tokenizer, job.encoder(model), "", plan.recipe.vocabulary, FittingData([row.fields["text"] for row in data.train]), whole=model
@@ -205,7 +205,7 @@ def begun(cell: tuple[str, str, str], base: Path) -> tuple[Any, Plan, Corpus]:
 def steps_of(predictor: Any, plan: Plan, data: Corpus, checkpoints: Checkpoints | None = None) -> Iterator[Step]:
     kept = checkpoints and checkpoints.read()
     return train(
-        predictor.model, JOBS[plan.recipe.task.kind].objective(predictor, plan, data), plan.recipe.training,
+        predictor.model, job_of(plan.recipe.task.kind).objective(predictor, plan, data), plan.recipe.training,
         accelerator=predictor.accelerator, micro_batch_tokens=512, callbacks=callbacks_of(predictor.model, plan), begun=kept,
         checkpoints=checkpoints,
     )  # fmt: skip
@@ -215,7 +215,7 @@ def trained(cell: tuple[str, str, str], base: Path, folder: Path) -> Trained:
     predictor, plan, data = begun(cell, base)
     steps = list(steps_of(predictor, plan, data))
     predictor.save(folder)
-    asked = JOBS[plan.recipe.task.kind].sample(predictor, plan, data, len(TEXTS))
+    asked = job_of(plan.recipe.task.kind).sample(predictor, plan, data, len(TEXTS))
     return Trained(cell, folder, steps, asked, predictor.raw_predictions(asked))
 
 

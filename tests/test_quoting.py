@@ -89,6 +89,11 @@ def test_broken_lines_that_would_be_whole_under_quoting_are_told_in_one_line(her
     )
 
 
+def test_a_text_may_be_long(here: Path) -> None:
+    chapter = "satu, " * 50_000
+    assert texts(read_file(written(here, "a.csv", f'text,label\n"{chapter}",p\n'), "a.csv")) == [chapter.strip()]
+
+
 def test_every_faulty_line_of_a_csv_is_named(here: Path) -> None:
     content = 'text,label\n"dia "bilang" baik",p\nbaik,p\nburuk, sekali,n\n"lagi "satu"",n\nsatu,p\n"terbuka,n\ndua,p\n'
     with pytest.raises(DataError) as error:

@@ -313,7 +313,7 @@ def test_a_part_of_the_run_is_compared_in_words() -> None:
     part = ONE.baselines[1].model_copy(update={"name": "model alone", "ablation": True})
     gain = ONE.comparisons[1].model_copy(update={"against": "model alone"})
     both = {"baselines": [*ONE.baselines, part], "comparisons": [*ONE.comparisons, gain]}
-    assert "A part of it, model alone, reaches" in Page(render(ONE.model_copy(update=both))).text
+    assert "By comparison, “model alone” reaches" in Page(render(ONE.model_copy(update=both))).text
 
 
 EVIL = "</style></svg><script>alert(1)</script><img src=x onerror=alert(1)>\"'><a href=javascript:alert(1)>{{7*7}}"

@@ -115,9 +115,9 @@ def test_new_rows_are_trained_saved_and_found_again(
     changes = {"evaluation:": f"vocabulary: {vocabulary}\nevaluation:", "epochs: 30": "epochs: 4"}
     run = run_recipe(write_recipe(small_data, tiny_encoder, method, **changes), small_data / "out", options=options)
     facts = run.record.vocabulary
-    assert facts is not None and facts.added > 0 and facts.pieces != facts.tokens_before
+    assert facts is not None and facts.added > 0 and facts.tokens != facts.tokens_before
     start, rows = load_rows(run.folder / "model" / "rows.safetensors")
-    assert len(rows.inputs) == facts.added and len(start) == facts.pieces
+    assert len(rows.inputs) == facts.added and len(start) == facts.tokens
     asked = ["lamakbana in the nagariko", "bad rice", ""]
     again = Run(run.folder, options=options).predict(asked)
     assert [answer.probabilities for answer in again] == [answer.probabilities for answer in run.predict(asked)]

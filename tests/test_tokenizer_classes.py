@@ -98,9 +98,8 @@ def test_m2m100_is_extended_and_pruned(base: Callable[[str], Path]) -> None:
     found.install(model)
     ids = found.tokenizer(lines[:20], padding=True, return_tensors="pt")["input_ids"]
     assert int(ids.max()) < len(model.get_input_embeddings().weight)
-    assert [found.tokenizer.decode(row, skip_special_tokens=True).split() for row in ids] == [
-        line.split() for line in lines[:20]
-    ]
+    read = [str(found.tokenizer.decode(row, skip_special_tokens=True)) for row in ids]
+    assert [text.split() for text in read] == [line.split() for line in lines[:20]]
 
 
 def test_what_cannot_be_read_is_refused_in_a_line(base: Callable[[str], Path], tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_sources_are_marked_as_the_family_does(family: str, checkpoint: Path) ->
     assert names[-len(behind) :] == behind
     assert names[: len(before)] == before
     if found.inputs.language_marking.source == "words":
-        written = found.inputs.tokenizer.decode(ids, skip_special_tokens=True)
+        written = str(found.inputs.tokenizer.decode(ids, skip_special_tokens=True))
         assert written.startswith("translate English to Minangkabau: the soup")
     (target,) = found.inputs.targets(["lo mira"], "min-Latn")
     assert target[-1] == found.inputs.end

@@ -11,8 +11,8 @@ from lowres.data.corpus import Corpus, LabelledRows, Row
 from lowres.models.checkpoint import describe
 from lowres.planning import Machine, Plan, make_plan
 from lowres.recipe import parse_recipe
-from lowres.tasks import JOBS
 from lowres.tasks.job import make_accelerator
+from lowres.tasks.table import job_of
 from lowres.vocabulary.adapting import adapt
 from lowres.vocabulary.fitting_data import FittingData
 
@@ -25,7 +25,6 @@ base: {{name: "{base}"}}
 vocabulary: {vocabulary}
 method: {method}
 training: {{max_length: {max_length}}}
-decoding: {{beams: 1}}
 """
 CLASSIFICATION = "{kind: classification, language: eng-Latn}"
 
@@ -40,6 +39,8 @@ def plan_of(
 ) -> Plan:  # fmt: skip
     """The plan of a small recipe over a base in a folder."""
     text = RECIPE.format(base=base, task=task, method=method, vocabulary=vocabulary, max_length=max_length)
+    if "translation" in task:
+        text += "decoding: {beams: 1}\n"
     return make_plan(
         parse_recipe(text, "recipe.yaml"), describe(str(base), base), replace(Machine.detect("cpu", 1), bf16=False)
     )
@@ -71,7 +72,7 @@ def labelled_corpus(texts: Sequence[str], heads: int) -> Corpus:
 
 def predictor_of(plan: Plan, corpus: Corpus) -> Any:
     """The predictor that training would begin with, in float32, its trainable weights moved a little by random numbers."""
-    job = JOBS[plan.recipe.task.kind]
+    job = job_of(plan.recipe.task.kind)
     tokenizer, base = job.load(plan.checkpoint)
     texts = list(dict.fromkeys(row.fields["text"] for row in corpus.train))
     adapted = adapt(

@@ -13,7 +13,6 @@ import lowres
 from lowres.errors import CardError, Problem, RecipeError, nearest
 from lowres.recipe.strict import parse, read_text
 
-SPLIT_NAMES = ("train", "dev", "test", "all")
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -37,7 +36,6 @@ class Origin(_Part):
     url: str | None = Field(None, pattern=r"^https://.*/$", description="folder at one commit, with / at its end")
     package: str | None = Field(None, description="Python package that ships the files")
     version: str | None = Field(None, description="its version")
-    extra: str | None = Field(None, description="extra of lowres that installs it")
     folder: str | None = Field(None, description="folder beside the card")
 
     @model_validator(mode="after")

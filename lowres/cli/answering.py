@@ -10,7 +10,7 @@ from pathlib import Path
 import rich_click as click
 
 from lowres.cli.making import cache_option, device_option, json_option, machine_options, offline_option, threads_option
-from lowres.cli.quiet import quiet_libraries
+from lowres.cli.quiet import quiet_libraries, skip_compilation
 from lowres.cli.safe_text import echo, echo_json, one_line
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
@@ -56,6 +56,7 @@ def predict(
         lines = [decoded(f"text {number}", os.fsencode(text)) for number, text in enumerate(texts, start=1)]
     else:
         lines = lines_of(sys.stdin.buffer.read())
+    skip_compilation(run / "model")
     quiet_libraries()
 
     from lowres.runs.run import Run

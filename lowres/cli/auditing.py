@@ -60,6 +60,8 @@ def audit(
 
     from dataclasses import asdict
 
+    from rich.console import Console
+
     from lowres.cli.audit_page import page
     from lowres.models.checkpoint import tokenizer_folder
     from lowres.models.tokenization import load_tokenizer
@@ -68,7 +70,12 @@ def audit(
 
     folder = tokenizer_folder(base, revision, options.places(Path()), STARTERS)
     tokenizer = load_tokenizer(folder)
-    found = look(tokenizer, texts_found, reference=reference)
+    count = sum(len(some) for parts in texts_found.values() for some in parts.values())
+    languages = f" in {len(texts_found)} languages" if len(texts_found) > 1 else ""
+    with Console(stderr=True).status(
+        f"auditing {count:,} texts{languages}, some seconds for each thousand"
+    ):  # on terminals
+        found = look(tokenizer, texts_found, reference=reference)
     if as_json:
         facts = {"base": base, **asdict(found), "data": notes}
         echo_json(json_format.dumps(facts, ensure_ascii=False, indent=1))
@@ -131,7 +138,8 @@ def of_files(request: Request) -> "tuple[Texts, Reference | None, list[str]]":
     elif request.against:
         other = read_file(Path(request.against), Path(request.against).name)
         reference = Reference(other.name, _column(other, request.column), request.parallel)
-    return {tag or first.name: parts}, reference, []
+    said = [finding for table in tables for finding in (*table.findings, *table.damaged(request.column))]
+    return {tag or first.name: parts}, reference, [f"{finding.where}  {finding.what}" for finding in said]
 
 
 def of_card(request: Request, options: "Options") -> "tuple[Texts, Reference | None, list[str]]":

@@ -1,7 +1,21 @@
-"""Silences messages of libraries that no user can act on. Only the command line does this."""
+"""What the libraries say and do while they load that no user needs. Only the command line silences it."""
 
+import json
 import logging
+import os
 import warnings
+from contextlib import suppress
+from pathlib import Path
+
+
+def skip_compilation(model: Path) -> None:
+    """Spare a model whose base is not quantized the seconds, and the second process, that torch takes to get its compiler ready.
+
+    Only bitsandbytes compiles anything. To be called before torch is imported; `model` is the model folder of a run.
+    """
+    with suppress(OSError, ValueError, AttributeError):
+        if json.loads((model / "model.json").read_bytes()).get("quantize") == "off":
+            os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 
 
 def quiet_libraries() -> None:

@@ -107,7 +107,7 @@ def source_rows(source: Source, task: Task, places: Places) -> tuple[list[Sample
     """
     tables = _source_tables(source, task, places, 0)
     samples = take_rows(tables.parts)
-    return samples, (*tables.findings, *audit(samples, (), repeats=False))
+    return samples, (*tables.findings, *_of_files(tables.parts), *audit(samples, (), repeats=False))
 
 
 def _check_heads(sources: Sequence[Source], task: Task) -> None:

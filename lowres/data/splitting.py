@@ -7,7 +7,7 @@ from lowres.data.corpus import Split
 from lowres.data.formats.tables import Table, capped, no_column
 from lowres.data.rows import Cut, line_of
 from lowres.errors import DataError, Problem
-from lowres.languages import strict_key
+from lowres.languages import normalise, strict_key
 
 TENTH = 10  # percent of train for each split that the user has no file for
 NAMES: Mapping[str, Split] = {
@@ -21,10 +21,11 @@ def kept_rows(table: Table, wanted: Mapping[str, str | tuple[str, ...]]) -> Tabl
 
     `wanted` maps a column to a value or to several. Raises DataError for a column that is missing, or where no row is left.
     """
-    for column, value in wanted.items():
+    for name, value in wanted.items():
+        column = normalise(name)
         if column not in table.columns:
             raise DataError(no_column(table, column))
-        values = (value,) if isinstance(value, str) else value
+        values = tuple(map(normalise, (value,) if isinstance(value, str) else value))
         records = tuple(record for record in table.records if record.fields[column] in values)
         if not records and table.records:
             found = list(dict.fromkeys(record.fields[column] for record in table.records))

@@ -26,7 +26,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """
     _refuse_unknown_class(folder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+        tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError) as error:
         first = str(error).strip().partition("\n")[0]
         what = f"has a tokenizer that transformers cannot load: {first or type(error).__name__}"
@@ -96,10 +96,10 @@ def _codes(tokenizer: PreTrainedTokenizerBase) -> list[str]:
 
 def _as_fast(tokenizer: Any, folder: Path) -> PreTrainedTokenizerBase:
     """M2M100's tokenizer with the same ids: the merges of its SentencePiece model, the ids of vocab.json, the codes behind them."""
-    from sentencepiece import sentencepiece_model_pb2
+    from sentencepiece import sentencepiece_model_pb2 as proto
     from transformers.tokenization_utils_base import generate_merges
 
-    model = sentencepiece_model_pb2.ModelProto()
+    model = proto.ModelProto()  # type: ignore[attr-defined]
     model.ParseFromString(tokenizer.sp_model.serialized_model_proto())
     scores = {piece.piece: piece.score for piece in model.pieces[SENTENCEPIECE_CONTROLS:]}
     vocabulary: dict[str, int] = dict(tokenizer.encoder)
@@ -128,7 +128,8 @@ def _as_fast(tokenizer: Any, folder: Path) -> PreTrainedTokenizerBase:
     backend.post_processor = processors.TemplateProcessing(
         single=f"{language} $A {roles['eos_token']}", special_tokens=ids
     )
-    made = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=tokenizer.model_max_length, **roles)
+    kind: Any = PreTrainedTokenizerFast
+    made: PreTrainedTokenizerBase = kind(tokenizer_object=backend, model_max_length=tokenizer.model_max_length, **roles)
     moved = [name for name, number in tokenizer.lang_token_to_id.items() if made.convert_tokens_to_ids(name) != number]
     if moved:
         what = f"has ids between its vocab.json and its language codes (first: {moved[0]})"

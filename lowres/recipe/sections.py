@@ -150,9 +150,9 @@ class Columns(Section):
     id: DataText | None = Field(
         default=None, description="column with a stable id; by default what the card says, else the row number"
     )
-    split: str | None = Field(
+    split: DataText | None = Field(
         default=None,
-        description="of own files: column that says which split a row of the train file belongs to: train, dev or test",
+        description="of own files: column of the train file that says the split of a row: train, dev or test",
     )
 
 
@@ -167,10 +167,7 @@ class CardData(Section):
     card: str = Field(min_length=1, description="name of a card in data_cards/, or the path of a card")
     subset: str | Names = Field(default="all", description="one subset of the card, several, or all")
     columns: Columns | None = Field(default=None, description="columns to use instead of those that the card names")
-    limit: Annotated[int, Field(ge=1)] | None = Field(
-        default=None,
-        description="at most so many training rows per subset, for translation so many pairs, chosen by the seed",
-    )
+    limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description="per subset: " + _LIMIT)
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
     head: Head = Field(default=None, description=_HEAD)
 
@@ -182,8 +179,8 @@ class FileData(Section):
         min_length=1,
         description="one file per split, or a list of files: .tsv .csv .jsonl .json .parquet, packed as .xz .gz .bz2 too; for "
         "pre-training .txt with one text per line; for translation also one text file per language, aligned by line (language → "
-        "file); for classification also one file per label (label → file). With a train file only, a tenth of it each becomes dev "
-        "and test; in a mixture of sources, a source may have only some of the splits",
+        "file); for classification also one file per label (label → file). Of a train file alone, a tenth becomes dev and a tenth "
+        "test; a source of a mixture may have only some of the splits",
     )
     language: LanguageTag | None = Field(default=None, description=_DATA_LANGUAGE)
     licence: str = Field(min_length=1, description="SPDX identifier of the licence, or its name, or “private”")

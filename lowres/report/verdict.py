@@ -68,15 +68,15 @@ def _against_others(record: Record) -> list[str]:
         comparison = record.comparison(system.name) if system else None
         if system is None or comparison is None:
             continue
-        kind = "The best baseline" if system is best else "A part of it"
-        found.append(_compared(comparison, system, kind))
+        name = f"The best baseline, {system.name}," if system is best else f"By comparison, “{system.name}”"
+        found.append(_compared(comparison, system, name))
     return found
 
 
-def _compared(comparison: Comparison, theirs: Baseline, kind: str) -> str:
+def _compared(comparison: Comparison, theirs: Baseline, name: str) -> str:
     digits, gain = comparison.digits, comparison.gain[0]
     score = overall(theirs.scores, comparison.score)
-    reached = f"{kind}, {comparison.against}, reaches {number(score.value, digits) if score else '–'}: "
+    reached = f"{name} reaches {number(score.value, digits) if score else '–'}: "
     bounds = f"interval {interval(*comparison.gain[1:], digits, sign=True)}, {p_value(comparison.p)}"
     if not comparison.clear:
         return f"{reached}the difference of {number(gain, digits, sign=True)} could be chance ({bounds})."

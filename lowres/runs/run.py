@@ -10,22 +10,21 @@ from typing import Any
 from lowres.errors import ModelError, Problem
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record, Score
-from lowres.report import render
 from lowres.runs.atomic import write_whole
 from lowres.runs.layout import MODEL, RECORD, REPORT
-from lowres.tasks import JOBS
 from lowres.tasks.job import Form
 from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts
+from lowres.tasks.table import TASKS, restore
 
 
 def load_predictor(folder: Path, options: Options, form: Form = "trained") -> Any:
     """Load the model of a run from its model folder. Raises ModelError if a part is missing or the base is another one."""
     task = read_facts(folder, ModelFacts).task
-    if task not in JOBS:
+    if task not in TASKS:
         raise ModelError(
-            Problem(str(folder / MODEL_JSON), f"is of an unknown task, “{task}”", f"known: {', '.join(JOBS)}")
+            Problem(str(folder / MODEL_JSON), f"is of an unknown task, “{task}”", f"known: {', '.join(TASKS)}")
         )
-    return JOBS[task].restore(folder, options, form)
+    return restore(task, folder, options, form)
 
 
 class Run:
@@ -72,11 +71,15 @@ class Run:
 
     def report(self) -> Path:
         """Write report.html again from the record, and return its path."""
+        from lowres.report import render
+
         path = self.folder / REPORT
         write_whole(path, render(self.record))
         return path
 
     def _repr_html_(self) -> str:
+        from lowres.report import render
+
         return render(self.record)
 
     def __repr__(self) -> str:

@@ -8,18 +8,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import regex
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
-from scipy.optimize import minimize
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from sklearn.pipeline import FeatureUnion, make_union
 
 from lowres.data.corpus import Row
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import FeatureUnion
 
 Floats = NDArray[np.float64]
 STRENGTHS = (1.0, 4.0, 16.0)  # inverse of the penalty on the weights
@@ -33,7 +33,7 @@ _WORD = regex.compile(r"\w+")
 class LanguageClassifier:
     """The classifier of one language: features, and weights of shape (labels, features)."""
 
-    features: FeatureUnion
+    features: "FeatureUnion"
     weights: Floats
     bias: Floats
 
@@ -121,6 +121,8 @@ def ensemble_weights(encoder: Floats, ngrams: Floats, targets: Sequence[int]) ->
 
     A penalty towards (½, ½), worth about ten rows, keeps a small dev split from giving all weight to one of them.
     """
+    from scipy.optimize import minimize  # scikit-learn and scipy take seconds to load, and predicting may need neither
+
     rows = np.arange(len(targets))
 
     def loss(weights: Floats) -> float:
@@ -139,8 +141,11 @@ def _scopes(train: Sequence[Row]) -> tuple[str, ...]:
     return (EVERY,) if together else tuple(labels)
 
 
-def _features(words: Sequence[Sequence[str]] | None = None, idf: NDArray[np.float32] | None = None) -> FeatureUnion:
+def _features(words: Sequence[Sequence[str]] | None = None, idf: NDArray[np.float32] | None = None) -> "FeatureUnion":
     """New vectorizers, or those with the given vocabulary and inverse document frequencies."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_union
+
     known = words or (None, None)
     parts = [
         TfidfVectorizer(
@@ -154,6 +159,9 @@ def _features(words: Sequence[Sequence[str]] | None = None, idf: NDArray[np.floa
 
 
 def _fit(train: Sequence[Row], dev: Sequence[Row], labels: tuple[str, ...], seed: int) -> LanguageClassifier:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import f1_score
+
     features = _features()
     vectors = features.fit_transform([row.fields["text"] for row in train])
     targets = [row.fields["label"] for row in train]
@@ -169,14 +177,14 @@ def _fit(train: Sequence[Row], dev: Sequence[Row], labels: tuple[str, ...], seed
     dev_vectors = features.transform([row.fields["text"] for row in dev])
     dev_labels = [row.fields["label"] for row in dev]
 
-    def on_dev(model: LogisticRegression) -> float:
+    def on_dev(model: "LogisticRegression") -> float:
         predicted = model.predict(dev_vectors)
         return float(f1_score(dev_labels, predicted, labels=list(labels), average="macro", zero_division=0))
 
     return _classifier(features, max(fitted, key=on_dev), labels)
 
 
-def _classifier(features: FeatureUnion, model: LogisticRegression, labels: tuple[str, ...]) -> LanguageClassifier:
+def _classifier(features: "FeatureUnion", model: "LogisticRegression", labels: tuple[str, ...]) -> LanguageClassifier:
     """One row of weights per label, also for two labels, and for labels that train does not show."""
     seen = list(model.classes_)
     coefficients, intercepts = model.coef_, model.intercept_

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -11,13 +11,15 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
-from lowres.errors import Finding, PlanError, Problem
+from lowres.errors import Finding
 from lowres.models.checkpoint import Checkpoint
 from lowres.planning import Machine, Options, Plan
 from lowres.recipe.sections import Training
 from lowres.record import BackTranslationFacts
 from lowres.training.loop import Objective, Step
-from lowres.vocabulary.adapting import Adapted
+
+if TYPE_CHECKING:  # fitting a vocabulary takes seconds to load, and predicting does not need it
+    from lowres.vocabulary.adapting import Adapted
 
 Facts = Mapping[str, Any]  # sections of the record, by name
 Form = Literal["trained", "precise", "merged"]  # as in training; in float32; in float32 with the adapter in the weights
@@ -99,7 +101,7 @@ class Job:
 
     load: Callable[[Checkpoint], tuple[PreTrainedTokenizerBase, Any]]
     encoder: Callable[[Any], nn.Module]
-    build: Callable[[Adapted, Any, Plan, Corpus, Accelerator], Any]
+    build: Callable[["Adapted", Any, Plan, Corpus, Accelerator], Any]
     objective: Callable[[Any, Plan, Corpus], TaskObjective]
     complete: Callable[[Any, Plan, Corpus, Announce], Any]
     predict: Callable[[Any, Plan, Corpus], Sequence[Any]]
@@ -119,12 +121,7 @@ def sample_texts(predictor: Any, plan: Plan, corpus: Corpus, count: int) -> list
 def make_accelerator(machine: Machine, precision: str) -> Accelerator:
     """An accelerator for this machine and precision.
 
-    Accelerate keeps one precision per process; its state is reset, since a run may be loaded in another precision than before. Raises
-    PlanError where torch has not the device that the plan is for.
+    Accelerate keeps one precision per process; its state is reset, since a run may be loaded in another precision than before.
     """
     AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
-    if accelerator.device.type != machine.device:
-        what = f"the plan is for {machine.device} ({machine.name}), but torch computes on {accelerator.device.type}"
-        raise PlanError(Problem("--device", what, "install a torch that can use it, or say --device cpu"))
-    return accelerator
+    return Accelerator(cpu=machine.device == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -27,9 +27,11 @@ from lowres.planning import Machine, Options, Plan
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.starters.starters import STARTERS
 from lowres.tasks.job import Form, make_accelerator
-from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.embeddings import new_rows, place_rows
 from lowres.vocabulary.saving import load_rows, save_rows
+
+if TYPE_CHECKING:  # fitting a vocabulary takes seconds to load, and predicting does not need it
+    from lowres.vocabulary.adapting import Adapted
 
 MODEL_JSON, ADAPTER, TOKENIZER, ROWS = "model.json", "adapter", "tokenizer", "rows.safetensors"
 # What libraries raise for files that are not there, cut, of another kind, or of another shape.
@@ -72,12 +74,12 @@ class Rows:
     added: int
 
     @classmethod
-    def of(cls, adapted: Adapted) -> "Rows":
+    def of(cls, adapted: "Adapted") -> "Rows":
         """The rows of an adapted vocabulary."""
         return cls(adapted.places if len(adapted.places) else None, adapted.added)
 
 
-def common_facts(plan: Plan, corpus: Corpus, adapted: Adapted) -> dict[str, Any]:
+def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, Any]:
     """The facts that every task writes."""
     return {
         "task": plan.recipe.task.kind,

@@ -26,7 +26,7 @@ _CASTS: WeakTensorKeyDictionary = WeakTensorKeyDictionary()  # casting a large t
 
 
 def _cast(table: Tensor, dtype: torch.dtype) -> _Cast:
-    found: _Cast | None = _CASTS.get(table)
+    found: _Cast | None = _CASTS.get(table)  # type: ignore[no-untyped-call]
     if found is None or found.version != table._version or found.rows.dtype != dtype or table.requires_grad:
         rows = table.detach().to(dtype)
         found = _Cast(table._version, rows, table.detach().float().sum(0))

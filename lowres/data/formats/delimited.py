@@ -68,7 +68,7 @@ def _fits(start: str, separator: str) -> bool:
 def _table(name: str, sha256: str, found: Layout, findings: list[Finding]) -> Table:
     rows = found.rows
     rows = rows[next((number for number, (_, row) in enumerate(rows) if _filled(row)), len(rows)) :]
-    titles = _titles(rows)
+    titles = _titles(rows) if rows else 0
     findings = [*findings, *found.findings]
     if titles:
         where = f"{name}:{rows[0][0]}"
@@ -94,19 +94,17 @@ def _table(name: str, sha256: str, found: Layout, findings: list[Finding]) -> Ta
 
 
 def _titles(rows: Rows) -> int:
-    """How many lines above the header are titles: they have one field where the rows below have several."""
+    """How many lines above the header are titles or blank: a title is alone in its row, where the rows below have several fields."""
     count, width = 0, common_width(rows)
-    while count < min(MAX_TITLES, len(rows) - 2) and width > 1:
-        row = rows[count][1]
-        alone = len(row) == 1 or (
-            len(row) > 2 and bool(row[0].strip()) and not any(_filled([cell]) for cell in row[1:])
-        )
-        if _filled(row) and not alone:
-            break
+    while count < min(MAX_TITLES, len(rows) - 2) and (not _filled(rows[count][1]) or _is_title(rows[count][1], width)):
         count += 1
-    return (
-        count if count < min(MAX_TITLES, len(rows) - 2) and sum(_filled([cell]) for cell in rows[count][1]) > 1 else 0
-    )
+    return count if sum(bool(cell.strip()) for cell in rows[count][1]) > 1 else 0
+
+
+def _is_title(row: list[str], width: int) -> bool:
+    if len(row) == 1:  # one word above two columns is their header: R leaves out the name of the first
+        return width > 2 or (width > 1 and len(row[0].split()) > 1)
+    return len(row) > 2 and bool(row[0].strip()) and not _filled(row[1:])
 
 
 def _as_wide_as(header: list[str], row: list[str]) -> list[str]:
@@ -117,8 +115,8 @@ def _as_wide_as(header: list[str], row: list[str]) -> list[str]:
 def _named(header: list[str], body: Rows) -> tuple[list[str], Rows]:
     """Header and rows with a name for every column; columns without a name and without texts at the end are left out."""
     filled = [row for _, row in body if _filled(row)]
-    if filled and all(len(row) == len(header) + 1 for row in filled) and len({row[0] for row in filled}) == len(filled):
-        header = ["", *header]  # R names the rows and not their column
+    if filled and all(len(row) == len(header) + 1 and row[0].strip('"').isdigit() for row in filled):
+        header = ["", *header]  # R numbers the rows and does not name that column
     width = len(header)
     while width > 1 and not header[width - 1].strip() and not any(_filled(row[width - 1 :]) for row in filled):
         width -= 1

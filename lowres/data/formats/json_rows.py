@@ -1,6 +1,7 @@
 """JSON: one object a line, an array of objects, or objects one behind the other."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from lowres.errors import DataError, Finding, Problem
 
 _WORDS: Mapping[bool | None, str] = {None: "", True: "true", False: "false"}
 _SPACE = " \t\r\n"
+_OF_A_ROW = re.compile(r".+\.\d+")  # name of a column in a table that is written column by column
 
 
 @dataclass
@@ -21,6 +23,7 @@ class _Fields:
 
     texts: dict[str, str] = field(default_factory=dict)
     others: dict[str, str] = field(default_factory=dict)
+    tables: list[str] = field(default_factory=list)  # keys whose list holds objects
 
 
 def read_json(path: Path, name: str) -> Table:
@@ -42,6 +45,7 @@ def read_json(path: Path, name: str) -> Table:
             found.append((line, _fields(value)))
         except ValueError as error:
             problems.append(Problem(f"{name}:{line}", f"is not a JSON object of texts: {error}"))
+    problems += _whole_table(name, found)
     if problems:
         raise DataError(*capped(problems))
     unreadable = dict(_unreadable(name, found))
@@ -91,7 +95,7 @@ def _one_behind_the_other(text: str) -> Iterator[tuple[int, object]]:
                 raise json.JSONDecodeError("the array is not closed", text, at)
             return
         line, seen = line + text.count("\n", seen, at), at
-        value, at = _DECODER.raw_decode(text, at)
+        value, at = _decoded(text, at)
         yield line, value
 
 
@@ -109,6 +113,8 @@ def _pairs(pairs: Sequence[tuple[str, object]]) -> _Fields:
     for key, value in pairs:
         if names.count(key) > 1:
             raise ValueError(f"“{key}” stands twice")
+        if isinstance(value, list) and any(isinstance(inner, _Fields) for inner in value):
+            found.tables.append(key)
         if isinstance(value, list) and len(value) < 2:
             value = value[0] if value else ""
         if isinstance(value, list):
@@ -119,6 +125,19 @@ def _pairs(pairs: Sequence[tuple[str, object]]) -> _Fields:
         else:
             found.texts[key] = _WORDS[value] if value is None or isinstance(value, bool) else str(value)
     return found
+
+
+def _whole_table(name: str, found: Sequence[tuple[int, _Fields]]) -> Iterator[Problem]:
+    """The Problem of a file that is one object, with all rows inside it or with a value for each row in every column."""
+    if len(found) != 1:
+        return
+    row = found[0][1]
+    if row.tables and not row.texts.keys() & {"text", "source"}:
+        hint = f"write that list alone into the file: jq '.{row.tables[0]}'"
+        yield Problem(name, f"is one object, whose rows stand in the list “{row.tables[0]}”", hint)
+    elif row.texts and not row.others and all(_OF_A_ROW.fullmatch(column) for column in row.texts):
+        hint = "write a row at a time: pandas does with to_json(orient='records', lines=True)"
+        yield Problem(name, "is a table written column by column", hint)
 
 
 def _unreadable(name: str, found: Sequence[tuple[int, _Fields]]) -> Iterator[tuple[str, Problem]]:
@@ -141,14 +160,26 @@ def _no_number(word: str) -> NoReturn:
 _DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=str, parse_float=str, parse_constant=_no_number)
 
 
+def _decoded(text: str, at: int) -> tuple[object, int]:
+    """The value that begins in a place, and the place behind it. Raises ValueError for what is no JSON."""
+    try:
+        return _DECODER.raw_decode(text, at)
+    except RecursionError:
+        raise ValueError("it holds too many lists or objects inside one another") from None
+
+
 def _parsed(line: str) -> object:
-    return _DECODER.decode(line)
+    start = len(line) - len(line.lstrip(_SPACE))
+    value, end = _decoded(line, start)
+    if line[end:].strip(_SPACE):
+        raise json.JSONDecodeError("something follows the object", line, end)
+    return value
 
 
 def _is_json(line: str) -> bool:
     """Whether a line is a whole value of JSON, or begins as one of an object a line does."""
     try:
-        _DECODER.decode(line)
+        _parsed(line)
     except json.JSONDecodeError:
         return line.startswith("{") and line.rstrip().endswith("}")
     except ValueError:

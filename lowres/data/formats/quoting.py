@@ -12,11 +12,11 @@ from lowres.errors import DataError, Finding, Problem
 
 Quotes = Literal["auto", "yes", "no"]
 Rows = list[tuple[int, list[str]]]  # line on which a row begins, its fields
+MAX_FIELD = 1 << 26  # characters of a quoted field
 _HINTS = {
     "expected after": "quotation marks inside a quoted text are doubled",
     "unexpected end of data": "a quotation mark is opened here and never closed",
     "new-line character": "a carriage return stands outside quotation marks",
-    "field larger": "is a quotation mark opened and never closed?",
 }
 _KEY = "in the recipe's data section"
 
@@ -37,6 +37,7 @@ def literal_rows(text: str, separator: str) -> Rows:
 
 def quoted_rows(text: str, separator: str, name: str) -> Layout:
     """Rows quoted as in RFC 4180, which may take several lines; every faulty one becomes a Problem."""
+    csv.field_size_limit(MAX_FIELD)  # of the whole process; the default is shorter than a chapter
     # only \n ends a line, and line ends are kept: csv then preserves those inside quotes
     chunks, done = list(_with_ends(text)), 0
     rows: Rows = []
@@ -53,7 +54,7 @@ def quoted_rows(text: str, separator: str, name: str) -> Layout:
             hint = next((hint for words, hint in _HINTS.items() if words in str(error)), "")
             problems.append(Problem(f"{name}:{line}", f"is not CSV: {error}", hint))
             # a quotation that is never closed swallows all the rest: only its first line is given up
-            done = line if "end of data" in str(error) or "field larger" in str(error) else done + reader.line_num
+            done = line if "end of data" in str(error) else done + reader.line_num
     return Layout(rows, tuple(problems))
 
 

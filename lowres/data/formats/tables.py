@@ -120,6 +120,7 @@ def make_table(
 def check_columns(name: str, columns: Sequence[str], line: int = 1) -> None:
     """Raise DataError if the header, which stands in `line`, repeats a column or has one without a name."""
     problems = []
+    columns = [normalise(column) for column in columns]
     for column in dict.fromkeys(columns):
         if columns.count(column) > 1:
             problems.append(

@@ -18,9 +18,9 @@ from lowres.methods.stacking import adapter_languages
 from lowres.models.loading import load_encoder
 from lowres.planning import Options, Plan
 from lowres.statistical.ngrams import Floats, NgramClassifier, combine
+from lowres.tasks.classification.forward import probabilities
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
-from lowres.tasks.classification.objective import probabilities
 from lowres.tasks.job import Form
 from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
 

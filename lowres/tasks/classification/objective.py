@@ -1,71 +1,18 @@
-"""Classification: the loss that training minimises, the score on dev, and the probabilities of labels."""
+"""Classification: the training loss and the score on dev."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lowres.data.corpus import LabelledRows, Row
 from lowres.data.sampling import shown
 from lowres.errors import Finding
 from lowres.evaluation.classification_scores import primary_metric
-from lowres.methods.stacking import activate_language, adapter_languages
+from lowres.tasks.classification.forward import by_adapter, features, head_probabilities
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
-from lowres.training.batches import sorted_batches
-
-SCORING_TOKENS = 4096
-
-
-def probabilities(
-    model: ClassificationModel,
-    inputs: TextInputs,
-    token_ids: Sequence[Sequence[int]],
-    languages: Sequence[str | None],
-    accelerator: Accelerator,
-    head: int = 0,
-) -> NDArray[np.float32]:
-    """Probability of each label of one head for each text, float32 of shape (texts, labels)."""
-    return _probabilities(model, features(model, inputs, token_ids, languages, accelerator), head)
-
-
-def features(
-    model: ClassificationModel,
-    inputs: TextInputs,
-    token_ids: Sequence[Sequence[int]],
-    languages: Sequence[str | None],
-    accelerator: Accelerator,
-) -> Tensor:
-    """The pooled vector of each text, float32 of shape (texts, hidden size), without a gradient."""
-    model.eval()
-    result = torch.zeros(len(token_ids), model.head.in_features, device=accelerator.device)
-    with torch.inference_mode(), accelerator.autocast():
-        for numbers in by_adapter(model, range(len(token_ids)), languages):
-            for batch in sorted_batches([len(token_ids[number]) for number in numbers], SCORING_TOKENS):
-                rows = [numbers[place] for place in batch]
-                ids, mask = inputs.batch([token_ids[row] for row in rows], accelerator.device)
-                result[rows] = model.pooled(ids, mask)
-    return result
-
-
-def by_adapter(model: ClassificationModel, rows: Sequence[int], languages: Sequence[str | None]) -> Iterator[list[int]]:
-    """These rows in parts that share a language adapter, which is made active for each part; one part where no language has one."""
-    if not adapter_languages(model.encoder):
-        yield list(rows)
-        return
-    for language in dict.fromkeys(languages[row] for row in rows):
-        activate_language(model.encoder, language)
-        yield [row for row in rows if languages[row] == language]
-
-
-def _probabilities(model: ClassificationModel, states: Tensor, head: int = 0) -> NDArray[np.float32]:
-    model.eval()
-    with torch.inference_mode():
-        found: NDArray[np.float32] = model.head(states)[:, model.blocks[head]].float().softmax(-1).cpu().numpy()
-    return found
 
 
 def _truncations(truncated: Sequence[bool], max_length: int) -> list[Finding]:
@@ -133,5 +80,5 @@ class ClassificationObjective:
         states = self.dev_states
         if states is None:
             states = self._features(self.dev_ids, self.dev_languages)
-        predicted = [self.labels[index] for index in _probabilities(self.model, states).argmax(1)]
+        predicted = [self.labels[index] for index in head_probabilities(self.model, states).argmax(1)]
         return primary_metric(self.dev, predicted, self.labels)

@@ -1,0 +1,29 @@
+"""For each kind of task the functions that load, build, train, predict, evaluate and restore; loaded when they are needed."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lowres.planning import Options
+from lowres.tasks.job import Form, Job
+
+# kind of task → package, and the name of its Job there
+TASKS: Mapping[str, tuple[str, str]] = {
+    "classification": ("lowres.tasks.classification", "CLASSIFICATION"),
+    "translation": ("lowres.tasks.translation", "TRANSLATION"),
+    "pre-training": ("lowres.tasks.pretraining", "PRE_TRAINING"),
+}
+
+
+def job_of(kind: str) -> Job:
+    """Everything a task can do."""
+    package, name = TASKS[kind]
+    found: Job = getattr(import_module(f"{package}.job"), name)
+    return found
+
+
+def restore(kind: str, folder: Path, options: Options, form: Form) -> Any:
+    """A saved predictor, without loading what only training and evaluation need."""
+    package, _ = TASKS[kind]
+    return import_module(f"{package}.model").restore(folder, options, form)
