@@ -131,9 +131,9 @@ def _also(what: str, text: Measures, characters: Sequence[str]) -> Iterator[str]
 
 
 def _character(one: Unknown | Changed, text: Measures) -> list[str]:
-    text = visible(one.character)
+    seen = visible(one.character)
     places = ", ".join(place.removeprefix(f"{text.name}:").removeprefix(f"{text.name} ") for place in one.places[:2])
-    return ["" if text == one.code else text, one.code, one.name, f"{one.count:,}×", places]
+    return ["" if seen == one.code else seen, one.code, one.name, f"{one.count:,}×", places]
 
 
 def _case(one: Unknown) -> str:
