@@ -118,7 +118,7 @@ class InspectedTokenizer:
         if self.base is None:
             return len(name)
         if self.base.byte_level:
-            return sum(_begins(text) for text in name.removeprefix(SPACE))
+            return sum(_begins(character) for character in name.removeprefix(SPACE))
         if name.startswith("<0x") and len(name) == len("<0x00>"):
             return 0
         return len(name.removeprefix(CONTINUES if self.base.kind == "wordpiece" else WORD_START))
@@ -230,9 +230,10 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 @cache
-def _begins(text: str) -> bool:
+def _begins(character: str) -> bool:
     """Whether a character of byte-level BPE's alphabet is a byte that begins a UTF-8 character (RFC 3629)."""
     direct = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in direct]
-    byte = ord(text) if ord(text) < 256 else others[ord(text) - 256] if ord(text) < 256 + len(others) else 0
+    code = ord(character)
+    byte = code if code < 256 else others[code - 256] if code < 256 + len(others) else 0
     return byte & 0xC0 != 0x80
