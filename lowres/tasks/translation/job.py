@@ -36,7 +36,6 @@ from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.language_tokens import tag_languages
 
 LEAST_PAIRS = 50  # of a direction, before a phrase table is learned from them
-MAX_CACHE_GIB = 4.0
 CLEAR = 0.5  # chrF++ on dev by which the phrase table must be better to be preferred
 
 
@@ -90,13 +89,8 @@ def objective(
         translator.model, translator.inputs, train, pairs_to_evaluate(plan, corpus.dev, translator), translator.accelerator,
         label_smoothing=settings.label_smoothing, epoch_rows=epoch_rows(train, task.temperature, task.max_pairs, settings.seed),
         hints=translator.hints, epochs=settings.epochs, monolingual=unpaired(corpus.train, real, translator.facts.directions),
-        denoise=task.denoise, seed=settings.seed, dev_pairs=plan.recipe.evaluation.dev_pairs, cache_bytes=cache_bytes(plan),
+        denoise=task.denoise, seed=settings.seed, dev_pairs=plan.recipe.evaluation.dev_pairs, cache_bytes=int(plan.kept_states_gib * 2**30),
     )  # fmt: skip
-
-
-def cache_bytes(plan: Plan) -> int:
-    """How many bytes of encoder states training may keep: an eighth of the machine's memory, at most MAX_CACHE_GIB."""
-    return int(min(MAX_CACHE_GIB, plan.machine.memory_gib / 8) * 2**30)
 
 
 def settings_of(plan: Plan, *, again: bool) -> Training:
