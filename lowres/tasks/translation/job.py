@@ -89,7 +89,8 @@ def objective(
         translator.model, translator.inputs, train, pairs_to_evaluate(plan, corpus.dev, translator), translator.accelerator,
         label_smoothing=settings.label_smoothing, epoch_rows=epoch_rows(train, task.temperature, task.max_pairs, settings.seed),
         hints=translator.hints, epochs=settings.epochs, monolingual=unpaired(corpus.train, real, translator.facts.directions),
-        denoise=task.denoise, seed=settings.seed, dev_pairs=plan.recipe.evaluation.dev_pairs, cache_bytes=int(plan.kept_states_gib * 2**30),
+        denoise=task.denoise, seed=settings.seed, dev_pairs=plan.recipe.evaluation.dev_pairs,
+        cache_bytes=int(plan.kept_states_gib * 2**30),
     )  # fmt: skip
 
 
