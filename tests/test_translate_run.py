@@ -143,7 +143,7 @@ def test_the_report_shows_directions_and_translations(finished: Run) -> None:
         "chrF++",
         "Direction by direction",
         "English → ",
-        "See for yourself",
+        "Examples",
         "phrase table alone",
         "lo mira tas",
     ):
@@ -160,7 +160,7 @@ def test_an_encoder_alone_cannot_translate(tmp_path: Path, tiny_encoder: Path, o
 
 def test_a_decoder_goes_on_encoders_only(tmp_path: Path, tiny_mt5: Path, options: Options) -> None:
     recipe = prepared(tmp_path, tiny_mt5)
-    with pytest.raises(ModelError, match="no encoder that could be given a decoder"):
+    with pytest.raises(ModelError, match="is not an encoder that a decoder can be added to"):
         run_recipe(recipe, tmp_path / "out", options=options)
 
 
