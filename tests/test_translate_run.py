@@ -130,9 +130,7 @@ def test_a_place_that_the_model_loses_is_told_and_the_lexicon_loses_none(finishe
     texts = ["the soup was %(taste)s", "the soup was good"]
     by_model = finished.predictor.without_phrase_tables().predict(texts, source="eng-Latn", target="qaa-Latn")
     assert [found.lost for found in by_model] == [("%(taste)s",), ()]
-    assert list(notices(by_model)) == [
-        "a tag, an address or a placeholder is missing from the translation of line 1"
-    ]
+    assert list(notices(by_model)) == ["a tag, an address or a placeholder is missing from the translation of line 1"]
     kept = finished.predict(texts, source="eng-Latn", target="qaa-Latn")
     assert kept[0].translation == "lo mira tas %(taste)s" and not list(notices(kept))
 

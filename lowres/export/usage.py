@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lowres.languages import language
+from lowres.languages.codes import instruction
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.record import Record
 from lowres.starters.starters import STARTERS
@@ -185,7 +185,7 @@ def _translation(predictor: Any) -> str:
     source, target = facts.directions[0]
     plain = 'tokenizer(text, add_special_tokens=False)["input_ids"]'
     whole = f'tokenizer({facts.prefix!r} + text)["input_ids"]'
-    words = f"translate {language(source).name} to {language(target).name}: "
+    words = instruction(source, target)
     ids = {
         "own tag": f"[{inputs.tags.get(source)}, *{plain}, {inputs.end}]",
         "target tag": f"[{inputs.tags.get(target)}, *{whole}]" if target in inputs.tags else whole,
