@@ -53,7 +53,6 @@ PACKAGES: Mapping[str, str] = {
     "scikit-learn": "sklearn",
     "scipy": "scipy",
     "numpy": "numpy",
-    "statsmodels": "statsmodels",
     "sacrebleu": "sacrebleu",
     "regex": "regex",
     "datasets": "datasets",
