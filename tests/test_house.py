@@ -9,9 +9,9 @@ from pathlib import Path
 
 import lowres
 
-HOUSE = Path(lowres.__file__).parent
+PACKAGE = Path(lowres.__file__).parent
 # Each package may import only from layers below its own (earlier lines), and from its own files.
-FLOORS = (
+LAYERS = (
     ("errors", "places"),
     ("languages",),
     ("recipe", "record"),
@@ -26,7 +26,7 @@ FLOORS = (
     ("running",),
     ("cli",),
 )
-FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+LAYER = {package: number for number, packages in enumerate(LAYERS) for package in packages}
 # A file name stands for one thing. These stand in several packages, and mean the same wherever they stand.
 SHARED_NAMES = {
     "__init__": "what a package is",
@@ -40,13 +40,13 @@ FORBIDDEN_NAMES = {"utils", "common", "helpers", "core", "base", "misc"}
 HEAVY = ("torch", "transformers", "peft", "datasets", "pandas", "accelerate")
 
 
-def room_of(path: Path) -> str:
-    """The room a file stands in: its folder, or its own name."""
-    return path.relative_to(HOUSE).parts[0].removesuffix(".py")
+def package_of(path: Path) -> str:
+    """The package a file belongs to: its folder, or its own name."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """Rooms of the house that a file imports, also inside functions."""
+def imported_packages(path: Path) -> set[str]:
+    """Packages of lowres that a file imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
@@ -59,15 +59,15 @@ def imported_rooms(path: Path) -> set[str]:
 
 
 def test_imports_point_one_way() -> None:
-    arrows = []
-    for path in sorted(HOUSE.rglob("*.py")):
-        room = room_of(path)
-        if room.startswith("__"):
+    upward = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        package = package_of(path)
+        if package.startswith("__"):
             continue
-        for other in imported_rooms(path) - {room}:
-            if FLOOR[other] >= FLOOR[room]:
-                arrows.append(f"{path.relative_to(HOUSE)} → {other}")
-    assert not arrows, "these imports point up or sideways:\n" + "\n".join(arrows)
+        for other in imported_packages(path) - {package}:
+            if LAYER[other] >= LAYER[package]:
+                upward.append(f"{path.relative_to(PACKAGE)} → {other}")
+    assert not upward, "these imports point up or sideways:\n" + "\n".join(upward)
 
 
 def imported_files(path: Path) -> set[Path]:
@@ -76,7 +76,7 @@ def imported_files(path: Path) -> set[Path]:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("lowres"):
             continue
-        target = HOUSE.parent.joinpath(*str(node.module).split("."))
+        target = PACKAGE.parent.joinpath(*str(node.module).split("."))
         for inner in (*(target / alias.name for alias in node.names), target):
             file = next((each for each in (inner.with_suffix(".py"), inner / "__init__.py") if each.exists()), None)
             if file:
@@ -86,37 +86,37 @@ def imported_files(path: Path) -> set[Path]:
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:
-    imports = {path: imported_files(path) for path in HOUSE.rglob("*.py")}
+    imports = {path: imported_files(path) for path in PACKAGE.rglob("*.py")}
     left = dict(imports)
     while ready := [path for path, needs in left.items() if not needs & left.keys()]:
         for path in ready:
             del left[path]
     assert not left, "these files import each other in a circle, or import such files:\n" + "\n".join(
-        f"{path.relative_to(HOUSE)} → {', '.join(sorted(str(other.relative_to(HOUSE)) for other in needs & left.keys()))}"
+        f"{path.relative_to(PACKAGE)} → {', '.join(sorted(str(other.relative_to(PACKAGE)) for other in needs & left.keys()))}"
         for path, needs in left.items()
     )
 
 
 def test_a_file_name_stands_for_one_thing() -> None:
     places: dict[str, list[str]] = {}
-    for path in sorted(HOUSE.rglob("*.py")):
-        places.setdefault(path.stem, []).append(str(path.relative_to(HOUSE)))
+    for path in sorted(PACKAGE.rglob("*.py")):
+        places.setdefault(path.stem, []).append(str(path.relative_to(PACKAGE)))
     several = {stem: found for stem, found in places.items() if len(found) > 1 and stem not in SHARED_NAMES}
     assert not several, "\n".join(f"{stem}: {', '.join(found)}" for stem, found in several.items())
     assert not [stem for stem in SHARED_NAMES if len(places.get(stem, ())) < 2], "shared names that are not shared"
 
 
 def test_files_have_names_and_a_size() -> None:
-    files = sorted(HOUSE.rglob("*.py"))
+    files = sorted(PACKAGE.rglob("*.py"))
     assert not [path for path in files if path.stem in FORBIDDEN_NAMES]
-    long = {str(path.relative_to(HOUSE)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    long = {str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
     assert not {name: lines for name, lines in long.items() if lines > 400}
 
 
 def test_no_module_swallows_every_exception() -> None:
     sinners = [
-        f"{path.relative_to(HOUSE)}:{node.lineno}"
-        for path in HOUSE.rglob("*.py")
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
@@ -148,7 +148,7 @@ def test_help_loads_nothing_heavy_and_is_quick() -> None:
 
 
 def test_reading_and_checking_a_recipe_loads_nothing_heavy() -> None:
-    recipe = HOUSE.parent / "recipes" / "quickstart.yaml"
+    recipe = PACKAGE.parent / "recipes" / "quickstart.yaml"
     assert not loaded_after(f"import lowres; lowres.load_recipe({str(recipe)!r})")
     assert not loaded_after(
         f"from lowres.cli import lowres\nlowres.main(['check', {str(recipe)!r}], standalone_mode=False)"
