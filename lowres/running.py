@@ -66,7 +66,7 @@ def run(
 
         writer.stage("base")
         accelerator = prepare_device(plan)
-        tokenizer, base = job.load(plan.checkpoint)
+        tokenizer, base = job.load(plan.checkpoint, plan.recipe.training.dropout)
         if plan.recipe.base.quantize == "off":  # else it may fit the device only when it is quantized
             base.to(accelerator.device)
 

@@ -254,11 +254,11 @@ ASKING = """
 import json, sys
 from pathlib import Path
 from lowres.planning import Options
-from lowres.runs.run import load_answerer
+from lowres.runs.run import load_predictor
 options = Options(cache=Path(sys.argv[1]), offline=True, device="cpu", threads=1)
 for line in sys.stdin:
     folder, asked = json.loads(line)
-    print("answer", json.dumps(load_answerer(Path(folder), options, "precise").trial(asked)), flush=True)
+    print("answer", json.dumps(load_predictor(Path(folder), options, "precise").raw_predictions(asked)), flush=True)
 """
 
 

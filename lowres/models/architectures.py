@@ -70,12 +70,12 @@ class Blocks:
 class Architecture:
     """The facts of a model family that the rest of lowres needs.
 
-    `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of
-    a text; `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that
-    set dropout; `positions_follow_padding` says that positions are counted from the id of the padding token (RoBERTa), so
-    that the rows up to it are not used; `layers` is the path of the encoder's list of layers; `blocks` says where adapters
-    can be inserted. `language_marking` tells how an encoder-decoder is told the languages. `precise` ends the names of linear
-    modules that are never quantized; heads, norms and embeddings never are.
+    `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of a text;
+    `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that set
+    dropout, and `layer_dropouts` those that leave out whole layers; `positions_follow_padding` says that positions are counted from
+    the id of the padding token (RoBERTa), so that the rows up to it are not used; `layers` is the path of the encoder's list of
+    layers; `blocks` says where adapters can be inserted. `language_marking` tells how an encoder-decoder is told the languages.
+    `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings never are.
     """
 
     family: str
@@ -86,6 +86,7 @@ class Architecture:
     pooling: Literal["mean", "first"] = "mean"
     drops_pooler: bool = False
     dropouts: tuple[str, ...] = ()
+    layer_dropouts: tuple[str, ...] = ()
     positions_follow_padding: bool = False
     layers: str = "encoder.layer"
     language_marking: LanguageMarking | None = None
@@ -98,7 +99,8 @@ _BERT_DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 _T5_ATTENTION = ("q", "k", "v", "o")
 _T5_MARKS = LanguageMarking("words", forced=False)
 _FAIRSEQ_ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
-_FAIRSEQ_DROPOUTS = ("dropout", "attention_dropout", "activation_dropout", "encoder_layerdrop", "decoder_layerdrop")
+_FAIRSEQ_DROPOUTS = ("dropout", "attention_dropout", "activation_dropout")
+_FAIRSEQ_LAYER_DROPOUTS = ("encoder_layerdrop", "decoder_layerdrop")
 
 _BERT_BLOCKS = Blocks(
     layer=r"layer\.\d+",
@@ -187,6 +189,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             ("fc1", "fc2"),
             blocks,
             dropouts=_FAIRSEQ_DROPOUTS,
+            layer_dropouts=_FAIRSEQ_LAYER_DROPOUTS,
             layers="layers",
             language_marking=language_marking,
         )

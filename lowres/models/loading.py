@@ -30,27 +30,30 @@ FAILURES = (
 )
 
 
-def load_encoder(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, nn.Module]:
+def load_encoder(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, nn.Module]:
     """Load tokenizer and encoder in float32. Code that a checkpoint brings is never executed.
 
-    Dropout inside the base is set to 0: an adapter is small enough not to need it, and every dropout mask costs time
-    (docs/results/speed.md). The config keeps the base's values, so that an exported model has them. Raises ModelError where the
+    `dropout` is that inside the base, of states and attention, while it trains; whole layers are never left out. It is 0 unless a
+    recipe wants it: an adapter is small enough not to need it, and every dropout mask costs time (docs/results/speed.md). The config
+    keeps the base's values, so that an exported model has them. Raises ModelError where the
     checkpoint cannot be loaded, or has no weights for a part of the model.
     """
-    return _load(AutoModel, checkpoint, {"add_pooling_layer": False} if checkpoint.architecture.drops_pooler else {})
+    return _load(
+        AutoModel, checkpoint, dropout, {"add_pooling_layer": False} if checkpoint.architecture.drops_pooler else {}
+    )
 
 
-def load_translator(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, Any]:
+def load_translator(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
     """Load tokenizer and encoder-decoder with its head, as load_encoder does."""
-    return _load(AutoModelForSeq2SeqLM, checkpoint, {})
+    return _load(AutoModelForSeq2SeqLM, checkpoint, dropout, {})
 
 
-def load_masked(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, Any]:
+def load_masked(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
     """Load tokenizer and encoder with a masked-LM head, as load_encoder does; a checkpoint without a head gets a new one.
 
     Raises ModelError where the tokenizer has no mask token.
     """
-    tokenizer, model = _load(AutoModelForMaskedLM, checkpoint, {}, new=("lm_head.", "cls.predictions."))
+    tokenizer, model = _load(AutoModelForMaskedLM, checkpoint, dropout, {}, new=("lm_head.", "cls.predictions."))
     if tokenizer.mask_token_id is None:
         what = f"{checkpoint.name} has no mask token, so it cannot be trained to predict masked words"
         raise ModelError(
@@ -60,15 +63,16 @@ def load_masked(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, Any]:
 
 
 def _load(
-    kind: Any, checkpoint: Checkpoint, options: dict[str, object], new: tuple[str, ...] = ()
+    kind: Any, checkpoint: Checkpoint, dropout: float, options: dict[str, object], new: tuple[str, ...] = ()
 ) -> tuple[PreTrainedTokenizerBase, Any]:
     """Tokenizer and model; weights whose names begin as `new` says may be missing."""
-    tokenizer = load_tokenizer(checkpoint.folder)
+    tokenizer, architecture = load_tokenizer(checkpoint.folder), checkpoint.architecture
+    dropouts = dict.fromkeys(architecture.dropouts, dropout) | dict.fromkeys(architecture.layer_dropouts, 0.0)
     safe = any(checkpoint.folder.glob("*.safetensors"))  # else transformers unpickles with weights_only
     try:
         model, report = kind.from_pretrained(
             str(checkpoint.folder), trust_remote_code=False, local_files_only=True, use_safetensors=safe, dtype="float32",
-            attn_implementation="eager", output_loading_info=True, **dict.fromkeys(checkpoint.architecture.dropouts, 0.0), **options,
+            attn_implementation="eager", output_loading_info=True, **dropouts, **options,
         )  # fmt: skip
     except FAILURES as error:
         raise _failure(checkpoint, "the model", error) from error
@@ -82,9 +86,9 @@ def _load(
 
 
 def _restore_dropouts(model: Any, checkpoint: Checkpoint) -> None:
-    """Let the config say what the base's says; the modules, which are built, keep their 0."""
+    """Let the config say what the base's says; the modules, which are built, keep what they were built with."""
     own = type(model.config).from_pretrained(str(checkpoint.folder), local_files_only=True)
-    for field in checkpoint.architecture.dropouts:
+    for field in (*checkpoint.architecture.dropouts, *checkpoint.architecture.layer_dropouts):
         setattr(model.config, field, getattr(own, field))
 
 

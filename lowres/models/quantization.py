@@ -4,7 +4,7 @@ Layers are replaced in place, after the vocabulary has been fitted to the precis
 model has exactly the weights of the one that was saved.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -19,18 +19,21 @@ from lowres.models.modules import linear_modules
 # As plans and as accelerate name them.
 PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32, "no": torch.float32}
 INSTALL = 'pip install "lowres[quantize]" (bitsandbytes), or leave base.quantize out'
+ELSEWHERE = "use another version of bitsandbytes, or the machine where the run was trained"
 
 
 def quantize_base(
     model: Any, architecture: Architecture, quantize: str, dtype: torch.dtype, *, keep_original: bool = False,
-    device: torch.device | None = None,
+    device: torch.device | None = None, precise: Collection[str] | None = None,
 ) -> None:  # fmt: skip
     """Quantize the linear layers as the recipe's `quantize` says (“off”, “8bit” or “4bit”); `dtype` is what the machine computes in.
 
     With “off”, bfloat16 arithmetic rounds each weight whenever it is used: rounding it once gives the same and takes half the memory.
     With `keep_original`, each quantized layer carries what its weight lost, `quantization_error`, float32 of shape (out, in).
     Quantized layers are moved to `device` one by one, so that a base which fits it only when it is quantized never stands there
-    whole. A layer that the library quantizes wrongly keeps its weights; `precise_layers` names it.
+    whole. A layer that the library quantizes wrongly keeps its weights; `precise_layers` names it. For a saved
+    model `precise` gives the names of those that kept theirs: exactly these do again, whatever this machine finds. Raises ModelError
+    where another layer of a saved model is quantized wrongly here.
     """
     modules: dict[str, Any] = linear_modules(model, architecture)
     if quantize == "off":
@@ -38,11 +41,17 @@ def quantize_base(
             for module in modules.values():
                 module.to(dtype)
         return
-    precise = architecture.precise
-    chosen = {name: module for name, module in modules.items() if name.rpartition(".")[2] not in precise}
+    left_out = set(precise or ())
+    chosen = {
+        name: module
+        for name, module in modules.items()
+        if name not in left_out and name.rpartition(".")[2] not in architecture.precise
+    }
     for name, module in chosen.items():
         layer = QUANTIZERS[quantize](module, dtype, device or module.weight.device)
         if not _is_sound(layer, module, quantize, dtype):
+            if precise is not None:
+                raise ModelError(Problem(name, f"bitsandbytes quantizes it to {quantize} wrongly here", ELSEWHERE))
             continue
         if keep_original:
             layer.quantization_error = module.weight.detach().float() - precise_weight(layer).to(module.weight.device)
@@ -51,7 +60,11 @@ def quantize_base(
 
 
 def precise_layers(model: Any, architecture: Architecture) -> tuple[str, ...]:
-    """The linear layers of a quantized model that could not be quantized and kept their weights, by name; none in other models."""
+    """The linear layers of a quantized model that could not be quantized and kept their weights; none in other models.
+
+    Their names are those that they have in the base, without the adapter that may be around it.
+    """
+    model = model.get_base_model() if hasattr(model, "get_base_model") else model
     if not any(getattr(model, f"is_loaded_in_{bits}", False) for bits in QUANTIZERS):
         return ()
     found: dict[str, Any] = linear_modules(model, architecture)

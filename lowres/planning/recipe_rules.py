@@ -27,6 +27,7 @@ TASKS_OF: Mapping[str, tuple[str, ...]] = {
     "evaluation.languages": ("translation",),
     "method.encoder_rate": ("translation",),
 }
+BASE_AS_IT_IS = ("features", "head")  # methods that train nothing between the embeddings and the head
 OF_OWN_DATA = {"source", "target", "texts", "split"}  # columns that a card names itself
 TASKS_OF_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "label": ("classification",),
@@ -78,6 +79,13 @@ def keep_fits_filter(recipe: Recipe, near: Path) -> Iterator[Problem]:
     if back and back.filter != "round-trip" and "keep" in back.model_fields_set:
         what = f"is for round-trip, not for {back.filter}"
         yield Problem("task.back_translation.keep", what, "leave one of them out")
+
+
+def dropout_fits_method(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """Dropout inside the base is for training it, or adapters in it."""
+    if recipe.training.dropout and recipe.method.kind in BASE_AS_IT_IS:
+        what = f"has no effect with {recipe.method.kind}, which trains nothing inside the base"
+        yield Problem("training.dropout", what, LEAVE_OUT)
 
 
 def runs_exist(recipe: Recipe, near: Path) -> Iterator[Problem]:
@@ -135,6 +143,7 @@ RECIPE_RULES: tuple[RecipeRule, ...] = (
     layers_need_a_decoder,
     replacing_is_not_extending,
     keep_fits_filter,
+    dropout_fits_method,
     runs_exist,
 )
 DATA_RULES: tuple[DataRule, ...] = (language_fits_data, tested_languages_exist, initialised_languages_exist)

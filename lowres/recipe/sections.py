@@ -302,6 +302,12 @@ class Training(Section):
     weight_decay: float = Field(default=0.01, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0, description="gradients with a larger norm are scaled down to it")
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    dropout: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="inside the base while it trains, for methods that train its weights and for pre-training",
+    )
     max_length: int = Field(
         default=256, ge=8, le=8192, description="in tokens; longer texts are truncated, and the report counts them"
     )

@@ -26,6 +26,12 @@ Form = Literal["trained", "precise", "merged"]  # as in training; in float32; in
 Announce = Callable[[str], None]  # called with the name of each stage of the run when it begins
 
 
+class Load(Protocol):
+    """Loads tokenizer and model of a checkpoint, with this dropout inside the model while it trains."""
+
+    def __call__(self, checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]: ...
+
+
 class Predictor(Protocol):
     """A trained model that can predict, as every task provides it."""
 
@@ -99,7 +105,7 @@ class Job:
     the base of a next recipe, so that it is exported as one checkpoint.
     """
 
-    load: Callable[[Checkpoint], tuple[PreTrainedTokenizerBase, Any]]
+    load: Load
     encoder: Callable[[Any], nn.Module]
     build: Callable[["Adapted", Any, Plan, Corpus, Accelerator], Any]
     objective: Callable[[Any, Plan, Corpus], TaskObjective]

@@ -20,8 +20,9 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.corpus import Corpus
 from lowres.errors import ModelError, Problem
 from lowres.methods import TECHNIQUES
+from lowres.models.architectures import architecture
 from lowres.models.checkpoint import Checkpoint, find_base
-from lowres.models.quantization import PRECISIONS, dequantize, quantize_base
+from lowres.models.quantization import PRECISIONS, dequantize, precise_layers, quantize_base
 from lowres.models.tokenization import load_tokenizer
 from lowres.planning import Machine, Options, Plan
 from lowres.recipe.methods import METHOD_FACTS
@@ -45,7 +46,7 @@ class ModelFacts(BaseModel):
     """What model/model.json says of every model: its base, its method, and how texts are encoded.
 
     `base` is what the recipe calls the base. If that is a folder, `base_folder` is its path from the model folder; before the model is
-    saved, its absolute path.
+    saved, its absolute path. `precise` names the linear layers that could not be quantized; it is found when the model is saved.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")  # each task adds fields of its own
@@ -59,6 +60,7 @@ class ModelFacts(BaseModel):
     base_sha256: str
     added: int
     quantize: str
+    precise: list[str] = []
     method: str
     languages: list[str]
     prefix: str
@@ -133,6 +135,7 @@ def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenize
     if rows.places is not None:
         save_rows(folder / ROWS, rows.places, new_rows(model, rows.added))
     found = facts.model_dump()
+    found["precise"] = list(precise_layers(model, architecture(model.config.model_type, str(folder))))
     if facts.base_folder:  # run and base may be moved together, and other machines have other folders
         with suppress(ValueError):  # on another drive of Windows
             found["base_folder"] = Path(os.path.relpath(facts.base_folder, folder.resolve())).as_posix()
@@ -183,14 +186,15 @@ def restore_model(
     if (folder / ROWS).exists():
         with reading(folder / ROWS):
             place_rows(base, *load_rows(folder / ROWS))
-    technique, architecture = TECHNIQUES[facts.method], checkpoint.architecture
+    technique, family = TECHNIQUES[facts.method], checkpoint.architecture
     if METHOD_FACTS[facts.method].quantizable:
         quantize_base(
-            base, architecture, facts.quantize, PRECISIONS[accelerator.mixed_precision], device=accelerator.device
-        )
+            base, family, facts.quantize, PRECISIONS[accelerator.mixed_precision], device=accelerator.device,
+            precise=facts.precise,
+        )  # fmt: skip
     base.to(accelerator.device)  # quantized, since it may not fit the device before
     if form == "merged":
-        dequantize(base, architecture)  # to the rounded weights: the adapter was trained over just these
+        dequantize(base, family)  # to the rounded weights: the adapter was trained over just these
     with reading(folder / ADAPTER):
         model = technique.restore(base, folder / ADAPTER)
     return tokenizer, technique.merge(model) if form == "merged" else model

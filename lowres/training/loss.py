@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.weak import WeakTensorKeyDictionary
 
-MAX_LOGITS = 24_000_000  # logits held at once; with fewer the embeddings of a large vocabulary are read too often (docs/results/speed.md)
+MAX_LOGITS = 24_000_000  # logits held at once; with fewer, the embeddings are read too often (docs/results/speed.md)
 
 
 @dataclass(frozen=True)

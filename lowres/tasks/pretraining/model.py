@@ -214,9 +214,9 @@ def corruption_of(
     return Denoising(inputs, tokenizer.mask_token_id, decoder_prefix, tokenizer.eos_token_id, share)
 
 
-def load(checkpoint: Checkpoint) -> tuple[PreTrainedTokenizerBase, Any]:
+def load(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
     """Tokenizer and model with the head that is pre-trained, loaded from a checkpoint."""
-    return LOADERS[checkpoint.architecture.shape](checkpoint)
+    return LOADERS[checkpoint.architecture.shape](checkpoint, dropout)
 
 
 def tagged_for(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus) -> Tagged:

@@ -107,6 +107,7 @@ class TranslationObjective:
         missing = [number for number, key in enumerate(keys) if key not in self.encoder_states]
         fresh: dict[tuple[int, ...], Tensor] = {}
         if missing:
+            encoder.eval()  # kept states must not keep one dropout mask for all epochs
             with torch.no_grad():
                 states = encoder(input_ids=sources[missing], attention_mask=mask[missing]).last_hidden_state
             for number, state in zip(missing, states, strict=True):
