@@ -8,6 +8,7 @@ kept token stays. WordPiece: the longest match at each position is still there.
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 
 from lowres.recipe.vocabulary_section import TrimPolicy
 from lowres.vocabulary.expansion.substrings import members
@@ -49,6 +50,7 @@ def pruning_loss(vocab: TokenizerJson, ids: Sequence[int], texts: Sequence[str])
     return otherwise / running, lost / running
 
 
+@cache
 def script(character: str) -> str:
     """The script of a letter, as the first word of its Unicode name; empty for characters that scripts share."""
     if unicodedata.category(character)[0] != "L" or unicodedata.category(character) == "Lm":
