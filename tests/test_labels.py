@@ -115,3 +115,13 @@ def test_labels_in_another_unicode_form_are_the_same(here: Path) -> None:
     task = Classification(kind="classification", labels=("dobre\u0301", "zl\u00e9"))
     dev, test = "text\tlabel\na\tdobr\u00e9\nb\tzl\u00e9\n", "text\tlabel\nc\tdobr\u00e9\nd\tzl\u00e9\n"
     assert corpus(files(here, train=train, dev=dev, test=test), here, task).labels == ("dobr\u00e9", "zl\u00e9")
+
+
+def test_labels_of_recipe_and_data_are_normalised_alike(here: Path) -> None:
+    joined = "na\u200cmi\u00e9"  # with a zero-width non-joiner, as Persian writes; é in one character
+    apart = "na\u200cmie\u0301"
+    labels = ("negative", "positive", joined)
+    assert Classification(kind="classification", labels=labels).labels == ("negative", "positive", "namié")
+    for written in (joined, apart, "namié"):
+        found = read(here, f"alah\t{written}\n", labels=labels)
+        assert found.labels == ("negative", "positive", "namié") and found.label_counts("train")["namié"] == 1

@@ -175,8 +175,8 @@ def _several(found: Audit) -> list[str]:
         "whole: words that are one token; unknown: words that hold something the base cannot read;",
         "not read back: lines that the tokens, put together, do not give again",
     ]
-    auxiliary = found.reference
-    said = [f"{auxiliary.name}: {auxiliary.fertility:.2f} {auxiliary.primary_metric}"] if auxiliary else []
+    reference = found.reference
+    said = [f"{reference.name}: {reference.fertility:.2f} {reference.primary_metric}"] if reference else []
     return [*_aligned(rows), "", *legend, *said]
 
 

@@ -29,7 +29,7 @@ def check_facts(examined: "Examined") -> dict[str, Any]:
         "precision": plan.precision,
         "memory_gib_at_most": round(plan.memory_gib + kept_states_gib(plan, corpus), 1),
         "minutes_at_most": {**stages, "in all": round(sum(stages.values()), 1)},
-        "findings": [finding.what for finding in (*plan.findings, *corpus.findings)],
+        "findings": [finding.what for finding in examined.findings],
     }
 
 

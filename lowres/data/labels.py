@@ -1,6 +1,5 @@
 """Checks of the labels: each is known, spelled in one way, and has training rows; rows without a label are left out."""
 
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from lowres.data.corpus import SPLITS
 from lowres.data.formats.tables import MAX_PROBLEMS, capped
 from lowres.data.rows import Sample, relabelled
 from lowres.errors import DataError, Finding, Problem, nearest
-from lowres.languages import normalise
+from lowres.languages.normalisation import normalise_label
 
 # What spreadsheets and programs write where nothing is known. “none” is not among them: it is a common label.
 NO_VALUE = frozenset(
@@ -41,9 +40,9 @@ def checked_labels(samples: Sequence[Sample], known: Sequence[str] | None) -> La
     out, unless that word is among the known labels. Raises DataError with every label that is not known, spelled in two ways,
     a list of labels, or not in train.
     """
-    declared = None if known is None else tuple(tidied(label) for label in known)
+    declared = None if known is None else tuple(dict.fromkeys(map(normalise_label, known)))
     normalised = [
-        relabelled(sample, label) if (label := tidied(_label(sample))) != _label(sample) else sample
+        relabelled(sample, label) if (label := normalise_label(_label(sample))) != _label(sample) else sample
         for sample in samples
     ]
     kept = [sample for sample in normalised if _label(sample) not in NO_VALUE or _label(sample) in (declared or ())]
@@ -56,12 +55,6 @@ def checked_labels(samples: Sequence[Sample], known: Sequence[str] | None) -> La
     if problems:
         raise DataError(*capped(problems))
     return Labelled(tuple(kept), labels, (*_left_out(normalised, kept), *_untested(kept, labels)))
-
-
-def tidied(label: str) -> str:
-    """The label in NFC, without invisible characters, its white space as single spaces."""
-    visible = "".join(character for character in normalise(label) if unicodedata.category(character) != "Cf")
-    return " ".join(visible.split())
 
 
 @dataclass(frozen=True)

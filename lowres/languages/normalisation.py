@@ -27,6 +27,14 @@ def normalise(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
+def normalise_label(label: str) -> str:
+    """Return the label in NFC, without invisible characters (joiners too: no reader tells them apart), its white space as single
+    spaces.
+    """
+    visible = "".join(character for character in normalise(label) if unicodedata.category(character) != "Cf")
+    return " ".join(visible.split())
+
+
 def well_formed(text: str) -> str:
     """The text with U+FFFD for every surrogate without its other half: no encoding can write such a thing."""
     return text if text.isascii() else _SURROGATES.sub(REPLACEMENT, text)

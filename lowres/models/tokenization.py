@@ -58,13 +58,13 @@ def read_special_tokens_as_text(tokenizer: Any) -> PreTrainedTokenizerBase:
         return tokenizer  # type: ignore[no-any-return]
     added = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     names = sorted({*map(str, tokenizer.all_special_tokens), *added})
-    vocabulary = backend.get_vocab()
-    sentinels = T5_SENTINEL in vocabulary or f"▁{T5_SENTINEL}" in vocabulary
+    sentinels = any(backend.token_to_id(name) is not None for name in (T5_SENTINEL, f"▁{T5_SENTINEL}"))
     pattern = _inside([name for name in names if len(name) > 1], sentinels)
-    description = json.dumps(json.loads(backend.to_str()).get("pre_tokenizer"), ensure_ascii=False)
+    before = [backend.pre_tokenizer] if backend.pre_tokenizer is not None else []
+    # the state of the step alone: a description of the whole backend would list every token
+    description = "".join(json.dumps(json.loads(step.__getstate__()), ensure_ascii=False) for step in before)
     if pattern and json.dumps(pattern, ensure_ascii=False) not in description:
         step = pre_tokenizers.Split(Regex(pattern), "isolated")
-        before = [backend.pre_tokenizer] if backend.pre_tokenizer is not None else []
         backend.pre_tokenizer = pre_tokenizers.Sequence([*before, step])
     return tokenizer  # type: ignore[no-any-return]
 

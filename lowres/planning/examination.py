@@ -1,12 +1,15 @@
 """Everything that `lowres check` looks at: recipe, data, base and plan, with the problems of all of them at once."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from lowres.data.corpus import Corpus
-from lowres.errors import LowresError, PlanError, Problem, RecipeError
+from lowres.errors import Finding, LowresError, PlanError, Problem, RecipeError
+from lowres.models.checkpoint import Checkpoint
+from lowres.models.special_tokens import special_token_pattern
 from lowres.planning.machine import Machine, Options, refuse_many_processes
 from lowres.planning.plan import (
     Plan,
@@ -31,6 +34,12 @@ class Examined:
     plan: Plan
     corpus: Corpus
     fitting_data: FittingData
+    special_tokens: tuple[Finding, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is worth knowing of plan, data, and texts and base together."""
+        return (*self.plan.findings, *self.corpus.findings, *self.special_tokens)
 
 
 def examine(path: Path, options: Options) -> Examined:
@@ -61,7 +70,25 @@ def examine(path: Path, options: Options) -> Examined:
         problems += base_problems(file.recipe, checkpoint, machine)
     if problems or not (machine and checkpoint and corpus and fitting_data):
         raise _all_of(file, problems, len(found))
-    return Examined(file, make_plan(file.recipe, checkpoint, machine, near), corpus, fitting_data)
+    plan = make_plan(file.recipe, checkpoint, machine, near)
+    return Examined(file, plan, corpus, fitting_data, _special_tokens(checkpoint, corpus))
+
+
+def _special_tokens(checkpoint: Checkpoint, corpus: Corpus) -> tuple[Finding, ...]:
+    """A finding on the names of the base's special tokens in the training texts, as a run reports it."""
+    pattern = special_token_pattern(checkpoint)
+    counts: Counter[str] = Counter()
+    first = ""
+    if pattern is None:
+        return ()
+    for row in corpus.train:
+        found = pattern.findall(row.fields["text"])
+        first = first or (row.id if found else "")
+        counts.update(found)
+    if not counts:
+        return ()
+    used = ", ".join(f"{name} {count:,}×" for name, count in counts.most_common())
+    return (Finding("warning", f"the texts have the names of special tokens, which are read as text: {used}", first),)
 
 
 def _all_of(file: RecipeFile, problems: list[Problem], faults: int) -> LowresError:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from lowres.languages.normalisation import normalise
+from lowres.languages.normalisation import normalise, normalise_label
 
 
 class Section(BaseModel):
@@ -14,6 +14,7 @@ class Section(BaseModel):
 
 
 DataText = Annotated[str, AfterValidator(normalise)]  # what is compared with texts of the data: in NFC, as they are
+LabelText = Annotated[str, AfterValidator(normalise_label)]  # what is compared with labels of the data
 LanguageTag = Annotated[
     str, Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$", description="ISO 639-3 code and script, such as min-Latn")
 ]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method, own_defaults, without_default
-from lowres.recipe.section import DataText, LanguageTag, Names, Section
+from lowres.recipe.section import DataText, LabelText, LanguageTag, Names, Section
 from lowres.recipe.vocabulary_section import Vocabulary
 
 _TASK_LANGUAGE = "language of the texts; by default what the data say"
@@ -22,7 +22,7 @@ class Classification(Section):
 
     kind: Literal["classification"]
     language: LanguageTag | None = Field(default=None, description=_TASK_LANGUAGE)
-    labels: tuple[Annotated[DataText, Field(min_length=1)], ...] | None = Field(
+    labels: tuple[Annotated[LabelText, Field(min_length=1)], ...] | None = Field(
         default=None,
         description="the labels in their order; by default what the data card says, else those found in train",
     )

@@ -8,6 +8,7 @@ kept token stays. WordPiece: the longest match at each position is still there.
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 
 from lowres.recipe.vocabulary_section import TrimPolicy
 from lowres.vocabulary.expansion.substrings import members
@@ -49,6 +50,7 @@ def pruning_loss(vocab: TokenizerJson, ids: Sequence[int], texts: Sequence[str])
     return otherwise / running, lost / running
 
 
+@cache
 def script(character: str) -> str:
     """The script of a letter, as the first word of its Unicode name; empty for characters that scripts share."""
     if unicodedata.category(character)[0] != "L" or unicodedata.category(character) == "Lm":
@@ -67,11 +69,8 @@ def _characters(vocab: TokenizerJson, words: Mapping[str, int]) -> set[str]:
     del letters[""]
     least = SCRIPT_SHARE * letters.total()
     scripts = {"", *(name for name, count in letters.items() if count >= least)}
-    return {
-        name
-        for name in vocab.ordinary
-        if len(_plain(name)) <= 1 and all(script(sign) in scripts for sign in _plain(name))
-    }
+    short = (name for name in vocab.ordinary if len(name) <= 1 + len(CONTINUES))
+    return {name for name in short if len(_plain(name)) <= 1 and all(script(sign) in scripts for sign in _plain(name))}
 
 
 def _plain(name: str) -> str:
@@ -84,10 +83,8 @@ def _used(vocab: TokenizerJson, words: Mapping[str, int]) -> Iterable[str]:
 
 
 def _lattice(vocab: TokenizerJson, words: Mapping[str, int]) -> Iterable[str]:
-    shapes: dict[str, list[str]] = {}
-    for name in vocab.ordinary:
-        shapes.setdefault(name.removeprefix(CONTINUES), []).append(name)
-    return {name for shape in members(shapes, words) for name in shapes[shape]}
+    inside = {name.removeprefix(CONTINUES): name for name in vocab.ordinary if name.startswith(CONTINUES)}
+    return members(vocab.ordinary, words) | {inside[shape] for shape in members(inside, words)}
 
 
 def _charset(vocab: TokenizerJson, words: Mapping[str, int]) -> Iterable[str]:

@@ -89,10 +89,10 @@ def _named(asked: Sequence[Direction]) -> str:
 def _unshown(asked: Sequence[Direction], found: Mapping[Split, Sequence[Pair]]) -> Iterator[Finding]:
     """Directions that the task asks for but that have no pairs in train, or none at all."""
     counts = {split: Counter(pair.direction_name for pair in some) for split, some in found.items()}
-    zero = [each for each in asked if not counts["train"][_arrow(each)] and counts["test"][_arrow(each)]]
-    if zero:
+    untrained = [each for each in asked if not counts["train"][_arrow(each)] and counts["test"][_arrow(each)]]
+    if untrained:
         yield Finding(
-            "warning", f"train has no pairs for {_named(zero)}, but test does: the model is not trained for these"
+            "warning", f"train has no pairs for {_named(untrained)}, but test does: the model is not trained for these"
         )
     never = [each for each in asked if not any(count[_arrow(each)] for count in counts.values())]
     if never:

@@ -40,7 +40,7 @@ class ClassificationObjective:
         self.findings = _truncations(inputs.truncated([row.fields["text"] for row in train]), inputs.max_length)
         self.targets = [dataset.labels.index(row.fields["label"]) for dataset in datasets for row in dataset.train]
         self.languages, self.dev_languages = [row.language for row in train], [row.language for row in dev]
-        self.strata = [f"{head} {language}" for head, language in zip(self.heads, self.languages, strict=True)]
+        self.sampling_groups = [f"{head} {language}" for head, language in zip(self.heads, self.languages, strict=True)]
         # The vectors of an encoder of which nothing trains are the same in every epoch: they are computed once.
         still = not any(weight.requires_grad for weight in model.encoder.parameters())
         self.states = self._features(self.token_ids, self.languages).clone() if still else None
@@ -51,7 +51,7 @@ class ClassificationObjective:
         """Every training row once, or, with a temperature, rows of small languages and heads more often."""
         if self.temperature == 1.0:
             return range(len(self.token_ids))
-        return shown(self.strata, self.temperature, None, self.seed, epoch)
+        return shown(self.sampling_groups, self.temperature, None, self.seed, epoch)
 
     def loss(self, rows: Sequence[int], epoch: int) -> tuple[Tensor, int]:
         """Sum of the cross-entropies of these training rows, each among the labels of its own head, and how many rows there are."""

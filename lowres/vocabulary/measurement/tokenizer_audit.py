@@ -75,11 +75,11 @@ def audit(
     has several files or splits, their letters are compared. Raises DataError for a language without text.
     """
     inspected = InspectedTokenizer.of(tokenizer)
-    auxiliary = measure(inspected, reference.name, _placed(reference.texts, reference.name)) if reference else None
+    baseline = measure(inspected, reference.name, _placed(reference.texts, reference.name)) if reference else None
     languages = tuple(
-        _language(inspected, name, _named(texts), reference, auxiliary) for name, texts in texts_by_language.items()
+        _language(inspected, name, _named(texts), reference, baseline) for name, texts in texts_by_language.items()
     )
-    return Audit(inspected.kind, len(tokenizer), languages, auxiliary)
+    return Audit(inspected.kind, len(tokenizer), languages, baseline)
 
 
 def _language(
@@ -87,7 +87,7 @@ def _language(
     name: str,
     texts: Mapping[str, Texts],
     reference: Reference | None,
-    auxiliary: Measures | None,
+    baseline: Measures | None,
 ) -> LanguageAudit:
     placed = {part: _placed(some, part) for part, some in texts.items()}
     if not placed:
@@ -107,7 +107,7 @@ def _language(
         texts=measured,
         advice=advise(inspected, measured[0], plain[0], [*wrong, *said]),
         findings=(*_mixed(name, measured[0].name, plain[0]), *_odd(measured)),
-        parity=_parity(measured[0], auxiliary, bool(reference and reference.parallel)),
+        parity=_parity(measured[0], baseline, bool(reference and reference.parallel)),
     )
 
 
@@ -122,13 +122,13 @@ def _placed(texts: Texts, name: str) -> list[Text]:
     return [text if isinstance(text, Text) else Text(f"{where}{at}", text) for at, text in enumerate(texts, start=1)]
 
 
-def _parity(found: Measures, auxiliary: Measures | None, parallel: bool) -> Parity | None:
-    if auxiliary is None:
+def _parity(found: Measures, baseline: Measures | None, parallel: bool) -> Parity | None:
+    if baseline is None:
         return None
-    both = found.primary_metric == auxiliary.primary_metric == PER_WORD
+    both = found.primary_metric == baseline.primary_metric == PER_WORD
     return Parity(
-        per_word=found.tokens_per_word / auxiliary.tokens_per_word if both else None,
-        per_content=found.tokens / auxiliary.tokens if parallel else None,
+        per_word=found.tokens_per_word / baseline.tokens_per_word if both else None,
+        per_content=found.tokens / baseline.tokens if parallel else None,
     )
 
 
