@@ -19,7 +19,8 @@ from lowres.models.architectures import ARCHITECTURES, LanguageMarking
 from lowres.models.checkpoint import READ, TOKENIZER, describe
 from lowres.models.loading import load_masked, load_translator
 from lowres.models.tokenization import load_tokenizer
-from lowres.recipe.sections import TrimPolicy, Vocabulary
+from lowres.recipe.sections import Vocabulary
+from lowres.recipe.vocabulary_section import TrimPolicy
 from lowres.tasks.translation.inputs import TranslationInputs
 from lowres.vocabulary.adapting import Adapted, adapt
 from lowres.vocabulary.fitting_data import FittingData
