@@ -303,7 +303,11 @@ def test_bytes_and_characters_have_nothing_to_extend(
 ) -> None:
     found = audit(tokenizer, {"hun-Latn": ["jó napot"]})
     one = found.languages[0]
-    assert found.kind == kind and one.advice.what == "leave" and "nothing to extend" in one.advice.reasons[0]
+    assert (
+        found.kind == kind
+        and one.advice.what == "leave"
+        and "there is no vocabulary to extend" in one.advice.reasons[0]
+    )
     assert one.first.tokens == tokens and not one.first.unknown and one.first.lossy_lines == 0
     assert one.first.single_characters == 1
 
@@ -413,7 +417,7 @@ def test_faults_of_the_input_name_it(starter: Checkpoint, tmp_path: Path, card: 
     (tmp_path / "empty.txt").write_bytes(b"")
     (tmp_path / "one.txt").write_text("house\n")
     faults: dict[tuple[str | Path, ...], str] = {
-        (tmp_path / "train.tsv",): "train.tsv  there is no column “text”",
+        (tmp_path / "train.tsv",): "train.tsv:1  there is no column “text”",
         (tmp_path / "photo.txt",): "photo.txt:2  is not UTF-8",
         (tmp_path / "empty.txt",): "empty.txt  holds no text",
         (tmp_path / "nowhere.txt",): "there is no such file",

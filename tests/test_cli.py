@@ -42,6 +42,8 @@ LINES = (
     r"  update \d+/\d+  epoch [\d.]+  loss [\d.]+(  dev [\d.]+)?  [\d.]+ texts/s  [\d.]+ GiB  \d+ s left",
     r"  (Small reviews|encoder alone|majority class|TF-IDF \+ logistic regression) +macro-F1 +[\d.]+  95% interval \[[\d., ]+\]",
     r"  (helps|no clear difference|hurts): .+",
+    r"  Its answers come from the encoder and n-grams\.",
+    r"  to try: .+",
     r"  plan \d+ s, .+; peak memory [\d.]+ GiB",
     r"report: out/report\.html",
     r'try it: lowres predict out "…"',
@@ -172,7 +174,7 @@ def test_predict_reads_lines(desk: Path, first_run: Answer) -> None:
     answers = [json.loads(line) for line in as_json.out.removesuffix("\n").split("\n")]
     assert [answer["text"] for answer in answers] == expected
     for answer, line in zip(answers, lines, strict=True):
-        assert set(answer) == {"text", "label", "probabilities"}
+        assert set(answer) == {"text", "label", "probabilities", "truncated"}
         assert set(answer["probabilities"]) == {"positive", "negative"}
         assert sum(answer["probabilities"].values()) == pytest.approx(1)
         assert line.split("\t")[0] == answer["label"] == max(answer["probabilities"], key=answer["probabilities"].get)

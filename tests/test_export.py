@@ -80,7 +80,7 @@ def test_a_translator_leaves_as_one_checkpoint(tiny_encoder: Path, tmp_path: Pat
 
 def test_what_cannot_be_merged_exactly_is_refused(small_data: Path, tiny_encoder: Path, options: Options) -> None:
     run = labelled(small_data, tiny_encoder, options, **{"pooling: mean": "pooling: mean, quantize: 8bit"})
-    with pytest.raises(ModelError, match="8 bits, where what passes through is rounded as well"):
+    with pytest.raises(ModelError, match="8 bits, where activations are rounded as well"):
         export_merged(run)
     assert not (run.folder / "merged").exists()
     with pytest.raises(ModelError, match=f"lowres export {run.folder}"):

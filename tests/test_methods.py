@@ -61,7 +61,7 @@ METHODS: dict[str, tuple[str, int, float]] = {
     "dora": ("{kind: lora, dora: true}", 7, 0.01),
     "rslora": ("{kind: lora, rslora: true}", 7, 0.003),
     "pissa": ("{kind: lora, init: pissa}", 7, 0.01),
-    "loftq": ("{kind: lora, init: loftq}", 7, 0.01),
+    "loftq": ("{kind: lora, init: loftq}", 9, 0.01),
     "oft": ("{kind: oft, block_size: 16}", 7, 0.01),
     "ia3": ("{kind: ia3}", 10, 0.1),
     "adalora": ("{kind: adalora}", 10, 0.02),

@@ -389,9 +389,8 @@ def test_a_run_tells_bits_per_character_beside_its_rivals(finished: Run) -> None
     assert untouched.gain[0] == -untouched.difference > 0
     assert record.transfer is not None and record.transfer.verdict == "hurts", "a tiny model knows less than 5-grams"
     page = (finished.folder / "report.html").read_text(encoding="utf-8")
-    assert (
-        "bits per character are" in page and "lower is better" in page and "Probability of a hidden character" in page
-    )
+    assert "Bits per character measure" in page and "lower is better" in page
+    assert "Probability of a masked character" in page
     assert "out of 100" not in page
     assert "bits per character" in repr(finished)
 
@@ -409,7 +408,7 @@ def test_a_base_without_a_head_says_that_it_cannot_be_scored(
     base = made("headless", tiny_tokenizer, tmp_path / "base")
     record = run_recipe(written(tmp_path, base, method="lora", epochs=1), tmp_path / "out", options=options).record
     assert [baseline.name for baseline in record.baselines] == ["character 5-grams"]
-    assert record.transfer is not None and "has no head that fills in masks" in record.transfer.why
+    assert record.transfer is not None and "has no head that predicts masked words" in record.transfer.why
 
 
 def said(error: LowresError, folder: Path) -> str:
