@@ -220,7 +220,7 @@ def test_a_run_cut_off_twice_ends_like_one_that_was_not(
     assert mine and theirs
     assert mine.resumed_after == [5, 9]
     assert theirs.resumed_after == []
-    assert "taken up again after update 5, 9" in finished.report().read_text(encoding="utf-8")
+    assert "resumed after update 5, 9" in finished.report().read_text(encoding="utf-8")
     assert [(s.update, s.loss, s.dev) for s in mine.steps] == [(s.update, s.loss, s.dev) for s in theirs.steps]
     assert finished.record.scores == whole.record.scores
     left, right = digest(finished.folder), digest(whole.folder)
