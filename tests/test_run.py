@@ -209,7 +209,9 @@ def test_a_run_cut_off_twice_ends_like_one_that_was_not(
 ) -> None:
     monkeypatch.chdir(small_data)
     recipe = write_recipe(small_data, tiny_encoder)
-    whole = run_recipe(recipe, small_data / "whole", options=options)
+    whole = run_recipe(
+        recipe, small_data / "uncut" / "whole", options=options
+    )  # as deep as runs/NAME: the base is named from there
     assert not (whole.folder / "checkpoints").exists()
     cut_off(recipe, None, 5, options)
     cut_off(recipe, None, 9, options)
