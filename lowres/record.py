@@ -278,6 +278,24 @@ class Translation(Fact):
     score: float
 
 
+class HintEffect(Fact):
+    """What the neural model makes of the phrase table's hint in one direction, counted in words of the test split.
+
+    Of the reference's `words` the hint has `right` ones; the model keeps `kept` of these, damages (loses) `damaged`, and finds
+    `found` words of the reference that the hint lacks. Of the hint's `wrong` words, which the reference lacks, the model leaves
+    out `mended`.
+    """
+
+    direction: str
+    words: int
+    right: int
+    wrong: int
+    kept: int
+    damaged: int
+    mended: int
+    found: int
+
+
 class CostFacts(Fact):
     """Seconds of each stage, and peak resident memory of the whole process."""
 
@@ -318,6 +336,7 @@ class Record(Fact):
     examples: list[Example] = []
     translations: list[Translation] = []
     tested: dict[str, int] = Field(default={}, description="test pairs by direction")
+    hint_effects: list[HintEffect] = Field(default=[], description="word by word, by direction")
     findings: list[FindingFact] = Field(default=[], description="what came up in training and evaluation")
     cost: CostFacts | None = None
     environment: Environment | None = None

@@ -8,8 +8,9 @@ import torch
 from bases import parallel, write_base
 from untrained import pairs_corpus, plan_of, predictor_of, translation
 
-from lowres.data.pairs import pairs
-from lowres.tasks.translation.inputs import encode_pairs
+from lowres.data.corpus import Row
+from lowres.data.pairs import Pair, pairs
+from lowres.tasks.translation.inputs import encode_pairs, usual_length
 from lowres.tasks.translation.job import objective
 from lowres.tasks.translation.model import Translator
 from lowres.tasks.translation.search import LOGITS, _batches
@@ -154,3 +155,15 @@ def test_kept_encoder_states_stay_within_their_budget_and_change_nothing(tmp_pat
         kept = sum(state.untyped_storage().nbytes() for state in made.encoder_states.values())
         assert kept == room - made.free_bytes <= room and bool(kept) is bool(room)
     assert losses[1] == pytest.approx(losses[0], rel=1e-5) and losses[2] == pytest.approx(losses[0], rel=1e-5)
+
+
+def test_texts_longer_than_nearly_all_training_sources_are_translated_in_parts(tmp_path: Path) -> None:
+    found = translator_over("byt5", tmp_path, more=", hints: off")
+    direction = ("eng-Latn", "ind-Latn")
+    texts = [f"the {'very ' * (number % 7)}old tree {number}" for number in range(99)]
+    target = Row("t", "", "ind-Latn", {"text": "pohon"})
+    known = [Pair("p", Row("s", "", "eng-Latn", {"text": text}), target) for text in [*texts, "tree " * 500]]
+    usual = usual_length(found.inputs, known)
+    lengths = sorted(found.inputs.lengths([pair.source.fields["text"] for pair in known], *direction))
+    assert usual == lengths[97], "two of a hundred may be longer"
+    assert usual_length(found.inputs, known[:1]) == found.inputs.lengths([texts[0]], *direction)[0]

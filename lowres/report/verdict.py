@@ -45,6 +45,7 @@ def verdict(record: Record, where: str) -> list[str]:
         f"{place.strip()}, this run’s {mean}{record.primary_metric} {reached} {value} ({bounds}).",
         *answering(record),
         *_against_others(record),
+        *hint_effect(record),
     ]
 
 
@@ -58,6 +59,21 @@ def answering(record: Record) -> list[str]:
     each = part_name(record)
     shares = [f"from the {name} in {count} of {len(record.answers)} {each}s" for name, count in systems]
     return [f"Its answers come {listing(shares, most=len(shares))}."]
+
+
+def hint_effect(record: Record) -> list[str]:
+    """A sentence that says what the neural model makes of its hints, word by word; none for a run without hints."""
+    total: Counter[str] = Counter()
+    for effect in record.hint_effects:
+        total.update(effect.model_dump(exclude={"direction"}))
+    if not total["words"]:
+        return []
+    return [
+        f"Word by word: of {whole(total['right'])} words that the phrase table's hint has right, the model alone keeps "
+        f"{whole(total['kept'])} and damages {whole(total['damaged'])}; of {whole(total['wrong'])} wrong ones it leaves out "
+        f"{whole(total['mended'])}; it finds {whole(total['found'])} of {whole(total['words'] - total['right'])} words that the hint "
+        "lacks."
+    ]
 
 
 def _against_others(record: Record) -> list[str]:

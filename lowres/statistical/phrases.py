@@ -146,13 +146,20 @@ class PhraseTable:
 
         With `leave`, the number of a training pair, the counts of that pair are left out.
         """
+        return next(iter(self.translations(text, 1, leave)))
+
+    def translations(self, text: str, n: int, leave: int | None = None) -> dict[str, float]:
+        """At most `n` different translations with their scores (natural logarithms, not normalised), the best first."""
         found = list(WORD.finditer(text))
         words = [PLACEHOLDER_WORD if PLACEHOLDER.fullmatch(match.group()) else match.group().lower() for match in found]
         known = _Options(self) if leave is None else _Options(self, self.pairs[leave])
         names = [
             i > 0 and match.group()[0].isupper() and words[i - 1] not in SENTENCE_ENDS for i, match in enumerate(found)
         ]
-        return _detokenized(text, found, _best(words, names, known))
+        best: dict[str, float] = {}
+        for score, end in _best(words, names, known, n):
+            best.setdefault(_detokenized(text, found, _steps(end)), score)
+        return best
 
     @cached_property
     def _totals(self) -> dict[str, int]:
@@ -242,25 +249,38 @@ Node = tuple[
 ]  # score, the node before, its source words from and to, target words
 
 
-def _best(words: Sequence[str], names: Sequence[bool], known: _Options) -> list[tuple[int, int, Words]]:
-    """The best translation, phrase by phrase: (first source word, the word after the last, target words)."""
-    reached: list[dict[str, Node]] = [{} for _ in range(len(words) + 1)]
-    reached[0][START] = (0.0, None, 0, 0, ())
+def _best(words: Sequence[str], names: Sequence[bool], known: _Options, n: int) -> list[tuple[float, Node | None]]:
+    """The ends of the best translations of these words, phrase by phrase, with their scores, the best first.
+
+    At each place the best BEAM target words are kept, and for each of them the best `n` ways that lead there.
+    """
+    reached: list[dict[str, list[Node]]] = [{} for _ in range(len(words) + 1)]
+    reached[0][START] = [(0.0, None, 0, 0, ())]
     for i in range(len(words)):
-        beam = sorted(reached[i].items(), key=lambda item: (-item[1][0], item[0]))[:BEAM]
+        beam = sorted(reached[i].items(), key=lambda item: (-item[1][0][0], item[0]))[:BEAM]
         for end in range(i + 1, min(i + MAX_PHRASE, len(words)) + 1):
             phrase = " ".join(words[i:end])
             if end > i + 1 and phrase not in known.table.counts:
                 continue
             for target, worth in known.options(phrase, names[i] and end == i + 1):
-                for last, node in beam:
-                    score = node[0] + worth
+                for last, nodes in beam:
+                    more = worth
                     for word in target:
-                        score += BIGRAM * known.after(last, word)
+                        more += BIGRAM * known.after(last, word)
                         last = word
-                    if last not in reached[end] or score > reached[end][last][0]:
-                        reached[end][last] = (score, node, i, end, target)
-    at: Node | None = max(reached[-1].items(), key=lambda item: item[1][0] + BIGRAM * known.after(item[0], END))[1]
+                    kept = reached[end].setdefault(last, [])
+                    for node in nodes:
+                        if len(kept) == n and node[0] + more <= kept[-1][0]:
+                            break
+                        kept.append((node[0] + more, node, i, end, target))
+                        kept.sort(key=lambda one: -one[0])
+                        del kept[n:]
+    ends = [(node[0] + BIGRAM * known.after(last, END), node) for last, nodes in reached[-1].items() for node in nodes]
+    return sorted(ends, key=lambda end: -end[0])[:n]
+
+
+def _steps(at: Node | None) -> list[tuple[int, int, Words]]:
+    """The phrases that lead to a node: (first source word, the word after the last, target words)."""
     steps = []
     while at is not None and at[1] is not None:
         steps.append(at[2:])

@@ -174,12 +174,16 @@ def encode_pairs(inputs: TranslationInputs, pairs: Sequence[Pair], hints: Sequen
     return EncodedPairs(sources, targets, truncated, cut_targets, cut_hints)
 
 
-def longest_source(inputs: TranslationInputs, pairs: Sequence[Pair]) -> int:
-    """Number of tokens of the longest source of these pairs, before any truncation."""
+def usual_length(inputs: TranslationInputs, pairs: Sequence[Pair]) -> int:
+    """Number of tokens within which nearly all sources of these pairs stay: at most one in fifty is longer.
+
+    The model has seen too few longer ones to translate them well.
+    """
     texts: dict[Direction, dict[str, None]] = {}
     for pair in pairs:
         texts.setdefault(pair.direction, {})[pair.source.fields["text"]] = None
-    return max(max(inputs.lengths(list(some), *direction)) for direction, some in texts.items())
+    lengths = [length for direction, some in texts.items() for length in inputs.lengths(list(some), *direction)]
+    return sorted(lengths)[-(-len(lengths) * 49 // 50) - 1]
 
 
 def _truncated(ids: TokenIds, room: int, end: int) -> TokenIds:

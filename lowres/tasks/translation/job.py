@@ -19,7 +19,7 @@ from lowres.tasks.equipping import equip
 from lowres.tasks.job import Announce, Job, Round
 from lowres.tasks.saved import Rows, common_facts
 from lowres.tasks.translation.backtranslation import chosen_texts, translate_back
-from lowres.tasks.translation.inputs import longest_source
+from lowres.tasks.translation.inputs import usual_length
 from lowres.tasks.translation.judgement import judge
 from lowres.tasks.translation.model import (
     Translated,
@@ -54,7 +54,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     inputs = inputs_of(adapted.tokenizer, model, language_marking, tagged.tags, common["prefix"], common["max_length"])
     known = pairs(corpus.train, chosen)
     wanted = task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"
-    longest = min(longest_source(inputs, known), inputs.max_length)
+    longest = min(usual_length(inputs, known), inputs.max_length)
     facts = TranslatorFacts(
         **common, directions=list(chosen), tags=dict(tagged.tags), longest=longest, decoding=recipe.decoding,
         hints=task.hints == "lexicon",

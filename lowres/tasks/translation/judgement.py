@@ -9,6 +9,7 @@ from lowres.data.pairs import Pair, pairs
 from lowres.errors import Finding
 from lowres.evaluation.baselines import BaselineRun, copied, dictionary
 from lowres.evaluation.comparison import compare_translations, corrected, transfer_verdict
+from lowres.evaluation.hint_effect import hint_effects
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.translation_scores import PRIMARY_METRIC, sentence_scores, translation_scores
 from lowres.planning import Plan
@@ -46,11 +47,13 @@ def judge(
         what = f"the adapted base in all directions; in {len(translator.facts.by_phrase_table)} the phrase table did better on dev"
         components.append(BaselineRun("model alone", what, 0.0, tuple(alone)))
     if translator.phrase_tables:
-        by_table = [
-            Hints(translator.phrase_tables).hint(pair.source.fields["text"], *pair.direction) for pair in judged
-        ]
+        by_table = Hints(translator.phrase_tables).of(judged)
         what = "aligned words, short phrases and transliterated words, learned from the training pairs"
         components.append(BaselineRun("phrase table alone", what, 0.0, tuple(by_table)))
+        if translator.facts.hints:
+            names = [pair.direction_name for pair in judged]
+            references = [pair.target.fields["text"] for pair in judged]
+            yield {"hint_effects": hint_effects(references, by_table, alone, names)}
     rivals: list[BaselineRun[tuple[str, ...]]] = []
     if plan.recipe.evaluation.baselines:
         announce("baselines")

@@ -31,8 +31,8 @@ PHRASE_TABLES = "phrase-tables.json.xz"
 class TranslatorFacts(ModelFacts):
     """What a translator's model.json holds.
 
-    `tags` gives each language's token; `longest` is the number of tokens of the longest training source, at most `max_length`:
-    longer texts are translated in parts. With `hints` the model reads the phrase table's translation before each source.
+    `tags` gives each language's token; `longest` is the number of tokens that nearly all training sources stay within, at most
+    `max_length`: longer texts are translated in parts. With `hints` the model reads the phrase table's translation before each source.
     In the directions of `by_phrase_table` the phrase table alone answers, since it was better on dev.
     """
 
@@ -125,7 +125,7 @@ class Translator:
         ]
 
     def segments(self, text: str, direction: Direction) -> list[Segment]:
-        """The text in NFC, in parts no longer than the longest training source; none for an empty text."""
+        """The text in NFC, in parts no longer than nearly all training sources; none for an empty text."""
 
         def length(part: str) -> int:
             return self.inputs.lengths([part], *direction)[0]
@@ -133,7 +133,7 @@ class Translator:
         return segments(normalise(text), self.facts.longest, length, *direction)
 
     def fits(self, text: str, direction: Direction) -> bool:
-        """Whether a text is no longer than the longest training source."""
+        """Whether a text is no longer than nearly all training sources."""
         return self.inputs.lengths([text], *direction)[0] <= self.facts.longest
 
     def _source(self, text: str, source: str, target: str) -> list[int]:
