@@ -278,6 +278,19 @@ class Translation(Fact):
     score: float
 
 
+class EvaluatedFacts(Fact):
+    """A finished run that was evaluated on other data: the name of its folder, the data, and how many rows were left out, by reason.
+
+    `own_rows_found` says whether the rows that the run was trained on could be read, to tell which rows it has seen.
+    """
+
+    run: str
+    data: str
+    split: Split
+    left_out: dict[str, int] = {}
+    own_rows_found: bool
+
+
 class CostFacts(Fact):
     """Seconds of each stage, and peak resident memory of the whole process."""
 
@@ -305,6 +318,7 @@ class Record(Fact):
     recipe: RecipeFacts
     plan: PlanFacts | None = None
     data: DataFacts | None = None
+    evaluated: EvaluatedFacts | None = None
     vocabulary: VocabularyFacts | None = None
     training: TrainingFacts | None = None
     back_translation: list[BackTranslationFacts] = []

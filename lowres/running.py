@@ -25,6 +25,7 @@ from lowres.runs.facts import (
     vocabulary_facts,
 )
 from lowres.runs.interruption import Interruption
+from lowres.runs.judging import evaluate_test
 from lowres.runs.layout import CHECKPOINT, LOCK, MODEL
 from lowres.runs.reload_check import SAMPLE_SIZE, ReloadSample, check_reload
 from lowres.runs.run import Run
@@ -91,12 +92,7 @@ def run(
         write_lock(writer.folder / LOCK, lock(file, plan, corpus))
 
         writer.stage("evaluation")
-        answers = job.predict(predictor, plan, corpus)
-        writer.predictions(job.lines(plan, corpus, answers))
-        for facts in job.judge(predictor, plan, corpus, answers, writer.stage):
-            for finding in facts.get("findings", ()):
-                writer.finding(finding)
-            writer.write(**{section: fact for section, fact in facts.items() if section != "findings"})
+        evaluate_test(predictor, job, plan, corpus, writer)
 
         writer.stage("reload check")
         inputs = job.sample(predictor, plan, corpus, SAMPLE_SIZE)

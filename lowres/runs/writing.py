@@ -51,12 +51,13 @@ def unfinished(file: RecipeFile) -> Path | None:
     for folder in folders:
         if folder.name.startswith(f"{file.path.stem}-") and (folder / CHECKPOINT).exists():
             with suppress(OSError):
-                if (folder / RECIPE).read_bytes() == file.text.encode() and not _busy(folder):
+                if (folder / RECIPE).read_bytes() == file.text.encode() and not busy(folder):
                     return folder
     return None
 
 
-def _busy(folder: Path) -> bool:
+def busy(folder: Path) -> bool:
+    """Whether a process writes to the folder of a run."""
     lock = FileLock(folder / BUSY, timeout=0)
     try:
         lock.acquire()

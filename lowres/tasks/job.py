@@ -21,7 +21,7 @@ from lowres.training.loop import Objective, Step
 if TYPE_CHECKING:  # fitting a vocabulary takes seconds to load, and predicting does not need it
     from lowres.vocabulary.adapting import Adapted
 
-Facts = Mapping[str, Any]  # sections of the record, by name
+Facts = Mapping[str, Any]  # sections of the record, by name; `findings`; and `others`, what other systems predicted
 Form = Literal["trained", "precise", "merged"]  # as in training; in float32; in float32 with the adapter in the weights
 Announce = Callable[[str], None]  # called with the name of each stage of the run when it begins
 
