@@ -15,7 +15,7 @@ from lowres.planning import Machine, Options, Plan, read_data
 from lowres.recipe import Recipe, RecipeFile, open_recipe
 from lowres.recipe.sections import CardData, Columns, FileData, Source
 from lowres.record import EvaluatedFacts
-from lowres.runs.facts import data_facts, environment, plan_facts
+from lowres.runs.facts import data_facts, environment, plan_facts, shareable_name
 from lowres.runs.judging import evaluate_test
 from lowres.runs.layout import EVALUATIONS, MODEL, RECIPE
 from lowres.runs.run import Run
@@ -78,7 +78,8 @@ def evaluate(
         name, licence = _origin(source, data)
         other = Corpus(name, (), (), found.rows, labels, licence, findings=found.findings)
         evaluated = EvaluatedFacts(
-            run=run.folder.resolve().name, data=data.name, split=data.split, left_out=found.left_out, own_rows_found=own is not None
+            run=run.folder.resolve().name, data=shareable_name(data.name, Path()), split=data.split, left_out=found.left_out,
+            own_rows_found=own is not None,
         )  # fmt: skip
         writer.write(data=data_facts(other, Path()), evaluated=evaluated)
         for finding in (*found.findings, *_cautions(own, other, facts.languages)):
@@ -119,7 +120,8 @@ def _origin(source: Source, data: OtherData) -> tuple[str, str]:
 
 def _new_folder(run: Run, data: OtherData) -> Path:
     """A folder for this evaluation that does not exist yet, inside that of the run."""
-    name = re.sub(r"[^\w.-]+", "-", f"{data.name}-{data.split}" if data.split != "test" else data.name).strip("-.")
+    named = shareable_name(data.name, Path())
+    name = re.sub(r"[^\w.-]+", "-", named if data.split == "test" else f"{named}-{data.split}").strip("-.")
     wanted = run.folder / EVALUATIONS / name
     numbered = (wanted.with_name(f"{name}-{number}") for number in range(2, 1000))
     return next(folder for folder in (wanted, *numbered) if not folder.exists())

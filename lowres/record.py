@@ -173,6 +173,21 @@ class TrainingFacts(Fact):
     steps: list[StepFacts]
 
 
+class StageFacts(Fact):
+    """A stage before the task: its training rows, and the best score on dev of the task trained with and without it (0–100).
+
+    A score is None where the recipe keeps the stage whatever dev says, so that nothing was trained to compare it.
+    """
+
+    name: str
+    rows: int
+    updates: int
+    seconds: float
+    kept: bool
+    dev_without: float | None = None
+    dev_with: float | None = None
+
+
 class BackTranslationFacts(Fact):
     """One round of back-translation. `texts` counts translated texts and `kept` the pairs kept, by direction trained on them.
 
@@ -320,6 +335,7 @@ class Record(Fact):
     data: DataFacts | None = None
     evaluated: EvaluatedFacts | None = None
     vocabulary: VocabularyFacts | None = None
+    first: list[StageFacts] = Field(default=[], description="the stages before the task")
     training: TrainingFacts | None = None
     back_translation: list[BackTranslationFacts] = []
     primary_metric: str = "macro-F1"

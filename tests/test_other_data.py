@@ -56,6 +56,7 @@ def test_the_own_test_rows_give_the_own_scores(project: Path, options: Options) 
         for line in (project / "out" / "predictions.jsonl").read_text("utf-8").splitlines()
     ]
     page = (found.folder / "report.html").read_text(encoding="utf-8")
+    assert str(project) not in page, "no folder of the machine is named"
     assert "evaluation on other data" in page and "lowres evaluate out --data" in page and "lowres run" not in page
     again = lowres.evaluate(project / "out", str(project / "test.tsv"), options=options)
     assert again.folder != found.folder and again.folder.name.endswith("-2")
@@ -65,7 +66,7 @@ def test_rows_that_the_run_has_seen_are_left_out(project: Path, tmp_path: Path, 
     new = [(f"abeg {word} rice {number}", label) for number in range(10)
            for word, label in (("good", "positive"), ("bad", "negative"))]  # fmt: skip
     known = rows(0, 2)
-    longer = [("abeg " + text.replace("number", "again"), label) for text, label in rows(30, 31)]
+    longer = [("abeg " + text.replace("number", "again"), label) for text, label in rows(36, 37)]
     write_tsv(tmp_path / "pcm.tsv", [*known, *new, *longer])
     data = OtherData(str(tmp_path / "pcm.tsv"), language="pcm-Latn")
     found = lowres.evaluate(project / "out", data, tmp_path / "eval", options=options).record
@@ -105,7 +106,7 @@ def test_without_the_own_rows_nothing_is_claimed_of_leaks(project: Path, tmp_pat
 def test_what_does_not_fit_the_run_is_refused(project: Path, tmp_path: Path, options: Options) -> None:
     write_tsv(tmp_path / "odd.tsv", [("good soup", "Positive"), ("bad soup", "negative")])
     with pytest.raises(
-        DataError, match=r"odd\.tsv:2  the label “Positive” is not one of the run's \(did you mean “positive”"
+        DataError, match=r"odd\.tsv:2  the label “Positive” is not one of negative, positive \(did you mean “positive”"
     ):
         lowres.evaluate(project / "out", str(tmp_path / "odd.tsv"), tmp_path / "odd", options=options)
     with pytest.raises(CardError, match="there is no card “nusax-feeling”"):

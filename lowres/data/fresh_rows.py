@@ -46,24 +46,13 @@ def fresh_rows(
     `labels` are those of the run, empty for other tasks than classification. Raises DataError for labels that the run does not know,
     and where no row is left.
     """
-    samples, findings = source_rows(source, task, places)
-    samples = [sample for sample in samples if sample.split == split]
+    samples, findings = read_split(source, task, split, places)
     left_out: Counter[str] = Counter()
     if labels:
-        labelled = [relabelled(sample, normalise_label(sample.row.fields["label"])) for sample in samples]
-        samples = [sample for sample in labelled if sample.row.fields["label"] not in NO_VALUE.difference(labels)]
-        left_out["without a label"] = len(labelled) - len(samples)
-        _refuse_unknown(samples, labels)
-    own = {strict_key(row.fields["text"]) for row in tested}
-    copied = [
-        None if strict_key(sample.row.fields["text"]) in own else reason
-        for sample, reason in zip(
-            samples, copied_from(_texts(seen), _texts(sample.row for sample in samples)), strict=True
-        )
-    ]
-    clusters = {sample.row.cluster for sample, reason in zip(samples, copied, strict=True) if reason}
-    known = [reason or ("a translation" if sample.row.cluster in clusters else None)
-             for sample, reason in zip(samples, copied, strict=True)]  # fmt: skip
+        before = len(samples)
+        samples = labelled(samples, labels)
+        left_out["without a label"] = before - len(samples)
+    known = reasons(samples, seen, tested)
     counts = Counter(reason for reason in known if reason)
     if counts:
         findings = (*findings, _told(counts, len(samples), policy))
@@ -78,6 +67,41 @@ def fresh_rows(
     return FreshRows(rows, {reason: count for reason, count in left_out.items() if count}, findings)
 
 
+def read_split(
+    source: Source, task: Task, split: Split, places: Places
+) -> tuple[list[Sample], tuple[Finding, ...]]:  # fmt: skip
+    """The rows of one split of a source, and findings about them. Raises CardError or DataError."""
+    samples, findings = source_rows(source, task, places)
+    return [sample for sample in samples if sample.split == split], findings
+
+
+def labelled(samples: Sequence[Sample], labels: Sequence[str]) -> list[Sample]:
+    """The samples with normalised labels, without those that have none. Raises DataError for labels that are not among `labels`."""
+    found = [relabelled(sample, normalise_label(sample.row.fields["label"])) for sample in samples]
+    kept = [sample for sample in found if sample.row.fields["label"] not in NO_VALUE.difference(labels)]
+    _refuse_unknown(kept, labels)
+    return kept
+
+
+def reasons(samples: Sequence[Sample], seen: Iterable[Row], tested: Iterable[Row] = ()) -> list[str | None]:
+    """How each row is known from the `seen` ones: by its text, by eight words, as a translation of such a row, or not at all.
+
+    Rows that stand in `tested` as they are count as not seen.
+    """
+    own = {strict_key(row.fields["text"]) for row in tested}
+    copied = [
+        None if strict_key(sample.row.fields["text"]) in own else reason
+        for sample, reason in zip(
+            samples, copied_from(_texts(seen), _texts(sample.row for sample in samples)), strict=True
+        )
+    ]
+    clusters = {sample.row.cluster for sample, reason in zip(samples, copied, strict=True) if reason}
+    return [
+        reason or ("a translation" if sample.row.cluster in clusters else None)
+        for sample, reason in zip(samples, copied, strict=True)
+    ]
+
+
 def _texts(rows: Iterable[Row]) -> list[str]:
     return [row.fields["text"] for row in rows]
 
@@ -88,8 +112,8 @@ def _refuse_unknown(samples: Sequence[Sample], labels: Sequence[str]) -> None:
         first.setdefault(sample.row.fields["label"], sample)
     problems = [
         Problem(
-            sample.where, f"the label “{label}” is not one of the run's",
-            f"{nearest(label, labels)} the run knows {', '.join(labels)}".strip(),
+            sample.where, f"the label “{label}” is not one of {', '.join(labels)}",
+            nearest(label, labels),
         )
         for label, sample in first.items() if label not in labels
     ]  # fmt: skip

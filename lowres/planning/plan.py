@@ -7,6 +7,7 @@ from typing import Literal
 
 from lowres.data.corpus import Corpus
 from lowres.data.reading import read_corpus
+from lowres.data.stage_rows import with_stages
 from lowres.errors import DataError, Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.planning.footprint import FIXED_GIB, FRAGMENTATION, activation_bytes, weights_gib
@@ -114,9 +115,10 @@ def prepare(file: RecipeFile, options: Options, *, build: bool = True) -> Plan:
 
 
 def read_data(file: RecipeFile, options: Options) -> Corpus:
-    """Read the data of a recipe. Raises CardError or DataError."""
-    recipe = file.recipe
-    corpus = read_corpus(recipe.data, recipe.task, options.places(file.path.parent), seed=recipe.training.seed)
+    """Read the data of a recipe, with those of the stages before its task. Raises CardError or DataError."""
+    recipe, places = file.recipe, options.places(file.path.parent)
+    corpus = read_corpus(recipe.data, recipe.task, places, seed=recipe.training.seed)
+    corpus = with_stages(corpus, recipe.first, recipe.task, places)
     problems = [problem for rule in DATA_RULES for problem in rule(recipe, corpus)]
     if problems:
         raise DataError(*problems)

@@ -9,6 +9,11 @@ SUMMARY, SEED = "summary.json", "seed-"  # of several runs: what they say togeth
 EVALUATIONS = "evaluations"  # of a finished run on other data
 
 
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints of an unfinished run."""
+    return sorted((folder / CHECKPOINT).parent.glob("*.safetensors"))
+
+
 def seed_folder(folder: Path, seed: int) -> Path:
     """The folder of the run with this seed, in the folder of several runs."""
     return folder / f"{SEED}{seed}"

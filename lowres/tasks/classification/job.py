@@ -17,6 +17,7 @@ from lowres.tasks.classification.inputs import TextInputs
 from lowres.tasks.classification.judgement import judge
 from lowres.tasks.classification.model import Classifier, ClassifierFacts, Prediction, predict_test, restore
 from lowres.tasks.classification.objective import ClassificationObjective
+from lowres.tasks.classification.stages import stages
 from lowres.tasks.equipping import equip
 from lowres.tasks.job import Announce, Job, sample_texts
 from lowres.tasks.saved import Rows, common_facts
@@ -76,5 +77,5 @@ def lines(plan: Plan, corpus: Corpus, predictions: Sequence[Prediction]) -> Iter
 
 CLASSIFICATION = Job(
     load=load_encoder, encoder=lambda model: model, build=build, objective=objective, complete=complete, predict=predict_test,
-    lines=lines, judge=judge, restore=restore, sample=sample_texts,
+    lines=lines, judge=judge, restore=restore, sample=sample_texts, stages=stages,
 )  # fmt: skip
