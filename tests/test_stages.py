@@ -195,8 +195,8 @@ def test_rows_of_dev_and_test_never_train_in_a_stage(tmp_path: Path, base: Path,
     assert not tested & {row.fields["text"] for rows in corpus.stages for row in rows}
     said = [finding.what for finding in corpus.findings if finding.where.startswith("first, item")]
     assert said == [
-        "3 of 63 rows of a stage stand in dev or test, or translate such a row, and are left out",
-        "3 of 23 rows of a stage stand in dev or test, or translate such a row, and are left out",
+        "3 of 63 rows stand in dev or test, or translate such a row, and are left out",
+        "3 of 23 rows stand in dev or test, or translate such a row, and are left out",
     ]
     (tmp_path / "plain.txt").write_text("another text\n", encoding="utf-8")
     assert read_data(open_recipe(path), options).fingerprint != corpus.fingerprint, "stages are part of the lock"

@@ -25,6 +25,7 @@ TASKS_OF: Mapping[str, tuple[str, ...]] = {
     "ensemble.ngrams": ("classification",),
     "ensemble.phrase_table": ("translation",),
     "evaluation.languages": ("translation",),
+    "base.centre": ("classification",),
     "first": ("classification",),
     "method.encoder_rate": ("translation",),
 }
@@ -104,6 +105,13 @@ def stages_fit_method(recipe: Recipe, near: Path) -> Iterator[Problem]:
         yield Problem("first", "does not go with language adapters, which are pre-trained already", LEAVE_OUT)
 
 
+def centre_fits_method(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """The mean vectors of languages are those of the base as it is."""
+    if recipe.base.centre is not None and recipe.method.kind != "features":
+        what = f"is for features, not for {recipe.method.kind}, with which the vectors of the texts change"
+        yield Problem("base.centre", what, LEAVE_OUT)
+
+
 def runs_exist(recipe: Recipe, near: Path) -> Iterator[Problem]:
     """Runs whose adapters a method starts from must exist, and be of the same method."""
     method = recipe.method
@@ -161,6 +169,7 @@ RECIPE_RULES: tuple[RecipeRule, ...] = (
     keep_fits_filter,
     dropout_fits_method,
     stages_fit_method,
+    centre_fits_method,
     runs_exist,
 )
 DATA_RULES: tuple[DataRule, ...] = (language_fits_data, tested_languages_exist, initialised_languages_exist)

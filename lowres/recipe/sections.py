@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from lowres.recipe.decoding_section import Decoding as Decoding
 from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method
 from lowres.recipe.section import DataText, LabelText, LanguageTag, Names, Section
 from lowres.recipe.training_section import Training as Training
@@ -262,6 +263,11 @@ class Base(Section):
     pooling: Literal["auto", "mean", "first"] = Field(
         default="auto", description="how the token vectors of a text become one vector; auto: as the base was trained"
     )
+    centre: Data | None = Field(
+        default=None,
+        description="with features: plain texts of the languages; from each text's vector the mean vector of its language is "
+        "subtracted, over its training texts and these, so that languages look alike (Libovický et al. 2020, arXiv 2004.05160)",
+    )
 
 
 class Ensemble(Section):
@@ -276,19 +282,6 @@ class Ensemble(Section):
         default="auto",
         description="for translation: auto lets a phrase table learned from the training pairs translate those directions in which it "
         "scores better on dev",
-    )
-
-
-class Decoding(Section):
-    """Beam search."""
-
-    beams: int = Field(default=4, ge=1, le=32, description="beam width; 1 is greedy search")
-    length_penalty: float = Field(default=1.0, ge=-5, le=5, description="above 0 favours longer translations")
-    no_repeat_ngram_size: int = Field(
-        default=8, ge=0, le=50, description="no sequence of so many tokens is written twice; 0 allows all"
-    )
-    max_length_ratio: float = Field(
-        default=2.0, gt=0, le=10, description="at most so many tokens are written for each token of the source"
     )
 
 

@@ -12,6 +12,7 @@ from lowres.models.loading import load_encoder
 from lowres.planning import Plan
 from lowres.recipe.sections import Classification
 from lowres.statistical.ngrams import NgramClassifier, ensemble_weights
+from lowres.tasks.classification.forward import centres_of
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.tasks.classification.judgement import judge
@@ -37,6 +38,8 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
         equip(base, adapted, plan, accelerator.device), facts.hidden_size, facts.sizes, plan.pooling
     ).to(accelerator.device)
     inputs = TextInputs(adapted.tokenizer, checkpoint.prefix, recipe.training.max_length)
+    if recipe.base.centre is not None:
+        model.centres = centres_of(model, inputs, (*corpus.train, *corpus.plain), accelerator)
     return Classifier(model, inputs, facts, accelerator, Rows.of(adapted))
 
 
