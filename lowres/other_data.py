@@ -163,7 +163,7 @@ def _cautions(own: Corpus | None, other: Corpus, languages: Sequence[str]) -> It
             "fitted (say with --near where its recipe lies)"
         )
         yield Finding("warning", what)
-    trained = set(own.languages if own is None else (row.language for row in own.train)) if own else set(languages)
+    trained = {row.language for row in own.train} if own else set(languages)
     if strange := [tag for tag in other.languages if tag not in trained]:
         yield Finding("note", f"the run was not trained in {', '.join(strange)}")
 

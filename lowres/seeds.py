@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lowres.errors import DataError, LowresError, Problem
-from lowres.evaluation.prediction_files import read_predictions, statistics_of, with_parts
-from lowres.evaluation.ranking import System, rank
+from lowres.errors import DataError, LowresError, ModelError, Problem
+from lowres.evaluation.prediction_files import read_predictions, with_parts
+from lowres.evaluation.ranking import rank_predictions
 from lowres.evaluation.resampling import Resampling
 from lowres.planning import Options
 from lowres.recipe import RecipeFile, open_recipe
@@ -48,7 +48,7 @@ def run_seeds(
         )
     summary = summarise(file, runs)
     write_whole(folder / SUMMARY, summary.model_dump_json(indent=1) + "\n")
-    write_whole(folder / REPORT, render_summary(summary))
+    write_report(folder)
     return folder, summary
 
 
@@ -57,15 +57,23 @@ def summarise(file: RecipeFile, runs: Sequence[Run]) -> Summary:
     name, settings = file.recipe.name, file.recipe.evaluation
     found = [read_predictions(one.folder) for one in runs]
     systems = {one.removeprefix(f"{name}: "): some for one, some in with_parts(name, found).items()}
-    counted = iter(statistics_of([each for some in systems.values() for each in some]))
-    ranking = rank(
-        [System(one, tuple(next(counted) for _ in some)) for one, some in systems.items()],
-        Resampling(settings.confidence, settings.resamples, file.recipe.training.seed),
-        "directions" if found[0].kind == "translations" else "languages",
-    )
+    ranking = rank_predictions(
+        systems, Resampling(settings.confidence, settings.resamples, file.recipe.training.seed)
+    )  # fmt: skip
     return Summary(
         recipe=recipe_facts(file), ours=name, runs=[_seed_facts(one) for one in runs], ranking=ranking
     )  # fmt: skip
+
+
+def write_report(folder: Path) -> Path:
+    """Write report.html of a folder of several runs again from its summary, and return its path. Raises ModelError without one."""
+    try:
+        summary = Summary.model_validate_json((folder / SUMMARY).read_bytes())
+    except (OSError, ValueError) as error:
+        what = "cannot be read, or is of another version of lowres"
+        raise ModelError(Problem(str(folder / SUMMARY), what, "carry out the recipe with --seeds again")) from error
+    write_whole(folder / REPORT, render_summary(summary))
+    return folder / REPORT
 
 
 def _seed_facts(one: Run) -> SeedFacts:

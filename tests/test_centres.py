@@ -85,6 +85,24 @@ def test_a_shift_between_languages_does_not_reach_the_head(recipe: Path, tmp_pat
     assert torch.allclose(one, model.centred(vectors + shift / 2, [None] * 4), atol=1e-6)
 
 
+def test_a_frozen_base_reads_a_text_once(recipe: Path, tmp_path: Path, options: Options) -> None:
+    run = run_recipe(recipe, tmp_path / "out", options=options)
+    classifier = run.predictor
+    for weight in classifier.model.encoder.parameters():
+        weight.requires_grad_(False)
+    ids = classifier.inputs.token_ids(["good soup", "bad soup", "good soup"])
+    languages = ["eng-Latn", "pcm-Latn", "pcm-Latn"]
+    read: list[int] = []
+    classifier.model.encoder.register_forward_pre_hook(
+        lambda module, args, given: read.append(len(given["input_ids"])), with_kwargs=True
+    )
+    first = features(classifier.model, classifier.inputs, ids, languages, classifier.accelerator)
+    seen = sum(read)
+    again = features(classifier.model, classifier.inputs, ids, languages, classifier.accelerator)
+    assert seen > 0 and sum(read) == seen and torch.equal(first, again)
+    assert not torch.equal(first[0], first[2]), "the mean of the language is no part of what is kept"
+
+
 def test_other_methods_have_no_centres(recipe: Path, options: Options) -> None:
     text = recipe.read_text(encoding="utf-8").replace("{kind: features}", "{kind: lora}")
     recipe.write_text(text, encoding="utf-8")

@@ -105,6 +105,9 @@ def test_seeds_are_runs_in_one_folder_with_a_summary(project: Path) -> None:
     assert "Over 3 seeds the macro-F1 is" in page and 'href="seed-14/report.html"' in page
     assert "standard deviation over seeds" in page and page.count('class="seed"') == 3 * len(summary.ranking.systems)
     assert "<script" not in page and "http" not in page.replace("http-equiv", "")
+    (folder / "report.html").unlink()
+    assert CliRunner().invoke(lowres, ["report", str(folder)]).exit_code == 0
+    assert (folder / "report.html").read_text(encoding="utf-8") == page
 
 
 def test_an_interrupted_seed_is_resumed_and_finished_ones_are_kept(
@@ -158,6 +161,10 @@ def test_the_command_runs_seeds_and_compares_their_folders(
     assert "2 seeds, standard deviation" in answer.output and "3 seeds, standard deviation" in answer.output
     assert "24 independent test texts are too few to rank these systems" in answer.output
     assert "24 independent test texts are too few" in page and "Two seeds say little" in page
+    given = ["--data", str(project / "test.tsv"), "--out", "evaluated"]
+    answer = CliRunner().invoke(lowres, ["evaluate", "short", *given, *where])
+    assert answer.exit_code == 0, answer.output
+    assert "2 seeds, standard deviation" in answer.output and Path("evaluated/seed-14/report.html").exists()
     answer = CliRunner().invoke(lowres, ["compare", "short", "--parts", "--resamples", "100", "--json"])
     assert answer.exit_code == 0, answer.output
     assert {one["name"] for one in json.loads(answer.output)["systems"]} == {

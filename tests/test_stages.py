@@ -198,6 +198,10 @@ def test_rows_of_dev_and_test_never_train_in_a_stage(tmp_path: Path, base: Path,
         "3 of 63 rows stand in dev or test, or translate such a row, and are left out",
         "3 of 23 rows stand in dev or test, or translate such a row, and are left out",
     ]
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("{files: {train: eng.tsv}", "{limit: 7, files: {train: eng.tsv}")
+    )
+    assert [len(rows) for rows in read_data(open_recipe(path), options).stages] == [7, 20]
     (tmp_path / "plain.txt").write_text("another text\n", encoding="utf-8")
     assert read_data(open_recipe(path), options).fingerprint != corpus.fingerprint, "stages are part of the lock"
 

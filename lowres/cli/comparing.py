@@ -37,8 +37,8 @@ def compare(
     A folder of `lowres run --seeds` is one system with several seeds; such runs may also be joined by commas: lowres compare a-1,a-2
     b-1,b-2. Every pair is tested; p values are corrected for the number of pairs.
     """
-    from lowres.evaluation.prediction_files import read_predictions, statistics_of, with_parts
-    from lowres.evaluation.ranking import System, rank
+    from lowres.evaluation.prediction_files import read_predictions, with_parts
+    from lowres.evaluation.ranking import rank_predictions
     from lowres.evaluation.resampling import Resampling
     from lowres.runs.layout import runs_of
 
@@ -50,12 +50,7 @@ def compare(
     }
     if parts:
         found = {name: some for one, runs in found.items() for name, some in with_parts(one, runs).items()}
-    counted = iter(statistics_of([each for some in found.values() for each in some]))
-    kind = next(iter(found.values()))[0].kind
-    ranking = rank(
-        [System(name, tuple(next(counted) for _ in some)) for name, some in found.items()],
-        Resampling(confidence, resamples, seed), "directions" if kind == "translations" else "languages",
-    )  # fmt: skip
+    ranking = rank_predictions(found, Resampling(confidence, resamples, seed))
     if html:
         from lowres.report import render_ranking
 

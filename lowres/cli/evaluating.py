@@ -56,24 +56,35 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Score RUN on other data: predictions, scores with intervals, baselines, and a report, as for its own test rows.
 
-    Rows that the run has seen in training or on dev are left out.
+    Rows that the run has seen in training or on dev are left out. Of a folder of `lowres run --seeds` every run is scored.
     """
     if wrong := [column for column in columns if column.count("=") != 1]:
         raise click.BadParameter(f"“{wrong[0]}” is not of the form text=review", param_hint="--column")
     options = machine_options(cache, mirrors, offline, device, threads)
     quiet_libraries()
 
+    from lowres.cli.comparing import told
     from lowres.cli.terminal import Watcher
+    from lowres.evaluation.prediction_files import read_predictions, with_parts
+    from lowres.evaluation.ranking import rank_predictions
+    from lowres.evaluation.resampling import Resampling
     from lowres.other_data import OtherData
     from lowres.other_data import evaluate as evaluate_run
+    from lowres.runs.layout import runs_of
     from lowres.runs.writing import silent
 
     wanted = OtherData(data, split, language, dict(column.split("=") for column in columns), seen, near)  # type: ignore[arg-type]
+    folders = {one: out / one.name if out and one != run else out for one in runs_of(run)}
     if as_json:
-        echo_json(evaluate_run(run, wanted, out, options=options, notify=silent).record.model_dump_json(indent=1))
+        found = [evaluate_run(one, wanted, place, options=options, notify=silent) for one, place in folders.items()]
+        echo_json("\n".join(one.record.model_dump_json(indent=1) for one in found))
         return
     with Watcher() as watcher:
-        found = evaluate_run(run, wanted, out, options=options, notify=watcher)
-    for line in summary(found.record):
-        watcher.say(line)
-    watcher.say(f"report: {found.folder / 'report.html'}")
+        found = [evaluate_run(one, wanted, place, options=options, notify=watcher) for one, place in folders.items()]
+    for one in found:
+        for line in (*summary(one.record), f"report: {one.folder / 'report.html'}"):
+            watcher.say(line)
+    if len(found) > 1:
+        systems = with_parts(found[0].record.recipe.name, [read_predictions(one.folder) for one in found])
+        for line in ("", *told(rank_predictions(systems, Resampling()))):
+            watcher.say(line)

@@ -104,8 +104,8 @@ class Corpus:
         named = [(head, labelled.train) for head, labelled in self.auxiliary.items()]
         named += [(f"first {number}", rows) for number, rows in enumerate(self.stages, start=1)]
         named += [("plain", self.plain)]
-        for name, rows in named:
+        for part, rows in named:
             for row in rows:
-                line = [name, row.id, row.cluster, row.language, sorted(row.fields.items())]
+                line = [part, row.id, row.cluster, row.language, sorted(row.fields.items())]
                 digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         return digest.hexdigest()

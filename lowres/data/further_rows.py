@@ -6,6 +6,7 @@ from lowres.cards import read_card
 from lowres.cards.licences import SPDX
 from lowres.data.corpus import Corpus, Row
 from lowres.data.fresh_rows import labelled, read_split, reasons
+from lowres.data.rows import limited
 from lowres.errors import DataError, Finding, Problem
 from lowres.places import Places
 from lowres.recipe.sections import CardData, Classification, Data, PreTraining, Recipe, RowsStage, Source, Task
@@ -17,7 +18,7 @@ def with_further_rows(corpus: Corpus, recipe: Recipe, places: Places) -> Corpus:
     No row is among them whose text, or eight words of it, stand in dev or test, nor a translation of such a row. Raises CardError or
     DataError, also where a stage has a label that the task does not have, or no row at all.
     """
-    found = _Further(corpus, places, [], [corpus.licence])
+    found = _Further(corpus, places, recipe.training.seed, [], [corpus.licence])
     plain: Task = PreTraining(kind="pre-training")
     stages = []
     for number, stage in enumerate(recipe.first, start=1):
@@ -43,6 +44,7 @@ class _Further:
 
     corpus: Corpus
     places: Places
+    seed: int
     findings: list[Finding]
     licences: list[str]
 
@@ -60,7 +62,8 @@ class _Further:
                     f"{left:,} of {len(samples):,} rows stand in dev or test, or translate such a row, and are left out"
                 )
                 self.findings.append(Finding("note", what, where))
-            kept += [sample.row for sample, reason in zip(samples, known, strict=True) if reason is None]
+            free = [sample for sample, reason in zip(samples, known, strict=True) if reason is None]
+            kept += [sample.row for sample in limited(free, source.limit, self.seed)]
             self.licences.append(_licence(source, self.places))
         return tuple(kept)
 

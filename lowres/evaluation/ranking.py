@@ -1,12 +1,13 @@
 """Several systems on the same rows: which is better, as far as the test set and the seeds can tell."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from lowres.evaluation.comparison import compare_statistics, corrected
+from lowres.evaluation.prediction_files import Predictions, statistics_of
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.scoring import Key, estimate
 from lowres.evaluation.sufficient_statistics import SufficientStatistics
@@ -49,6 +50,16 @@ def rank(systems: Sequence[System], resampling: Resampling, parts: str = "langua
     return Ranking(systems=ranked, pairs=pairings, findings=list(_findings(ranked, pairings)))
 
 
+def rank_predictions(systems: Mapping[str, Sequence[Predictions]], resampling: Resampling) -> Ranking:
+    """Rank systems by the predictions of their runs. Raises DataError where these are for other rows than those of the first."""
+    counted = iter(statistics_of([run for runs in systems.values() for run in runs]))
+    kind = next(iter(systems.values()))[0].kind
+    return rank(
+        [System(name, tuple(next(counted) for _ in runs)) for name, runs in systems.items()], resampling,
+        "directions" if kind == "translations" else "languages",
+    )  # fmt: skip
+
+
 def _pooled(system: System) -> SufficientStatistics:
     """The mean of the counts over all runs: what the predictions of all of them together have."""
     matrix = sum(run.matrix for run in system.runs) / len(system.runs)
@@ -70,7 +81,7 @@ def _keys(pooled: SufficientStatistics, seeds: int) -> Iterator[Key]:
     metric, several = pooled.primary_metric, len(pooled.languages) > 1
     top = np.inf if metric.unit == "bits" else 100.0
     signature = f"{metric.name}|seeds:{seeds}|average:{'languages' if several else 'rows'}"
-    parts = [(None, pooled.clusters)]
+    parts: list[tuple[str | None, int]] = [(None, pooled.clusters)]
     parts += list(zip(pooled.languages, map(int, pooled.support), strict=True)) if several else []
     for language, clusters in parts:
         yield Key(

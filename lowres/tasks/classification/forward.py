@@ -41,12 +41,18 @@ def features(
     """
     model.eval()
     result = torch.zeros(len(token_ids), model.head.in_features, device=accelerator.device)
+    known = model.frozen_vectors if model.is_frozen else {}
+    asked = [row for row, ids in enumerate(token_ids) if tuple(ids) not in known]
     with torch.inference_mode(), accelerator.autocast():
-        for numbers in by_adapter(model, range(len(token_ids)), languages):
+        for numbers in by_adapter(model, asked, languages):
             for batch in sorted_batches([len(token_ids[number]) for number in numbers], SCORING_TOKENS):
                 rows = [numbers[place] for place in batch]
                 ids, mask = inputs.batch([token_ids[row] for row in rows], accelerator.device)
                 result[rows] = model.pooled(ids, mask)
+        if model.is_frozen:
+            known.update((tuple(token_ids[row]), result[row].clone()) for row in asked)
+            for row, own in enumerate(token_ids):
+                result[row] = known[tuple(own)]
     return model.centred(result, languages) if token_ids else result
 
 

@@ -25,6 +25,9 @@ class ClassificationModel(nn.Module):
         ends = list(accumulate(sizes))
         self.blocks = tuple(slice(end - size, end) for size, end in zip(sizes, ends, strict=True))
         self.centres: dict[str, Tensor] = {}
+        self.frozen_vectors: dict[
+            tuple[int, ...], Tensor
+        ] = {}  # of texts that were read already, while nothing of the encoder trains
         self.head = nn.Linear(hidden, ends[-1])
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
@@ -42,6 +45,11 @@ class ClassificationModel(nn.Module):
             return states[:, 0]  # type: ignore[no-any-return]
         weights = attention_mask.unsqueeze(-1).to(states.dtype)
         return (states * weights).sum(1) / weights.sum(1)  # type: ignore[no-any-return]
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether nothing of the encoder trains, so that a text has the same vector at all times."""
+        return not any(weight.requires_grad for weight in self.encoder.parameters())
 
     def centred(self, vectors: Tensor, languages: Sequence[str | None]) -> Tensor:
         """Pooled vectors of texts without the mean of their language, shape (texts, hidden size).
