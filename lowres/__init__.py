@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lowres.errors import LowresError
+    from lowres.other_data import evaluate
     from lowres.recipe import open_recipe as load_recipe
     from lowres.running import run
     from lowres.runs.run import Run, load
+    from lowres.seeds import run_seeds
     from lowres.vocabulary.measurement.tokenizer_audit import audit
 
-__all__ = ["LowresError", "Run", "audit", "load", "load_recipe", "run"]
+__all__ = ["LowresError", "Run", "audit", "evaluate", "load", "load_recipe", "run", "run_seeds"]
 
 _ENTRY_POINTS = {
     "LowresError": ("lowres.errors", "LowresError"),
     "Run": ("lowres.runs.run", "Run"),
     "audit": ("lowres.vocabulary.measurement.tokenizer_audit", "audit"),
+    "evaluate": ("lowres.other_data", "evaluate"),
     "load": ("lowres.runs.run", "load"),
     "load_recipe": ("lowres.recipe", "open_recipe"),
     "run": ("lowres.running", "run"),
+    "run_seeds": ("lowres.seeds", "run_seeds"),
 }
 
 

@@ -173,6 +173,21 @@ class TrainingFacts(Fact):
     steps: list[StepFacts]
 
 
+class StageFacts(Fact):
+    """A stage before the task: its training rows, and the best score on dev of the task trained with and without it (0–100).
+
+    A score is None where the recipe keeps the stage whatever dev says, so that nothing was trained to compare it.
+    """
+
+    name: str
+    rows: int
+    updates: int
+    seconds: float
+    kept: bool
+    dev_without: float | None = None
+    dev_with: float | None = None
+
+
 class BackTranslationFacts(Fact):
     """One round of back-translation. `texts` counts translated texts and `kept` the pairs kept, by direction trained on them.
 
@@ -296,6 +311,19 @@ class HintEffect(Fact):
     found: int
 
 
+class EvaluatedFacts(Fact):
+    """A finished run that was evaluated on other data: the name of its folder, the data, and how many rows were left out, by reason.
+
+    `own_rows_found` says whether the rows that the run was trained on could be read, to tell which rows it has seen.
+    """
+
+    run: str
+    data: str
+    split: Split
+    left_out: dict[str, int] = {}
+    own_rows_found: bool
+
+
 class CostFacts(Fact):
     """Seconds of each stage, and peak resident memory of the whole process."""
 
@@ -323,7 +351,9 @@ class Record(Fact):
     recipe: RecipeFacts
     plan: PlanFacts | None = None
     data: DataFacts | None = None
+    evaluated: EvaluatedFacts | None = None
     vocabulary: VocabularyFacts | None = None
+    first: list[StageFacts] = Field(default=[], description="the stages before the task")
     training: TrainingFacts | None = None
     back_translation: list[BackTranslationFacts] = []
     primary_metric: str = "macro-F1"

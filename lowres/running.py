@@ -1,6 +1,5 @@
 """run(): from a recipe to the folder of a finished run, stage by stage."""
 
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +23,15 @@ from lowres.runs.facts import (
     versions,
     vocabulary_facts,
 )
-from lowres.runs.interruption import Interruption
-from lowres.runs.layout import CHECKPOINT, LOCK, MODEL
+from lowres.runs.judging import evaluate_test
+from lowres.runs.layout import LOCK, MODEL
 from lowres.runs.reload_check import SAMPLE_SIZE, ReloadSample, check_reload
 from lowres.runs.run import Run
+from lowres.runs.trainings import fit
 from lowres.runs.writing import Notify, RunWriter, default_folder, silent, unfinished
 from lowres.tasks.equipping import callbacks_of, quantization_findings
 from lowres.tasks.job import Job, Predictor, make_accelerator
 from lowres.tasks.table import job_of
-from lowres.training.checkpoints import Checkpoints
-from lowres.training.loop import Step, train
 from lowres.training.rounds import train_further
 from lowres.vocabulary.adapting import Adapted, adapt
 from lowres.vocabulary.language_tokens import language_tokens, token_findings
@@ -82,8 +80,8 @@ def run(
         )
         for finding in (*predictor.findings, *languages, *quantization_findings(predictor.transformer, plan)):
             writer.finding(finding)
-        steps = fit(predictor, job, plan, corpus, writer)
-        writer.write(training=training_facts(steps, writer.resumed, predictor.model))
+        trainings = fit(predictor, job, adapted, plan, corpus, writer)
+        writer.write(training=training_facts(writer.steps, writer.resumed, predictor.model))
         predictor.save(writer.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
         fit_again(predictor, job, plan, corpus, writer)
         predictor = job.complete(predictor, plan, corpus, writer.stage)
@@ -91,19 +89,14 @@ def run(
         write_lock(writer.folder / LOCK, lock(file, plan, corpus))
 
         writer.stage("evaluation")
-        answers = job.predict(predictor, plan, corpus)
-        writer.predictions(job.lines(plan, corpus, answers))
-        for facts in job.judge(predictor, plan, corpus, answers, writer.stage):
-            for finding in facts.get("findings", ()):
-                writer.finding(finding)
-            writer.write(**{section: fact for section, fact in facts.items() if section != "findings"})
+        evaluate_test(predictor, job, plan, corpus, writer)
 
         writer.stage("reload check")
         inputs = job.sample(predictor, plan, corpus, SAMPLE_SIZE)
         check_reload(writer.folder, ReloadSample(inputs, predictor.raw_predictions(inputs)), options)
         (writer.folder / MODEL / "README.md").write_text(adapter_usage(predictor, writer.record), encoding="utf-8")
         writer.finish(environment(plan))
-        checkpoints(plan, corpus, writer).remove()
+        trainings.remove_checkpoints()
     finished = Run(writer.folder, options=options)
     if job.is_base and mergeable(predictor.facts):
         export_merged(finished)
@@ -138,30 +131,6 @@ def fit_vocabulary(
         )  # fmt: skip
 
 
-def fit(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer: RunWriter) -> list[Step]:
-    """Train; an interrupted run is resumed from its checkpoint. Returns every step, those before the interruption included."""
-    kept = checkpoints(plan, corpus, writer)
-    begun = kept.read()
-    if begun:
-        writer.resume(begun.update)
-    objective = job.objective(predictor, plan, corpus)
-    for finding in objective.findings:
-        writer.finding(finding)
-    steps = train(
-        predictor.model, objective, plan.recipe.training, accelerator=predictor.accelerator,
-        micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan), begun=begun, checkpoints=kept,
-    )  # fmt: skip
-    with Interruption() as interruption, closing(steps):  # closed early, the training writes a checkpoint
-        for step in steps:
-            writer.step(step)
-            if kept.fault:
-                writer.finding(Finding("warning", f"no checkpoint could be written: {kept.fault}", CHECKPOINT))
-                kept.fault = ""
-            if interruption.asked:
-                raise KeyboardInterrupt
-    return writer.steps
-
-
 def fit_again(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer: RunWriter) -> None:
     """Further rounds of training, if the task has any. A run interrupted in one of them starts again with the first round."""
     for more in job.rounds(predictor, plan, corpus, writer.stage):
@@ -176,12 +145,6 @@ def fit_again(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer
             back_translation=[*writer.record.back_translation, more.facts(before, writer.steps[len(before) :])],
         )
         predictor.save(writer.folder / MODEL)
-
-
-def checkpoints(plan: Plan, corpus: Corpus, writer: RunWriter) -> Checkpoints:
-    """The checkpoint of this run's training. It is bound to data, base and version of lowres: with others it cannot be resumed."""
-    origin = {"data": corpus.fingerprint, "base": plan.checkpoint.sha256(), "lowres": versions()["lowres"]}
-    return Checkpoints(writer.folder / CHECKPOINT, origin)
 
 
 def verify_lock(now: Lock, writer: RunWriter) -> None:

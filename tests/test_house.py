@@ -15,6 +15,7 @@ LAYERS = (
     ("errors", "places"),
     ("languages",),
     ("recipe", "record"),
+    ("summary",),
     ("cards", "report"),
     ("data", "models"),
     ("starters", "statistical", "methods", "training"),
@@ -23,7 +24,8 @@ LAYERS = (
     ("tasks",),
     ("runs",),
     ("export",),
-    ("running",),
+    ("running", "other_data"),
+    ("seeds",),
     ("cli",),
 )
 LAYER = {package: number for number, packages in enumerate(LAYERS) for package in packages}

@@ -38,14 +38,14 @@ def ranked(*systems: tuple[str, Sequence[Sequence[str]]]) -> Ranking:
 
 def test_systems_stand_from_best_to_worst_and_pairs_are_corrected_together() -> None:
     found = ranked(("a", [noisy(0.6, 1)]), ("b", [noisy(0.95, 2)]), ("c", [noisy(0.61, 3)]))
-    assert found.systems[0].name == "b" and len(found.pairings) == 3
-    assert found.pairings[0].comparison.test.endswith("Holm correction over 3 pairs of systems")
-    clear = {(pair.better, pair.worse) for pair in found.pairings if pair.comparison.clear}
+    assert found.systems[0].name == "b" and len(found.pairs) == 3
+    assert found.pairs[0].comparison.test.endswith("Holm correction over 3 pairs of systems")
+    clear = {(pair.better, pair.worse) for pair in found.pairs if pair.comparison.clear}
     assert clear == {("b", "a"), ("b", "c")}
     told = " | ".join(found.findings)
     assert "b is better than a by" in told and "200 independent test texts are too few to tell apart:" in told
     assert "one seed only: b, " in told
-    assert all(pair.beyond_seeds is None for pair in found.pairings)
+    assert all(pair.beyond_seeds is None for pair in found.pairs)
 
 
 def test_equal_systems_are_not_ranked() -> None:
@@ -69,7 +69,7 @@ def test_seed_spread_is_the_deviation_of_the_runs_and_no_part_of_the_interval() 
 def test_a_difference_that_seeds_could_make_is_not_claimed() -> None:
     """One system is much better with one seed of two; the test rows alone would call the difference clear."""
     found = ranked(("steady", [noisy(0.6, 1), noisy(0.6, 2)]), ("moody", [noisy(0.99, 3), noisy(0.6, 4)]))
-    (pair,) = found.pairings
+    (pair,) = found.pairs
     assert (pair.better, pair.comparison.clear, pair.beyond_seeds) == ("moody", True, False)
     assert "moody and steady differ no more than their seeds do" in found.findings
     assert not [text for text in found.findings if "is better than" in text]

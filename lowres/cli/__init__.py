@@ -8,9 +8,11 @@ import sys
 
 import rich_click as click
 
+from lowres.cli.advising import advise
 from lowres.cli.answering import export, predict, report
 from lowres.cli.auditing import audit
 from lowres.cli.comparing import compare
+from lowres.cli.evaluating import evaluate
 from lowres.cli.making import check, run, schema
 
 # Errors of the system when a file cannot be written, with the remedy; any other OSError is a bug of lowres.
@@ -23,7 +25,7 @@ UNWRITABLE = {
     errno.ENOTDIR: "a file stands where a folder is meant",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
-COMMANDS = (run, check, audit, predict, compare, export, report, schema)
+COMMANDS = (run, check, audit, predict, evaluate, compare, advise, export, report, schema)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

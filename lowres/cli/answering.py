@@ -122,12 +122,14 @@ def decoded(where: str, data: bytes) -> str:
 @click.command()
 @run_argument
 def report(run: Path) -> None:
-    """Write report.html of RUN again from its record."""
+    """Write report.html of RUN again from its record; of a folder of several seeds from its summary."""
     quiet_libraries()
 
+    from lowres.runs.layout import SUMMARY
     from lowres.runs.run import Run
+    from lowres.seeds import write_report
 
-    echo(str(Run(run).report()))
+    echo(str(write_report(run) if (run / SUMMARY).exists() else Run(run).report()))
 
 
 @click.command()

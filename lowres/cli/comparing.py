@@ -1,7 +1,5 @@
 """compare: two or more runs on the same test rows."""
 
-import json as json_format
-from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,61 +10,64 @@ from lowres.cli.making import json_option
 from lowres.cli.safe_text import echo, echo_json
 
 if TYPE_CHECKING:
-    from lowres.evaluation.ranking import Ranking
+    from lowres.summary import Ranking
 
 
 @click.command()
 @click.argument("systems", nargs=-1, required=True)
+@click.option("--parts", is_flag=True, help="Also the baselines of each run, and its parts by themselves.")
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Also write a page that shows the comparison."
+)
 @click.option("--confidence", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True)
 @click.option("--resamples", type=click.IntRange(100), default=1000, show_default=True, help="Bootstrap resamples.")
 @click.option("--seed", type=click.IntRange(0), default=13, show_default=True, help="Seed of resamples and tests.")
 @json_option
-def compare(systems: tuple[str, ...], confidence: float, resamples: int, seed: int, as_json: bool) -> None:
+def compare(
+    systems: tuple[str, ...],
+    parts: bool,
+    html: Path | None,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    as_json: bool,
+) -> None:
     """Compare two or more SYSTEMS on the same test rows: folders of runs, or files like their predictions.jsonl.
 
-    Runs of one system with several seeds are joined by commas: lowres compare a-1,a-2,a-3 b-1,b-2,b-3. Every pair is tested; p values
-    are corrected for the number of pairs.
+    A folder of `lowres run --seeds` is one system with several seeds; such runs may also be joined by commas: lowres compare a-1,a-2
+    b-1,b-2. Every pair is tested; p values are corrected for the number of pairs.
     """
-    from lowres.evaluation.prediction_files import read_predictions, statistics_of
-    from lowres.evaluation.ranking import System, rank
+    from lowres.evaluation.prediction_files import read_predictions, with_parts
+    from lowres.evaluation.ranking import rank_predictions
     from lowres.evaluation.resampling import Resampling
+    from lowres.runs.layout import runs_of
 
-    if len(systems) < 2:
+    if len(systems) < 2 and not parts:
         raise click.UsageError("name two or more systems: lowres compare runs/a runs/b")
-    paths = [[Path(path) for path in system.split(",")] for system in systems]
-    counted = iter(statistics_of([read_predictions(path) for runs in paths for path in runs]))
-    ranking = rank(
-        [
-            System(name, tuple(next(counted) for _ in runs))
-            for name, runs in zip(names(systems), paths, strict=True)
-        ],
-        Resampling(confidence, resamples, seed),
-    )  # fmt: skip
+    found = {
+        name: [read_predictions(run) for path in system.split(",") for run in runs_of(Path(path))]
+        for name, system in zip(names(systems), systems, strict=True)
+    }
+    if parts:
+        found = {name: some for one, runs in found.items() for name, some in with_parts(one, runs).items()}
+    ranking = rank_predictions(found, Resampling(confidence, resamples, seed))
+    if html:
+        from lowres.report import render_ranking
+
+        html.write_text(render_ranking(ranking), encoding="utf-8")
     if as_json:
-        echo_json(json_format.dumps(as_facts(ranking), ensure_ascii=False, indent=1))
+        echo_json(ranking.model_dump_json(indent=1))
         return
     for line in told(ranking):
         echo(line)
+    if html:
+        echo(f"page: {html}")
 
 
 def names(systems: tuple[str, ...]) -> list[str]:
     """A short name for each system, the last part of its first path; the whole where two are alike."""
     short = [Path(system.split(",")[0]).name for system in systems]
     return [name if short.count(name) == 1 else system for name, system in zip(short, systems, strict=True)]
-
-
-def as_facts(ranking: "Ranking") -> dict[str, object]:
-    """The ranking as JSON can hold it."""
-    return {
-        "systems": [
-            {**asdict(one), "score": one.score.model_dump(mode="json")} for one in ranking.systems
-        ],
-        "pairs": [
-            {**asdict(pair), "comparison": pair.comparison.model_dump(mode="json"), "clear": pair.comparison.clear}
-            for pair in ranking.pairings
-        ],
-        "findings": list(ranking.findings),
-    }  # fmt: skip
 
 
 def told(ranking: "Ranking") -> list[str]:
@@ -84,13 +85,13 @@ def told(ranking: "Ranking") -> list[str]:
             f"{one.score.confidence:.0%} interval {bounds}  {spread}"
         )
     lines.append("")
-    for pair in ranking.pairings:
+    for pair in ranking.pairs:
         found = pair.comparison
         bounds = _interval(found.low, found.high, f"+.{digits}f")
         p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.2g}"
         lines.append(f"{pair.better} − {pair.worse}: {found.difference:+.{digits}f} {bounds}, {p}")
-    if ranking.pairings:
-        lines += [f"({ranking.pairings[0].comparison.test})", ""]
+    if ranking.pairs:
+        lines += [f"({ranking.pairs[0].comparison.test})", ""]
     return [*lines, *ranking.findings]
 
 

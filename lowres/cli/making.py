@@ -13,6 +13,7 @@ from lowres.cli.safe_text import echo, echo_json
 
 if TYPE_CHECKING:
     from lowres.planning import Options
+    from lowres.recipe import RecipeFile
     from lowres.record import Record
 
 recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
@@ -52,6 +53,11 @@ def machine_options(
     help="Folder of the run; runs/<recipe>-<time> by default.",
 )
 @click.option("--restart", is_flag=True, help="Start again instead of resuming an interrupted run of this recipe.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(2),
+    help="Carry it out so many times, with the recipe's seed and those that follow it; runs that are done are kept.",
+)
 @mirror_option
 @cache_option
 @offline_option
@@ -59,8 +65,8 @@ def machine_options(
 @threads_option
 @json_option
 def run(
-    recipe: Path, out: Path | None, restart: bool, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, device: str,
-    threads: int | None, as_json: bool,
+    recipe: Path, out: Path | None, restart: bool, seeds: int | None, mirrors: tuple[Path, ...], cache: Path | None,
+    offline: bool, device: str, threads: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Carry out a recipe: train, evaluate, report. An interrupted run of the same recipe is resumed from its last checkpoint."""
     from lowres.recipe import open_recipe
@@ -69,6 +75,10 @@ def run(
     options = machine_options(cache, mirrors, offline, device, threads)
 
     quiet_libraries()
+
+    if seeds is not None:
+        _run_seeds(file, seeds, out, options, restart=restart, as_json=as_json)
+        return
 
     from lowres.cli.terminal import Watcher
     from lowres.running import run as run_recipe
@@ -86,6 +96,26 @@ def run(
         watcher.say(line)
     watcher.say(f"report: {finished.folder / 'report.html'}")
     watcher.say(f'try it: lowres predict {finished.folder} "…"')
+
+
+def _run_seeds(
+    file: "RecipeFile", seeds: int, out: Path | None, options: "Options", *, restart: bool, as_json: bool
+) -> None:
+    """Several runs, and what they say together."""
+    from lowres.cli.comparing import told
+    from lowres.cli.terminal import Watcher
+    from lowres.runs.writing import silent
+    from lowres.seeds import run_seeds
+
+    if as_json:
+        _, found = run_seeds(file, seeds, out, options=options, notify=silent, restart=restart)
+        echo_json(found.model_dump_json(indent=1))
+        return
+    with Watcher() as watcher:
+        watcher.say(f"{file.recipe.name}, {seeds} seeds  ({file.path})")
+        folder, found = run_seeds(file, seeds, out, options=options, notify=watcher, restart=restart)
+    for line in ["", *told(found.ranking), "", f"report: {folder / 'report.html'}"]:
+        watcher.say(line)
 
 
 def summary(record: "Record") -> list[str]:

@@ -57,7 +57,8 @@ class Corpus:
     """The rows of a recipe and what is known of their origin.
 
     `labels` are the classes in their order, empty for other tasks than classification. `auxiliary` maps the name of each
-    further head to its training rows. `findings` are notes and warnings for the console and the report.
+    further head to its training rows. `stages` are the rows of each stage that comes before the task, `plain` texts without labels.
+    `findings` are notes and warnings for the console and the report.
     """
 
     name: str
@@ -71,6 +72,8 @@ class Corpus:
     files: tuple[FileCount, ...] = ()
     findings: tuple[Finding, ...] = ()
     auxiliary: Mapping[str, LabelledRows] = field(default_factory=dict)
+    stages: tuple[tuple[Row, ...], ...] = ()
+    plain: tuple[Row, ...] = ()
 
     def split(self, name: Split) -> tuple[Row, ...]:
         """The rows of one split."""
@@ -98,8 +101,11 @@ class Corpus:
             for row in self.split(name):
                 line = [name, row.id, row.cluster, row.language, sorted(row.fields.items())]
                 digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-        for head, labelled in self.auxiliary.items():
-            for row in labelled.train:
-                line = [head, row.id, row.cluster, row.language, sorted(row.fields.items())]
+        named = [(head, labelled.train) for head, labelled in self.auxiliary.items()]
+        named += [(f"first {number}", rows) for number, rows in enumerate(self.stages, start=1)]
+        named += [("plain", self.plain)]
+        for part, rows in named:
+            for row in rows:
+                line = [part, row.id, row.cluster, row.language, sorted(row.fields.items())]
                 digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         return digest.hexdigest()

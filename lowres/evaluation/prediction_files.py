@@ -24,6 +24,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+OTHERS = "others"  # the key of a line that holds what baselines and parts of the run predicted, by their names
+
+
 @dataclass(frozen=True)
 class Predictions:
     """The lines of a file by what identifies a test row: what was given and what was wanted."""
@@ -31,6 +34,31 @@ class Predictions:
     path: Path
     kind: str
     rows: Mapping[tuple[str, ...], Row]
+
+    @property
+    def others(self) -> list[str]:
+        """Baselines and parts of the run whose predictions stand in every line."""
+        first, *more = [row.get(OTHERS, {}) for row in self.rows.values()]
+        return [name for name in first if all(name in others for others in more)]
+
+    def of_other(self, name: str) -> "Predictions":
+        """The predictions of a baseline or part for the same rows."""
+        rows = {identity: {**row, "prediction": row[OTHERS][name]} for identity, row in self.rows.items()}
+        return Predictions(self.path, self.kind, rows)
+
+
+def with_others(lines: Sequence[Row], others: Mapping[str, Sequence[str]]) -> list[Row]:
+    """Lines of predictions together with what other systems predicted for the same rows, in the same order."""
+    return [
+        {**line, OTHERS: {name: predicted[number] for name, predicted in others.items()}} if others else line
+        for number, line in enumerate(lines)
+    ]
+
+
+def with_parts(name: str, runs: Sequence[Predictions]) -> dict[str, list[Predictions]]:
+    """A system and what its runs say of others, by name: their baselines, and parts of them by themselves."""
+    shared = [other for other in runs[0].others if all(other in run.others for run in runs)]
+    return {name: list(runs), **{f"{name}: {other}": [run.of_other(other) for run in runs] for other in shared}}
 
 
 def read_predictions(path: Path) -> Predictions:

@@ -1,16 +1,18 @@
 """Several systems on the same rows: which is better, as far as the test set and the seeds can tell."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from lowres.evaluation.comparison import compare_statistics, corrected
+from lowres.evaluation.prediction_files import Predictions, statistics_of
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.scoring import Key, estimate
 from lowres.evaluation.sufficient_statistics import SufficientStatistics
-from lowres.record import Comparison, Score, merit
+from lowres.record import merit
+from lowres.summary import Pairing, Ranked, Ranking
 
 
 @dataclass(frozen=True)
@@ -19,42 +21,6 @@ class System:
 
     name: str
     runs: tuple[SufficientStatistics, ...]
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """A system with its score over the predictions of all its runs together.
-
-    The interval tells how the score would differ on other test rows. `by_seed` are the scores of the single runs, and `seed_spread`
-    is their standard deviation, which tells how the score differs between seeds; it is None for a single run.
-    """
-
-    name: str
-    score: Score
-    by_seed: tuple[float, ...]
-    seed_spread: float | None
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """Two systems, compared on the same rows: `comparison` is `better` minus `worse`.
-
-    `beyond_seeds` says whether the difference is more than twice its standard error over seeds; None where a system has one run.
-    """
-
-    better: str
-    worse: str
-    comparison: Comparison
-    beyond_seeds: bool | None
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Systems from best to worst, all pairs of them, and what they tell in words."""
-
-    systems: tuple[Ranked, ...]
-    pairings: tuple[Pairing, ...]
-    findings: tuple[str, ...]
 
 
 def rank(systems: Sequence[System], resampling: Resampling, parts: str = "languages") -> Ranking:
@@ -74,11 +40,24 @@ def rank(systems: Sequence[System], resampling: Resampling, parts: str = "langua
         compare_statistics(pooled[one.name], pooled[other.name], parts, against=other.name, resampling=resampling)[0]
         for one, other in pairs
     ]
-    pairings = tuple(
-        Pairing(one.name, other.name, comparison, _beyond_seeds(one, other))
+    pairings = [
+        Pairing(
+            better=one.name, worse=other.name, comparison=comparison, clear=comparison.clear,
+            beyond_seeds=_beyond_seeds(one, other),
+        )
         for (one, other), comparison in zip(pairs, corrected(overall, "pairs of systems"), strict=True)
-    )
-    return Ranking(tuple(ranked), pairings, tuple(_findings(ranked, pairings)))
+    ]  # fmt: skip
+    return Ranking(systems=ranked, pairs=pairings, findings=list(_findings(ranked, pairings)))
+
+
+def rank_predictions(systems: Mapping[str, Sequence[Predictions]], resampling: Resampling) -> Ranking:
+    """Rank systems by the predictions of their runs. Raises DataError where these are for other rows than those of the first."""
+    counted = iter(statistics_of([run for runs in systems.values() for run in runs]))
+    kind = next(iter(systems.values()))[0].kind
+    return rank(
+        [System(name, tuple(next(counted) for _ in runs)) for name, runs in systems.items()], resampling,
+        "directions" if kind == "translations" else "languages",
+    )  # fmt: skip
 
 
 def _pooled(system: System) -> SufficientStatistics:
@@ -88,19 +67,26 @@ def _pooled(system: System) -> SufficientStatistics:
 
 
 def _ranked(system: System, pooled: SufficientStatistics, resampling: Resampling) -> Ranked:
-    metric, bits = pooled.primary_metric, pooled.primary_metric.unit == "bits"
-    top = np.inf if bits else 100.0
-    average = "languages" if len(pooled.languages) > 1 else "rows"
-    key = Key(
-        metric.name, f"{metric.name}|seeds:{len(system.runs)}|average:{average}", pooled.clusters, better=metric.better,
-        unit=metric.unit, highest=top, limit=top,
+    overall, *by_language = estimate(
+        lambda weights: pooled.primary_values(pooled.weighted(weights)), list(_keys(pooled, len(system.runs))), pooled.clusters,
+        split="test", resampling=resampling, width=pooled.width,
     )  # fmt: skip
-    (score,) = estimate(
-        lambda weights: pooled.primary_values(pooled.weighted(weights))[:, :1], [key], pooled.clusters, split="test",
-        resampling=resampling, width=pooled.width,
-    )  # fmt: skip
-    by_seed = tuple(float(run.primary_values(run.total[None])[0, 0]) for run in system.runs)
-    return Ranked(system.name, score, by_seed, float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else None)
+    by_seed = [float(run.primary_values(run.total[None])[0, 0]) for run in system.runs]
+    spread = float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else None
+    return Ranked(name=system.name, score=overall, by_seed=by_seed, seed_spread=spread, by_language=by_language)
+
+
+def _keys(pooled: SufficientStatistics, seeds: int) -> Iterator[Key]:
+    """What the primary values are: the mean over all languages, then each language where there are several."""
+    metric, several = pooled.primary_metric, len(pooled.languages) > 1
+    top = np.inf if metric.unit == "bits" else 100.0
+    signature = f"{metric.name}|seeds:{seeds}|average:{'languages' if several else 'rows'}"
+    parts: list[tuple[str | None, int]] = [(None, pooled.clusters)]
+    parts += list(zip(pooled.languages, map(int, pooled.support), strict=True)) if several else []
+    for language, clusters in parts:
+        yield Key(
+            metric.name, signature, clusters, language, better=metric.better, unit=metric.unit, highest=top, limit=top
+        )
 
 
 def _beyond_seeds(one: Ranked, other: Ranked) -> bool | None:
@@ -110,24 +96,21 @@ def _beyond_seeds(one: Ranked, other: Ranked) -> bool | None:
     return bool(abs(np.mean(one.by_seed) - np.mean(other.by_seed)) > 2 * error)
 
 
-def _findings(ranked: Sequence[Ranked], pairings: Sequence[Pairing]) -> list[str]:
+def _findings(ranked: Sequence[Ranked], pairings: Sequence[Pairing]) -> Iterator[str]:
     """What the comparison tells, pair by pair where it tells something, and what it cannot tell."""
-    score, found = ranked[0].score, []
-    clear = [pairing for pairing in pairings if pairing.comparison.clear and pairing.beyond_seeds is not False]
+    if not pairings:
+        return
+    score, enough = ranked[0].score, f"{ranked[0].score.clusters} independent test texts are too few to"
+    clear = [pairing for pairing in pairings if pairing.clear and pairing.beyond_seeds is not False]
     for pairing in clear:
-        found.append(
-            f"{pairing.better} is better than {pairing.worse} by {abs(pairing.comparison.difference):.{score.digits}f}"
-        )
-    if pairings and not clear:
-        found.append(
-            f"{score.clusters} independent test texts are too few to rank these systems: no difference is clear"
-        )
-    elif unclear := [pairing for pairing in pairings if not pairing.comparison.clear]:
-        names = "; ".join(f"{pairing.better} and {pairing.worse}" for pairing in unclear)
-        found.append(f"{score.clusters} independent test texts are too few to tell apart: {names}")
+        yield f"{pairing.better} is better than {pairing.worse} by {abs(pairing.comparison.difference):.{score.digits}f}"
+    unclear = [f"{pairing.better} and {pairing.worse}" for pairing in pairings if not pairing.clear]
+    if len(unclear) == len(pairings):
+        yield f"{enough} rank these systems: no difference is clear"
+    elif unclear:
+        yield f"{enough} tell apart: {'; '.join(unclear)}"
     for pairing in pairings:
-        if pairing.comparison.clear and pairing.beyond_seeds is False:
-            found.append(f"{pairing.better} and {pairing.worse} differ no more than their seeds do")
+        if pairing.clear and pairing.beyond_seeds is False:
+            yield f"{pairing.better} and {pairing.worse} differ no more than their seeds do"
     if lonely := [one.name for one in ranked if one.seed_spread is None]:
-        found.append(f"one seed only: {', '.join(lonely)}; with another seed the order may change")
-    return found
+        yield f"one seed only: {', '.join(lonely)}; with another seed the order may change"

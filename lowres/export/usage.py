@@ -52,8 +52,11 @@ with torch.no_grad():
 mask = inputs["attention_mask"].unsqueeze(-1)
 vectors = {vectors}
 head = load_file(f"{{folder}}/head.safetensors")
-logits = vectors @ head["weight"].T + head["bias"]
+{centred}logits = vectors @ head["weight"].T + head["bias"]
 print([labels[best] for best in logits[:, : len(labels)].argmax(1)])
+"""
+CENTRED = """\
+vectors = vectors - head["centre {first}"]  # the mean of the language that the texts are in: one of {all}
 """
 POOLED = {"mean": "(states * mask).sum(1) / mask.sum(1)", "first": "states[:, 0]"}
 TRANSLATION = """
@@ -174,8 +177,13 @@ def _nothing(predictor: Any) -> str:
 
 def _labels(predictor: Any) -> str:
     facts = predictor.facts
+    centred = CENTRED.format(first=predictor.centres[0], all=", ".join(predictor.centres)) if predictor.centres else ""
     return LABELS.format(
-        labels=facts.labels, prefix=facts.prefix, longest=facts.max_length, vectors=POOLED[facts.pooling]
+        labels=facts.labels,
+        prefix=facts.prefix,
+        longest=facts.max_length,
+        vectors=POOLED[facts.pooling],
+        centred=centred,
     )
 
 

@@ -10,7 +10,7 @@ from lowres.data.corpus import Corpus, Row
 from lowres.data.pairs import Pair, directions, pairs
 from lowres.planning.plan import Plan
 from lowres.recipe.methods import METHOD_FACTS
-from lowres.recipe.sections import Classification, PreTraining, Translation
+from lowres.recipe.sections import Classification, PreTraining, TextsStage, Translation
 
 # Effective floating-point operations per second, for each core of a CPU or for a GPU, measured with small adapters. The rates of
 # GPUs are guesses until measured: small models do not keep them busy.
@@ -50,6 +50,12 @@ def estimate_stages(plan: Plan, corpus: Corpus) -> dict[str, float]:
     else:
         evaluations = epochs * settings.evaluations_per_epoch
         stages = {"training": _training(plan, train) * epochs + scored * evaluations}
+    if recipe.first:
+        comparisons = sum(stage.keep == "if-better" for stage in recipe.first)
+        stages["training"] *= 1 + comparisons  # the task is trained without each of these stages and after it
+        for number, (stage, rows) in enumerate(zip(recipe.first, corpus.stages, strict=True), start=1):
+            read = _tokens(plan, corpus, rows) + (train if isinstance(stage, TextsStage) else 0.0)
+            stages[f"stage {number}"] = stage.epochs * (_training(plan, read) + scored)
     if back and isinstance(task, Translation):
         lengths = sorted((_length(plan, row) for row in corpus.train), reverse=True)[: back.max_texts]
         times = 2 if back.filter == "round-trip" else 1

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from lowres.data.corpus import Corpus
+from lowres.data.further_rows import with_further_rows
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base
@@ -114,9 +115,10 @@ def prepare(file: RecipeFile, options: Options, *, build: bool = True) -> Plan:
 
 
 def read_data(file: RecipeFile, options: Options) -> Corpus:
-    """Read the data of a recipe. Raises CardError or DataError."""
-    recipe = file.recipe
-    corpus = read_corpus(recipe.data, recipe.task, options.places(file.path.parent), seed=recipe.training.seed)
+    """Read the data of a recipe, with those of stages and plain texts. Raises CardError or DataError."""
+    recipe, places = file.recipe, options.places(file.path.parent)
+    corpus = read_corpus(recipe.data, recipe.task, places, seed=recipe.training.seed)
+    corpus = with_further_rows(corpus, recipe, places)
     problems = [problem for rule in DATA_RULES for problem in rule(recipe, corpus)]
     if problems:
         raise DataError(*problems)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from lowres.data.corpus import Corpus
 from lowres.data.pairs import directions, pairs
 from lowres.errors import Problem
-from lowres.recipe.methods import Bottleneck, Lora
+from lowres.recipe.methods import Bottleneck, Freeze, Lora
 from lowres.recipe.sections import CardData, Columns, Recipe, Translation
 
 LEAVE_OUT = "leave it out"
@@ -25,6 +25,8 @@ TASKS_OF: Mapping[str, tuple[str, ...]] = {
     "ensemble.ngrams": ("classification",),
     "ensemble.phrase_table": ("translation",),
     "evaluation.languages": ("translation",),
+    "base.centre": ("classification",),
+    "first": ("classification",),
     "method.encoder_rate": ("translation",),
 }
 BASE_AS_IT_IS = ("features", "head")  # methods that train nothing between the embeddings and the head
@@ -88,6 +90,28 @@ def dropout_fits_method(recipe: Recipe, near: Path) -> Iterator[Problem]:
         yield Problem("training.dropout", what, LEAVE_OUT)
 
 
+def stages_fit_method(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """The stages before a task train the same weights as the task, one after the other."""
+    method = recipe.method
+    if not recipe.first:
+        return
+    if method.kind in BASE_AS_IT_IS:
+        what = f"has no effect with {method.kind}, which trains nothing inside the base"
+        yield Problem("first", what, "leave it out, or choose lora or full")
+    elif method.kind == "adalora" or (isinstance(method, Freeze) and method.gradual):
+        what = "does not go with a method that changes which weights it trains"
+        yield Problem("first", what, "choose lora, full, or freeze without gradual")
+    elif isinstance(method, Bottleneck) and method.language_adapters:
+        yield Problem("first", "does not go with language adapters, which are pre-trained already", LEAVE_OUT)
+
+
+def centre_fits_method(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """The mean vectors of languages are those of the base as it is."""
+    if recipe.base.centre is not None and recipe.method.kind != "features":
+        what = f"is for features, not for {recipe.method.kind}, with which the vectors of the texts change"
+        yield Problem("base.centre", what, LEAVE_OUT)
+
+
 def runs_exist(recipe: Recipe, near: Path) -> Iterator[Problem]:
     """Runs whose adapters a method starts from must exist, and be of the same method."""
     method = recipe.method
@@ -144,6 +168,8 @@ RECIPE_RULES: tuple[RecipeRule, ...] = (
     replacing_is_not_extending,
     keep_fits_filter,
     dropout_fits_method,
+    stages_fit_method,
+    centre_fits_method,
     runs_exist,
 )
 DATA_RULES: tuple[DataRule, ...] = (language_fits_data, tested_languages_exist, initialised_languages_exist)

@@ -9,8 +9,10 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method, own_defaults, without_default
+from lowres.recipe.decoding_section import Decoding as Decoding
+from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method
 from lowres.recipe.section import DataText, LabelText, LanguageTag, Names, Section
+from lowres.recipe.training_section import Training as Training
 from lowres.recipe.vocabulary_section import Vocabulary
 
 _TASK_LANGUAGE = "language of the texts; by default what the data say"
@@ -261,6 +263,11 @@ class Base(Section):
     pooling: Literal["auto", "mean", "first"] = Field(
         default="auto", description="how the token vectors of a text become one vector; auto: as the base was trained"
     )
+    centre: Data | None = Field(
+        default=None,
+        description="with features: plain texts of the languages; from each text's vector the mean vector of its language is "
+        "subtracted, over its training texts and these, so that languages look alike (Libovický et al. 2020, arXiv 2004.05160)",
+    )
 
 
 class Ensemble(Section):
@@ -275,57 +282,6 @@ class Ensemble(Section):
         default="auto",
         description="for translation: auto lets a phrase table learned from the training pairs translate those directions in which it "
         "scores better on dev",
-    )
-
-
-class Training(Section):
-    """How the weights are trained."""
-
-    epochs: int = Field(
-        default=METHOD_FACTS[DEFAULT_METHOD].epochs,
-        ge=1,
-        le=1000,
-        description=f"by default the method's own: {own_defaults('epochs')}",
-        json_schema_extra=without_default,
-    )
-    learning_rate: float = Field(
-        default=METHOD_FACTS[DEFAULT_METHOD].learning_rate,
-        gt=0,
-        lt=1,
-        description=f"peak, after warm-up and before linear decay; by default the method's own: {own_defaults('learning_rate')}",
-        json_schema_extra=without_default,
-    )
-    batch_tokens: int = Field(
-        default=1536, ge=64, description="padded tokens per update; texts of similar length are batched together"
-    )
-    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the updates in which the learning rate rises")
-    weight_decay: float = Field(default=0.01, ge=0)
-    max_grad_norm: float = Field(default=1.0, gt=0, description="gradients with a larger norm are scaled down to it")
-    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
-    dropout: float = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="inside the base while it trains, for methods that train its weights and for pre-training",
-    )
-    max_length: int = Field(
-        default=256, ge=8, le=8192, description="in tokens; longer texts are truncated, and the report counts them"
-    )
-    evaluations_per_epoch: int = Field(default=1, ge=1, le=100)
-    patience: int = Field(default=4, ge=1, description="stop after so many evaluations on dev without a better score")
-    seed: int = Field(default=13, ge=0, lt=2**32)
-
-
-class Decoding(Section):
-    """Beam search."""
-
-    beams: int = Field(default=4, ge=1, le=32, description="beam width; 1 is greedy search")
-    length_penalty: float = Field(default=1.0, ge=-5, le=5, description="above 0 favours longer translations")
-    no_repeat_ngram_size: int = Field(
-        default=8, ge=0, le=50, description="no sequence of so many tokens is written twice; 0 allows all"
-    )
-    max_length_ratio: float = Field(
-        default=2.0, gt=0, le=10, description="at most so many tokens are written for each token of the source"
     )
 
 
@@ -349,6 +305,40 @@ class Evaluation(Section):
     )
 
 
+class _Stage(Section):
+    """What a stage before the task has in common with the others.
+
+    By default a stage is kept only if the task, trained after it, scores better on dev than without it.
+    """
+
+    data: Data | None = Field(default=None, description="what the stage trains on; only training rows are used")
+    epochs: int = Field(default=5, ge=1, le=1000)
+    learning_rate: float = Field(default=5e-4, gt=0, lt=1)
+    keep: Literal["if-better", "always"] = Field(
+        default="if-better",
+        description="if-better: train the task with and without the stage, and keep the stage only if dev is better with it",
+    )
+
+
+class TextsStage(_Stage):
+    """Language- and task-adaptive pre-training on the training texts and, with `data`, on further plain text (Gururangan et al. 2020,
+    arXiv 2004.10964).
+    """
+
+    kind: Literal["texts"]
+    masked: float = Field(default=0.15, gt=0, lt=0.9, description="share of the tokens that are masked, as whole words")
+
+
+class RowsStage(_Stage):
+    """The task itself on other labelled rows, as of a related language, before the training rows of the recipe."""
+
+    kind: Literal["rows"]
+    data: Data = Field(description="labelled rows; only training rows are used, and none that stand in dev or test")
+
+
+Stage = Annotated[TextsStage | RowsStage, Field(discriminator="kind")]
+
+
 class Recipe(Section):
     """One experiment."""
 
@@ -360,6 +350,10 @@ class Recipe(Section):
     base: Base = Base(name="starter:encoder")
     vocabulary: Vocabulary = Vocabulary()
     method: Method = Lora(kind=DEFAULT_METHOD)
+    first: tuple[Stage, ...] = Field(
+        default=(),
+        description="for classification: stages of training that come before the task, in this order, on the same encoder",
+    )
     training: Training = Training()
     ensemble: Ensemble = Ensemble()
     decoding: Decoding = Decoding()

@@ -47,7 +47,7 @@ def render(record: Record) -> str:
     Every text of the record is escaped, and its control and bidi characters are made visible.
     """
     return (
-        _environment()
+        environment()
         .get_template("page.html")
         .render(
             record=record,
@@ -85,7 +85,8 @@ def render(record: Record) -> str:
     )
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Templates in which every text is escaped, and its invisible characters are made visible."""
     environment = Environment(
         loader=PackageLoader("lowres.report", ""),
         autoescape=True,

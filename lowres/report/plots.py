@@ -38,7 +38,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Point:
-    """A value with its interval; `system` is its name in the description of the plot."""
+    """A value with its interval; `system` is its name in the description of the plot, `seeds` are the values of single runs."""
 
     system: str
     value: float
@@ -46,6 +46,7 @@ class Point:
     high: float
     marker: Marker
     digits: int = 1
+    seeds: tuple[float, ...] = ()
 
 
 def axis(values: Sequence[float], *, steps: int = 5, floor: float = -math.inf, ceiling: float = math.inf) -> Axis:
@@ -77,7 +78,8 @@ def whiskers(points: Sequence[Point], axis: Axis) -> Markup:
     It fills its table cell, so that the grid lines of all rows join.
     """
     words = "; ".join(
-        f"{visible(p.system)} {number(p.value, p.digits)}, interval {interval(p.low, p.high, p.digits)}" for p in points
+        f"{visible(p.system)} {number(p.value, p.digits)}, interval {interval(p.low, p.high, p.digits)}{_by_seed(p)}"
+        for p in points
     )
     grid = [
         Markup('<line class="grid" x1="{x}" x2="{x}" y1="0" y2="100%"/>').format(x=axis.percent(tick))
@@ -87,8 +89,13 @@ def whiskers(points: Sequence[Point], axis: Axis) -> Markup:
     for place, point in enumerate(points):
         y = 14 * place - 7 * (len(points) - 1)  # around the middle of the row
         markers.append(
-            Markup('<g class="{}"><line class="whisker" x1="{}" x2="{}" y1="{y}" y2="{y}"/>{}</g>').format(
-                point.marker, axis.percent(point.low), axis.percent(point.high), _marker(point, axis, y), y=y
+            Markup('<g class="{}"><line class="whisker" x1="{}" x2="{}" y1="{y}" y2="{y}"/>{}{}</g>').format(
+                point.marker,
+                axis.percent(point.low),
+                axis.percent(point.high),
+                _ticks(point, axis, y),
+                _marker(point, axis, y),
+                y=y,
             )
         )
     return Markup(
@@ -101,6 +108,19 @@ def marker_alone(marker: Marker) -> Markup:
     """A marker by itself, for names in tables and keys."""
     return Markup('<svg class="sign {}" viewBox="-8 -8 16 16" aria-hidden="true">{}</svg>').format(
         marker, _MARKERS[marker]
+    )
+
+
+def _by_seed(point: Point) -> str:
+    """The values of single runs, for the description of a plot."""
+    return f", by seed {', '.join(number(value, point.digits) for value in point.seeds)}" if point.seeds else ""
+
+
+def _ticks(point: Point, axis: Axis, y: int) -> Markup:
+    """A short line below the interval for each single run, so that their spread is not taken for the interval."""
+    return Markup().join(
+        Markup('<line class="seed" x1="{x}" x2="{x}" y1="{}" y2="{}"/>').format(y + 7, y + 15, x=axis.percent(value))
+        for value in point.seeds
     )
 
 

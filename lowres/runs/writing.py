@@ -17,11 +17,12 @@ from lowres.record import CostFacts, Record
 from lowres.report import render
 from lowres.runs.atomic import write_whole
 from lowres.runs.facts import finding_facts, peak_memory_gib, recipe_facts, shareable
-from lowres.runs.layout import CHECKPOINT, LOG, PREDICTIONS, RECIPE, RECORD, REPORT
+from lowres.runs.layout import LOG, PREDICTIONS, RECIPE, RECORD, REPORT, checkpoints_in
 from lowres.runs.run import read_record
 from lowres.training.loop import Step
 
 RESUMED = "resumed after"  # the key of a log line that says where an interrupted training went on
+TRAINING = "training"  # the key of a log line that says which of several trainings begins
 BUSY = ".busy"  # locked while a process writes to the folder
 
 
@@ -49,14 +50,15 @@ def unfinished(file: RecipeFile) -> Path | None:
     """The newest run of exactly this recipe in runs/ that was interrupted and can be resumed, if there is one."""
     folders = sorted(Path("runs").iterdir(), reverse=True) if Path("runs").is_dir() else []
     for folder in folders:
-        if folder.name.startswith(f"{file.path.stem}-") and (folder / CHECKPOINT).exists():
+        if folder.name.startswith(f"{file.path.stem}-") and checkpoints_in(folder):
             with suppress(OSError):
-                if (folder / RECIPE).read_bytes() == file.text.encode() and not _busy(folder):
+                if (folder / RECIPE).read_bytes() == file.text.encode() and not busy(folder):
                     return folder
     return None
 
 
-def _busy(folder: Path) -> bool:
+def busy(folder: Path) -> bool:
+    """Whether a process writes to the folder of a run."""
     lock = FileLock(folder / BUSY, timeout=0)
     try:
         lock.acquire()
@@ -120,7 +122,7 @@ class RunWriter:
             raise Interrupted(self._how_to_resume()) from error
 
     def _how_to_resume(self) -> str:
-        if not (self.folder / CHECKPOINT).exists():
+        if not checkpoints_in(self.folder):
             return "stopped before training; the same command begins again"
         return f"stopped after update {self.steps[-1].update}; the same command resumes it" if self.steps else ""
 
@@ -173,8 +175,9 @@ class RunWriter:
                 )
             )
         if self.restart:
-            (self.folder / CHECKPOINT).unlink(missing_ok=True)
-        if self.restart or not (self.folder / CHECKPOINT).exists():
+            for path in checkpoints_in(self.folder):
+                path.unlink()
+        if not checkpoints_in(self.folder):
             (self.folder / LOG).unlink(missing_ok=True)
             return
         self.resumes = True
@@ -182,7 +185,9 @@ class RunWriter:
         for line in log.decode(errors="replace").split("\n"):
             with suppress(ValueError, TypeError):  # lines that a power cut left unfinished
                 facts = json.loads(line)
-                if "update" in facts:
+                if TRAINING in facts:
+                    self._forget_steps()
+                elif "update" in facts:
                     self.steps.append(Step(**facts))
                 elif RESUMED in facts:
                     self._drop_steps_after(facts[RESUMED])
@@ -194,6 +199,14 @@ class RunWriter:
         while self.steps and self.steps[-1].update > update:  # they are made again
             self.steps.pop()
         self.resumed.append(update)
+
+    def _forget_steps(self) -> None:
+        self.steps, self.resumed = [], []
+
+    def begin(self, training: str) -> None:
+        """Begin one of several trainings: the steps of the one before are no part of it."""
+        self._forget_steps()
+        self.log({TRAINING: training})
 
     def stage(self, name: str) -> None:
         """Begin a new stage; the time of each stage is counted separately."""

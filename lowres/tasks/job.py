@@ -21,7 +21,7 @@ from lowres.training.loop import Objective, Step
 if TYPE_CHECKING:  # fitting a vocabulary takes seconds to load, and predicting does not need it
     from lowres.vocabulary.adapting import Adapted
 
-Facts = Mapping[str, Any]  # sections of the record, by name
+Facts = Mapping[str, Any]  # sections of the record, by name; `findings`; and `others`, what other systems predicted
 Form = Literal["trained", "precise", "merged"]  # as in training; in float32; in float32 with the adapter in the weights
 Announce = Callable[[str], None]  # called with the name of each stage of the run when it begins
 
@@ -88,6 +88,27 @@ class Round:
     facts: Callable[[Sequence[Step], Sequence[Step]], BackTranslationFacts]
 
 
+@dataclass(frozen=True)
+class StageTraining:
+    """A training before that of the task, over the same weights: its name, when it is kept, its training rows and settings.
+
+    `begin` returns the model that trains and its objective; `finish`, called with that model when it has ended, hands its weights to
+    the predictor.
+    """
+
+    name: str
+    keep: Literal["if-better", "always"]
+    rows: int
+    settings: Training
+    begin: Callable[[], tuple[nn.Module, TaskObjective]]
+    finish: Callable[[nn.Module], None]
+
+
+def no_stages(predictor: Any, adapted: "Adapted", plan: Plan, corpus: Corpus) -> Iterator[StageTraining]:
+    """The stages of a task that has none."""
+    return iter(())
+
+
 def no_rounds(predictor: Any, plan: Plan, corpus: Corpus, announce: Announce) -> Iterator[Round]:
     """The rounds of a task that trains only once: none."""
     return iter(())
@@ -101,7 +122,8 @@ class Job:
     rows and method; `objective` what training minimises; `complete` the predictor with what is fitted after training (n-grams,
     the choice of phrase tables); `predict` its predictions for the test rows; `lines` those as predictions.jsonl holds them;
     `judge` the sections of the record that evaluate them; `restore` a saved predictor; `sample` the inputs of the reload check.
-    `rounds` gives further rounds of training, each made when the one before has ended. `is_base` says that the result is meant as
+    `rounds` gives further rounds of training, each made when the one before has ended; `stages` the trainings before that of the
+    task. `is_base` says that the result is meant as
     the base of a next recipe, so that it is exported as one checkpoint.
     """
 
@@ -116,6 +138,7 @@ class Job:
     restore: Callable[[Path, Options, Form], Any]
     sample: Callable[[Any, Plan, Corpus, int], list[list[str]]]
     rounds: Callable[[Any, Plan, Corpus, Announce], Iterator[Round]] = no_rounds
+    stages: Callable[[Any, "Adapted", Plan, Corpus], Iterator[StageTraining]] = no_stages
     is_base: bool = False
 
 

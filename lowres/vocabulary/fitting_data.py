@@ -64,7 +64,8 @@ def gather(recipe: Recipe, corpus: Corpus, places: Places) -> FittingData:
             bitexts.setdefault((row.language, other.language), []).append((row.fields["text"], other.fields["text"]))
         for row, other in _translations(corpus.dev, _rows(others[name], "dev")):
             dev_pairs.append((row.fields["text"], other.fields["text"]))
-    learned = [*corpus.train, *(row for task in corpus.auxiliary.values() for row in task.train)]
+    further = [*(task.train for task in corpus.auxiliary.values()), *corpus.stages]
+    learned = [*corpus.train, *(row for rows in further for row in rows)]
     return FittingData(
         train=[row.fields["text"] for row in learned if row.language not in protected],
         dev=[row.fields["text"] for row in corpus.dev if row.language not in protected],

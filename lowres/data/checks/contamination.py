@@ -1,8 +1,9 @@
 """Decontamination: leaving out training rows whose text is also in dev or test, where lowres made the splits or mixed the data."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from lowres.data.corpus import Split
 from lowres.data.rows import LINE, Cut, Part, Sample
@@ -11,6 +12,7 @@ from lowres.languages.scripts import without_spaces
 
 RUN = 8  # words in a row that two texts share only if one was copied from the other
 RUN_CHARACTERS = 24  # as many characters are about as telling in scripts without spaces between words
+Reason = Literal["same text", "eight words"]
 LATER: tuple[Split, ...] = ("test", "dev", "train")  # a row is left out for the sake of an earlier one in this order
 
 
@@ -48,7 +50,9 @@ def without_contamination(samples: Sequence[Sample], parts: Sequence[Part], *, w
             origin = origins[sample.part]
             if origin.clashes(texts.get(keys[id(sample)], ())):
                 dropped[id(sample)] = "text"
-            elif mixed and any(origin.clashes(runs.get(run, ()), elsewhere=True) for run in _runs(sample)):
+            elif mixed and any(
+                origin.clashes(runs.get(run, ()), elsewhere=True) for run in _runs(sample.row.fields["text"])
+            ):
                 dropped[id(sample)] = "words"
         if whole_clusters:
             clusters = {sample.row.cluster for sample in some if id(sample) in dropped}
@@ -58,7 +62,7 @@ def without_contamination(samples: Sequence[Sample], parts: Sequence[Part], *, w
         if split != "train":
             for sample in some:
                 texts.setdefault(keys[id(sample)], set()).add(origins[sample.part])
-                for run in _runs(sample) if mixed else ():
+                for run in _runs(sample.row.fields["text"]) if mixed else ():
                     runs.setdefault(run, set()).add(origins[sample.part])
     reasons = list(dropped.values())
     kept = tuple(sample for sample in samples if id(sample) not in dropped)
@@ -90,9 +94,22 @@ def _origin_of(part: Part, by_subset: bool) -> _Origin:
     return _Origin(entry if tied or not by_subset else table, table if by_subset else entry, hashed)
 
 
-def _runs(sample: Sample) -> Iterator[str]:
+def copied_from(known: Iterable[str], texts: Sequence[str]) -> list[Reason | None]:
+    """For each text, how it is known from the `known` ones: as the same text, by a run of eight words, or not at all."""
+    keys: set[str] = set()
+    runs: set[str] = set()
+    for text in known:
+        keys.add(strict_key(text))
+        runs.update(_runs(text))
+    return [
+        "same text" if strict_key(text) in keys else "eight words" if any(run in runs for run in _runs(text)) else None
+        for text in texts
+    ]
+
+
+def _runs(text: str) -> Iterator[str]:
     """Every run of eight words of a text's matching key; in a script without spaces, every run of as many characters."""
-    text = matching_key(sample.row.fields["text"])
+    text = matching_key(text)
     words = text.split(" ")
     for start in range(len(words) - RUN + 1):
         yield " ".join(words[start : start + RUN])

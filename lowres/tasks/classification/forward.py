@@ -8,6 +8,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lowres.data.corpus import Row
 from lowres.methods.stacking import activate_language, adapter_languages
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
@@ -35,16 +36,34 @@ def features(
     languages: Sequence[str | None],
     accelerator: Accelerator,
 ) -> Tensor:
-    """The pooled vector of each text, float32 of shape (texts, hidden size), without a gradient."""
+    """The pooled vector of each text, less the mean of its language where the model has one; float32 of shape (texts, hidden size),
+    without a gradient.
+    """
     model.eval()
     result = torch.zeros(len(token_ids), model.head.in_features, device=accelerator.device)
+    known = model.frozen_vectors if model.is_frozen else {}
+    asked = [row for row, ids in enumerate(token_ids) if tuple(ids) not in known]
     with torch.inference_mode(), accelerator.autocast():
-        for numbers in by_adapter(model, range(len(token_ids)), languages):
+        for numbers in by_adapter(model, asked, languages):
             for batch in sorted_batches([len(token_ids[number]) for number in numbers], SCORING_TOKENS):
                 rows = [numbers[place] for place in batch]
                 ids, mask = inputs.batch([token_ids[row] for row in rows], accelerator.device)
                 result[rows] = model.pooled(ids, mask)
-    return result
+        if model.is_frozen:
+            known.update((tuple(token_ids[row]), result[row].clone()) for row in asked)
+            for row, own in enumerate(token_ids):
+                result[row] = known[tuple(own)]
+    return model.centred(result, languages) if token_ids else result
+
+
+def centres_of(
+    model: ClassificationModel, inputs: TextInputs, rows: Sequence[Row], accelerator: Accelerator
+) -> dict[str, Tensor]:
+    """The mean vector of the texts of each language, on the CPU."""
+    languages = [row.language for row in rows]
+    vectors = features(model, inputs, inputs.token_ids([row.fields["text"] for row in rows]), languages, accelerator)
+    places = {tag: [place for place, other in enumerate(languages) if other == tag] for tag in dict.fromkeys(languages)}
+    return {tag: vectors[some].mean(0).cpu() for tag, some in places.items()}
 
 
 def by_adapter(model: ClassificationModel, rows: Sequence[int], languages: Sequence[str | None]) -> Iterator[list[int]]:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 class ClassificationModel(nn.Module):
     """Encoder, pooling over the tokens of a text, dropout, and a linear head for each set of labels; the heads share one matrix.
 
-    `first` pooling takes the vector of the first token, `mean` the average over all tokens that are not padding.
+    `first` pooling takes the vector of the first token, `mean` the average over all tokens that are not padding. `centres` are vectors
+    that are subtracted from those of the texts of each language, where there are any.
     """
 
     def __init__(
@@ -23,6 +24,10 @@ class ClassificationModel(nn.Module):
         sizes = [labels] if isinstance(labels, int) else list(labels)
         ends = list(accumulate(sizes))
         self.blocks = tuple(slice(end - size, end) for size, end in zip(sizes, ends, strict=True))
+        self.centres: dict[str, Tensor] = {}
+        self.frozen_vectors: dict[
+            tuple[int, ...], Tensor
+        ] = {}  # of texts that were read already, while nothing of the encoder trains
         self.head = nn.Linear(hidden, ends[-1])
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
@@ -40,3 +45,19 @@ class ClassificationModel(nn.Module):
             return states[:, 0]  # type: ignore[no-any-return]
         weights = attention_mask.unsqueeze(-1).to(states.dtype)
         return (states * weights).sum(1) / weights.sum(1)  # type: ignore[no-any-return]
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether nothing of the encoder trains, so that a text has the same vector at all times."""
+        return not any(weight.requires_grad for weight in self.encoder.parameters())
+
+    def centred(self, vectors: Tensor, languages: Sequence[str | None]) -> Tensor:
+        """Pooled vectors of texts without the mean of their language, shape (texts, hidden size).
+
+        For a language without a mean of its own it is the mean of all languages.
+        """
+        if not self.centres:
+            return vectors
+        every = torch.stack(list(self.centres.values())).mean(0)
+        means = torch.stack([self.centres.get(language or "", every) for language in languages])
+        return vectors - means.to(vectors.device)

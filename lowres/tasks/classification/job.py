@@ -12,11 +12,13 @@ from lowres.models.loading import load_encoder
 from lowres.planning import Plan
 from lowres.recipe.sections import Classification
 from lowres.statistical.ngrams import NgramClassifier, ensemble_weights
+from lowres.tasks.classification.forward import centres_of
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.tasks.classification.judgement import judge
 from lowres.tasks.classification.model import Classifier, ClassifierFacts, Prediction, predict_test, restore
 from lowres.tasks.classification.objective import ClassificationObjective
+from lowres.tasks.classification.stages import stages
 from lowres.tasks.equipping import equip
 from lowres.tasks.job import Announce, Job, sample_texts
 from lowres.tasks.saved import Rows, common_facts
@@ -36,6 +38,8 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
         equip(base, adapted, plan, accelerator.device), facts.hidden_size, facts.sizes, plan.pooling
     ).to(accelerator.device)
     inputs = TextInputs(adapted.tokenizer, checkpoint.prefix, recipe.training.max_length)
+    if recipe.base.centre is not None:
+        model.centres = centres_of(model, inputs, (*corpus.train, *corpus.plain), accelerator)
     return Classifier(model, inputs, facts, accelerator, Rows.of(adapted))
 
 
@@ -76,5 +80,5 @@ def lines(plan: Plan, corpus: Corpus, predictions: Sequence[Prediction]) -> Iter
 
 CLASSIFICATION = Job(
     load=load_encoder, encoder=lambda model: model, build=build, objective=objective, complete=complete, predict=predict_test,
-    lines=lines, judge=judge, restore=restore, sample=sample_texts,
+    lines=lines, judge=judge, restore=restore, sample=sample_texts, stages=stages,
 )  # fmt: skip

@@ -11,11 +11,13 @@ from lowres.evaluation.comparison import compare, corrected, transfer_verdict
 from lowres.evaluation.resampling import Resampling
 from lowres.planning import Plan
 from lowres.record import Comparison, Example, Score
+from lowres.statistical.ngrams import Floats
 from lowres.tasks.classification.model import Classifier, Prediction
 from lowres.tasks.job import Announce, Facts
 from lowres.tasks.judgement import Evaluator, resampling_of
 
 EXAMPLES_OF_EACH_KIND = 10
+ENCODER = "encoder alone"
 ADVICE = (
     "pre-train the base on plain text of the language first (task.kind: pre-training), add labelled rows, also of related languages, "
     "let the vocabulary grow (vocabulary: {extend: auto}), or choose a larger base; until then the n-gram classifier does more"
@@ -38,12 +40,12 @@ def judge(
             dict.fromkeys(row.language for row in rows), "encoder and n-grams" if classifier.ngrams else "encoder"
         ),
         "findings": [
-            *findings(classifier, predictions),
+            *findings(classifier, predictions, [row.language for row in rows]),
             *labels_without_rows(references, [row.language for row in rows], classifier.labels, "test"),
         ],
     }
     parts = ablations(classifier, rows)
-    alone = parts[0].predictions if parts else chosen  # the adapted base by itself
+    alone = next((part.predictions for part in parts if part.name == ENCODER), chosen)  # the adapted base by itself
     rivals: list[BaselineRun[tuple[str, ...]]] = []
     if plan.recipe.evaluation.baselines:
         announce("baselines")
@@ -55,7 +57,7 @@ def judge(
         ]
     comparisons = {run.name: evaluator.compare_with(run, chosen) for run in (*parts, *rivals)}
     verdict = transfer_verdict([comparison for run in rivals for comparison in evaluator.compare_with(run, alone)])
-    if parts and rivals:
+    if alone is not chosen and rivals:
         verdict = verdict.model_copy(update={"why": f"of the adapted base by itself, {verdict.why}"})
     if verdict.verdict == "hurts":
         verdict = verdict.model_copy(update={"advice": ADVICE})
@@ -66,36 +68,44 @@ def judge(
             *corrected([comparison for run in rivals for comparison in comparisons[run.name]]),
         ],
         "transfer": verdict,
+        "others": {run.name: run.predictions for run in (*parts, *rivals)},
     }
 
 
 def ablations(classifier: Classifier, rows: Sequence[Row]) -> list[BaselineRun[tuple[str, ...]]]:
     """The encoder alone, then the run without the languages of the texts, where these make a difference."""
-    if classifier.ngrams is None:
+    if classifier.ngrams is None and not classifier.centres:
         return []
     texts, languages = [row.fields["text"] for row in rows], [row.language for row in rows]
-    encoder = classifier.log_probabilities(texts, languages)
+    encoder = classifier.log_probabilities(texts, languages) if classifier.ngrams else None
+    found = []
 
-    def labels(part: Classifier, given: Sequence[str | None]) -> tuple[str, ...]:
+    def labels(part: Classifier, given: Sequence[str | None], encoder: Floats) -> tuple[str, ...]:
         return tuple(prediction.label for prediction in part.combined(texts, given, encoder))
 
-    what = "the adapted base without the n-gram classifier"
-    found = [BaselineRun("encoder alone", what, 0.0, labels(classifier.without_ngrams(), languages))]
-    if classifier.uses_language:
-        what = "the whole run, when the language of a text is not named: the n-gram classifiers of all languages are averaged"
-        found.append(BaselineRun("language not given", what, 0.0, labels(classifier, [None] * len(texts))))
+    if encoder is not None:
+        what = "the adapted base without the n-gram classifier"
+        found.append(BaselineRun(ENCODER, what, 0.0, labels(classifier.without_ngrams(), languages, encoder)))
+    if classifier.uses_language or classifier.centres:
+        unknown = [None] * len(texts)
+        if encoder is None or classifier.centres:
+            encoder = classifier.log_probabilities(texts, unknown)
+        what = "the whole run, when the language of a text is not named: what belongs to a language is averaged over all of them"
+        found.append(BaselineRun("language not given", what, 0.0, labels(classifier, unknown, encoder)))
     return found
 
 
-def findings(classifier: Classifier, predictions: Sequence[Prediction]) -> list[Finding]:
+def findings(
+    classifier: Classifier, predictions: Sequence[Prediction], languages: Sequence[str]
+) -> list[Finding]:  # fmt: skip
     """How the test rows were read: whether their language was given, and what was truncated."""
     found = []
-    if classifier.uses_language:
-        found.append(
-            Finding(
-                "note", "the language of each test row was given to the n-gram classifier; see “language not given”"
-            )
-        )
+    if classifier.uses_language or classifier.centres:
+        taker = " to the n-gram classifier" if not classifier.centres else ""
+        found.append(Finding("note", f"the language of each test row was given{taker}; see “language not given”"))
+    if strange := [tag for tag in dict.fromkeys(languages) if classifier.centres and tag not in classifier.centres]:
+        what = f"no text of {', '.join(strange)} was given, so the mean vector of all languages was subtracted there"
+        found.append(Finding("warning", what, "base.centre"))
     if cut := sum(prediction.truncated for prediction in predictions):
         what = f"{cut} of {len(predictions)} test texts are longer than {classifier.facts.max_length} tokens: their ends are not read"
         found.append(Finding("warning", what, "training.max_length"))

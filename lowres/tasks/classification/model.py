@@ -25,6 +25,7 @@ from lowres.tasks.job import Form
 from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
 
 HEAD, NGRAMS = "head.safetensors", "ngrams"
+CENTRE = "centre "  # what stands before a language tag in the names of the mean vectors
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,11 @@ class Classifier:
         several = self.ngrams is not None and len(self.ngrams.classifiers) > 1
         return several and not adapter_languages(self.model.encoder)
 
+    @property
+    def centres(self) -> tuple[str, ...]:
+        """The languages whose mean vector is subtracted from those of their texts."""
+        return tuple(self.model.centres)
+
     def without_ngrams(self) -> "Classifier":
         """The same classifier without its n-grams."""
         return replace(self, ngrams=None)
@@ -153,8 +159,8 @@ class Classifier:
         make_readable(folder)
 
     def save_head(self, folder: Path) -> None:
-        """Write the weights of the linear heads."""
-        head = self.model.head.state_dict()
+        """Write the weights of the linear heads, and the mean vectors of the languages where there are any."""
+        head = {**self.model.head.state_dict(), **{CENTRE + tag: mean for tag, mean in self.model.centres.items()}}
         save_file({name: weight.detach().cpu().contiguous() for name, weight in head.items()}, folder / HEAD)
 
 
@@ -169,7 +175,9 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Classifie
     facts = found.facts
     model = ClassificationModel(found.model, facts.hidden_size, facts.sizes, facts.pooling)
     with reading(folder / HEAD):
-        model.head.load_state_dict(load_file(folder / HEAD))
+        head = load_file(folder / HEAD)
+        model.centres = {name.removeprefix(CENTRE): head.pop(name) for name in list(head) if name.startswith(CENTRE)}
+        model.head.load_state_dict(head)
     model.to(found.accelerator.device).eval()
     with reading(folder / NGRAMS):
         ngrams = NgramClassifier.load(folder / NGRAMS) if facts.weights else None

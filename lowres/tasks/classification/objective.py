@@ -42,7 +42,7 @@ class ClassificationObjective:
         self.languages, self.dev_languages = [row.language for row in train], [row.language for row in dev]
         self.sampling_groups = [f"{head} {language}" for head, language in zip(self.heads, self.languages, strict=True)]
         # The vectors of an encoder of which nothing trains are the same in every epoch: they are computed once.
-        still = not any(weight.requires_grad for weight in model.encoder.parameters())
+        still = model.is_frozen
         self.states = self._features(self.token_ids, self.languages).clone() if still else None
         self.dev_states = self._features(self.dev_ids, self.dev_languages) if still else None
         self.cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=label_smoothing, reduction="sum")

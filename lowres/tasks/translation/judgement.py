@@ -72,6 +72,7 @@ def judge(
             *corrected([comparison for run in rivals for comparison in comparisons[run.name]]),
         ],
         "transfer": verdict,
+        "others": {run.name: run.predictions for run in (*components, *rivals)},
     }
 
 
