@@ -7,10 +7,11 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from lowres.errors import ModelError, Problem
+from lowres.errors import DataError, ModelError, Problem
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record, Score
 from lowres.runs.atomic import write_whole
+from lowres.runs.filling import Filled, direction_of, fill
 from lowres.runs.layout import MODEL, RECORD, REPORT
 from lowres.tasks.job import Form
 from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts
@@ -68,6 +69,37 @@ class Run:
                 raise ModelError(Problem(name, f"this run has no use for {name}", f"give {mine} instead"))
         named = {name: tag for name, tag in given.items() if tag is not None}
         return list(self.predictor.predict(texts, **named))
+
+    def fill(
+        self,
+        path: str | Path,
+        out: str | Path,
+        *,
+        source: str | None = None,
+        target: str | None = None,
+        earlier: Path | None = None,
+    ) -> Filled:
+        """Translate what is missing in a file (.po, .xlf, .tmx, messages in JSON, a table, plain text) and write the whole to `out`.
+
+        What is there already stays byte for byte. A run of several directions needs `source` and `target`, unless the file names
+        its languages. `earlier` is a translation of a JSON file, whose messages are kept. Raises ModelError and DataError.
+        """
+        path, out = Path(path), Path(out)
+        translator = self.predictor
+        if not hasattr(translator, "direction"):
+            raise ModelError(
+                Problem(str(self.folder), "is no translator", "only a translator fills in what is missing in a file")
+            )
+        if out.exists() or not path.is_file():
+            what = "exists already" if out.exists() else "there is no such file"
+            raise DataError(Problem(str(out if out.exists() else path), what, "choose another name"))
+        direction = None if source or target else direction_of(path, translator.facts.directions)
+        direction = direction or translator.direction(source, target)
+
+        def translate(texts: Sequence[str]) -> list[str]:
+            return [one.translation for one in translator.translate(texts, [direction] * len(texts))]
+
+        return fill(path, out, direction, translate, earlier)
 
     def report(self) -> Path:
         """Write report.html again from the record, and return its path."""

@@ -74,7 +74,4 @@ def inline_text(element: Element, file: XmlFile) -> InlineText:
 
 def _raw(file: XmlFile, start: int, end: int) -> str:
     """What stands in the file, decoded."""
-    encoding = file.encoding
-    if encoding == "utf-16":  # a part of the file has no byte order mark
-        encoding = "utf-16-be" if file.data[:2] == b"\xfe\xff" else "utf-16-le"
-    return file.data[start:end].decode(encoding)
+    return file.data[start:end].decode(file.part_encoding)

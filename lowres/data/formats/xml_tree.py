@@ -61,6 +61,13 @@ class XmlFile:
     encoding: str
     root: Element
 
+    @property
+    def part_encoding(self) -> str:
+        """The encoding of a part of the file, which has no byte order mark."""
+        if self.encoding != "utf-16":
+            return self.encoding
+        return "utf-16-be" if self.data[:2] == b"\xfe\xff" else "utf-16-le"
+
 
 def read_xml(path: Path, name: str) -> XmlFile:
     """Read a file of XML. Raises DataError with the line where it is not well-formed.
