@@ -52,11 +52,11 @@ ABOUT: Mapping[str, str] = {
 class Draft:
     """What a recipe has to say. `files` maps a split to files, or to language → file; `columns` names those with other names."""
 
-    name: str
     task: str
-    files: Mapping[str, str | Mapping[str, str]]
-    licence: str
-    source: str
+    files: Mapping[str, str] | Mapping[str, dict[str, str]]
+    name: str = ""
+    licence: str = ""
+    source: str = ""
     language: str = ""
     languages: tuple[str, str] = ("", "")
     columns: Mapping[str, str] = field(default_factory=dict)

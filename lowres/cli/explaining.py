@@ -54,7 +54,7 @@ def _forms(schema: Schema, node: Schema) -> Iterator[tuple[str, Schema]]:
         kind = node["properties"].get("kind", {}).get("const", "")
         yield kind, node
     else:
-        for option in node.get("oneOf", node.get("anyOf", ())):
+        for option in node.get("oneOf") or node.get("anyOf") or ():
             if option.get("type") != "array":
                 for kind, form in _forms(schema, option):
                     first = next(iter(form.get("required", ())), "")
@@ -123,8 +123,6 @@ def _shown(value: object) -> str:
         return "{" + ", ".join(f"{key}: {_shown(inner)}" for key, inner in value.items()) + "}" if value else "none"
     if isinstance(value, list | tuple):
         return ", ".join(map(_shown, value)) or "none"
-    return (
-        {None: "none", True: "true", False: "false"}.get(value, str(value))
-        if not isinstance(value, str)
-        else value or "empty"
-    )  # type: ignore[arg-type]
+    if isinstance(value, str):
+        return value or "empty"
+    return "none" if value is None else str(value).lower()

@@ -2,6 +2,7 @@
 
 import json as json_format
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from lowres.cli.making import cache_option, json_option
 from lowres.cli.safe_text import echo, echo_json
 
 if TYPE_CHECKING:
+    from lowres.cli.drafting import Draft
     from lowres.data.formats.tables import Table
 
 KINDS = ("classification", "translation", "pre-training")
@@ -40,7 +42,7 @@ def init(
 
     What the options leave open is asked, with what the files suggest as the default.
     """
-    from lowres.cli.drafting import Draft, likely_task
+    from lowres.cli.drafting import likely_task
     from lowres.errors import DataError, Problem
     from lowres.recipe.reader import parse_recipe
 
@@ -62,10 +64,12 @@ def init(
         draft = _translation(tables, pair, out.parent)
     else:
         draft = _one_language(task, tables, _tag("Language of the texts", language), out.parent)
-    draft["licence"] = licence or click.prompt("Licence of the texts", default="private")
-    draft["source"] = source or click.prompt("Where the texts come from, and who agreed to their use")
-    draft["name"] = name or click.prompt("Name of the experiment", default=files[0].stem)
-    text = Draft(task=task, **draft).text()
+    text = replace(
+        draft,
+        licence=licence or click.prompt("Licence of the texts", default="private"),
+        source=source or click.prompt("Where the texts come from, and who agreed to their use"),
+        name=name or click.prompt("Name of the experiment", default=files[0].stem),
+    ).text()
     parse_recipe(text, str(out))
     out.write_text(text, encoding="utf-8")
     echo(f"{out}: check it with  lowres check {out}")
@@ -91,8 +95,8 @@ def _tag(question: str, given: str | None) -> str:
             click.echo(str(error), err=True)
 
 
-def _one_language(task: str, tables: Mapping[Path, "Table"], tag: str, near: Path) -> dict[str, object]:
-    from lowres.cli.drafting import label_column, text_column
+def _one_language(task: str, tables: Mapping[Path, "Table"], tag: str, near: Path) -> "Draft":
+    from lowres.cli.drafting import Draft, label_column, text_column
 
     first, notes = next(iter(tables.values())), []
     columns = {"text": text_column(first)}
@@ -105,10 +109,11 @@ def _one_language(task: str, tables: Mapping[Path, "Table"], tag: str, near: Pat
         found = sorted({record.fields[label] for record in first.records if record.fields.get(label)})
         notes = [f"Its labels: {', '.join(found[:8])}{' …' if len(found) > 8 else ''}."] if found else []
     named = {role: column for role, column in columns.items() if column and column != role}
-    return {"files": _by_split(tables, near), "language": tag, "columns": named, "notes": notes}
+    return Draft(task, _by_split(tables, near), language=tag, columns=named, notes=notes)
 
 
-def _translation(tables: Mapping[Path, "Table"], pair: tuple[str, str], near: Path) -> dict[str, object]:
+def _translation(tables: Mapping[Path, "Table"], pair: tuple[str, str], near: Path) -> "Draft":
+    from lowres.cli.drafting import Draft
     from lowres.languages.tags import is_written_as
 
     first = next(iter(tables.values()))
@@ -118,14 +123,14 @@ def _translation(tables: Mapping[Path, "Table"], pair: tuple[str, str], near: Pa
             tag = next((one for one in pair if any(is_written_as(one, part) for part in path.name.split(".")[1:])), "")
             tag = tag or click.prompt(f"Language of {path}", type=click.Choice(pair))
             files.setdefault(_split(path), {})[tag] = _relative(path, near)
-        return {"files": files, "languages": pair}
+        return Draft("translation", files, languages=pair)
     by_language = {
         tag: next((column for column, code in first.languages.items() if is_written_as(tag, code)), "") for tag in pair
     }
     texts = {}
     if not all(by_language.values()) and not {"source", "target"} <= set(first.columns):
         texts = {tag: click.prompt(f"Column with {tag}", type=click.Choice(first.columns)) for tag in pair}
-    return {"files": _by_split(tables, near), "languages": pair, "texts": texts}
+    return Draft("translation", _by_split(tables, near), languages=pair, texts=texts)
 
 
 def _by_split(tables: Mapping[Path, "Table"], near: Path) -> dict[str, str]:
