@@ -12,7 +12,7 @@ from lowres.cli.answering import export, predict, report
 from lowres.cli.auditing import audit
 from lowres.cli.comparing import compare
 from lowres.cli.making import check, run, schema
-from lowres.cli.sharing import share, verify
+from lowres.cli.sharing import croissant, share, verify
 from lowres.cli.starting import doctor, explain, init
 
 # Errors of the system when a file cannot be written, with the remedy; any other OSError is a bug of lowres.
@@ -25,7 +25,22 @@ UNWRITABLE = {
     errno.ENOTDIR: "a file stands where a folder is meant",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
-COMMANDS = (init, run, check, audit, predict, compare, export, share, verify, report, explain, doctor, schema)
+COMMANDS = (
+    init,
+    run,
+    check,
+    audit,
+    predict,
+    compare,
+    export,
+    share,
+    verify,
+    report,
+    croissant,
+    explain,
+    doctor,
+    schema,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,4 +1,4 @@
-"""The commands for giving a run to others: share, verify."""
+"""The commands for giving things to others: share, verify, croissant."""
 
 import json as json_format
 from pathlib import Path
@@ -99,3 +99,13 @@ def verify(
                 "compare recipe.lock with the versions here",
             )
         )
+
+
+@click.command()
+@click.argument("card")
+def croissant(card: str) -> None:
+    """Print CARD, the name or path of a data card, as Croissant 1.1: JSON-LD that search engines and other tools read."""
+    from lowres.cards import read_card
+    from lowres.cards.croissant import croissant as described
+
+    echo_json(json_format.dumps(described(read_card(card, Path())), ensure_ascii=False, indent=1))
