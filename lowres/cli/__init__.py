@@ -48,7 +48,7 @@ COMMANDS = (
 def lowres() -> None:
     """Adapt multilingual language models to languages with almost no data.
 
-    Start with:  lowres run recipes/quickstart.yaml
+    Start with:  lowres run quickstart
     """
 
 
