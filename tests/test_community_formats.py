@@ -335,6 +335,12 @@ def test_toolbox_texts_and_dictionaries(here: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_short_file_of_toolbox_is_no_plain_text(here: Path) -> None:
+    assert fields(read(here, "a.sfm", "\\lx aba\n")) == [{"lx": "aba"}]
+    assert said(lambda: read(here, "b.sfm", "aba\n")).startswith("b.sfm  holds no field (a field begins with a marker")
+    assert "is an XML file" in said(lambda: read(here, "c.xml", "<?xml version='1.0'?><a>b</a>"))
+
+
 USFM = r"""\id MAT - Test
 \usfm 3.0
 \h Matiu

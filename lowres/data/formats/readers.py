@@ -81,7 +81,7 @@ def read_file(path: Path, name: str, quotes: Quotes = "auto") -> Table:
             table = READERS[BY_CONTENT[found]](path, name)
             note = Finding("note", f"is {found.name} by its content, and read as one", name)
             return table if kind == "by content" else replace(table, findings=(*table.findings, note))
-        kind = "text"
+        kind = "text" if kind == "text" or ending == ".xml" else "toolbox"
     table = READERS[kind](path, name)
     if ending in ENDINGS or is_language_code(ending[1:]):
         return table

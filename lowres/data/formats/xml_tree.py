@@ -1,5 +1,6 @@
 """XML as a tree in which every element knows its line and its bytes; nothing outside the file is ever read."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from lowres.data.formats.file_text import read_bytes
 from lowres.errors import DataError, Problem
 
 MAX_DEPTH = 100  # elements inside one another
+_TAG = re.compile(rb"""<[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
 
 
 @dataclass
@@ -169,17 +171,17 @@ def _after(data: bytes, sign: bytes, at: int) -> int:
 
 def _tag_end(data: bytes, start: int, wide: bytes) -> int:
     """The byte behind the > that closes the tag that begins at `start`; a > inside an attribute's quotes does not."""
-    step, at, quote = len(wide), start, b""
-    low = 0 if wide[0] else 1
+    if len(wide) == 1:
+        match = _TAG.match(data, start)
+        return match.end() if match else len(data)
+    at, quote, low = start, b"", 0 if wide[0] else 1  # two bytes for each sign
     while at < len(data):
-        sign = data[at + low : at + low + 1]
-        if step == 2 and data[at + 1 - low]:
-            sign = b""
+        sign = b"" if data[at + 1 - low] else data[at + low : at + low + 1]
         if quote:
             quote = b"" if sign == quote else quote
         elif sign in (b'"', b"'"):
             quote = sign
         elif sign == b">":
-            return at + step
-        at += step
+            return at + 2
+        at += 2
     return len(data)
