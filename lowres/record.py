@@ -72,6 +72,7 @@ class PlanFacts(Fact):
 
     task: str
     base: str
+    base_licence: str = ""
     architecture: str
     method: str
     quantize: str = "off"

@@ -164,7 +164,7 @@ FAULTS: dict[str, tuple[str, str | bytes]] = {
     "jsonl": ("a.jsonl", '{"text": "a"}\n["b"]\n{"text": "c", "text": "d"}\n{"text": ["e"]}\n{text: f}\n'),
     "parquet": ("a.parquet", "text\n"),
     "gettext": ("a.po", 'msgid "One"\nmsgstr "Ciek"\n\nso what\n'),
-    "ending": ("a.xlsx", ""),
+    "ending": ("a.docx", ""),
 }
 
 
@@ -192,5 +192,3 @@ def test_a_packed_file_that_is_cut_short_or_too_large_is_named(here: Path, monke
     monkeypatch.setattr("lowres.data.formats.file_text.MAX_BYTES", 1 << 16)
     with pytest.raises(DataError, match="unpacks to more than"):
         read_file(written(here, "c.txt.xz", whole), "c.txt.xz")
-    with pytest.raises(DataError, match=r"ending on “.po.xz”"):
-        read_file(written(here, "d.po.xz", whole), "d.po.xz")

@@ -12,6 +12,7 @@ from readings import said, texts, written
 from lowres.data.formats.readers import read_file
 from lowres.data.formats.tables import no_column
 
+READ = ("Toolbox", "Toolbox without its head", "USFM", "CoNLL-U", "TMX", "ELAN")  # by their content, whatever the name
 TOOLBOX = (
     "\\_sh v3.0  400  MDF 4.0\n\n\\lx aba\n\\ps n\n\\ge father\n\\xv Aba tɔ.\n\\xe Father came.\n\n\\lx abo\n\\ps v\n"
 )
@@ -22,19 +23,19 @@ MARKED_UP = {
         "\\id GEN - Wolof\n\\h Njàlbéen\n\\c 1\n\\p\n\\v 1 Ca njàlbéen ga\n\\v 2 Suuf si\n",
         "a text of the Bible in USFM",
     ),
-    "USFM from the middle": ("\\c 2\n\\p\n\\v 1 Noonu\n\\v 2 Bis bi\n\\q1\n\\v 3 Moo\n", "a text of the Bible in USFM"),
     "CoNLL-U": (
         "# sent_id = 1\n# text = Mo wá.\n1\tMo\tmo\tPRON\t_\t_\t2\tnsubj\t_\t_\n2\twá\twá\tVERB\t_\t_\t0\troot\t_\t_\n\n",
         "a treebank in CoNLL-U",
     ),
     "CoNLL": ("Ó O\nlọ O\nsí O\nÌbàdàn B-LOC\n. O\n\nAdé B-PER\n", "a list of tagged words (CoNLL)"),
     "TMX": (
-        '<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4"><body>\n<tu><tuv xml:lang="en">',
+        '<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4"><body>\n<tu><tuv xml:lang="en"><seg>One</seg>'
+        "</tuv></tu></body></tmx>",
         "a translation memory (TMX)",
     ),
     "HTML": ("<!DOCTYPE html>\n<html lang='yo'>\n<p>Ẹ káàbọ̀</p>\n", "a web page (HTML)"),
     "HTML from the middle": ("<p>Ẹ káàbọ̀</p>\n<p>Ẹ kú</p>\n<div class='x'>\nÓ dára</div>\n", "an XML file"),
-    "ELAN": ('<?xml version="1.0" encoding="UTF-8"?>\n<ANNOTATION_DOCUMENT AUTHOR="">\n', "an ELAN annotation"),
+    "ELAN": ('<?xml version="1.0" encoding="UTF-8"?>\n<ANNOTATION_DOCUMENT AUTHOR=""/>\n', "an ELAN annotation"),
     "subtitles": (
         "1\n00:00:01,000 --> 00:00:02,000\nẸ káàbọ̀\n\n2\n00:00:03,000 --> 00:00:04,000\nẸ kú\n",
         "a file of subtitles",
@@ -57,7 +58,15 @@ PLAIN = {
 }
 
 
-@pytest.mark.parametrize("name", MARKED_UP)
+@pytest.mark.parametrize("name", READ)
+def test_marked_up_text_with_a_reader_is_read_by_it(here: Path, name: str) -> None:
+    content, what = MARKED_UP[name]
+    table = read_file(written(here, "a.txt", content), "a.txt")
+    assert "text" not in table.columns or name in ("USFM", "CoNLL-U")
+    assert table.findings[-1].what.startswith(f"is {what}") and table.findings[-1].what.endswith("read as one")
+
+
+@pytest.mark.parametrize("name", sorted(MARKED_UP.keys() - READ))
 def test_marked_up_text_is_no_plain_text(here: Path, name: str) -> None:
     content, what = MARKED_UP[name]
     message = said(lambda: read_file(written(here, "a.txt", content), "a.txt"))
@@ -79,7 +88,7 @@ def excel() -> bytes:
 
 
 def test_other_formats_under_a_tables_name_are_named(here: Path) -> None:
-    remedy = "(open it and save it as CSV in UTF-8, or as .tsv)"
+    remedy = "(name it .xlsx)"
     assert (
         said(lambda: read_file(written(here, "a.tsv", excel()), "a.tsv"))
         == f"a.tsv  is an Excel file, not text {remedy}\n"
@@ -99,7 +108,7 @@ def test_other_formats_under_a_tables_name_are_named(here: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("ending", [".xlsx", ".TMX", ".eaf", ".sfm", ".pdf", ".docx", ".conllu"])
+@pytest.mark.parametrize("ending", [".lift", ".PDF", ".docx", ".srt", ".7z"])
 def test_endings_that_are_not_read_say_what_to_do(here: Path, ending: str) -> None:
     message = said(lambda: read_file(written(here, f"a{ending}", "x"), f"a{ending}"))
     assert "by its ending, which is not read (" in message

@@ -106,7 +106,10 @@ class Loader(_Part):
     known_problems: list[str]
     labels: list[str] | None = None
     columns: CardColumns = CardColumns()
-    format: Literal["tsv", "csv", "jsonl", "parquet", "text", "gettext"]
+    format: Literal[
+        "tsv", "csv", "jsonl", "parquet", "text", "gettext", "tmx", "xliff", "spreadsheet", "eaf", "flextext", "toolbox", "usfm",
+        "conllu",
+    ]  # fmt: skip
     source: Origin
     split: HashSplit | None = None
     subsets: dict[str, Subset] = Field(min_length=1)

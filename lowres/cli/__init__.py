@@ -14,6 +14,8 @@ from lowres.cli.auditing import audit
 from lowres.cli.comparing import compare
 from lowres.cli.evaluating import evaluate
 from lowres.cli.making import check, run, schema
+from lowres.cli.sharing import croissant, share, verify
+from lowres.cli.starting import doctor, explain, init
 
 # Errors of the system when a file cannot be written, with the remedy; any other OSError is a bug of lowres.
 UNWRITABLE = {
@@ -25,7 +27,24 @@ UNWRITABLE = {
     errno.ENOTDIR: "a file stands where a folder is meant",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
-COMMANDS = (run, check, audit, predict, evaluate, compare, advise, export, report, schema)
+COMMANDS = (
+    init,
+    run,
+    check,
+    audit,
+    predict,
+    evaluate,
+    compare,
+    advise,
+    export,
+    share,
+    verify,
+    report,
+    croissant,
+    explain,
+    doctor,
+    schema,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,7 +52,7 @@ COMMANDS = (run, check, audit, predict, evaluate, compare, advise, export, repor
 def lowres() -> None:
     """Adapt multilingual language models to languages with almost no data.
 
-    Start with:  lowres run recipes/quickstart.yaml
+    Start with:  lowres run quickstart
     """
 
 

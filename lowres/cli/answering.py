@@ -6,12 +6,16 @@ import sys
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
 from lowres.cli.making import cache_option, device_option, json_option, machine_options, offline_option, threads_option
 from lowres.cli.quiet import quiet_libraries, skip_compilation
 from lowres.cli.safe_text import echo, echo_json, one_line
+
+if TYPE_CHECKING:
+    from lowres.planning import Options
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
@@ -23,6 +27,16 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 @click.option("--head", help="Auxiliary task whose labels to predict, for a classifier that has learned several.")
 @click.option("--from", "source", help="Language tag of the source; needed if the run knows several directions.")
 @click.option("--to", "target", help="Language tag of the target; needed if the run knows several directions.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="TEXTS is one file: fill in what is missing, and write it here.",
+)
+@click.option(
+    "--earlier",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="With --out, for messages in JSON: a translation of the file, whose messages are kept.",
+)
 @cache_option
 @offline_option
 @device_option
@@ -35,6 +49,8 @@ def predict(
     head: str | None,
     source: str | None,
     target: str | None,
+    out: Path | None,
+    earlier: Path | None,
     cache: Path | None,
     offline: bool,
     device: str,
@@ -45,6 +61,9 @@ def predict(
 
     One line is printed for each text: the translation; the text with its <mask> filled in; or label, probability and text, separated
     by tabs.
+
+    With --out, TEXTS is one file (.po .xlf .tmx .json .arb .tsv .csv .txt): what is untranslated in it is translated and marked as not
+    reviewed, and everything else stays as it is.
     """
     if not (run / "record.json").exists():
         from lowres.errors import ModelError, Problem
@@ -52,6 +71,10 @@ def predict(
         raise ModelError(
             Problem(str(run), "is not the folder of a run: it has no record.json", "see the folders in runs/")
         )
+    if out or (len(texts) == 1 and Path(texts[0]).is_file()):
+        options = machine_options(cache, (), offline, device, threads)
+        fill_file(run, texts, out, source, target, earlier, options, as_json)
+        return
     if texts:
         lines = [decoded(f"text {number}", os.fsencode(text)) for number, text in enumerate(texts, start=1)]
     else:
@@ -70,6 +93,36 @@ def predict(
             click.echo(shown(prediction))
     for notice in notices(predictions):
         click.echo(notice, err=True)
+
+
+def fill_file(
+    run: Path, texts: tuple[str, ...], out: Path | None, source: str | None, target: str | None, earlier: Path | None,
+    options: "Options", as_json: bool,
+) -> None:  # fmt: skip
+    """Translate a file with the model of a run, and say what became of it."""
+    from lowres.errors import DataError, Problem
+
+    if out is None:
+        raise DataError(Problem(texts[0], "is a file", "say --out FILE to write it with translations filled in"))
+    if len(texts) != 1:
+        raise DataError(Problem("--out", f"one file is filled in, but {len(texts)} are named", "name one file"))
+    skip_compilation(run / "model")
+    quiet_libraries()
+
+    from lowres.runs.run import Run
+
+    filled = Run(run, options=options).fill(texts[0], out, source=source, target=target, earlier=earlier)
+    if as_json:
+        echo_json(json_format.dumps(vars(filled), ensure_ascii=False))
+        return
+    mark = f", marked: {filled.marks}" if filled.marks else "; the format has no mark for what nobody has reviewed"
+    echo(f"{out}: {filled.written:,} filled in{mark}; {filled.finished:,} were there before")
+    if filled.in_pieces:
+        click.echo(
+            f"{filled.in_pieces:,} of them were translated between their placeholders, so look at these first", err=True
+        )
+    for reason, count in filled.skipped.items():
+        click.echo(f"{count:,} left empty {reason}", err=True)
 
 
 def notices(predictions: Sequence[object]) -> Iterator[str]:

@@ -10,15 +10,20 @@ if TYPE_CHECKING:
 
 def check_facts(examined: "Examined") -> dict[str, Any]:
     """The facts by name, ready for JSON."""
+    from lowres.models.base_licences import base_licence
     from lowres.planning import estimate_stages, kept_states_gib
+    from lowres.planning.licensing import chain_of
 
     file, plan, corpus = examined.file, examined.plan, examined.corpus
+    base = plan.checkpoint
+    chain = chain_of(file.recipe, [plan.near], base.name, base_licence(base.name, base.folder))
     precision = {"off": plan.precision, "8bit": "8 bits", "4bit": "4 bits"}[file.recipe.base.quantize]
     stages = {name: round(seconds / 60, 1) for name, seconds in estimate_stages(plan, corpus).items()}
     return {
         "recipe": file.recipe.name,
         "data": corpus.name,
         "licence": corpus.licence,
+        "licences": chain.sentences(),
         "languages": list(corpus.languages),
         **_counts(examined),
         "base": plan.checkpoint.name,

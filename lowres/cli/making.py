@@ -173,7 +173,11 @@ def check(
     width = max(map(len, facts)) + 2
     for key, value in facts.items():
         shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        shown = "\n".join(str(item) for item in shown) if key == "findings" and isinstance(shown, list) else shown
+        shown = (
+            "\n".join(str(item) for item in shown)
+            if key in ("findings", "licences") and isinstance(shown, list)
+            else shown
+        )
         shown = " ".join(shown) if isinstance(shown, list) else str(shown)
         for number, line in enumerate(shown.splitlines()):
             echo(f"{key.replace('_', ' ') if not number else '':<{width}}{line}")

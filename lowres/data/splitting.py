@@ -79,7 +79,7 @@ def split_by_hash(texts: Sequence[tuple[Table, str]], missing: Sequence[Split]) 
     `texts` are tables and columns; what they hold in one line translates one another. Texts that `strict_key` takes for equal
     are in one split. A line with fewer than two of several languages makes no pair, and belongs to train.
     """
-    cut = Cut("", 100 - TENTH * len(missing), TENTH * ("dev" in missing), "test" in missing)
+    cut = id_split(missing)
     lines: dict[int, list[str]] = {}
     for table, column in texts:
         if column not in table.columns:
@@ -91,6 +91,11 @@ def split_by_hash(texts: Sequence[tuple[Table, str]], missing: Sequence[Split]) 
                 lines.setdefault(line_of(record), [])
     least = min(2, len(texts))
     return {line: cut.split(strict_key(found[0])) if len(found) >= least else "train" for line, found in lines.items()}
+
+
+def id_split(missing: Sequence[Split]) -> Cut:
+    """The rule that sets aside a tenth for each of the `missing` splits by the hash of the id."""
+    return Cut("id", 100 - TENTH * len(missing), TENTH * ("dev" in missing), "test" in missing)
 
 
 def _noted(table: Table, reason: str, count: int) -> dict[str, int]:

@@ -10,11 +10,12 @@ from lowres.data.files import hub_offline
 from lowres.data.formats.columnar import read_hub
 from lowres.data.formats.readers import read_file
 from lowres.data.formats.tables import Table, capped, no_column
-from lowres.data.rows import LINE, Part, Roles
+from lowres.data.rows import LINE, Cut, Part, Roles
 from lowres.data.source_tables import SourceTables
-from lowres.data.splitting import kept_rows, split_by_column, split_by_hash, with_label, without_headers
+from lowres.data.splitting import id_split, kept_rows, split_by_column, split_by_hash, with_label, without_headers
 from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.languages import language
+from lowres.languages.tags import is_written_as
 from lowres.places import Places
 from lowres.recipe.sections import Classification, Columns, FileData, HubData, Task, Translation
 
@@ -51,8 +52,10 @@ def from_files(data: FileData, task: Task, near: Path) -> SourceTables:
                 texts, told = _aligned_only(texts, data.misaligned)
                 findings += told
                 hashed = split == "train" and bool(missing)
-                places: Split | Mapping[int, Split] = split
-                if hashed:
+                places: Split | Cut | Mapping[int, Split] = split
+                if hashed and _is_tied_by_id(texts):
+                    places = id_split(missing)
+                elif hashed:
                     places = split_by_hash([(text.table, text.roles.text) for text in texts], missing)
                 elif data.columns.split and split == "train":
                     places = split_by_column(texts[0].table, data.columns.split)
@@ -157,14 +160,33 @@ def _texts(table: Table, data: FileData | HubData, task: Task) -> list[Text]:
     columns = data.columns
     if not isinstance(task, Translation):
         label = columns.label if isinstance(task, Classification) else None
-        return [Text(_language(data, task), table, Roles(columns.text, label, columns.id))]
+        tag = _language(data, task)
+        return [Text(tag, table, Roles(_text_column(table, tag, columns), label, columns.id))]
     if data.language is not None:  # texts of one language, without translations
-        return [Text(data.language, table, Roles(columns.text, None, columns.id))]
-    named = columns.texts or _two_columns(task, columns)
+        return [Text(data.language, table, Roles(_text_column(table, data.language, columns), None, columns.id))]
+    named = columns.texts or _columns_by_language(table, task) or _two_columns(task, columns)
     missing = [column for column in named.values() if column not in table.columns]
     if missing:
         raise DataError(*(no_column(table, column) for column in missing))
     return [Text(tag, table, Roles(column, None, columns.id, columns.id or LINE)) for tag, column in named.items()]
+
+
+def _text_column(table: Table, tag: str, columns: Columns) -> str:
+    """The column with the texts: where there is none of that name, the first one that the file itself says is in their language."""
+    if columns.text in table.columns:
+        return columns.text
+    return next((column for column, code in table.languages.items() if is_written_as(tag, code)), columns.text)
+
+
+def _columns_by_language(table: Table, task: Translation) -> dict[str, str]:
+    """Language → column where the file says the languages of its columns, and they are those of the task; else nothing."""
+    named = [tags for tags in (task.source, task.target) if tags != "all"]
+    wanted = [tag for tags in named for tag in ((tags,) if isinstance(tags, str) else tags)]
+    found = {
+        tag: next((column for column, code in table.languages.items() if is_written_as(tag, code)), "")
+        for tag in wanted
+    }
+    return {tag: column for tag, column in found.items() if column} if sum(map(bool, found.values())) > 1 else {}
 
 
 def _two_columns(task: Translation, columns: Columns) -> dict[str, str]:
@@ -188,6 +210,9 @@ def _aligned(names: Mapping[str, str], near: Path) -> list[Text]:
             problems += error.problems
     if problems:
         raise DataError(*problems)
+    key = {table.key for table in tables.values()}
+    if key == {"id"}:  # messages and verses are tied by what they are called, not by their lines
+        return [Text(tag, table, Roles("text", None, "id", "id")) for tag, table in tables.items()]
     counts = {table.name: table.read for table in tables.values()}
     if len(set(counts.values())) > 1:
         said = ", ".join(f"{name} has {count:,}" for name, count in counts.items())
@@ -196,9 +221,14 @@ def _aligned(names: Mapping[str, str], near: Path) -> list[Text]:
     return [Text(tag, table, Roles("text", None, None, LINE)) for tag, table in tables.items()]
 
 
+def _is_tied_by_id(texts: list[Text]) -> bool:
+    """Whether texts of several files are tied by an id that is the same in all of them."""
+    return len(texts) > 1 and texts[0].table is not texts[1].table and texts[0].roles.cluster == texts[0].table.key
+
+
 def _aligned_only(texts: list[Text], policy: str) -> tuple[list[Text], tuple[Finding, ...]]:
     """The texts of one set, without misaligned lines where the recipe says so. Raises DataError where it does not."""
-    if len(texts) < 2:
+    if len(texts) < 2 or _is_tied_by_id(texts):
         return texts, ()
     one_table = texts[0].table is texts[1].table
     sides = [Side(text.roles.text if one_table else text.table.name, text.table, text.roles.text) for text in texts]

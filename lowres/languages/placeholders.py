@@ -10,7 +10,8 @@ PLACEHOLDER = regex.compile(
     | </?\p{L}[^<>]*>                             # markup
     | &\#?\w+;
     | %\(\w+\)[-#0+]*\d*(?:\.\d+)?[a-zA-Z]       # fields that a program fills in: %(name)s
-    | %(?:\d+\$)?[sdirfux](?![\w\p{M}])          # %s, %1$s
+    | %(?:\d+\$)?(?:[sdirfux](?![\w\p{M}])|@)    # %s, %1$s, %@
+    | \$\w+\$ | \$t\([^()]*\)                    # $NAME$, $t(key)
     | \{\{[^{}]*\}\} | \{%[^{}]*%\}               # {{ name }}, {% tag %}
     | \$?\{\w*(?:[.:!\[][^{}\s]*)?\}             # {0}, {name:.2f}, ${name}
     """,

@@ -86,6 +86,13 @@ def shortest_code(code: str) -> str:
     return _two_letters().get(code, code)
 
 
+def is_written_as(tag: str, code: str) -> bool:
+    """Whether a language code, as files write it (en, en-US, eng_Latn, EN), can mean the language and script of a tag."""
+    language_part, *rest = re.split(r"[-_@]", code.strip())
+    scripts = [part.title() for part in rest if len(part) == 4 and part.title() in _scripts()]
+    return _code_of(language_part) == tag[:3] and scripts in ([], [tag[4:]])
+
+
 def _no_language(tag: str, code: str, script: str) -> Problem:
     """The Problem of a code that stands for no single language."""
     kind, name = _others().get(code, ("", ""))

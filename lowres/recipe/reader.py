@@ -12,6 +12,7 @@ from lowres.errors import LowresError, Problem, RecipeError
 from lowres.languages import language
 from lowres.recipe.faults import locate, meant
 from lowres.recipe.sections import Recipe
+from lowres.recipe.shipped import recipe_path
 from lowres.recipe.strict import Document, Key, dotted, keys_of, parse, read_exact, shown
 from lowres.recipe.wording import problem
 
@@ -54,8 +55,8 @@ class RecipeFile(BaseModel):
 
 
 def open_recipe(path: str | Path) -> RecipeFile:
-    """Read a recipe and keep its exact text. Raises RecipeError with every problem found."""
-    path = Path(path)
+    """Read a recipe by its path, or the name of a shipped one, and keep its exact text. Raises RecipeError with every problem."""
+    path = recipe_path(path)
     text = read_exact(path)
     recipe = parse_recipe(text, str(path))
     return RecipeFile(recipe=recipe, path=path, text=text, sha256=hashlib.sha256(text.encode()).hexdigest())
@@ -66,7 +67,7 @@ def draft_recipe(path: str | Path) -> tuple[RecipeFile | None, tuple[Problem, ..
 
     No recipe is returned if something that it needs is faulty. Raises RecipeError if the file cannot be read as YAML.
     """
-    path = Path(path)
+    path = recipe_path(path)
     text = read_exact(path)
     document = parse(text, str(path))
     problems: tuple[Problem, ...] = ()

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import SPLITS, Corpus
 from lowres.errors import Finding
+from lowres.models.base_licences import base_licence
 from lowres.planning import Plan
 from lowres.recipe import RecipeFile
 from lowres.record import (
@@ -100,6 +101,7 @@ def plan_facts(plan: Plan) -> PlanFacts:
     return PlanFacts(
         task=plan.recipe.task.kind,
         base=shareable_name(plan.checkpoint.name, plan.near),
+        base_licence=base_licence(plan.checkpoint.name, plan.checkpoint.folder),
         architecture=plan.checkpoint.architecture.family,
         method=plan.recipe.method.kind,
         quantize=plan.recipe.base.quantize,

@@ -1,20 +1,25 @@
 """A finished run: its folder, its record, and its model."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lowres.errors import ModelError, Problem
+from lowres.data.formats.tables import capped
+from lowres.errors import DataError, ModelError, Problem
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record, Score
 from lowres.runs.atomic import write_whole
-from lowres.runs.layout import MODEL, RECORD, REPORT
+from lowres.runs.filling import Filled, direction_of, fill
+from lowres.runs.layout import MODEL, PREDICTIONS, RECORD, REPORT
 from lowres.tasks.job import Form
 from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts
 from lowres.tasks.table import TASKS, restore
+
+if TYPE_CHECKING:
+    import pandas
 
 
 def load_predictor(folder: Path, options: Options, form: Form = "trained") -> Any:
@@ -25,6 +30,24 @@ def load_predictor(folder: Path, options: Options, form: Form = "trained") -> An
             Problem(str(folder / MODEL_JSON), f"is of an unknown task, “{task}”", f"known: {', '.join(TASKS)}")
         )
     return restore(task, folder, options, form)
+
+
+class Predictions(list[Any]):
+    """Predictions in the order of their texts."""
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """One row for each text, one column for each fact; probabilities have a column for each label."""
+        import pandas
+
+        return pandas.DataFrame([_flat(vars(prediction)) for prediction in self])
+
+
+def _flat(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts with those inside others under names such as probabilities.good."""
+    flat: dict[str, Any] = {}
+    for name, fact in facts.items():
+        flat |= {f"{name}.{key}": value for key, value in fact.items()} if isinstance(fact, dict) else {name: fact}
+    return flat
 
 
 class Run:
@@ -46,20 +69,27 @@ class Run:
 
     def predict(
         self,
-        texts: Sequence[str] | str,
+        texts: Iterable[str] | str,
         *,
         language: str | None = None,
         source: str | None = None,
         target: str | None = None,
         head: str | None = None,
-    ) -> list[Any]:
-        """Predict for one text or for many; one prediction for each text, in order.
+    ) -> "Predictions":
+        """Predict for one text or for many (a list, a Series, a generator); one prediction for each text, in order.
 
         A classifier of several languages is more accurate if `language` is given; `head` names an auxiliary task that it has
         learned. A translator of several directions needs `source` and `target`. All are language tags, but for `head`. Raises
         ModelError for what the run does not know.
         """
-        texts = [texts] if isinstance(texts, str) else texts
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        problems = [
+            Problem(f"text {number}", f"is no text but {text!r}", "leave it out, or write an empty text")
+            for number, text in enumerate(texts, 1)
+            if not isinstance(text, str)
+        ]
+        if problems:
+            raise DataError(*capped(problems))
         given = {"language": language, "source": source, "target": target, "head": head}
         taken = signature(self.predictor.predict).parameters
         for name, tag in given.items():
@@ -67,7 +97,38 @@ class Run:
                 mine = " and ".join(key for key in given if key in taken)
                 raise ModelError(Problem(name, f"this run has no use for {name}", f"give {mine} instead"))
         named = {name: tag for name, tag in given.items() if tag is not None}
-        return list(self.predictor.predict(texts, **named))
+        return Predictions(self.predictor.predict(texts, **named))
+
+    def fill(
+        self,
+        path: str | Path,
+        out: str | Path,
+        *,
+        source: str | None = None,
+        target: str | None = None,
+        earlier: Path | None = None,
+    ) -> Filled:
+        """Translate what is missing in a file (.po, .xlf, .tmx, messages in JSON, a table, plain text) and write the whole to `out`.
+
+        What is there already stays byte for byte. A run of several directions needs `source` and `target`, unless the file names
+        its languages. `earlier` is a translation of a JSON file, whose messages are kept. Raises ModelError and DataError.
+        """
+        path, out = Path(path), Path(out)
+        translator = self.predictor
+        if not hasattr(translator, "direction"):
+            raise ModelError(
+                Problem(str(self.folder), "is no translator", "only a translator fills in what is missing in a file")
+            )
+        if out.exists() or not path.is_file():
+            what = "exists already" if out.exists() else "there is no such file"
+            raise DataError(Problem(str(out if out.exists() else path), what, "choose another name"))
+        direction = None if source or target else direction_of(path, translator.facts.directions)
+        direction = direction or translator.direction(source, target)
+
+        def translate(texts: Sequence[str]) -> list[str]:
+            return [one.translation for one in translator.translate(texts, [direction] * len(texts))]
+
+        return fill(path, out, direction, translate, earlier)
 
     def report(self) -> Path:
         """Write report.html again from the record, and return its path."""
@@ -77,10 +138,26 @@ class Run:
         write_whole(path, render(self.record))
         return path
 
-    def _repr_html_(self) -> str:
-        from lowres.report import render
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """The test rows with reference and prediction, as a pandas DataFrame. Raises ModelError where the run holds none."""
+        import pandas
 
-        return render(self.record)
+        path = self.folder / PREDICTIONS
+        if not path.is_file():
+            raise ModelError(
+                Problem(
+                    str(path),
+                    "there are no predictions here",
+                    "the run was not finished, or was shared without its texts",
+                )
+            )
+        with path.open(encoding="utf-8") as lines:
+            return pandas.DataFrame([json.loads(line) for line in lines])
+
+    def _repr_html_(self) -> str:
+        from lowres.report.summary import summary_html
+
+        return summary_html(self.record, self.folder.name)
 
     def __repr__(self) -> str:
         first = next(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from lowres.data.formats.tables import Record
 from lowres.data.rows import Part, Sample, line_of
 from lowres.errors import Finding
 from lowres.languages import strict_key
@@ -46,16 +47,26 @@ def blank_sides(parts: Sequence[Part]) -> Iterator[Finding]:
         if part.scope and part.roles.cluster:
             sets.setdefault((part.entry, part.scope), []).append(part)
     for some in sets.values():
-        lines = [{line_of(record) for record in part.table.records if record.fields[part.roles.text]} for part in some]
-        every = set().union(*lines)
-        for part, own in zip(some, lines, strict=True):
-            blank = every - own
+        rows = [_filled_rows(part) for part in some]
+        every = {tie: record for filled in reversed(rows) for tie, record in filled.items()}
+        for part, own in zip(some, rows, strict=True):
+            blank = sorted(every.keys() - own.keys(), key=lambda tie: line_of(every[tie]))
             if blank:
-                name, where = part.table.name, f"{part.table.name}:{min(blank)}"
+                name, first = part.table.name, every[blank[0]]
+                where = first.where if part.table.key else f"{name}:{line_of(first)}"
                 one_table = any(part.table is other.table for other in some if other is not part)
                 place = f"the column “{part.roles.text}” of {name}" if one_table else f"{name}"
                 what = f"{len(blank):,} of {len(every):,} rows have nothing in {place} ({where}), so they make no pair"
                 yield Finding("note", what, where)
+
+
+def _filled_rows(part: Part) -> dict[str | int, Record]:
+    """What ties a row to its translations, its id or its line, → the row, where it has a text."""
+    return {
+        record.fields[part.table.key] if part.table.key else line_of(record): record
+        for record in part.table.records
+        if record.fields[part.roles.text]
+    }
 
 
 def _is_stand_in(sample: Sample, cluster: Sequence[Sample]) -> bool:

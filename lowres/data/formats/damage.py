@@ -10,6 +10,7 @@ import regex
 from lowres.errors import Finding
 
 REPLACEMENT = "\ufffd"
+BROKEN = ("lost", "mojibake")  # kinds in which messages can be damaged: their entities, tags and escapes are meant
 _DROPPED = "\u200b\ufeff"  # characters that normalise() takes out
 
 

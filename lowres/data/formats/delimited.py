@@ -43,7 +43,7 @@ def _read(path: Path, name: str, expected: str, quotes: Quotes) -> Table:
     always = separator in QUOTED and quotes != "no"
     found = quoted_rows(text, separator, name) if always else layout(text, separator, name, quotes)
     other = [Finding("note", f"its columns are separated by {SEPARATORS[separator]}", name)] * (separator != expected)
-    return _table(name, raw.sha256, found, other)
+    return table_of_rows(name, raw.sha256, found, other)
 
 
 def _separator(text: str, expected: str) -> str:
@@ -65,7 +65,8 @@ def _fits(start: str, separator: str) -> bool:
     return width > 1 and sum(len(row) == width for _, row in rows) >= MOST_FIT * len(rows)
 
 
-def _table(name: str, sha256: str, found: Layout, findings: list[Finding]) -> Table:
+def table_of_rows(name: str, sha256: str, found: Layout, findings: list[Finding]) -> Table:
+    """The table of rows that were read already: titles above the header are left out, faulty rows named. Raises DataError."""
     rows = found.rows
     rows = rows[next((number for number, (_, row) in enumerate(rows) if _filled(row)), len(rows)) :]
     titles = _titles(rows) if rows else 0

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lowres.data.formats.recognising import binary_format
-from lowres.errors import DataError, Problem
+from lowres.errors import DataError, Problem, nearest
 
 PACKINGS: Mapping[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 MAX_BYTES = 1 << 30  # after decompression; a small packed file can expand without limit
@@ -31,7 +32,9 @@ class FileBytes:
 
 
 def read_bytes(path: Path, name: str) -> FileBytes:
-    """Read a file, and unpack it if its name ends in .xz, .gz or .bz2. Raises DataError if it cannot be read."""
+    """Read a file, and unpack it if its name ends in .xz, .gz or .bz2, or it lies in a .zip. Raises DataError if it cannot be read."""
+    if archive := archive_of(path):
+        return _read_member(archive, path, name)
     packing = PACKINGS.get(path.suffix.lower())
     try:
         raw = path.read_bytes()
@@ -48,6 +51,39 @@ def read_bytes(path: Path, name: str) -> FileBytes:
     if len(data) > MAX_BYTES:
         raise DataError(Problem(name, f"unpacks to more than {MAX_BYTES >> 20:,} MiB", "split it into smaller files"))
     return FileBytes(data, hashlib.sha256(raw).hexdigest())
+
+
+def archive_of(path: Path) -> Path | None:
+    """The .zip that a path such as corpus.zip/train.tsv leads into; None for an ordinary file."""
+    return next((part for part in path.parents if part.suffix.lower() == ".zip" and part.is_file()), None)
+
+
+def members(archive: Path, name: str) -> list[str]:
+    """The files in a .zip, without what macOS adds. Raises DataError if it is not one."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            inside = [member.filename for member in opened.infolist() if not member.is_dir()]
+    except (zipfile.BadZipFile, OSError):
+        raise DataError(Problem(name, "is not a whole .zip file", "was it cut short?")) from None
+    return [member for member in inside if not member.startswith("__MACOSX/") and not member.endswith(".DS_Store")]
+
+
+def _read_member(archive: Path, path: Path, name: str) -> FileBytes:
+    member = path.relative_to(archive).as_posix()
+    inside = members(archive, name)
+    if member not in inside:
+        hint = " ".join(filter(None, [nearest(member, inside), f"it holds {', '.join(inside[:12])}"]))
+        raise DataError(Problem(name, f"{archive.name} holds no file {member}", hint))
+    packing = PACKINGS.get(path.suffix.lower())
+    try:
+        with zipfile.ZipFile(archive) as opened, opened.open(member) as file:
+            data = (packing(file) if packing else file).read(MAX_BYTES + 1)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error, lzma.LZMAError, OSError):
+        hint = "was it cut short, or is it protected by a password?"
+        raise DataError(Problem(name, "cannot be unpacked", hint)) from None
+    if len(data) > MAX_BYTES:
+        raise DataError(Problem(name, f"unpacks to more than {MAX_BYTES >> 20:,} MiB", "split it into smaller files"))
+    return FileBytes(data, hashlib.sha256(archive.read_bytes()).hexdigest())
 
 
 def decode(raw: bytes, name: str) -> str:

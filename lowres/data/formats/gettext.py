@@ -6,13 +6,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from lowres.data.formats.damage import BROKEN
 from lowres.data.formats.file_text import decode, read_bytes
 from lowres.data.formats.tables import DamageCounter, Record, Table
 from lowres.errors import DataError, Problem
 from lowres.languages import normalise
 
-DAMAGE = ("lost", "mojibake")  # entities, tags and escapes belong to messages
 COLUMNS = ("id", "group", "source", "target", "context", "plural")
 
 
@@ -38,7 +39,7 @@ def read_catalogues(files: Sequence[tuple[Path, str]], name: str) -> Table:
     for path, file_name in files:
         raw = read_bytes(path, file_name)
         digest.update(f"{raw.sha256}  {file_name}\n".encode())
-        for line, kind, fields in _messages(path, raw.data, file_name):
+        for line, kind, fields in _messages(raw.data, file_name):
             if kind:
                 notes[kind] += 1
                 continue
@@ -54,7 +55,7 @@ def read_catalogues(files: Sequence[tuple[Path, str]], name: str) -> Table:
     filled = tuple(
         Record(record.where, {column: record.fields.get(column, "") for column in columns}) for record in kept
     )
-    damage = DamageCounter(DAMAGE)
+    damage = DamageCounter(BROKEN)
     for record in filled:
         for column in ("source", "target"):
             damage.count(column, record.where, record.fields[column], record.fields[column])
@@ -72,17 +73,20 @@ def _translated(records: list[Record], notes: Counter[str]) -> tuple[list[Record
     return own, len(records) - len(translated)
 
 
-def _messages(path: Path, raw: bytes, name: str) -> Iterator[tuple[int, str, dict[str, str]]]:
+def _messages(raw: bytes, name: str) -> Iterator[tuple[int, str, dict[str, str]]]:
     """(line, why it is left out if it is, columns) of each message; polib keeps the header apart."""
     import polib
 
     decode(raw, name)
-    try:
-        catalogue = polib.pofile(str(path), encoding="utf-8-sig")
-    except OSError as error:
-        line = re.search(r"\(line (\d+)\)|:(\d+)", str(error).rpartition(str(path))[2])
-        where = f"{name}:{line[1] or line[2]}" if line else name
-        raise DataError(Problem(where, "is not in the syntax of a gettext catalogue")) from None
+    with TemporaryDirectory() as folder:
+        unpacked = Path(folder, "unpacked.po")  # polib cuts a text in memory at signs that end no line of a file
+        unpacked.write_bytes(raw)
+        try:
+            catalogue = polib.pofile(str(unpacked), encoding="utf-8-sig")
+        except OSError as error:
+            line = re.search(r"\(line (\d+)\)|:(\d+)", str(error).rpartition(str(unpacked))[2])
+            where = f"{name}:{line[1] or line[2]}" if line else name
+            raise DataError(Problem(where, "is not in the syntax of a gettext catalogue")) from None
     for entry in catalogue:
         kind = "obsolete" if entry.obsolete else "fuzzy" if "fuzzy" in entry.flags else ""
         yield (

@@ -1,18 +1,21 @@
-"""JSON: one object a line, an array of objects, or objects one behind the other."""
+"""JSON: one object a line, an array of objects, or objects one behind the other; messages of programs; annotators' exports."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lowres.data.formats.file_text import decode, lines, read_bytes
+from lowres.data.formats.labelling import DISAGREED, is_label_studio, label_studio_choices, label_studio_row
+from lowres.data.formats.messages import messages_table
 from lowres.data.formats.recognising import xml_format
 from lowres.data.formats.tables import Table, capped, check_columns, make_table
 from lowres.errors import DataError, Finding, Problem
 
 _WORDS: Mapping[bool | None, str] = {None: "", True: "true", False: "false"}
+_LINES = re.compile(r"\.(?:jsonl|ndjson)(?:\.\w+)?$", re.IGNORECASE)  # names of files with one object a line
 _SPACE = " \t\r\n"
 _OF_A_ROW = re.compile(r".+\.\d+")  # name of a column in a table that is written column by column
 
@@ -31,12 +34,15 @@ def read_json(path: Path, name: str) -> Table:
 
     Numbers stay as they are written, null is an empty text, true and false are words, a list of one value is that value.
     The texts of an object inside another are columns with a dot in their names, such as `translation.en`. Columns that
-    hold longer lists are left out. Raises DataError with every line that is not JSON.
+    hold longer lists are left out. A file that is one object of texts holds the messages of a program: one row each, with its keys
+    as `id`. Tasks of Label Studio have a column for each control. Raises DataError with every line that is not JSON.
     """
     raw = read_bytes(path, name)
     text = decode(raw.data, name)
     if markup := xml_format(text):
         raise DataError(Problem(name, f"is {markup.name}, not JSON", markup.remedy))
+    if (tasks := _label_studio_tasks(text)) is not None:
+        return _label_studio_table(tasks, name, raw.sha256)
     found: list[tuple[int, _Fields]] = []
     problems: list[Problem] = []
     findings: list[Finding] = []
@@ -48,6 +54,9 @@ def read_json(path: Path, name: str) -> Table:
     problems += _whole_table(name, found)
     if problems:
         raise DataError(*capped(problems))
+    if len(found) == 1 and not _LINES.search(path.name) and (table := messages_table(raw.data, name, raw.sha256)):
+        return table
+    found = [(line, _of_doccano(row)) for line, row in found]
     unreadable = dict(_unreadable(name, found))
     columns = [
         column for column in dict.fromkeys(one for _, row in found for one in row.texts) if column not in unreadable
@@ -83,7 +92,43 @@ def _values(text: str, name: str, problems: list[Problem], findings: list[Findin
     yield from values
 
 
-def _one_behind_the_other(text: str) -> Iterator[tuple[int, object]]:
+def _label_studio_tasks(text: str) -> list[tuple[int, Any]] | None:
+    """(line, task) of a file of Label Studio; None for any other file."""
+    if not any(key in text for key in ('"annotations"', '"completions"')) or '"data"' not in text:
+        return None
+    try:
+        tasks = list(_one_behind_the_other(text, json.JSONDecoder()))
+    except ValueError:
+        return None
+    return tasks if is_label_studio([task for _, task in tasks]) else None
+
+
+def _label_studio_table(tasks: Sequence[tuple[int, Any]], name: str, sha256: str) -> Table:
+    """The rows of tasks; the one control with which labels are chosen is the column `label`."""
+    choices = label_studio_choices([task for _, task in tasks])
+    read = [(line, *label_studio_row(task)) for line, task in tasks]
+    rows = [(line, fields) for line, fields, agreed in read if agreed]
+    columns = list(dict.fromkeys(column for _, fields in rows for column in fields))
+    table = make_table(
+        name, sha256, ["label" if {column} == choices and "label" not in columns else column for column in columns],
+        [(line, [fields.get(column, "") for column in columns]) for line, fields in rows],
+    )  # fmt: skip
+    return replace(table, notes={DISAGREED: len(read) - len(rows)} if len(rows) < len(read) else {})
+
+
+def _of_doccano(row: _Fields) -> _Fields:
+    """The row with the names that doccano has today, where an older version wrote it: `labels`, and the text in `data`."""
+    names = {"labels": "label", "data": "text"}
+    if not row.texts.keys() & {"labels", "label"} or "id" not in row.texts:
+        return row
+    return _Fields(
+        {names[key] if key in names and names[key] not in row.texts else key: text for key, text in row.texts.items()},
+        row.others,
+        row.tables,
+    )
+
+
+def _one_behind_the_other(text: str, decoder: json.JSONDecoder | None = None) -> Iterator[tuple[int, Any]]:
     """The objects of a file that is an array, or that holds objects of several lines; commas between them are passed over."""
     array = text.lstrip(_SPACE).startswith("[")
     at, line, seen = text.find("[") + 1 if array else 0, 1, 0
@@ -95,7 +140,7 @@ def _one_behind_the_other(text: str) -> Iterator[tuple[int, object]]:
                 raise json.JSONDecodeError("the array is not closed", text, at)
             return
         line, seen = line + text.count("\n", seen, at), at
-        value, at = _decoded(text, at)
+        value, at = (decoder.raw_decode if decoder else _decoded)(text, at)
         yield line, value
 
 

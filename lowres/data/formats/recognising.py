@@ -18,26 +18,23 @@ class Format:
     remedy: str
 
 
-EXCEL = Format("an Excel file", SAVE_AS_TABLE)
-CALC = Format("a LibreOffice table", SAVE_AS_TABLE)
+EXCEL = Format("an Excel file", "name it .xlsx")
+CALC = Format("a LibreOffice table", "name it .ods")
 WORD = Format("a Word file", "save it as plain text in UTF-8")
 WRITER = Format("a LibreOffice text", "save it as plain text in UTF-8")
 PDF = Format("a PDF file", "copy its text into a plain text file, one text on each line, and look it through")
-ARCHIVE = Format("an archive", "unpack it and name the file inside")
+ARCHIVE = Format("an archive", "unpack it and name the file inside, or name it .zip if it is one")
 LFS = Format("a pointer of Git LFS", "get the file itself with “git lfs pull”")
 WEB_PAGE = Format("a web page (HTML)", f"download the file itself, not the page that shows it; or {TEXT_ONLY}")
 XML = Format("an XML file", TEXT_ONLY)
-TMX = Format(
-    "a translation memory (TMX)", "convert it with tmx2po or OpenRefine to a table with one column for each language"
-)
-XLIFF = Format("an XLIFF file", "convert it with xliff2po to .po, or to a table with one column for each language")
-ELAN = Format("an ELAN annotation", "export its tiers as tab-delimited text")
+TMX = Format("a translation memory (TMX)", "name it .tmx")
+XLIFF = Format("an XLIFF file", "name it .xlf")
+ELAN = Format("an ELAN annotation", "name it .eaf")
+FLEX = Format("a text of FLEx", "name it .flextext")
 LIFT = Format("a dictionary in LIFT", "export its example sentences as a table")
-TOOLBOX = Format(
-    "a Toolbox file (standard format markers such as \\lx)", "take out the fields with the texts, one text on each line"
-)
-USFM = Format("a text of the Bible in USFM", "take the markers out, one verse on each line")
-CONLLU = Format("a treebank in CoNLL-U", "take out the lines “# text = …”, one sentence on each line")
+TOOLBOX = Format("a Toolbox file (standard format markers such as \\lx)", "name it .sfm")
+USFM = Format("a text of the Bible in USFM", "name it .usfm")
+CONLLU = Format("a treebank in CoNLL-U", "name it .conllu")
 CONLL = Format("a list of tagged words (CoNLL)", "put the words of each sentence together, one sentence on each line")
 SUBTITLES = Format("a file of subtitles", "take the times out, one text on each line")
 TEXTGRID = Format("a TextGrid of Praat", "take out the texts of a tier, one on each line")
@@ -61,16 +58,16 @@ INSIDE_ZIP: Mapping[bytes, Format] = {
     b"xl/workbook": EXCEL, b"xl/worksheets": EXCEL, b"word/document": WORD, b"opendocument.spreadsheet": CALC,
     b"opendocument.text": WRITER,
 }  # fmt: skip
+# Endings of formats that are not read.
 ENDINGS: Mapping[str, Format] = {
-    ".xlsx": EXCEL, ".xls": EXCEL, ".xlsm": EXCEL, ".ods": CALC, ".docx": WORD, ".doc": WORD, ".odt": WRITER,
-    ".pdf": PDF, ".zip": ARCHIVE, ".tar": ARCHIVE, ".tgz": ARCHIVE, ".7z": ARCHIVE, ".rar": ARCHIVE, ".tmx": TMX,
-    ".xlf": XLIFF, ".xliff": XLIFF, ".eaf": ELAN, ".lift": LIFT, ".xml": XML, ".html": WEB_PAGE, ".htm": WEB_PAGE,
-    ".sfm": USFM, ".usfm": USFM, ".conllu": CONLLU, ".conll": CONLL, ".srt": SUBTITLES, ".vtt": SUBTITLES,
+    ".docx": WORD, ".doc": WORD, ".odt": WRITER, ".pdf": PDF, ".tar": ARCHIVE, ".tgz": ARCHIVE, ".7z": ARCHIVE, ".rar": ARCHIVE,
+    ".lift": LIFT, ".html": WEB_PAGE, ".htm": WEB_PAGE, ".conll": CONLL, ".srt": SUBTITLES, ".vtt": SUBTITLES,
     ".textgrid": TEXTGRID, ".cha": CHAT, ".rtf": RTF, ".tex": LATEX,
 }  # fmt: skip
 # Root element of an XML file, without its namespace and in small letters → format.
 ROOTS: Mapping[str, Format] = {
-    "tmx": TMX, "xliff": XLIFF, "annotation_document": ELAN, "lift": LIFT, "html": WEB_PAGE, "head": WEB_PAGE, "body": WEB_PAGE,
+    "tmx": TMX, "xliff": XLIFF, "annotation_document": ELAN, "document": FLEX, "lift": LIFT,
+    "html": WEB_PAGE, "head": WEB_PAGE, "body": WEB_PAGE,
 }  # fmt: skip
 # (format, share of lines, pattern at the start of a line): the first that fits is taken.
 MARKUP: Sequence[tuple[Format, float, "regex.Pattern[str]"]] = tuple(

@@ -17,7 +17,7 @@ _NO_TITLE = regex.compile(r"[.!?…।。؟\"“”]|^-?\d+(?:[.,]\d+)?$|(?:\S+\
 
 @dataclass(frozen=True)
 class Record:
-    """One row: column → NFC text, and the place “name:line” where it begins.
+    """One row: column → NFC text, and the place “name:line” where it begins; the last number is the row's own in its file.
 
     `original` holds, as they were written, the texts that were not in NFC.
     """
@@ -34,7 +34,8 @@ class Table:
     `empty` counts blank rows; `outside` counts rows left out for the reasons in `notes` (reason → count). `converted` counts
     texts that were not in NFC; `sha256` is that of the file as it lies on the disk. `findings` say how the file was read where
     that is in doubt; `damage` counts damaged texts by column and kind; `unreadable` are columns left out since they hold
-    something else than texts, with the Problem for whoever asks for them.
+    something else than texts, with the Problem for whoever asks for them. `languages` gives the language of columns, by the code
+    that the file itself writes (en-US); `key` is the column whose values a text shares with its translations in other files.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Table:
     findings: tuple[Finding, ...] = ()
     damage: Mapping[str, Mapping[str, Damage]] = field(default_factory=dict)
     unreadable: Mapping[str, Problem] = field(default_factory=dict)
+    languages: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
 
     @property
     def outside(self) -> int:
@@ -81,16 +84,21 @@ class DamageCounter:
 
 def make_table(
     name: str, sha256: str, columns: Sequence[str], rows: Iterable[tuple[int, Sequence[str]]], findings: Sequence[Finding] = (),
-    unreadable: Mapping[str, Problem] | None = None,
+    unreadable: Mapping[str, Problem] | None = None, kinds: Collection[str] = tuple(KINDS),
 ) -> Table:  # fmt: skip
     """Build a Table from rows of (line number, values in the order of the columns); rows without any text count as empty.
+
+    Where several rows begin on one line, as in JSON without line breaks, the place of each is “name:line:number of the row”.
+    `kinds` are the kinds of damage that are looked for.
 
     Raises DataError for texts with a NUL, naming their lines.
     """
     titles = tuple(normalise(column) for column in columns)
     records, empty, converted = [], 0, 0
-    damage, problems = DamageCounter(), []
-    for line, values in rows:
+    damage, problems = DamageCounter(kinds), []
+    rows = list(rows)
+    share_lines = len({line for line, _ in rows}) < len(rows)
+    for number, (line, values) in enumerate(rows, 1):
         written = [well_formed(value) for value in values]
         texts = [normalise(value) for value in written]
         original = {
@@ -99,7 +107,7 @@ def make_table(
             if not unicodedata.is_normalized("NFC", value)
         }
         converted += len(original)
-        where = f"{name}:{line}"
+        where = f"{name}:{line}:{number}" if share_lines else f"{name}:{line}"
         if any("\0" in text for text in texts):
             problems.append(Problem(where, "holds a NUL, which no text holds", "take it out"))
         for title, value, text in zip(titles, written, texts, strict=True):

@@ -1,0 +1,128 @@
+"""What the keys of a recipe do, from the models of the recipe themselves."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from lowres.errors import Problem, RecipeError, nearest
+from lowres.recipe.schema import recipe_schema
+
+ROOT = "recipe"
+Schema = dict[str, Any]
+
+
+def explained(key: str) -> list[str]:
+    """What a key does, what it takes and what its default is; for a section also its keys.
+
+    `key` is a key with its section, such as training.epochs, or its last part alone. Raises RecipeError where there is none.
+    """
+    schema = recipe_schema()
+    keys = list(_keys(schema, schema, ""))
+    wanted = key.strip().removeprefix("data.[].")
+    found = [one for one in keys if one[0] == wanted or (one[0] or ROOT) == wanted]
+    found = found or [one for one in keys if re.sub(r" \([^)]*\)", "", one[0]) == wanted]
+    found = found or [one for one in keys if one[0].split(".")[-1] == wanted]
+    if not found:
+        names = sorted(
+            {re.sub(r" \([^)]*\)", "", path) for path, *_ in keys} | {path.split(".")[-1] for path, *_ in keys}
+        )
+        raise RecipeError(Problem(key, "is no key of a recipe", nearest(wanted, names) or "see lowres explain recipe"))
+    lines: list[str] = []
+    for path, node, required in found:
+        lines += ["", *_about(schema, path, node, required)] if lines else _about(schema, path, node, required)
+    return lines
+
+
+def _keys(schema: Schema, node: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:
+    """(path, its part of the schema, whether it must be there) of every key; a kind of a section stands in brackets."""
+    if not path:
+        yield "", schema, True
+    for kind, form in _forms(schema, node):
+        for name, inner in form.get("properties", {}).items():
+            here = f"{path} ({kind})" if kind else path
+            whole = f"{here}.{name}" if here else name
+            yield whole, inner, name in form.get("required", ())
+            if path.count(".") < 4:
+                yield from _keys(schema, inner, whole)
+
+
+def _forms(schema: Schema, node: Schema) -> Iterator[tuple[str, Schema]]:
+    """(kind, schema) of each form that a section can have; the kind is empty where there is one form."""
+    if "$ref" in node:
+        yield from _forms(schema, _resolved(schema, node))
+    elif "properties" in node:
+        kind = node["properties"].get("kind", {}).get("const", "")
+        yield kind, node
+    else:
+        for option in node.get("oneOf") or node.get("anyOf") or ():
+            if option.get("type") != "array":
+                for kind, form in _forms(schema, option):
+                    first = next(iter(form.get("required", ())), "")
+                    yield kind or (first if "oneOf" in node else ""), form
+
+
+def _resolved(schema: Schema, node: Schema) -> Schema:
+    found: Schema = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    return found
+
+
+def _about(schema: Schema, path: str, node: Schema, required: bool) -> list[str]:
+    forms = list(_forms(schema, node))
+    head = f"{path or ROOT}: {_possible(schema, node)}" if path else "A recipe has these sections:"
+    head += (
+        ", required" if required and path else f", by default {_shown(node['default'])}" if "default" in node else ""
+    )
+    lines = [head]
+    if text := node.get("description"):
+        lines.append(f"  {text}")
+    for kind, form in forms:
+        what = form.get("description", "").split("\n\n")[0].replace("\n", " ")
+        if path and f"  {what}" not in lines:
+            lines.append(f"  {kind + ': ' if kind else ''}{what}")
+        for name, inner in form.get("properties", {}).items():
+            if name != "kind":
+                about = inner.get("description") or _description(schema, inner)
+                lines.append(f"    {name:<22} {about or _possible(schema, inner)}")
+    return lines
+
+
+def _description(schema: Schema, node: Schema) -> str:
+    """The first paragraph about a section."""
+    texts = [form.get("description", "").split("\n\n")[0].replace("\n", " ") for _, form in _forms(schema, node)]
+    return " / ".join(filter(None, texts))
+
+
+def _possible(schema: Schema, node: Schema) -> str:
+    """What a key takes, in words."""
+    if "$ref" in node:
+        return _possible(schema, _resolved(schema, node))
+    if "enum" in node:
+        return "one of " + ", ".join(map(str, node["enum"]))
+    if "const" in node:
+        return str(node["const"])
+    options = node.get("oneOf", node.get("anyOf"))
+    if options:
+        return " or ".join(
+            dict.fromkeys(_possible(schema, option) for option in options if option.get("type") != "null")
+        )
+    kind = node.get("type", "")
+    name = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "a text",
+            "array": "a list", "object": "a section"}.get(kind, "a value")  # fmt: skip
+    low = node.get("minimum", node.get("exclusiveMinimum"))
+    high = node.get("maximum", node.get("exclusiveMaximum"))
+    bounds = [f"from {_number(low)}" if low is not None else "", f"to {_number(high)}" if high is not None else ""]
+    return " ".join(filter(None, [name, *bounds])) if kind in ("integer", "number") else name
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if value < 1e6 else f"{int(value)}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_shown(inner)}" for key, inner in value.items()) + "}" if value else "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value)) or "none"
+    if isinstance(value, str):
+        return value or "empty"
+    return "none" if value is None else str(value).lower()

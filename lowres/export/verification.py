@@ -1,0 +1,137 @@
+"""Checking a bundle: that its files are those that were shared, and, with the data, that it scores what it says."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import isclose
+from pathlib import Path, PurePosixPath
+
+from lowres.errors import DataError, Finding, ModelError, Problem
+from lowres.export.bundle import BUNDLE, BUNDLE_VERSION, CARDS, hashes
+from lowres.planning import Options, make_plan, read_data
+from lowres.planning.machine import Machine
+from lowres.planning.plan import base_of
+from lowres.recipe import open_recipe
+from lowres.recipe.lock import read_lock
+from lowres.record import Score
+from lowres.runs.layout import LOCK, RECIPE, RECORD
+from lowres.runs.run import Run, read_record
+from lowres.tasks.table import job_of
+
+MAX_BYTES = 1 << 36  # of a bundle that is unpacked
+TOLERANCE = 0.05  # points: another processor adds in another order
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found: the number of files, and for each score what the record says and what came out now."""
+
+    files: int
+    scores: tuple[tuple[Score, float], ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def reproduced(self) -> bool:
+        """Whether every score came out as the record says."""
+        return all(isclose(score.value, now, abs_tol=TOLERANCE) for score, now in self.scores)
+
+
+@contextmanager
+def opened(bundle: Path) -> Iterator[Path]:
+    """The folder of a bundle; a .zip is unpacked to a place that is removed afterwards. Raises ModelError where it is none."""
+    if bundle.is_dir():
+        yield bundle
+        return
+    folder = Path(tempfile.mkdtemp(prefix="lowres-bundle-"))
+    try:
+        _unpack(bundle, folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def verify(folder: Path) -> Verified:
+    """Check hashes, and that recipe, lock and record belong together. Raises ModelError with every file that is not so."""
+    try:
+        manifest = json.loads((folder / BUNDLE).read_text(encoding="utf-8"))
+        expected, version = dict(manifest["files"]), manifest["bundle"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ModelError(
+            Problem(str(folder), f"is no bundle: it has no {BUNDLE} that can be read", "see lowres share")
+        ) from None
+    if version != BUNDLE_VERSION:
+        raise ModelError(Problem(BUNDLE, f"is of version {version}", "upgrade: pip install --upgrade lowres"))
+    found = hashes(folder)
+    problems = [Problem(name, "is missing", "get the bundle again") for name in expected if name not in found]
+    problems += [
+        Problem(name, f"was changed: sha256 {found[name][:12]}…, shared was {digest[:12]}…", "get the bundle again")
+        for name, digest in expected.items()
+        if name in found and found[name] != digest
+    ]
+    problems += [
+        Problem(name, "was not shared with the bundle", "take it out") for name in found if name not in expected
+    ]
+    if problems:
+        raise ModelError(*problems)
+    record, lock = read_record(folder / RECORD), read_lock(folder / LOCK)
+    recipe = hashlib.sha256((folder / RECIPE).read_bytes()).hexdigest()
+    if not record.recipe.sha256 == lock.recipe_sha256 == recipe:
+        raise ModelError(Problem(RECIPE, "is not the recipe that record and lock tell of", "ask for the bundle again"))
+    return Verified(len(expected))
+
+
+def reproduce(folder: Path, options: Options, near: Path | None = None) -> Verified:
+    """Predict the test rows again and compare the scores with the record's.
+
+    The data come from the recipe's sources, or from the mirrors of `options`; own files from the folder `near`. Raises DataError where
+    they are other data than those of the record.
+    """
+    run = Run(folder, options=options)
+    file = open_recipe(folder / RECIPE)
+    place = near or folder / CARDS
+    file = file.model_copy(update={"path": place / file.path.name})
+    corpus = read_data(file, options)
+    if run.record.data is None or corpus.fingerprint != run.record.data.fingerprint:
+        raise DataError(
+            Problem("data", "these are not the data of the record: their rows differ", "see recipe.lock for the hashes")
+        )
+    machine = Machine.detect(options.device, options.threads)
+    checkpoint = base_of(file, options, build=True)
+    plan = make_plan(file.recipe, checkpoint, machine, near or folder)
+    job = job_of(file.recipe.task.kind)
+    answers = job.predict(run.predictor, plan, corpus)
+    facts = next(
+        part for part in job.judge(run.predictor, plan, corpus, answers, lambda stage: None) if "scores" in part
+    )
+    now = {(one.name, one.language, one.label, one.split): one.value for one in facts["scores"]}
+    compared = tuple(
+        (score, now[key])
+        for score in run.record.scores
+        if (key := (score.name, score.language, score.label, score.split)) in now
+    )
+    return replace(verify(folder), scores=compared)
+
+
+def _unpack(bundle: Path, folder: Path) -> None:
+    """Unpack a .zip into a new folder. Raises ModelError for one that is broken, too large, or leads out of the folder."""
+    try:
+        with zipfile.ZipFile(bundle) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > MAX_BYTES:
+                raise ModelError(Problem(str(bundle), "unpacks to more than 64 GiB", "is it a bundle?"))
+            for member in members:
+                path = PurePosixPath(member.filename)
+                if path.is_absolute() or ".." in path.parts or "\\" in member.filename:
+                    raise ModelError(
+                        Problem(str(bundle), f"holds {member.filename}, which leads out of the bundle", "do not use it")
+                    )
+            archive.extractall(folder)
+    except (zipfile.BadZipFile, OSError):
+        raise ModelError(
+            Problem(str(bundle), "is no bundle: neither a folder nor a whole .zip", "see lowres share")
+        ) from None
