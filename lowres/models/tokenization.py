@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from lowres.errors import ModelError, Problem
 from lowres.models.architectures import TOKENIZERS, TokenizerFacts
+from lowres.models.tokenizer_steps import mark_target_tags, restore_steps
 
 SENTENCEPIECE_CONTROLS = 3  # <unk>, <s> and </s>; fairseq has its own four tokens in their place
 T5_SENTINEL = "<extra_id_0>"
@@ -25,19 +26,35 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     missing.
     """
     _refuse_unknown_class(folder)
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError) as error:
-        first = str(error).strip().partition("\n")[0]
-        what = f"has a tokenizer that transformers cannot load: {first or type(error).__name__}"
-        raise ModelError(Problem(str(folder), what, "are all its files there? save it with save_pretrained")) from error
+    tokenizer = _by_its_class(folder)
     facts = tokenizer_facts(tokenizer)
     if facts.language_codes == "added" and not _codes(tokenizer):
         what = "has no language codes: its tokenizer comes from the SentencePiece model alone"
         raise ModelError(Problem(str(folder), what, "add the tokenizer.json that was published with the model"))
     if facts.sentencepiece_bpe:
         tokenizer = _as_fast(tokenizer, folder)
+    if facts.rebuilt:
+        restore_steps(tokenizer, folder)
+    mark_target_tags(tokenizer)
     return read_special_tokens_as_text(tokenizer)
+
+
+def _by_its_class(folder: Path) -> Any:
+    """The tokenizer by the class that belongs to the family, else by the one that its settings name (XLM-R-XL)."""
+    settings = folder / "tokenizer_config.json"
+    named = str(json.loads(settings.read_text(encoding="utf-8")).get("tokenizer_class") or "") if settings.exists() else ""
+    kinds = [AutoTokenizer, *filter(None, [getattr(transformers, named.removesuffix("Fast"), None)])]
+    for kind in kinds:
+        try:
+            return kind.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError) as error:
+            if kind is not kinds[-1]:
+                continue
+            first = str(error).strip().partition("\n")[0]
+            what = f"has a tokenizer that transformers cannot load: {first or type(error).__name__}"
+            hint = "are all its files there? save it with save_pretrained"
+            raise ModelError(Problem(str(folder), what, hint)) from error
+    raise AssertionError(kinds)
 
 
 def tokenizer_facts(tokenizer: PreTrainedTokenizerBase) -> TokenizerFacts:
