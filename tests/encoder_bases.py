@@ -38,7 +38,13 @@ SMALL = {
 
 def gemma_tokenizer(folder: Path, kind: str = "PreTrainedTokenizerFast", mask: bool = True) -> int:
     """Gemma's tokenizer.json, which mmBERT has: BPE with byte fallback, spaces as ▁ and none before the first word."""
-    roles = {"pad_token": "<pad>", "eos_token": "<eos>", "bos_token": "<bos>", "unk_token": "<unk>", "mask_token": "<mask>"}
+    roles = {
+        "pad_token": "<pad>",
+        "eos_token": "<eos>",
+        "bos_token": "<bos>",
+        "unk_token": "<unk>",
+        "mask_token": "<mask>",
+    }
     pieces = sentencepiece_pieces(
         trained_sentencepiece(
             "bpe", 1000, "id", "uk", byte_fallback=True, add_dummy_prefix=False, normalization_rule_name="identity",
@@ -48,7 +54,12 @@ def gemma_tokenizer(folder: Path, kind: str = "PreTrainedTokenizerFast", mask: b
     ids = {name: number for number, (name, _) in enumerate(pieces)}
     scores = {name: score for name, score in pieces if name not in roles.values() and not name.startswith("<0x")}
     merges = sorted(
-        ((name[:at], name[at:]) for name in scores for at in range(1, len(name)) if {name[:at], name[at:]} <= {*scores}),
+        (
+            (name[:at], name[at:])
+            for name in scores
+            for at in range(1, len(name))
+            if {name[:at], name[at:]} <= {*scores}
+        ),
         key=lambda pair: (-scores["".join(pair)], pair),
     )
     made = Tokenizer(models.BPE(ids, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
@@ -79,7 +90,15 @@ def deberta_tokenizer(folder: Path) -> int:
 def rembert_tokenizer(folder: Path) -> int:
     """sentencepiece.model, which holds [CLS], [SEP] and [MASK]."""
     model = trained_sentencepiece(
-        "unigram", 600, "id", "uk", pad_id=0, eos_id=1, unk_id=2, bos_id=-1, control_symbols=["[CLS]", "[SEP]", "[MASK]"]
+        "unigram",
+        600,
+        "id",
+        "uk",
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        control_symbols=["[CLS]", "[SEP]", "[MASK]"],
     )
     (folder / "sentencepiece.model").write_bytes(model)
     settings(folder, "RemBertTokenizer", do_lower_case=False, keep_accents=True, remove_space=True)
@@ -93,7 +112,8 @@ def wordpieces() -> tuple[str, ...]:
     made.normalizer = normalizers.BertNormalizer(lowercase=False)
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     made.train_from_iterator(
-        texts("id", "uk"), trainers.WordPieceTrainer(vocab_size=700, special_tokens=list(BERT_SPECIAL), show_progress=False)
+        texts("id", "uk"),
+        trainers.WordPieceTrainer(vocab_size=700, special_tokens=list(BERT_SPECIAL), show_progress=False),
     )
     vocabulary = made.get_vocab()
     return tuple(sorted(vocabulary, key=vocabulary.__getitem__))
@@ -134,7 +154,9 @@ def deberta(kind: Any) -> Callable[[int], Any]:
 def rembert(size: int) -> Any:
     """RemBERT's encoder: embeddings narrower than the states; its head is not published."""
     ids = {"pad_token_id": 0, "bos_token_id": 3, "eos_token_id": 4}
-    return RemBertModel(RemBertConfig(vocab_size=size, **SMALL, input_embedding_size=48, output_embedding_size=80, **ids))
+    return RemBertModel(
+        RemBertConfig(vocab_size=size, **SMALL, input_embedding_size=48, output_embedding_size=80, **ids)
+    )
 
 
 def xlm_r_xl(size: int) -> Any:
@@ -146,7 +168,13 @@ def distilbert(size: int) -> Any:
     """DistilBERT with its head."""
     return DistilBertForMaskedLM(
         DistilBertConfig(
-            vocab_size=size, dim=64, n_layers=2, n_heads=2, hidden_dim=128, max_position_embeddings=66, initializer_range=0.1
+            vocab_size=size,
+            dim=64,
+            n_layers=2,
+            n_heads=2,
+            hidden_dim=128,
+            max_position_embeddings=66,
+            initializer_range=0.1,
         )
     )
 
@@ -170,7 +198,12 @@ def t5gemma2(size: int) -> Any:
         "initializer_range": 0.1,
     }  # fmt: skip
     vision = {
-        "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 16, "patch_size": 8,
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 16,
+        "patch_size": 8,
     }
     images = {"boi_token_index": size - 3, "eoi_token_index": size - 2, "image_token_index": size - 1}
     return T5Gemma2ForConditionalGeneration(
@@ -204,5 +237,3 @@ def config_of(folder: Path) -> dict[str, Any]:
     """The content of config.json."""
     found: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return found
-
-

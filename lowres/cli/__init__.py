@@ -11,6 +11,7 @@ import rich_click as click
 from lowres.cli.answering import export, predict, report
 from lowres.cli.auditing import audit
 from lowres.cli.comparing import compare
+from lowres.cli.listing import bases
 from lowres.cli.making import check, run, schema
 
 # Errors of the system when a file cannot be written, with the remedy; any other OSError is a bug of lowres.
@@ -23,7 +24,7 @@ UNWRITABLE = {
     errno.ENOTDIR: "a file stands where a folder is meant",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
-COMMANDS = (run, check, audit, predict, compare, export, report, schema)
+COMMANDS = (run, check, audit, predict, compare, export, report, bases, schema)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

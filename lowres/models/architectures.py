@@ -216,9 +216,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "bert": _BERT,
     "xlm-roberta": replace(_BERT, family="XLM-RoBERTa", positions_follow_padding=True),
     "roberta": replace(_BERT, family="RoBERTa", positions_follow_padding=True),
-    "xlm-roberta-xl": replace(
-        _BERT, family="XLM-RoBERTa-XL", positions_follow_padding=True, blocks=_XLM_R_XL_BLOCKS
-    ),
+    "xlm-roberta-xl": replace(_BERT, family="XLM-RoBERTa-XL", positions_follow_padding=True, blocks=_XLM_R_XL_BLOCKS),
     "rembert": replace(_BERT, family="RemBERT"),
     "electra": replace(
         _BERT, family="ELECTRA", drops_pooler=False, masked_head=("generator_predictions.", "generator_lm_head.")
@@ -278,7 +276,10 @@ ARCHITECTURES: Mapping[str, Architecture] = {
 }
 # Bases whose tokenizer tells them from the rest of their `model_type`: a token that only theirs has, and what they are.
 VARIANTS: Mapping[str, tuple[str, Architecture]] = {
-    "t5": ("<2en>", replace(_T5, family="MADLAD-400 (T5)", language_marking=LanguageMarking("target tag", forced=False))),
+    "t5": (
+        "<2en>",
+        replace(_T5, family="MADLAD-400 (T5)", language_marking=LanguageMarking("target tag", forced=False)),
+    ),
 }
 
 

@@ -12,7 +12,15 @@ from typing import Any, Literal, Protocol
 
 from lowres.errors import ModelError, Problem, nearest
 from lowres.models.architectures import ARCHITECTURES, Architecture
-from lowres.models.configuration import TOKENIZER_FILES, check_use, read_config, sentence_pooling, sentence_prefix, width
+from lowres.models.configuration import (
+    TOKENIZER_FILES,
+    check_use,
+    read_config,
+    sentence_pooling,
+    sentence_prefix,
+    width,
+)
+from lowres.models.known_bases import close_name, known_base
 from lowres.models.unknown_family import unknown_encoder
 from lowres.models.weight_files import FORMATS, Shapes, check_names, find_weights, layer_count, read_json
 from lowres.places import Places
@@ -151,7 +159,12 @@ def find_base(
         Problem(
             "base.name",
             f"there is no folder “{name}”",
-            "name a folder, owner/name on the Hugging Face hub, or starter:encoder",
+            " ".join(
+                filter(
+                    None,
+                    [close_name(name), "name a folder, owner/name on the hub, or starter:encoder; see lowres bases"],
+                )
+            ),
         )
     )
 
@@ -324,5 +337,7 @@ def _from_hub(name: str, revision: str | None, offline: bool, wanted: Sequence[s
 
 def _unreachable(name: str, revision: str | None, offline: bool, error: Exception) -> ModelError:
     hint = "run once without --offline" if offline else "is the network up, the name right and the model public?"
+    if known_base(name) is None and (near := close_name(name)):
+        hint = f"{near} {hint}"
     what = f"{name} at {(revision or '')[:12]} cannot be fetched from the hub: {str(error).splitlines()[0]}"
     return ModelError(Problem("base.name", what, hint))

@@ -28,6 +28,8 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
     The family of an encoder that has no row in the table is not whole yet: `unknown_encoder` finds its layers in its weights.
     """
     config_file = folder / "config.json"
+    if (folder / "adapter_config.json").exists():
+        raise ModelError(_adapter(folder))
     if not config_file.exists():
         raise ModelError(Problem(str(folder), "has no config.json", "a base is a folder that save_pretrained wrote"))
     config = with_nested(read_json(config_file))
@@ -41,6 +43,15 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
         what = "is already quantized; lowres quantizes a precise base itself"
         raise ModelError(Problem(str(folder), what, "name the original model, with base.quantize: 4bit or 8bit"))
     return config, family
+
+
+def _adapter(folder: Path) -> Problem:
+    """What to say of an adapter in a base's place."""
+    over = str(
+        read_json(folder / "adapter_config.json").get("base_model_name_or_path") or "the model that it was trained over"
+    )
+    hint = f"merge it first: PeftModel.from_pretrained(model, folder).merge_and_unload().save_pretrained(…), or name {over}"
+    return Problem(str(folder), f"holds a PEFT adapter over {over}, not a model", hint)
 
 
 def _family(config: Mapping[str, Any], folder: Path) -> Architecture:
@@ -57,7 +68,9 @@ def _family(config: Mapping[str, Any], folder: Path) -> Architecture:
 
 def with_nested(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config with the fields of the part that reads text, where a model of texts and images has a config of its own for it."""
-    encoder, decoder = (config.get(side) if isinstance(config.get(side), dict) else {} for side in ("encoder", "decoder"))
+    encoder, decoder = (
+        config.get(side) if isinstance(config.get(side), dict) else {} for side in ("encoder", "decoder")
+    )
     text = config.get("text_config") or encoder.get("text_config") or {}
     depth = {"num_decoder_layers": decoder["num_hidden_layers"]} if "num_hidden_layers" in decoder else {}
     return {**text, **depth, **config}
@@ -102,9 +115,22 @@ def _check_tokenizer(folder: Path) -> None:
         kind
         and not kind.startswith(("PreTrainedTokenizer", "TokenizersBackend"))
         and not any(found in _tokenizer_classes() for found in (kind, kind.removesuffix("Fast")))
+        and not is_replaced(kind, str(read_json(folder / "config.json").get("model_type")))
     ):
         hint = "use a base whose tokenizer transformers has; code that a checkpoint brings is never executed"
         raise ModelError(Problem(str(settings), f"names the unknown tokenizer_class “{kind}”", hint))
+
+
+def is_replaced(tokenizer_class: str, model_type: str) -> bool:
+    """Whether a tokenizer class is named for its model's family (ElectraTokenizer): transformers 5 has another in its place."""
+    family = tokenizer_class.removesuffix("Fast").removesuffix("Tokenizer").lower()
+    return family == re.sub(r"[-_]", "", model_type)
+
+
+def reads_bytes(folder: Path) -> bool:
+    """Whether the tokenizer of a checkpoint has bytes for tokens (ByT5)."""
+    settings = folder / "tokenizer_config.json"
+    return folder != Path() and settings.exists() and str(read_json(settings).get("tokenizer_class")).startswith("ByT5")
 
 
 @lru_cache(maxsize=1)

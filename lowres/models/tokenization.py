@@ -12,7 +12,9 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedToken
 
 from lowres.errors import ModelError, Problem
 from lowres.models.architectures import TOKENIZERS, TokenizerFacts
+from lowres.models.configuration import is_replaced
 from lowres.models.tokenizer_steps import mark_target_tags, restore_steps
+from lowres.models.weight_files import read_json
 
 SENTENCEPIECE_CONTROLS = 3  # <unk>, <s> and </s>; fairseq has its own four tokens in their place
 T5_SENTINEL = "<extra_id_0>"
@@ -42,7 +44,9 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 def _by_its_class(folder: Path) -> Any:
     """The tokenizer by the class that belongs to the family, else by the one that its settings name (XLM-R-XL)."""
     settings = folder / "tokenizer_config.json"
-    named = str(json.loads(settings.read_text(encoding="utf-8")).get("tokenizer_class") or "") if settings.exists() else ""
+    named = (
+        str(json.loads(settings.read_text(encoding="utf-8")).get("tokenizer_class") or "") if settings.exists() else ""
+    )
     kinds = [AutoTokenizer, *filter(None, [getattr(transformers, named.removesuffix("Fast"), None)])]
     for kind in kinds:
         try:
@@ -102,7 +106,10 @@ def _refuse_unknown_class(folder: Path) -> None:
     if not path.exists() or (folder / "tokenizer.json").exists():
         return
     name = str(json.loads(path.read_text(encoding="utf-8")).get("tokenizer_class") or "")
-    if name and not hasattr(transformers, name) and not hasattr(transformers, name.removesuffix("Fast")):
+    config = folder / "config.json"
+    model_type = str(read_json(config).get("model_type")) if config.exists() else ""
+    known = hasattr(transformers, name) or hasattr(transformers, name.removesuffix("Fast"))
+    if name and not known and not is_replaced(name, model_type):
         what = f"needs the tokenizer class {name}, which transformers does not have"
         raise ModelError(Problem(str(path), what, "choose another base: code that a base brings is never run"))
 

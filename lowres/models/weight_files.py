@@ -42,7 +42,7 @@ class WeightFiles:
     def parameters(self) -> int:
         """The number of weights; of pickles an estimate from their size."""
         if self.shapes is None:
-            return sum(path.stat().st_size for path in self.paths) // 4
+            return sum(path.stat().st_size // _pickled_bytes(path) for path in self.paths)
         return sum(prod(shape) for shape in self.shapes.values())
 
 
@@ -64,10 +64,6 @@ def find_weights(folder: Path) -> WeightFiles:
                 _check_pickle(path)
             return WeightFiles(paths, None)
         return WeightFiles(paths, {name: shape for path in paths for name, shape in read_header(path).items()})
-    if (folder / "adapter_config.json").exists():
-        raise ModelError(
-            Problem(str(folder), "holds an adapter, not a model", "name the model that it was trained over")
-        )
     found = ", ".join(
         path.name for kind in ("*.safetensors", "*.bin", "*.h5", "*.msgpack") for path in folder.glob(kind)
     )
@@ -119,6 +115,17 @@ def _check_pickle(path: Path) -> None:
         raise ModelError(Problem(str(path), "is not a whole file of torch weights", AGAIN))
 
 
+def _pickled_bytes(path: Path) -> int:
+    """How many bytes a weight takes in a pickle: the kinds of its storages are named at its beginning."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            start = next((archive.read(name) for name in archive.namelist() if name.endswith("data.pkl")), b"")
+    else:
+        with path.open("rb") as file:
+            start = file.read(1 << 20)
+    return 2 if b"HalfStorage" in start or b"BFloat16Storage" in start else 4
+
+
 def _refuse_pointer(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(len(LFS))
@@ -133,7 +140,9 @@ def check_names(shapes: Shapes, family: Architecture, config: Mapping[str, Any],
 
     Raises ModelError with the first that are missing.
     """
-    shapes = {name.replace("encoder.text_model.", "encoder."): shape for name, shape in shapes.items()}  # T5Gemma 2 in memory
+    shapes = {
+        name.replace("encoder.text_model.", "encoder."): shape for name, shape in shapes.items()
+    }  # T5Gemma 2 in memory
     missing = _missing_layers(shapes, family, config)
     table = rf"{PREFIX}(?:{'|'.join(map(re.escape, family.tables))})\.weight"
     embedding = next((shape for name, shape in shapes.items() if re.fullmatch(table, name)), None)

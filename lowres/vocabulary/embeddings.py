@@ -16,7 +16,6 @@ from transformers import PreTrainedConfig
 
 from lowres.models.modules import keep_head_apart
 
-
 NO_TOKEN = -1  # of a token that is not kept, where a config takes nothing but a number
 
 
@@ -119,7 +118,11 @@ def place_rows(model: Any, places: Sequence[int] | Tensor, new: NewRows) -> None
         if hasattr(module, "eoi_token_index"):
             module.eoi_token_index = moved.get(module.eoi_token_index, NO_TOKEN)
     if tables.head is not None:
-        head = weight if tables.tied else _gathered(tables.head.weight, _or_zeros(new.head, len(new.inputs), tables.head.weight), order)
+        head = (
+            weight
+            if tables.tied
+            else _gathered(tables.head.weight, _or_zeros(new.head, len(new.inputs), tables.head.weight), order)
+        )
         bias = tables.head.bias
         tables.head.weight, tables.head.out_features = head, len(order)
         if bias is not None:
