@@ -1,4 +1,4 @@
-"""Tiny encoders in the file layout of published families, as tests/bases.py writes encoder-decoders; their heads predict masked words."""
+"""Tiny encoders in the file layout of published families, as tests/bases.py writes others; their heads predict masked words."""
 
 import json
 from collections.abc import Callable, Mapping

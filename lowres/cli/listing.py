@@ -26,9 +26,14 @@ def bases(shape: str | None, as_json: bool) -> None:
     found = [base for base in BASES if shape in (None, base.architecture.shape)]
     if as_json:
         rows = [
-            {**asdict(base), "family": base.architecture.family, "shape": base.architecture.shape, "commercial": not base.non_commercial}
+            {
+                **asdict(base),
+                "family": base.architecture.family,
+                "shape": base.architecture.shape,
+                "commercial": not base.non_commercial,
+            }
             for base in found
-        ]  # fmt: skip
+        ]
         echo_json(json_format.dumps(rows, indent=2, ensure_ascii=False))
         return
     for kind in SHAPES:

@@ -76,13 +76,14 @@ class Architecture:
     """The facts of a model family that the rest of lowres needs.
 
     `attention` and `feed_forward` end the names of linear modules, `named_keys_values` those of them that make keys and values, where
-    these are not the second and third of attention; `blocks` says where adapters can be inserted, None where that is not known. `pooling` is the family's own way to make one vector of a
-    text; `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that set
-    dropout, and `layer_dropouts` those that leave out whole layers; `positions_follow_padding` says that positions are counted from
-    the id of the padding token (RoBERTa), so that the rows up to it are not used; `layers` is the path of the encoder's list of
-    layers; `tables` are the names that its embedding table may have in a file; `masked_head` begins the names of what predicts masked
-    words. `language_marking` tells how an encoder-decoder is told the languages. `precise` ends the names of linear modules that are
-    never quantized; heads, norms and embeddings never are. `beside` begins the names of parts that read no text, which nothing adapts.
+    these are not the second and third of attention; `blocks` says where adapters can be inserted, None where that is not known.
+    `pooling` is the family's own way to make one vector of a text; `drops_pooler` says that its encoder class takes
+    add_pooling_layer=False; `dropouts` are the fields of its config that set dropout, and `layer_dropouts` those that leave out whole
+    layers; `positions_follow_padding` says that positions are counted from the id of the padding token (RoBERTa), so that the rows up
+    to it are not used; `layers` is the path of the encoder's list of layers; `tables` are the names that its embedding table may have
+    in a file; `masked_head` begins the names of what predicts masked words. `language_marking` tells how an encoder-decoder is told
+    the languages. `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings never are. `beside`
+    are the names of parts that read no text, which nothing adapts.
     """
 
     family: str

@@ -16,7 +16,7 @@ UNASSIGNED = "\u0378"  # a character that no vocabulary has
 
 
 def restore_steps(tokenizer: Any, folder: Path) -> None:
-    """Give the backend of a tokenizer the steps that its files tell: those of tokenizer.json, else those of the SentencePiece model."""
+    """Give the backend of a tokenizer the steps that its files tell: of tokenizer.json, else of the SentencePiece model."""
     backend = tokenizer.backend_tokenizer
     whole = folder / "tokenizer.json"
     if whole.exists():

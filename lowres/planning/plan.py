@@ -96,7 +96,8 @@ def base_findings(recipe: Recipe, checkpoint: Checkpoint) -> list[Finding]:
     """What is worth knowing of a base: an unknown family, a tokenizer that cannot be fitted, a licence that forbids selling."""
     found, family = [], checkpoint.architecture
     if not family.is_known:
-        what = f"the family {family.family} is not known; its {len(family.feed_forward)} linear modules in each layer were found by name"
+        count = len(family.feed_forward)
+        what = f"the family {family.family} is not known; the {count} linear modules of each layer were found by their names"
         found.append(Finding("note", what, "base.name"))
     if reads_bytes(checkpoint.folder) and "off" not in (recipe.vocabulary.extend, recipe.vocabulary.trim):
         what = (

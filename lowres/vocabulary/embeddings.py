@@ -118,12 +118,8 @@ def place_rows(model: Any, places: Sequence[int] | Tensor, new: NewRows) -> None
         if hasattr(module, "eoi_token_index"):
             module.eoi_token_index = moved.get(module.eoi_token_index, NO_TOKEN)
     if tables.head is not None:
-        head = (
-            weight
-            if tables.tied
-            else _gathered(tables.head.weight, _or_zeros(new.head, len(new.inputs), tables.head.weight), order)
-        )
-        bias = tables.head.bias
+        own, bias = tables.head.weight, tables.head.bias
+        head = weight if tables.tied else _gathered(own, _or_zeros(new.head, len(new.inputs), own), order)
         tables.head.weight, tables.head.out_features = head, len(order)
         if bias is not None:
             fresh = _gathered(bias, _or_zeros(new.bias, len(new.inputs), bias), order)
