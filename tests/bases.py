@@ -1,5 +1,5 @@
 """Tiny checkpoints in the file layout of published families: the family's own tokenizer class over SentencePiece models that
-are trained here, and a small model with random weights.
+are trained here, and a model of one layer with random weights.
 
 The tokenizers of a family differ in ways that one tokenizer under every family would hide: two models (Marian), a map of codes
 (M2M100), language codes outside the vocabulary (NLLB), sentinels that are ordinary tokens (mT5), bytes (ByT5, umT5).
@@ -46,7 +46,7 @@ FAIRSEQ_SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 SIDES = {
     f"{side}_{name}": value
     for side in ("encoder", "decoder")
-    for name, value in (("layers", 2), ("attention_heads", 2), ("ffn_dim", 128))
+    for name, value in (("layers", 1), ("attention_heads", 2), ("ffn_dim", 64))
 }
 PADDING = 5  # rows behind the vocabulary, as published checkpoints have them
 SENTINELS = 20
@@ -266,7 +266,7 @@ def fairseq_model(kind: Any, config: Any, **special: int) -> Callable[[int], Any
     ids = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2, **special}
     quiet = {"dropout": 0.0, "attention_dropout": 0.0}
     return lambda size: kind(
-        config(vocab_size=size, d_model=64, max_position_embeddings=64, init_std=0.1, **quiet, **ids, **SIDES)
+        config(vocab_size=size, d_model=32, max_position_embeddings=64, init_std=0.1, **quiet, **ids, **SIDES)
     )
 
 
@@ -282,11 +282,11 @@ def t5_model(kind: Any, config: Any) -> Callable[[int], Any]:
     def make(size: int) -> Any:
         model = kind(
             config(
-                vocab_size=size + PADDING, d_model=64, d_kv=32, d_ff=128, num_layers=2, num_heads=2, pad_token_id=0,
+                vocab_size=size + PADDING, d_model=32, d_kv=16, d_ff=64, num_layers=1, num_heads=2, pad_token_id=0,
                 eos_token_id=1, decoder_start_token_id=0,
             )
         )  # fmt: skip
-        model.lm_head.weight = torch.nn.Parameter(torch.randn(size + PADDING, 64) * 0.3)
+        model.lm_head.weight = torch.nn.Parameter(torch.randn(size + PADDING, 32) * 0.1)
         return model
 
     return make
@@ -296,11 +296,11 @@ def madlad_model(size: int) -> Any:
     """MADLAD-400: T5 1.1 with a head of its own; padding is 1, and the decoder starts with 0."""
     model: Any = T5ForConditionalGeneration(
         T5Config(
-            vocab_size=size, d_model=64, d_kv=32, d_ff=128, num_layers=2, num_heads=2, feed_forward_proj="gated-gelu", pad_token_id=1,
+            vocab_size=size, d_model=32, d_kv=16, d_ff=64, num_layers=1, num_heads=2, feed_forward_proj="gated-gelu", pad_token_id=1,
             eos_token_id=2, decoder_start_token_id=0, tie_word_embeddings=False,
         )
     )  # fmt: skip
-    model.lm_head.weight = torch.nn.Parameter(torch.randn(size, 64) * 0.3)
+    model.lm_head.weight = torch.nn.Parameter(torch.randn(size, 32) * 0.1)
     model.config.tie_word_embeddings = False  # as config.json says; transformers 5 makes it True on loading
     return model
 

@@ -86,9 +86,8 @@ def corpus(task: str) -> Corpus:
 
 
 def planned(base: Path, task: str, method: str, bits: str, vocabulary: str) -> Plan:
-    """The plan for a cell of the table; a decoder has more to learn than a head."""
+    """The plan for a cell of the table."""
     text, epochs, rate = METHODS[method]
-    epochs *= 2 if task == "translation" else 1
     recipe = RECIPE.format(
         task=TASKS[task],
         base=base,

@@ -1,5 +1,6 @@
 """Loads the tokenizer and the model of a checkpoint."""
 
+from pickle import UnpicklingError
 from typing import Any
 
 from safetensors import SafetensorError
@@ -27,6 +28,7 @@ FAILURES = (
     IndexError,
     ImportError,
     SafetensorError,
+    UnpicklingError,
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast, TokenizersBackend
 
 from lowres.errors import ModelError, Problem
 from lowres.models.architectures import TOKENIZERS, TokenizerFacts
@@ -44,21 +44,21 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
 def _by_its_class(folder: Path) -> Any:
     """The tokenizer by the class that belongs to the family, else by the one that its settings name (XLM-R-XL)."""
     settings = folder / "tokenizer_config.json"
-    named = (
-        str(json.loads(settings.read_text(encoding="utf-8")).get("tokenizer_class") or "") if settings.exists() else ""
-    )
-    kinds = [AutoTokenizer, *filter(None, [getattr(transformers, named.removesuffix("Fast"), None)])]
+    name = str(read_json(settings).get("tokenizer_class") or "") if settings.exists() else ""
+    named = getattr(transformers, name.removesuffix("Fast"), None)
+    kinds: list[Any] = [AutoTokenizer]
+    if isinstance(named, type) and issubclass(named, TokenizersBackend) and named is not TokenizersBackend:
+        kinds.append(named)
+    failed: Exception | None = None
     for kind in kinds:
         try:
             return kind.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError) as error:
-            if kind is not kinds[-1]:
-                continue
-            first = str(error).strip().partition("\n")[0]
-            what = f"has a tokenizer that transformers cannot load: {first or type(error).__name__}"
-            hint = "are all its files there? save it with save_pretrained"
-            raise ModelError(Problem(str(folder), what, hint)) from error
-    raise AssertionError(kinds)
+            failed = error
+    first = str(failed).strip().partition("\n")[0]
+    what = f"has a tokenizer that transformers cannot load: {first or type(failed).__name__}"
+    hint = "are all its files there? save it with save_pretrained"
+    raise ModelError(Problem(str(folder), what, hint)) from failed
 
 
 def tokenizer_facts(tokenizer: PreTrainedTokenizerBase) -> TokenizerFacts:

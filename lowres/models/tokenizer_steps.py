@@ -23,7 +23,7 @@ def restore_steps(tokenizer: Any, folder: Path) -> None:
         if _same_steps(backend, published := Tokenizer.from_file(str(whole))):
             return
         backend.model = published.model
-        for step in ("normalizer", "post_processor"):
+        for step in ("normalizer", "pre_tokenizer", "post_processor"):
             if (found := getattr(published, step)) is not None:
                 setattr(backend, step, found)
     else:

@@ -5,7 +5,7 @@ That is enough for LoRA, for feature extraction and for a head, but not for meth
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -62,5 +62,6 @@ def unknown_encoder(config: Mapping[str, Any], shapes: Shapes | None, where: str
     )
 
 
-def _is_table(name: str, shape: Any, config: Mapping[str, Any]) -> bool:
-    return len(shape) == 2 and shape[0] == config.get("vocab_size") and "embed" in name and name.endswith(".weight")
+def _is_table(name: str, shape: Sequence[int], config: Mapping[str, Any]) -> bool:
+    rows = int(config.get("vocab_size") or 0)
+    return len(shape) == 2 and shape[0] == rows and "embed" in name and name.endswith(".weight")
