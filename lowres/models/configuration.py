@@ -68,12 +68,15 @@ def _family(config: Mapping[str, Any], folder: Path) -> Architecture:
 
 def with_nested(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config with the fields of the part that reads text, where a model of texts and images has a config of its own for it."""
-    encoder, decoder = (
-        config.get(side) if isinstance(config.get(side), dict) else {} for side in ("encoder", "decoder")
-    )
-    text = config.get("text_config") or encoder.get("text_config") or {}
+    encoder, decoder = _nested(config, "encoder"), _nested(config, "decoder")
+    text = _nested(config, "text_config") or _nested(encoder, "text_config")
     depth = {"num_decoder_layers": decoder["num_hidden_layers"]} if "num_hidden_layers" in decoder else {}
     return {**text, **depth, **config}
+
+
+def _nested(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = config.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def width(config: Mapping[str, Any]) -> int:

@@ -40,7 +40,7 @@ def load_encoder(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrain
     keeps the base's values, so that an exported model has them. Raises ModelError where the
     checkpoint cannot be loaded, or has no weights for a part of the model.
     """
-    options = {"add_pooling_layer": False} if checkpoint.architecture.drops_pooler else {}
+    options: dict[str, object] = {"add_pooling_layer": False} if checkpoint.architecture.drops_pooler else {}
     return _load(AutoModel, checkpoint, dropout, options, new=() if checkpoint.architecture.is_known else ("pooler.",))
 
 
