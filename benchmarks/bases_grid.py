@@ -102,14 +102,9 @@ def page(found: dict[tuple[str, str, str, str], str]) -> str:
         methods = [method for method in METHODS if any(possible(task, method, bits) for bits in BITS)]
         rows = []
         for name in names:
-            signs = [
-                " ".join(
-                    found.get((name, task, method, bits), "–" if not possible(task, method, bits) else "")
-                    for bits in BITS
-                )
-                for method in methods
-            ]
-            if all(one.strip() for one in signs):
+            needed = [(name, task, method, bits) for method in METHODS for bits in BITS if possible(task, method, bits)]
+            if all(cell in found for cell in needed):  # a base is shown when all of it was tried
+                signs = [" ".join(found.get((name, task, method, bits), "–") for bits in BITS) for method in methods]
                 rows.append(f"| {name} | {' | '.join(signs)} |")
         lines += [
             f"## {task.capitalize()}\n",

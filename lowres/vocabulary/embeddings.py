@@ -115,8 +115,9 @@ def place_rows(model: Any, places: Sequence[int] | Tensor, new: NewRows) -> None
         module.weight = weight
         module.num_embeddings = len(order)
         module.padding_idx = None if module.padding_idx is None else moved.get(module.padding_idx)
-        if isinstance(image := getattr(module, "eoi_token_index", None), int):  # of T5Gemma 2
-            module.eoi_token_index = moved.get(image, NO_TOKEN)
+        scaled: Any = module
+        if hasattr(scaled, "eoi_token_index"):  # of T5Gemma 2
+            scaled.eoi_token_index = moved.get(scaled.eoi_token_index, NO_TOKEN)
     if tables.head is not None:
         own, bias = tables.head.weight, tables.head.bias
         head = weight if tables.tied else _gathered(own, _or_zeros(new.head, len(new.inputs), own), order)
