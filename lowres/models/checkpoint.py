@@ -162,7 +162,10 @@ def find_base(
             " ".join(
                 filter(
                     None,
-                    [close_name(name), "name a folder, owner/name on the hub, or starter:encoder; see lowres bases"],
+                    [
+                        close_name(name),
+                        "name a folder, owner/name on the Hugging Face hub, or starter:encoder; see lowres bases",
+                    ],
                 )
             ),
         )
