@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format schema wheel bench-methods bench-nusax bench-translation bench-vocabulary starter clean
+.PHONY: help quickstart test check format schema wheel bench-bases bench-methods bench-nusax bench-translation bench-vocabulary starter clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ schema: .venv/dev  ## write docs/recipe.schema.json
 
 bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds (about an hour on two cores)
 	$(BIN)/python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml $(MIRROR_OPTION)
+
+bench-bases: .venv/dev  ## docs/results/bases.md: every family with every task and method in 16, 8 and 4 bits (an hour)
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bases_grid.py
 
 bench-methods: .venv/dev  ## docs/results/methods.md: every method in 16, 8 and 4 bits, MAD-X; MIRROR=folder with the data (hours)
 	$(BIN)/python benchmarks/methods.py $(MIRROR_OPTION)

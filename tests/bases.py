@@ -79,13 +79,24 @@ def texts(*locales: str) -> tuple[str, ...]:
 @cache
 def sentencepiece_model(kind: str, size: int, *locales: str, t5: bool = False, byte_fallback: bool = False) -> bytes:
     """A trained model; the same bytes in every process."""
-    written = io.BytesIO()
     ids: dict[str, Any] = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1} if t5 else {}
+    return trained_sentencepiece(kind, size, *locales, byte_fallback=byte_fallback, **ids)
+
+
+def trained_sentencepiece(kind: str, size: int, *locales: str, **options: Any) -> bytes:
+    """A model trained with more options of the trainer."""
+    written = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts(*locales)), model_writer=written, vocab_size=size, model_type=kind, character_coverage=1.0,
-        hard_vocab_limit=False, num_threads=1, minloglevel=2, byte_fallback=byte_fallback, **ids,
+        hard_vocab_limit=False, num_threads=1, minloglevel=2, **options,
     )  # fmt: skip
     return written.getvalue()
+
+
+def sentencepiece_pieces(model: bytes) -> list[tuple[str, float]]:
+    """Every token of a SentencePiece model with its score, in the order of the ids."""
+    loaded = sentencepiece.SentencePieceProcessor(model_proto=model)
+    return [(loaded.id_to_piece(number), loaded.get_score(number)) for number in range(loaded.get_piece_size())]
 
 
 def names_of(model: bytes) -> list[str]:
@@ -219,6 +230,23 @@ def umt5_tokenizer(folder: Path) -> int:
     return len(vocabulary)
 
 
+def madlad_tokenizer(folder: Path) -> int:
+    """MADLAD-400's spiece.model: <unk> before <s> and </s>, which pads, and a token for each target language; no sentinels."""
+    tags = ["<2en>", "<2id>", "<2uk>", "<2ms>", "<2ms_Arab>"]
+    model = trained_sentencepiece("unigram", 700, "id", "uk", user_defined_symbols=tags)
+    (folder / "spiece.model").write_bytes(model)
+    settings(
+        folder,
+        "T5Tokenizer",
+        extra_ids=0,
+        additional_special_tokens=[],
+        eos_token="</s>",
+        pad_token="<s>",
+        unk_token="<unk>",
+    )
+    return len(sentencepiece_pieces(model))
+
+
 def byt5_tokenizer(folder: Path) -> int:
     """Bytes."""
     ByT5Tokenizer().save_pretrained(str(folder))
@@ -264,6 +292,19 @@ def t5_model(kind: Any, config: Any) -> Callable[[int], Any]:
     return make
 
 
+def madlad_model(size: int) -> Any:
+    """MADLAD-400: T5 1.1 with a head of its own; padding is 1, and the decoder starts with 0."""
+    model: Any = T5ForConditionalGeneration(
+        T5Config(
+            vocab_size=size, d_model=32, d_kv=16, d_ff=64, num_layers=1, num_heads=2, feed_forward_proj="gated-gelu", pad_token_id=1,
+            eos_token_id=2, decoder_start_token_id=0, tie_word_embeddings=False,
+        )
+    )  # fmt: skip
+    model.lm_head.weight = torch.nn.Parameter(torch.randn(size, 32) * 0.1)
+    model.config.tie_word_embeddings = False  # as config.json says; transformers 5 makes it True on loading
+    return model
+
+
 def xlmr_model(size: int) -> Any:
     """XLM-R with its head."""
     return XLMRobertaForMaskedLM(
@@ -286,15 +327,18 @@ BASES: Mapping[str, tuple[Callable[[Path], int], Callable[[int], Any]]] = {
     "mbart50": (mbart_tokenizer, fairseq_model(MBartForConditionalGeneration, MBartConfig)),
     "mt5": (mt5_tokenizer, t5_model(MT5ForConditionalGeneration, MT5Config)),
     "umt5": (umt5_tokenizer, t5_model(UMT5ForConditionalGeneration, UMT5Config)),
+    "madlad": (madlad_tokenizer, madlad_model),
     "byt5": (byt5_tokenizer, t5_model(T5ForConditionalGeneration, T5Config)),
     "xlm-roberta": (xlmr_tokenizer, xlmr_model),
 }
 
 
-def write_base(name: str, folder: Path) -> Path:
-    """Write one of BASES into a folder that need not exist, and return it."""
+def write_base(
+    name: str, folder: Path, bases: Mapping[str, tuple[Callable[[Path], int], Callable[[int], Any]]] = BASES
+) -> Path:
+    """Write one of these bases into a folder that need not exist, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer, model = BASES[name]
+    tokenizer, model = bases[name]
     size = tokenizer(folder)
     torch.manual_seed(0)
     model(size).save_pretrained(folder)

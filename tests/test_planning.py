@@ -64,7 +64,7 @@ def test_faults_of_recipe_data_base_and_plan_are_named_at_once(desk: Path, optio
     assert found[0].startswith("recipe.yaml:3:30  task.labls: unknown key (did you mean “labels”?")
     assert found[1] == (
         "recipe.yaml:5:14  base.name: there is no folder “./none” (name a folder, owner/name on the Hugging Face hub, "
-        "or starter:encoder)"
+        "or starter:encoder; see lowres bases)"
     )
     assert found[2].startswith("recipe.yaml:6:28  method.rank: “many” is not a whole number")
     assert found[3] == "recipe.yaml:7:11  decoding: is for translation, not for classification (leave it out)"

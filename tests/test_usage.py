@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from bases import parallel, write_base
+from encoder_bases import ENCODERS, write_encoder
 from transformers import MarianMTModel
 from untrained import CLASSIFICATION, labelled_corpus, pairs_corpus, plan_of, predictor_of, translation
 
@@ -22,7 +23,8 @@ TEXTS = [english for english, _ in PAIRS]
 GROWN = "{extend: 8, trim: used, initialise: mean}"
 KINDS = {"lora": "{kind: lora}", "oft": "{kind: oft, block_size: 8}", "freeze": "{kind: freeze, layers: 1}"}
 METHODS = {method: KINDS.get(method, f"{{kind: {method}}}") for method in METHOD_FACTS}
-FAMILIES = ["marian", "marian-multilingual", "m2m100", "nllb", "mbart50", "mt5", "byt5"]
+FAMILIES = ["marian", "marian-multilingual", "m2m100", "nllb", "mbart50", "mt5", "umt5", "madlad", "t5gemma2", "byt5"]
+ENCODER_FAMILIES = ["mmbert", "mdeberta", "rembert", "xlm-r-xl", "distilbert", "electra"]
 
 
 def saved(predictor: Any, folder: Path) -> str:
@@ -64,6 +66,19 @@ def test_a_classifier_is_used_as_its_readme_says(
     }
 
 
+@pytest.mark.parametrize("family", ENCODER_FAMILIES)
+def test_a_classifier_of_every_family_is_used_as_its_readme_says(
+    family: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = write_encoder(family, tmp_path / "base")
+    found = predictor_of(
+        plan_of(base, CLASSIFICATION, vocabulary="{extend: off, trim: used}"), labelled_corpus(TEXTS, 1)
+    )
+    readme = saved(found, tmp_path / "model")
+    for text in TEXTS[:3]:
+        assert printed(readme, text, tmp_path / "model", capsys, monkeypatch) == str([found.predict([text])[0].label])
+
+
 @pytest.mark.parametrize(
     ("family", "method"),
     [
@@ -74,7 +89,7 @@ def test_a_classifier_is_used_as_its_readme_says(
 def test_a_translator_is_used_as_its_readme_says(
     family: str, method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base = write_base(family, tmp_path / "base")
+    base = (write_encoder if family in ENCODERS else write_base)(family, tmp_path / "base")
     if family.startswith("marian"):  # whose base has a bias of its own
         model = MarianMTModel.from_pretrained(base)
         model.final_logits_bias.normal_(generator=torch.Generator().manual_seed(2))

@@ -13,6 +13,7 @@ from lowres.cli.answering import export, predict, report
 from lowres.cli.auditing import audit
 from lowres.cli.comparing import compare
 from lowres.cli.evaluating import evaluate
+from lowres.cli.listing import bases
 from lowres.cli.making import check, run, schema
 from lowres.cli.sharing import croissant, share, verify
 from lowres.cli.starting import doctor, explain, init
@@ -40,6 +41,7 @@ COMMANDS = (
     share,
     verify,
     report,
+    bases,
     croissant,
     explain,
     doctor,

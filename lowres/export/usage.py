@@ -133,7 +133,7 @@ def _page(predictor: Any, record: Record, about: str, *, tokenizer: str, base: s
     notes = NEEDS.format(more="" if base == "folder" else " and peft" if ADAPTER in rest else "")
     notes += BITS.format(bits=facts.quantize[0]) if facts.quantize != "off" and base != "folder" else ""
     notes += _limits(facts)
-    decoder_prefix = IMPORTS.format(auto=_auto(predictor), tokenizer=tokenizer, base=base)
+    decoder_prefix = IMPORTS.format(auto=_auto(predictor), tokenizer=tokenizer, base=base) + _own_head(predictor)
     asking = {"classification": _labels, "translation": _translation}.get(facts.task, _nothing)(predictor)
     return f"{_heading(record, about)}{notes}```python\n{decoder_prefix}{rest}{asking}```\n"
 
@@ -157,6 +157,16 @@ def _with_lowres(predictor: Any) -> str:
     several = facts.task == "translation" and len(facts.directions) > 1
     languages = ", source={!r}, target={!r}".format(*facts.directions[0]) if several else ""
     return WITH_LOWRES.format(why="PEFT has no bottleneck adapters of this kind", languages=languages)
+
+
+def _own_head(predictor: Any) -> str:
+    """A line for a model that computes otherwise with a tied head, and whose config says tied whatever its file says (umT5).
+
+    It stands after loading: told while loading, the embeddings of encoder and decoder would not be tied either.
+    """
+    config = predictor.transformer.config
+    told = config.is_encoder_decoder and not config.tie_word_embeddings and not hasattr(config, "scale_decoder_outputs")
+    return "model.config.tie_word_embeddings = False  # the head has a table of its own\n" if told else ""
 
 
 def _auto(predictor: Any) -> str:

@@ -1,4 +1,4 @@
-"""Language tokens of models: how NLLB, M2M100, mBART, Marian and lowres write a language such as `min-Latn`."""
+"""Language tokens of models: how NLLB, M2M100, mBART, MADLAD-400, Marian and lowres write a language such as `min-Latn`."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +42,7 @@ FORMS: tuple[Form, ...] = (
     Form(r"[a-z]{3}_[A-Z][a-z]{3}", "{three}_{script}", "{three}_{script}"),  # NLLB
     Form(r"__[a-z]{2,3}__", "__{two}__", "__{two}__"),  # M2M100
     Form(r"[a-z]{2,3}_[A-Z]{2}", "{two}_[A-Z]{{2}}", "{two}_XX"),  # mBART
+    Form(r"<2[a-z]{2,3}(?:_[A-Za-z_]+)?>", "<2(?:{three}|{two})(?:_{script})?>", "<2{two}>"),  # MADLAD-400
     Form(r">>[A-Za-z_]+<<", ">>(?:{three}|{two}|{three}_{script})<<", ">>{three}<<"),  # Marian
 )
 OWN = FORMS[0]
@@ -67,8 +68,8 @@ def token_for(tag: str, tokens: Iterable[str], form: Form) -> str | None:
             return odd
         for written in (script, *SAME_SCRIPT.get(script, ())):
             pattern = form.pattern.format(three=three, two=_short(three), script=written)
-            if found := next((token for token in regular if re.fullmatch(pattern, token)), None):
-                return found
+            if found := [token for token in regular if re.fullmatch(pattern, token)]:
+                return max(found, key=len)  # with its script, if there is such a token
     return None
 
 
@@ -91,7 +92,7 @@ def related_tokens(tag: str, tokens: Iterable[str], form: Form) -> list[str]:
 def tag_of(token: str, form: Form, script: str) -> str:
     """The language tag that a language token stands for; `script` where the token does not tell."""
     meant = IRREGULAR.get(token, "")
-    code, _, own = re.sub(r"[<>]|^__|__$", "", token).replace("-", "_").partition("_")
+    code, _, own = re.sub(r"^<2|[<>]|^__|__$", "", token).replace("-", "_").partition("_")
     written = own if re.fullmatch(r"[A-Z][a-z]{3}", own) else script
     return meant if "-" in meant else f"{meant or _long(code)}-{written}"
 

@@ -5,7 +5,7 @@ from typing import Any
 from torch import nn
 
 from lowres.methods import adapters
-from lowres.methods.tuner import BottleneckConfig
+from lowres.methods.tuner import BottleneckConfig, states_width
 from lowres.models.architectures import Architecture
 from lowres.recipe.methods import Bottleneck, Method
 
@@ -15,7 +15,7 @@ def apply(model: Any, method: Method, architecture: Architecture) -> nn.Module:
     assert isinstance(method, Bottleneck)
     config = BottleneckConfig(
         style=method.style,
-        size=max(1, model.config.hidden_size // method.reduction_factor),
+        size=max(1, states_width(model.config) // method.reduction_factor),
         activation=method.activation,
         scaling=method.scale,
         dropout=method.dropout,

@@ -250,7 +250,7 @@ class BottleneckModel(BaseTuner):
         if not isinstance(target, AdaptedModule):
             target = self._adapted(target, current_key, blocks)
             setattr(parent, target_name, target)
-        target.add(adapter_name, self.model.config.hidden_size, peft_config)
+        target.add(adapter_name, _width(target, self.model.config), peft_config)
 
     def _adapted(self, module: nn.Module, key: str, blocks: Blocks) -> AdaptedModule:
         if fullmatch(_anywhere(escape(blocks.embedding)), key):
@@ -289,8 +289,23 @@ def _anywhere(pattern: str) -> str:
     return rf"(?:.*\.)?(?:{pattern})"
 
 
+def _width(target: AdaptedModule, config: Any) -> int:
+    """The width of what an adapted module gives: that of the embedding, which may be narrower than the states, or of the states."""
+    weight = getattr(target.base_layer, "weight", None)
+    if isinstance(target, EmbeddingWithAdapter) and weight is not None:
+        return int(weight.shape[-1])
+    return states_width(config)
+
+
+def states_width(config: Any) -> int:
+    """The width of the hidden states of a model, by its config or that of its decoder."""
+    return int(getattr(config, "hidden_size", None) or config.get_text_config().hidden_size)
+
+
 def _blocks(model_config: Mapping[str, Any]) -> Blocks:
-    return architecture(str(model_config["model_type"]), "bottleneck adapter").blocks
+    family = architecture(str(model_config["model_type"]), "bottleneck adapter")
+    assert family.blocks is not None  # every row of the table has them
+    return family.blocks
 
 
 def _register() -> None:

@@ -32,11 +32,13 @@ class TokenizerFacts:
     `separate_target` says that texts to be written have a SentencePiece model of their own (`text_target=`). `language_codes`
     says where language tokens are defined: in a map of the class (“map”), in the list of added tokens (“added”), in the
     vocabulary (“vocabulary”), or nowhere (“none”). `sentencepiece_bpe` says that the class is Python code over such a model.
+    `rebuilt` says that transformers 5 makes the class anew from the tokens alone, so that the steps around them must be read again.
     """
 
     separate_target: bool = False
     language_codes: Literal["map", "added", "vocabulary", "none"] = "none"
     sentencepiece_bpe: bool = False
+    rebuilt: bool = False
 
 
 # By class name, without “Fast”; every other class of transformers has none of these.
@@ -46,6 +48,9 @@ TOKENIZERS: Mapping[str, TokenizerFacts] = {
     "NllbTokenizer": TokenizerFacts(language_codes="added"),
     "MBartTokenizer": TokenizerFacts(language_codes="vocabulary"),
     "MBart50Tokenizer": TokenizerFacts(language_codes="vocabulary"),
+    "T5Tokenizer": TokenizerFacts(rebuilt=True),  # whose unknown token is always 2: in MADLAD-400 that is </s>
+    "DebertaV2Tokenizer": TokenizerFacts(rebuilt=True),  # without the normalisation of its SentencePiece model
+    "RemBertTokenizer": TokenizerFacts(rebuilt=True),  # without [CLS] and [SEP] around a text
 }
 
 
@@ -70,27 +75,44 @@ class Blocks:
 class Architecture:
     """The facts of a model family that the rest of lowres needs.
 
-    `attention` and `feed_forward` end the names of linear modules; `pooling` is the family's own way to make one vector of a text;
-    `drops_pooler` says that its encoder class takes add_pooling_layer=False; `dropouts` are the fields of its config that set
-    dropout, and `layer_dropouts` those that leave out whole layers; `positions_follow_padding` says that positions are counted from
-    the id of the padding token (RoBERTa), so that the rows up to it are not used; `layers` is the path of the encoder's list of
-    layers; `blocks` says where adapters can be inserted. `language_marking` tells how an encoder-decoder is told the languages.
-    `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings never are.
+    `attention` and `feed_forward` end the names of linear modules, `named_keys_values` those of them that make keys and values, where
+    these are not the second and third of attention; `blocks` says where adapters can be inserted, None where that is not known.
+    `pooling` is the family's own way to make one vector of a text; `drops_pooler` says that its encoder class takes
+    add_pooling_layer=False; `dropouts` are the fields of its config that set dropout, and `layer_dropouts` those that leave out whole
+    layers; `positions_follow_padding` says that positions are counted from the id of the padding token (RoBERTa), so that the rows up
+    to it are not used; `layers` is the path of the encoder's list of layers; `tables` are the names that its embedding table may have
+    in a file; `masked_head` begins the names of what predicts masked words. `language_marking` tells how an encoder-decoder is told
+    the languages. `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings never are. `beside`
+    are the names of parts that read no text, which nothing adapts.
     """
 
     family: str
     shape: Literal["encoder", "encoder-decoder"]
     attention: tuple[str, ...]
     feed_forward: tuple[str, ...]
-    blocks: Blocks
+    blocks: Blocks | None
     pooling: Literal["mean", "first"] = "mean"
     drops_pooler: bool = False
     dropouts: tuple[str, ...] = ()
     layer_dropouts: tuple[str, ...] = ()
     positions_follow_padding: bool = False
     layers: str = "encoder.layer"
+    tables: tuple[str, ...] = ("embeddings.word_embeddings",)
+    masked_head: tuple[str, ...] = ("cls.predictions.", "lm_head.")
     language_marking: LanguageMarking | None = None
     precise: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    named_keys_values: tuple[str, ...] = ()
+
+    @property
+    def keys_values(self) -> tuple[str, ...]:
+        """What ends the names of the linear modules that make keys and values."""
+        return self.named_keys_values or self.attention[1:3]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the family has a row of its own, so that every method fits it."""
+        return self.blocks is not None
 
 
 _BERT_ATTENTION = ("query", "key", "value", "attention.output.dense")
@@ -98,6 +120,7 @@ _BERT_FEED_FORWARD = ("intermediate.dense", "output.dense")
 _BERT_DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 _T5_ATTENTION = ("q", "k", "v", "o")
 _T5_MARKS = LanguageMarking("words", forced=False)
+_SHARED_TABLES = ("shared", "encoder.embed_tokens", "decoder.embed_tokens")
 _FAIRSEQ_ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
 _FAIRSEQ_DROPOUTS = ("dropout", "attention_dropout", "activation_dropout")
 _FAIRSEQ_LAYER_DROPOUTS = ("encoder_layerdrop", "decoder_layerdrop")
@@ -110,11 +133,36 @@ _BERT_BLOCKS = Blocks(
     norm="output.LayerNorm",
     embedding="embeddings.LayerNorm",
 )
+_XLM_R_XL_BLOCKS = replace(_BERT_BLOCKS, reads="LayerNorm", norm="", embedding="embeddings.dropout")  # norms before
+_DISTILBERT_BLOCKS = Blocks(
+    layer=r"layer\.\d+",
+    attention="attention.out_lin",
+    feed_forward="ffn.lin2",
+    reads="ffn.lin1",
+    norm="output_layer_norm",
+    embedding="embeddings.LayerNorm",
+)
+_MODERNBERT_BLOCKS = Blocks(  # the norm before the block
+    layer=r"layers\.\d+",
+    attention="attn.Wo",
+    feed_forward="mlp.Wo",
+    reads="mlp_norm",
+    norm="",
+    embedding="embeddings.norm",
+)
 _T5_BLOCKS = Blocks(
     layer=r"block\.\d+\.layer\.\d+",
     attention="SelfAttention.o",
     feed_forward="DenseReluDense.wo",
     reads="layer_norm",
+    norm="",
+    embedding="embed_tokens",
+)
+_T5GEMMA_BLOCKS = Blocks(
+    layer=r"layers\.\d+",
+    attention="self_attn.o_proj",
+    feed_forward="mlp.down_proj",
+    reads="pre_feedforward_layernorm",
     norm="",
     embedding="embed_tokens",
 )
@@ -130,76 +178,109 @@ _MBART_BLOCKS = replace(_FAIRSEQ_BLOCKS, embedding="layernorm_embedding")
 _MARIAN_BLOCKS = replace(_FAIRSEQ_BLOCKS, reads="fc1", norm="final_layer_norm")
 _BART_BLOCKS = replace(_MARIAN_BLOCKS, embedding="layernorm_embedding")
 
+_BERT = Architecture(
+    "BERT",
+    "encoder",
+    _BERT_ATTENTION,
+    _BERT_FEED_FORWARD,
+    _BERT_BLOCKS,
+    "first",
+    drops_pooler=True,
+    dropouts=_BERT_DROPOUTS,
+)
+_T5 = Architecture(
+    "T5",
+    "encoder-decoder",
+    _T5_ATTENTION,
+    ("wi", "wi_0", "wi_1", "wo"),
+    _T5_BLOCKS,
+    dropouts=("dropout_rate",),
+    layers="block",
+    tables=_SHARED_TABLES,
+    precise=("wo",),
+    language_marking=_T5_MARKS,
+)
+_FAIRSEQ = Architecture(
+    "M2M100 (NLLB)",
+    "encoder-decoder",
+    _FAIRSEQ_ATTENTION,
+    ("fc1", "fc2"),
+    _FAIRSEQ_BLOCKS,
+    dropouts=_FAIRSEQ_DROPOUTS,
+    layer_dropouts=_FAIRSEQ_LAYER_DROPOUTS,
+    layers="layers",
+    tables=_SHARED_TABLES,
+    language_marking=LanguageMarking("own tag", forced=True),
+)
+
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "bert": Architecture(
-        "BERT",
-        "encoder",
-        _BERT_ATTENTION,
-        _BERT_FEED_FORWARD,
-        _BERT_BLOCKS,
-        "first",
-        drops_pooler=True,
-        dropouts=_BERT_DROPOUTS,
+    "bert": _BERT,
+    "xlm-roberta": replace(_BERT, family="XLM-RoBERTa", positions_follow_padding=True),
+    "roberta": replace(_BERT, family="RoBERTa", positions_follow_padding=True),
+    "xlm-roberta-xl": replace(_BERT, family="XLM-RoBERTa-XL", positions_follow_padding=True, blocks=_XLM_R_XL_BLOCKS),
+    "rembert": replace(_BERT, family="RemBERT"),
+    "electra": replace(
+        _BERT, family="ELECTRA", drops_pooler=False, masked_head=("generator_predictions.", "generator_lm_head.")
     ),
-    "xlm-roberta": Architecture(
-        "XLM-RoBERTa",
-        "encoder",
-        _BERT_ATTENTION,
-        _BERT_FEED_FORWARD,
-        _BERT_BLOCKS,
-        "first",
-        drops_pooler=True,
-        dropouts=_BERT_DROPOUTS,
-        positions_follow_padding=True,
+    "deberta-v2": replace(
+        _BERT,
+        family="DeBERTa",
+        attention=("query_proj", "key_proj", "value_proj", "attention.output.dense"),
+        drops_pooler=False,
     ),
-    "roberta": Architecture(
-        "RoBERTa",
+    "distilbert": Architecture(
+        "DistilBERT",
         "encoder",
-        _BERT_ATTENTION,
-        _BERT_FEED_FORWARD,
-        _BERT_BLOCKS,
+        ("q_lin", "k_lin", "v_lin", "out_lin"),
+        ("lin1", "lin2"),
+        _DISTILBERT_BLOCKS,
         "first",
-        drops_pooler=True,
-        dropouts=_BERT_DROPOUTS,
-        positions_follow_padding=True,
+        dropouts=("dropout", "attention_dropout"),
+        layers="transformer.layer",
+        masked_head=("vocab_transform.", "vocab_layer_norm.", "vocab_projector."),
     ),
-    **{
-        kind: Architecture(
-            family,
-            "encoder-decoder",
-            _T5_ATTENTION,
-            feed_forward,
-            _T5_BLOCKS,
-            dropouts=("dropout_rate",),
-            layers="block",
-            precise=("wo",),
-            language_marking=_T5_MARKS,
-        )
-        for kind, family, feed_forward in (
-            ("mt5", "mT5", ("wi_0", "wi_1", "wo")),
-            ("umt5", "umT5", ("wi_0", "wi_1", "wo")),
-            ("t5", "T5", ("wi", "wi_0", "wi_1", "wo")),
-        )
-    },
-    **{
-        kind: Architecture(
-            family,
-            "encoder-decoder",
-            _FAIRSEQ_ATTENTION,
-            ("fc1", "fc2"),
-            blocks,
-            dropouts=_FAIRSEQ_DROPOUTS,
-            layer_dropouts=_FAIRSEQ_LAYER_DROPOUTS,
-            layers="layers",
-            language_marking=language_marking,
-        )
-        for kind, family, blocks, language_marking in (
-            ("m2m_100", "M2M100 (NLLB)", _FAIRSEQ_BLOCKS, LanguageMarking("own tag", forced=True)),
-            ("mbart", "mBART", _MBART_BLOCKS, LanguageMarking("own tag", forced=True)),
-            ("bart", "BART", _BART_BLOCKS, LanguageMarking("nothing", forced=True)),
-            ("marian", "Marian", _MARIAN_BLOCKS, LanguageMarking("target tag", forced=False)),
-        )
-    },
+    "modernbert": Architecture(
+        "ModernBERT",
+        "encoder",
+        ("attn.Wqkv", "attn.Wo"),
+        ("mlp.Wi", "mlp.Wo"),
+        _MODERNBERT_BLOCKS,
+        dropouts=("embedding_dropout", "attention_dropout", "mlp_dropout"),
+        layers="layers",
+        tables=("embeddings.tok_embeddings",),
+        masked_head=("head.", "decoder."),
+        named_keys_values=("attn.Wqkv",),  # one module for queries, keys and values
+    ),
+    "t5": _T5,
+    "mt5": replace(_T5, family="mT5", feed_forward=("wi_0", "wi_1", "wo")),
+    "umt5": replace(_T5, family="umT5", feed_forward=("wi_0", "wi_1", "wo")),
+    "t5gemma2": Architecture(
+        "T5Gemma 2",
+        "encoder-decoder",
+        ("q_proj", "k_proj", "v_proj", "o_proj"),
+        ("gate_proj", "up_proj", "down_proj"),
+        _T5GEMMA_BLOCKS,
+        dropouts=("dropout_rate", "attention_dropout"),
+        layers="text_model.layers",
+        tables=("encoder.embed_tokens",),
+        language_marking=_T5_MARKS,
+        beside=("vision_tower", "multi_modal_projector"),
+    ),
+    "m2m_100": _FAIRSEQ,
+    "mbart": replace(_FAIRSEQ, family="mBART", blocks=_MBART_BLOCKS),
+    "bart": replace(
+        _FAIRSEQ, family="BART", blocks=_BART_BLOCKS, language_marking=LanguageMarking("nothing", forced=True)
+    ),
+    "marian": replace(
+        _FAIRSEQ, family="Marian", blocks=_MARIAN_BLOCKS, language_marking=LanguageMarking("target tag", forced=False)
+    ),
+}
+# Bases whose tokenizer tells them from the rest of their `model_type`: a token that only theirs has, and what they are.
+VARIANTS: Mapping[str, tuple[str, Architecture]] = {
+    "t5": (
+        "<2en>",
+        replace(_T5, family="MADLAD-400 (T5)", language_marking=LanguageMarking("target tag", forced=False)),
+    ),
 }
 
 

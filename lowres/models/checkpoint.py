@@ -12,8 +12,17 @@ from typing import Any, Literal, Protocol
 
 from lowres.errors import ModelError, Problem, nearest
 from lowres.models.architectures import ARCHITECTURES, Architecture
-from lowres.models.configuration import TOKENIZER_FILES, check_use, read_config, sentence_pooling, sentence_prefix
-from lowres.models.weight_files import FORMATS, check_names, find_weights, read_json
+from lowres.models.configuration import (
+    TOKENIZER_FILES,
+    check_use,
+    read_config,
+    sentence_pooling,
+    sentence_prefix,
+    width,
+)
+from lowres.models.known_bases import close_name, known_base
+from lowres.models.unknown_family import unknown_encoder
+from lowres.models.weight_files import FORMATS, Shapes, check_names, find_weights, layer_count, read_json
 from lowres.places import Places
 
 MERGED = "merged"  # the folder of a run with its exported checkpoint
@@ -150,7 +159,15 @@ def find_base(
         Problem(
             "base.name",
             f"there is no folder “{name}”",
-            "name a folder, owner/name on the Hugging Face hub, or starter:encoder",
+            " ".join(
+                filter(
+                    None,
+                    [
+                        close_name(name),
+                        "name a folder, owner/name on the Hugging Face hub, or starter:encoder; see lowres bases",
+                    ],
+                )
+            ),
         )
     )
 
@@ -208,9 +225,17 @@ def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint
     """The facts of a checkpoint folder. Raises ModelError where the folder is not a whole checkpoint, or its weights lack a layer."""
     config, family = read_config(folder)
     weights = find_weights(folder)
-    if weights.shapes is not None:
-        check_names(weights.shapes, family, config, str(folder))
+    family = _checked(weights.shapes, family, config, str(folder))
     return _facts(name, folder, revision, config, family, weights.parameters)
+
+
+def _checked(shapes: Shapes | None, family: Architecture, config: Mapping[str, Any], where: str) -> Architecture:
+    """The family, whose layers are found in the weights if it has no row; the names of the weights are those that it needs."""
+    if not family.is_known:
+        return unknown_encoder(config, shapes, where)
+    if shapes is not None:
+        check_names(shapes, family, config, where)
+    return family
 
 
 def _facts(
@@ -222,8 +247,8 @@ def _facts(
         name=name,
         folder=folder,
         architecture=family,
-        hidden_size=int(config.get("hidden_size") or config.get("d_model") or 0),
-        layers=int(config.get("num_hidden_layers") or config.get("num_layers") or config.get("encoder_layers") or 0),
+        hidden_size=width(config),
+        layers=layer_count(config, "encoder"),
         vocabulary_size=int(config["vocab_size"]),
         positions=_positions(config, family),
         parameters=parameters,
@@ -255,11 +280,12 @@ def _hub_base(name: str, revision: str | None, offline: bool, *, build: bool) ->
         try:
             found = HfApi().get_safetensors_metadata(name, revision=revision)
         except (NotASafetensorsRepoError, SafetensorsParsingError):
+            family = _checked(None, family, config, name)
             return _facts(name, folder, revision, config, family, _hub_size(name, revision) // 4)
         except (HfHubHTTPError, OSError) as error:
             raise _unreachable(name, revision, offline, error) from error
         tensors = {key: info.shape for file in found.files_metadata.values() for key, info in file.tensors.items()}
-        check_names(tensors, family, config, name)
+        family = _checked(tensors, family, config, name)
         return _facts(name, folder, revision, config, family, sum(prod(shape) for shape in tensors.values()))
     folder = _from_hub(name, revision, offline, READ)
     if not any(folder.glob("*.safetensors")):
@@ -314,5 +340,7 @@ def _from_hub(name: str, revision: str | None, offline: bool, wanted: Sequence[s
 
 def _unreachable(name: str, revision: str | None, offline: bool, error: Exception) -> ModelError:
     hint = "run once without --offline" if offline else "is the network up, the name right and the model public?"
+    if known_base(name) is None and (near := close_name(name)):
+        hint = f"{near} {hint}"
     what = f"{name} at {(revision or '')[:12]} cannot be fetched from the hub: {str(error).splitlines()[0]}"
     return ModelError(Problem("base.name", what, hint))

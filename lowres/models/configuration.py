@@ -5,13 +5,15 @@ Imports nothing heavy.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from lowres.errors import ModelError, Problem
-from lowres.models.architectures import Architecture, architecture
-from lowres.models.weight_files import layer_count, read_json
+from lowres.models.architectures import ARCHITECTURES, VARIANTS, Architecture, architecture
+from lowres.models.unknown_family import UNKNOWN, is_encoder
+from lowres.models.weight_files import WIDTHS, layer_count, read_json
 
 TOKENIZER_FILES = ("tokenizer.json", "*.model", "*.spm", "vocab.*", "merges.txt")
 # Models that expect words before every text, by their names; their folders do not always say so.
@@ -21,15 +23,19 @@ NEEDS_START = ("t5", "mbart")
 
 
 def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
-    """The config of a checkpoint, and its family. Raises ModelError where it cannot be used."""
+    """The config of a checkpoint, and its family. Raises ModelError where it cannot be used.
+
+    The family of an encoder that has no row in the table is not whole yet: `unknown_encoder` finds its layers in its weights.
+    """
     config_file = folder / "config.json"
+    if (folder / "adapter_config.json").exists():
+        raise ModelError(_adapter(folder))
     if not config_file.exists():
         raise ModelError(Problem(str(folder), "has no config.json", "a base is a folder that save_pretrained wrote"))
-    config = read_json(config_file)
-    family = architecture(str(config.get("model_type")), str(config_file))
+    config = with_nested(read_json(config_file))
+    family = _family(config, folder)
     for what, found in (
-        ("vocab_size", config.get("vocab_size")), ("hidden_size", config.get("hidden_size") or config.get("d_model")),
-        ("number of layers", layer_count(config, "encoder")),
+        ("vocab_size", config.get("vocab_size")), ("hidden_size", width(config)), ("number of layers", layer_count(config, "encoder")),
     ):  # fmt: skip
         if not found:
             raise ModelError(Problem(str(config_file), f"gives no {what}", "fetch the base again"))
@@ -39,9 +45,48 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
     return config, family
 
 
+def _adapter(folder: Path) -> Problem:
+    """What to say of an adapter in a base's place."""
+    over = str(
+        read_json(folder / "adapter_config.json").get("base_model_name_or_path") or "the model that it was trained over"
+    )
+    hint = f"merge it first: PeftModel.from_pretrained(model, folder).merge_and_unload().save_pretrained(…), or name {over}"
+    return Problem(str(folder), f"holds a PEFT adapter over {over}, not a model", hint)
+
+
+def _family(config: Mapping[str, Any], folder: Path) -> Architecture:
+    model_type = str(config.get("model_type"))
+    token, variant = VARIANTS.get(model_type, ("", None))
+    if variant is not None and any(
+        token.encode() in path.read_bytes() for kind in ("tokenizer.json", "*.model") for path in folder.glob(kind)
+    ):
+        return variant
+    if model_type not in ARCHITECTURES and is_encoder(config):
+        return replace(UNKNOWN, family=model_type)
+    return architecture(model_type, str(folder / "config.json"))
+
+
+def with_nested(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with the fields of the part that reads text, where a model of texts and images has a config of its own for it."""
+    encoder, decoder = _nested(config, "encoder"), _nested(config, "decoder")
+    text = _nested(config, "text_config") or _nested(encoder, "text_config")
+    depth = {"num_decoder_layers": decoder["num_hidden_layers"]} if "num_hidden_layers" in decoder else {}
+    return {**text, **depth, **config}
+
+
+def _nested(config: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = config.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def width(config: Mapping[str, Any]) -> int:
+    """The width of the hidden states; 0 where config.json says nothing."""
+    return int(next((config[field] for field in WIDTHS if config.get(field)), 0))
+
+
 def check_use(folder: Path) -> None:
     """Raises ModelError where texts cannot be read or written with a checkpoint: no tokenizer, or nothing to begin a text with."""
-    config = read_json(folder / "config.json")
+    config = with_nested(read_json(folder / "config.json"))
     if config.get("model_type") in NEEDS_START and _start_token(folder, config) is None:
         hint = "write it into config.json: of T5 it is pad_token_id, of mBART the id of the end token"
         what = "gives no decoder_start_token_id, so no text can be written"
@@ -73,9 +118,22 @@ def _check_tokenizer(folder: Path) -> None:
         kind
         and not kind.startswith(("PreTrainedTokenizer", "TokenizersBackend"))
         and not any(found in _tokenizer_classes() for found in (kind, kind.removesuffix("Fast")))
+        and not is_replaced(kind, str(read_json(folder / "config.json").get("model_type")))
     ):
         hint = "use a base whose tokenizer transformers has; code that a checkpoint brings is never executed"
         raise ModelError(Problem(str(settings), f"names the unknown tokenizer_class “{kind}”", hint))
+
+
+def is_replaced(tokenizer_class: str, model_type: str) -> bool:
+    """Whether a tokenizer class is named for its model's family (ElectraTokenizer): transformers 5 has another in its place."""
+    family = tokenizer_class.removesuffix("Fast").removesuffix("Tokenizer").lower()
+    return family == re.sub(r"[-_]", "", model_type)
+
+
+def reads_bytes(folder: Path) -> bool:
+    """Whether the tokenizer of a checkpoint has bytes for tokens (ByT5)."""
+    settings = folder / "tokenizer_config.json"
+    return folder != Path() and settings.exists() and str(read_json(settings).get("tokenizer_class")).startswith("ByT5")
 
 
 @lru_cache(maxsize=1)

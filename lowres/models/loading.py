@@ -1,5 +1,6 @@
 """Loads the tokenizer and the model of a checkpoint."""
 
+from pickle import UnpicklingError
 from typing import Any
 
 from safetensors import SafetensorError
@@ -27,6 +28,7 @@ FAILURES = (
     IndexError,
     ImportError,
     SafetensorError,
+    UnpicklingError,
 )
 
 
@@ -38,14 +40,16 @@ def load_encoder(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrain
     keeps the base's values, so that an exported model has them. Raises ModelError where the
     checkpoint cannot be loaded, or has no weights for a part of the model.
     """
-    return _load(
-        AutoModel, checkpoint, dropout, {"add_pooling_layer": False} if checkpoint.architecture.drops_pooler else {}
-    )
+    options: dict[str, object] = {"add_pooling_layer": False} if checkpoint.architecture.drops_pooler else {}
+    return _load(AutoModel, checkpoint, dropout, options, new=() if checkpoint.architecture.is_known else ("pooler.",))
 
 
 def load_translator(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
     """Load tokenizer and encoder-decoder with its head, as load_encoder does."""
-    return _load(AutoModelForSeq2SeqLM, checkpoint, dropout, {})
+    tokenizer, model = _load(AutoModelForSeq2SeqLM, checkpoint, dropout, {})
+    if getattr(model.config, "decoder_start_token_id", None) is None:  # T5Gemma 2
+        model.config.decoder_start_token_id = model.config.bos_token_id
+    return tokenizer, model
 
 
 def load_masked(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
@@ -53,7 +57,7 @@ def load_masked(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTraine
 
     Raises ModelError where the tokenizer has no mask token.
     """
-    tokenizer, model = _load(AutoModelForMaskedLM, checkpoint, dropout, {}, new=("lm_head.", "cls.predictions."))
+    tokenizer, model = _load(AutoModelForMaskedLM, checkpoint, dropout, {}, new=checkpoint.architecture.masked_head)
     if tokenizer.mask_token_id is None:
         what = f"{checkpoint.name} has no mask token, so it cannot be trained to predict masked words"
         raise ModelError(
@@ -76,13 +80,24 @@ def _load(
         )  # fmt: skip
     except FAILURES as error:
         raise _failure(checkpoint, "the model", error) from error
-    missing = sorted(name for name in report["missing_keys"] if not (new and name.startswith(new)))
+    missing = sorted(name for name in report["missing_keys"] if not name.startswith(new) or name in _own_table(model))
     if missing:
         what = f"has no weights for {', '.join(missing[:3])}" + (f" and {len(missing) - 3} more" if missing[3:] else "")
-        raise ModelError(Problem(str(checkpoint.folder), what, "they would be random; fetch the base again"))
+        hint = "they would be random; fetch the base again"
+        if missing[0].startswith(new):  # RemBERT
+            hint = "it was published without the head that predicts words; choose another base for pre-training"
+        raise ModelError(Problem(str(checkpoint.folder), what, hint))
     keep_head_apart(model)
     _restore_dropouts(model, checkpoint)
     return tokenizer, model
+
+
+def _own_table(model: Any) -> tuple[str, ...]:
+    """The name of the weight of a head with a table of its own; empty where the head is tied."""
+    head = model.get_output_embeddings()
+    if head is None or head.weight is model.get_input_embeddings().weight:
+        return ()
+    return tuple(f"{name}.weight" for name, module in model.named_modules() if module is head)
 
 
 def _restore_dropouts(model: Any, checkpoint: Checkpoint) -> None:

@@ -8,19 +8,21 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 SMOOTHING = 0.1  # added to the count of every token
+WIDENING = ("embeddings_project.weight", "embedding_hidden_mapping_in.weight")
 
 
 def transform(model: Any) -> dict[str, nn.Parameter]:
-    """The weights of the layers before the embedding table, dense and norm, by name."""
+    """The weights of the layers between the encoder and the embedding table, dense and norm, by their names beside that table."""
     whole = model.get_base_model() if hasattr(model, "get_base_model") else model
     table = whole.get_output_embeddings()
-    holder = next(module for module in whole.modules() if any(child is table for child in module.children()))
-    return {
-        f"{name}.{key}": weight
-        for name, child in holder.named_children()
-        if child is not table
-        for key, weight in child.named_parameters()
+    place = next(name for name, module in whole.named_modules() if module is table).rpartition(".")[0]
+    beside = {
+        name.removeprefix(f"{place}."): weight
+        for name, weight in whole.named_parameters()
+        if not name.startswith(f"{whole.base_model_prefix}.")
     }
+    own = {id(weight) for weight in table.parameters()}
+    return {name: weight for name, weight in beside.items() if "." in name and id(weight) not in own}
 
 
 def biases(model: Any) -> list[nn.Parameter]:
@@ -40,8 +42,9 @@ def initialise_head(model: Any, counts: Tensor) -> None:
     """Initialise a new head so that it predicts every token as often as it occurs in the training texts: `counts`, of shape (tokens,).
 
     The dense layer starts as the identity, so that the encoder's states reach the embedding table from the first update on: from
-    random weights training often never gets beyond the token frequencies. The norm starts small, since the states were not trained
-    to be compared with embeddings.
+    random weights training often never gets beyond the token frequencies. Where embeddings are narrower than states (ELECTRA), it
+    starts as the inverse of the layer that widens them. The norm starts small, since the states were not trained to be compared with
+    embeddings.
     """
     shares = (counts.float() + SMOOTHING) / (counts.sum() + SMOOTHING * len(counts))
     table = model.get_input_embeddings().weight.detach().float()
@@ -53,9 +56,16 @@ def initialise_head(model: Any, counts: Tensor) -> None:
             start += len(bias)
         for name, weight in transform(model).items():
             if weight.ndim == 2:
-                weight.copy_(torch.eye(len(weight)))
+                weight.copy_(torch.eye(len(weight)) if len(weight) == weight.shape[1] else _narrowing(model, weight))
             elif name.endswith("weight"):
                 weight.fill_(level)
+
+
+def _narrowing(model: Any, like: Tensor) -> Tensor:
+    """The pseudo-inverse of the layer that widens embeddings to states; `like` has its shape transposed."""
+    widens = (weight for name, weight in model.named_parameters() if name.endswith(WIDENING))
+    found = next((weight for weight in widens if weight.shape == like.T.shape), None)
+    return like if found is None else torch.linalg.pinv(found.detach().float())
 
 
 def save_head(model: Any, path: Path) -> None:

@@ -14,12 +14,14 @@ Kind = Literal["all", "attention", "feed-forward", "keys and values", "last"]  #
 
 
 def stacks(model: nn.Module, architecture: Architecture) -> dict[str, nn.ModuleList]:
-    """The lists of layers by their full names: one in an encoder, two in an encoder-decoder."""
+    """The lists of layers by their full names: one in an encoder, two in an encoder-decoder. Those of other parts are left out."""
     name = architecture.layers.rpartition(".")[2]
     return {
         path: module
         for path, module in model.named_modules()
-        if isinstance(module, nn.ModuleList) and path.rpartition(".")[2] == name
+        if isinstance(module, nn.ModuleList)
+        and path.rpartition(".")[2] == name
+        and not {*path.split(".")} & {*architecture.beside}
     }
 
 
@@ -49,7 +51,7 @@ def _names(architecture: Architecture, kind: Kind) -> str:
         "all": (*map(re.escape, attention), *map(re.escape, forward)),
         "attention": tuple(map(re.escape, attention)),
         "feed-forward": tuple(own + re.escape(name) for name in forward),
-        "keys and values": tuple(map(re.escape, attention[1:3])),
+        "keys and values": tuple(map(re.escape, architecture.keys_values)),
         "last": (own + re.escape(forward[-1]),),
     }
     return _either(patterns[kind])

@@ -19,6 +19,7 @@ from lowres.models.modules import linear_modules
 # As plans and as accelerate name them.
 PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32, "no": torch.float32}
 INSTALL = 'pip install "lowres[quantize]" (bitsandbytes), or leave base.quantize out'
+PRECISE = "kept_precise"  # attribute of a quantized model: its linear layers that kept their weights
 ELSEWHERE = "use another version of bitsandbytes, or the machine where the run was trained"
 
 
@@ -41,7 +42,7 @@ def quantize_base(
             for module in modules.values():
                 module.to(dtype)
         return
-    left_out = set(precise or ())
+    left_out, kept = set(precise or ()), list(precise or ())
     chosen = {
         name: module
         for name, module in modules.items()
@@ -52,28 +53,22 @@ def quantize_base(
         if not _is_sound(layer, module, quantize, dtype):
             if precise is not None:
                 raise ModelError(Problem(name, f"bitsandbytes quantizes it to {quantize} wrongly here", ELSEWHERE))
+            kept.append(name)
             continue
         if keep_original:
             layer.quantization_error = module.weight.detach().float() - precise_weight(layer).to(module.weight.device)
         model.set_submodule(name, layer)
     setattr(model, f"is_loaded_in_{quantize}", True)  # what PEFT asks
+    setattr(model, PRECISE, tuple(name for name in modules if name in kept))
 
 
-def precise_layers(model: Any, architecture: Architecture) -> tuple[str, ...]:
+def precise_layers(model: Any) -> tuple[str, ...]:
     """The linear layers of a quantized model that could not be quantized and kept their weights; none in other models.
 
     Their names are those that they have in the base, without the adapter that may be around it.
     """
     model = model.get_base_model() if hasattr(model, "get_base_model") else model
-    if not any(getattr(model, f"is_loaded_in_{bits}", False) for bits in QUANTIZERS):
-        return ()
-    found: dict[str, Any] = linear_modules(model, architecture)
-    return tuple(
-        name
-        for name, module in found.items()
-        if name.rpartition(".")[2] not in architecture.precise
-        and type(getattr(module, "base_layer", module)) is nn.Linear
-    )
+    return tuple(getattr(model, PRECISE, ()))
 
 
 @torch.no_grad()
@@ -187,6 +182,6 @@ def dequantize(model: Any, architecture: Architecture) -> None:
         if quantized.bias is not None:
             linear.bias = nn.Parameter(quantized.bias.detach().float(), requires_grad=False)
         model.set_submodule(name, linear)
-    for flag in ("is_loaded_in_4bit", "is_loaded_in_8bit"):
+    for flag, off in (("is_loaded_in_4bit", False), ("is_loaded_in_8bit", False), (PRECISE, ())):
         if hasattr(model, flag):
-            setattr(model, flag, False)
+            setattr(model, flag, off)

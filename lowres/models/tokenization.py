@@ -8,10 +8,13 @@ from typing import Any
 
 import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast, TokenizersBackend
 
 from lowres.errors import ModelError, Problem
 from lowres.models.architectures import TOKENIZERS, TokenizerFacts
+from lowres.models.configuration import is_replaced
+from lowres.models.tokenizer_steps import mark_target_tags, restore_steps
+from lowres.models.weight_files import read_json
 
 SENTENCEPIECE_CONTROLS = 3  # <unk>, <s> and </s>; fairseq has its own four tokens in their place
 T5_SENTINEL = "<extra_id_0>"
@@ -25,19 +28,37 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     missing.
     """
     _refuse_unknown_class(folder)
-    try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError) as error:
-        first = str(error).strip().partition("\n")[0]
-        what = f"has a tokenizer that transformers cannot load: {first or type(error).__name__}"
-        raise ModelError(Problem(str(folder), what, "are all its files there? save it with save_pretrained")) from error
+    tokenizer = _by_its_class(folder)
     facts = tokenizer_facts(tokenizer)
     if facts.language_codes == "added" and not _codes(tokenizer):
         what = "has no language codes: its tokenizer comes from the SentencePiece model alone"
         raise ModelError(Problem(str(folder), what, "add the tokenizer.json that was published with the model"))
     if facts.sentencepiece_bpe:
         tokenizer = _as_fast(tokenizer, folder)
+    if facts.rebuilt:
+        restore_steps(tokenizer, folder)
+    mark_target_tags(tokenizer)
     return read_special_tokens_as_text(tokenizer)
+
+
+def _by_its_class(folder: Path) -> Any:
+    """The tokenizer by the class that belongs to the family, else by the one that its settings name (XLM-R-XL)."""
+    settings = folder / "tokenizer_config.json"
+    name = str(read_json(settings).get("tokenizer_class") or "") if settings.exists() else ""
+    named = getattr(transformers, name.removesuffix("Fast"), None)
+    kinds: list[Any] = [AutoTokenizer]
+    if isinstance(named, type) and issubclass(named, TokenizersBackend) and named is not TokenizersBackend:
+        kinds.append(named)
+    failed: Exception | None = None
+    for kind in kinds:
+        try:
+            return kind.from_pretrained(str(folder), trust_remote_code=False, local_files_only=True)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError, RuntimeError) as error:
+            failed = error
+    first = str(failed).strip().partition("\n")[0]
+    what = f"has a tokenizer that transformers cannot load: {first or type(failed).__name__}"
+    hint = "are all its files there? save it with save_pretrained"
+    raise ModelError(Problem(str(folder), what, hint)) from failed
 
 
 def tokenizer_facts(tokenizer: PreTrainedTokenizerBase) -> TokenizerFacts:
@@ -85,7 +106,10 @@ def _refuse_unknown_class(folder: Path) -> None:
     if not path.exists() or (folder / "tokenizer.json").exists():
         return
     name = str(json.loads(path.read_text(encoding="utf-8")).get("tokenizer_class") or "")
-    if name and not hasattr(transformers, name) and not hasattr(transformers, name.removesuffix("Fast")):
+    config = folder / "config.json"
+    model_type = str(read_json(config).get("model_type")) if config.exists() else ""
+    known = hasattr(transformers, name) or hasattr(transformers, name.removesuffix("Fast"))
+    if name and not known and not is_replaced(name, model_type):
         what = f"needs the tokenizer class {name}, which transformers does not have"
         raise ModelError(Problem(str(path), what, "choose another base: code that a base brings is never run"))
 

@@ -21,8 +21,13 @@ FORMATS = (("model.safetensors", "model.safetensors.index.json"), ("pytorch_mode
 LFS = b"version https://git-lfs"
 FETCH = "git-lfs did not fetch it: run “git lfs pull” in that folder"
 AGAIN = "fetch it again"
-PREFIXES = r"(?:bert|roberta|model|transformer)\."  # under which a model with a head saves the model without
-EMBEDDINGS = ("embeddings.word_embeddings.weight", "shared.weight", "embed_tokens.weight")
+WIDTHS = ("hidden_size", "d_model", "dim", "emb_dim")
+# Under which a model with a head saves the model without.
+PREFIX = r"(?:(?:bert|roberta|rembert|electra|deberta|distilbert|model|transformer)\.)?"
+DEPTHS = {
+    "encoder": ("encoder_layers", "num_layers", "num_hidden_layers", "n_layers"),
+    "decoder": ("decoder_layers", "num_decoder_layers", "num_layers", "num_hidden_layers"),
+}
 WRAPPERS = ("base_model.model.", "module.", "_orig_mod.", ".base_layer.")
 
 
@@ -37,7 +42,7 @@ class WeightFiles:
     def parameters(self) -> int:
         """The number of weights; of pickles an estimate from their size."""
         if self.shapes is None:
-            return sum(path.stat().st_size for path in self.paths) // 4
+            return sum(path.stat().st_size // _pickled_bytes(path) for path in self.paths)
         return sum(prod(shape) for shape in self.shapes.values())
 
 
@@ -59,10 +64,6 @@ def find_weights(folder: Path) -> WeightFiles:
                 _check_pickle(path)
             return WeightFiles(paths, None)
         return WeightFiles(paths, {name: shape for path in paths for name, shape in read_header(path).items()})
-    if (folder / "adapter_config.json").exists():
-        raise ModelError(
-            Problem(str(folder), "holds an adapter, not a model", "name the model that it was trained over")
-        )
     found = ", ".join(
         path.name for kind in ("*.safetensors", "*.bin", "*.h5", "*.msgpack") for path in folder.glob(kind)
     )
@@ -114,6 +115,17 @@ def _check_pickle(path: Path) -> None:
         raise ModelError(Problem(str(path), "is not a whole file of torch weights", AGAIN))
 
 
+def _pickled_bytes(path: Path) -> int:
+    """How many bytes a weight takes in a pickle: the kinds of its storages are named at its beginning."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            start = next((archive.read(name) for name in archive.namelist() if name.endswith("data.pkl")), b"")
+    else:
+        with path.open("rb") as file:
+            start = file.read(1 << 20)
+    return 2 if b"HalfStorage" in start or b"BFloat16Storage" in start else 4
+
+
 def _refuse_pointer(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(len(LFS))
@@ -128,11 +140,14 @@ def check_names(shapes: Shapes, family: Architecture, config: Mapping[str, Any],
 
     Raises ModelError with the first that are missing.
     """
-    names = {re.sub(rf"^{PREFIXES}", "", name): shape for name, shape in shapes.items()}
-    missing = _missing_layers(names, family, config)
-    embedding = next((names[name] for name in names if name.endswith(EMBEDDINGS) and name.count(".") <= 2), None)
+    shapes = {
+        name.replace("encoder.text_model.", "encoder."): shape for name, shape in shapes.items()
+    }  # T5Gemma 2 in memory
+    missing = _missing_layers(shapes, family, config)
+    table = rf"{PREFIX}(?:{'|'.join(map(re.escape, family.tables))})\.weight"
+    embedding = next((shape for name, shape in shapes.items() if re.fullmatch(table, name)), None)
     if embedding is None:
-        missing.insert(0, f"an embedding ({EMBEDDINGS[0] if family.shape == 'encoder' else EMBEDDINGS[1]})")
+        missing.insert(0, f"an embedding ({family.tables[0]}.weight)")
     if missing:
         first = next(iter(shapes), "none")
         wrapped = next((mark for mark in WRAPPERS if any(mark in name for name in shapes)), "")
@@ -148,14 +163,16 @@ def check_names(shapes: Shapes, family: Architecture, config: Mapping[str, Any],
 
 def _missing_layers(names: Shapes, family: Architecture, config: Mapping[str, Any]) -> list[str]:
     """The linear modules that each layer of each stack should have and has not, by name."""
-    kind = family.layers.rpartition(".")[2]
-    sides = ("encoder",) if family.shape == "encoder" else ("encoder", "decoder")
+    paths = {"encoder": family.layers}
+    if family.shape == "encoder-decoder":
+        last = family.layers.rpartition(".")[2]
+        paths = {"encoder": f"encoder.{last}", "decoder": f"decoder.{last}"}
     alternatives = family.feed_forward[:-1]  # T5 has wi in one version, wi_0 and wi_1 in another
     missing = []
-    for side in sides:
+    for side, path in paths.items():
         found: dict[int, set[str]] = {}
         for name in names:
-            if match := re.fullmatch(rf"{side}\.{kind}\.(\d+)\.(.+)\.weight", name):
+            if match := re.fullmatch(rf"{PREFIX}{re.escape(path)}\.(\d+)\.(.+)\.weight", name):
                 found.setdefault(int(match[1]), set()).add(match[2])
         linear = (*family.attention, *family.feed_forward)
         some = {part for parts in found.values() for part in parts if part.endswith(tuple(f".{end}" for end in linear))}
@@ -164,7 +181,7 @@ def _missing_layers(names: Shapes, family: Architecture, config: Mapping[str, An
         for number in range(max(layer_count(config, side), len(found))):
             own = found.get(number, set())
             lost = [*sorted(some - own), *needed] if own else ["every weight"]
-            missing += [f"{side}.{kind}.{number}.{part}" if own else f"{side}.{kind}.{number}" for part in lost]
+            missing += [f"{path}.{number}.{part}" if own else f"{path}.{number}" for part in lost]
         if len(found) > layer_count(config, side):
             missing.append(
                 f"in config.json: {len(found)} layers in the {side} where it says {layer_count(config, side)}"
@@ -178,8 +195,4 @@ def _is(part: str, end: str) -> bool:
 
 def layer_count(config: Mapping[str, Any], side: str) -> int:
     """How many layers config.json gives the encoder or the decoder; 0 where it says nothing."""
-    fields = {
-        "encoder": ("encoder_layers", "num_layers", "num_hidden_layers"),
-        "decoder": ("decoder_layers", "num_decoder_layers", "num_layers", "num_hidden_layers"),
-    }[side]
-    return int(next((config[field] for field in fields if config.get(field)), 0))
+    return int(next((config[field] for field in DEPTHS[side] if config.get(field)), 0))

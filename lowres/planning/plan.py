@@ -10,6 +10,8 @@ from lowres.data.further_rows import with_further_rows
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.models.configuration import reads_bytes
+from lowres.models.known_bases import known_base
 from lowres.planning.footprint import FIXED_GIB, FRAGMENTATION, activation_bytes, weights_gib
 from lowres.planning.machine import GIB, Machine, Options
 from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES
@@ -75,6 +77,7 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
         )
     if machine.device == "cpu" and not machine.bf16:
         findings.append(Finding("note", "this processor has no fast bfloat16: training in float32, about half as fast"))
+    findings += base_findings(recipe, checkpoint)
     if platform.system() == "Windows":
         findings.append(Finding("warning", "lowres is not tested on Windows; use WSL, the Windows Subsystem for Linux"))
     return Plan(
@@ -88,6 +91,26 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
         findings=tuple(findings),
         near=near,
     )
+
+
+def base_findings(recipe: Recipe, checkpoint: Checkpoint) -> list[Finding]:
+    """What is worth knowing of a base: an unknown family, a tokenizer that cannot be fitted, a licence that forbids selling."""
+    found, family = [], checkpoint.architecture
+    if not family.is_known:
+        count = len(family.feed_forward)
+        what = f"the family {family.family} is not known; the {count} linear modules of each layer were found by their names"
+        found.append(Finding("note", what, "base.name"))
+    if reads_bytes(checkpoint.folder) and "off" not in (recipe.vocabulary.extend, recipe.vocabulary.trim):
+        what = (
+            f"{checkpoint.name} reads bytes: there is no vocabulary to extend or to trim, and no script that it cannot read; "
+            "pre-training on plain text of the language (task.kind: pre-training) is what adapts it"
+        )
+        found.append(Finding("note", what, "vocabulary"))
+    known = known_base(checkpoint.name)
+    if known is not None and known.non_commercial:
+        what = f"{checkpoint.name} is licensed {known.licence}: what is trained over it may not be used commercially either"
+        found.append(Finding("warning", what, "base.name"))
+    return found
 
 
 def base_of(file: RecipeFile, options: Options, *, build: bool) -> Checkpoint:

@@ -40,6 +40,20 @@ def method_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -
     return None
 
 
+def method_fits_family(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Of an encoder whose family is unknown only the linear layers are known, not what each of them does."""
+    method = recipe.method
+    if checkpoint.architecture.is_known or method.kind in ("features", "head"):
+        return None
+    if isinstance(method, Lora) and method.modules == "all":
+        return None
+    return Problem(
+        "method.kind",
+        f"{checkpoint.name} is of the family {checkpoint.architecture.family}, which lowres does not know: no {method.kind} for it",
+        "choose lora with modules: all, or features; or a known base: lowres bases",
+    )
+
+
 def method_fits_task(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """Some methods are for some tasks only: features and head for classification, decoder for translation."""
     task, kind = recipe.task.kind, recipe.method.kind
@@ -156,6 +170,7 @@ def revision_needs_the_hub(recipe: Recipe, checkpoint: Checkpoint, machine: Mach
 BASE_RULES: tuple[BaseRule, ...] = (
     task_fits_base,
     method_fits_base,
+    method_fits_family,
     method_fits_task,
     method_fits_bits,
     stack_fits_task,

@@ -59,7 +59,7 @@ def quantize_frozen(base: Any, plan: Plan, device: torch.device) -> None:
 
 def quantization_findings(model: Any, plan: Plan) -> tuple[Finding, ...]:
     """What to say of layers that could not be quantized."""
-    names = precise_layers(model, plan.checkpoint.architecture)
+    names = precise_layers(model)
     if not names:
         return ()
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")

@@ -20,7 +20,6 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.corpus import Corpus
 from lowres.errors import ModelError, Problem
 from lowres.methods import TECHNIQUES
-from lowres.models.architectures import architecture
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.models.quantization import PRECISIONS, dequantize, precise_layers, quantize_base
 from lowres.models.tokenization import load_tokenizer
@@ -135,7 +134,7 @@ def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenize
     if rows.places is not None:
         save_rows(folder / ROWS, rows.places, new_rows(model, rows.added))
     found = facts.model_dump()
-    found["precise"] = list(precise_layers(model, architecture(model.config.model_type, str(folder))))
+    found["precise"] = list(precise_layers(model))
     if facts.base_folder:  # run and base may be moved together, and other machines have other folders
         with suppress(ValueError):  # on another drive of Windows
             found["base_folder"] = Path(os.path.relpath(facts.base_folder, folder.resolve())).as_posix()

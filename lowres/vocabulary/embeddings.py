@@ -12,8 +12,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import PreTrainedConfig
 
 from lowres.models.modules import keep_head_apart
+
+NO_TOKEN = -1  # of a token that is not kept, where a config takes nothing but a number
 
 
 class SplitEmbedding(nn.Module):
@@ -112,12 +115,15 @@ def place_rows(model: Any, places: Sequence[int] | Tensor, new: NewRows) -> None
         module.weight = weight
         module.num_embeddings = len(order)
         module.padding_idx = None if module.padding_idx is None else moved.get(module.padding_idx)
+        scaled: Any = module
+        if hasattr(scaled, "eoi_token_index"):  # of T5Gemma 2
+            scaled.eoi_token_index = moved.get(scaled.eoi_token_index, NO_TOKEN)
     if tables.head is not None:
-        head = weight if tables.tied else _gathered(tables.head.weight, _or_zeros(new.head, new.inputs), order)
-        bias = tables.head.bias
+        own, bias = tables.head.weight, tables.head.bias
+        head = weight if tables.tied else _gathered(own, _or_zeros(new.head, len(new.inputs), own), order)
         tables.head.weight, tables.head.out_features = head, len(order)
         if bias is not None:
-            fresh = _gathered(bias, _or_zeros(new.bias, new.inputs[:, 0]), order)
+            fresh = _gathered(bias, _or_zeros(new.bias, len(new.inputs), bias), order)
             for module in model.modules():
                 for name, parameter in list(module.named_parameters(recurse=False)):
                     if parameter is bias:
@@ -207,8 +213,8 @@ def _gathered(old: Tensor, new: Tensor, order: Tensor) -> nn.Parameter:
     return nn.Parameter(whole, requires_grad=old.requires_grad)
 
 
-def _or_zeros(rows: Tensor | None, like: Tensor) -> Tensor:
-    return torch.zeros_like(like) if rows is None else rows
+def _or_zeros(rows: Tensor | None, count: int, like: Tensor) -> Tensor:
+    return torch.zeros(count, *like.shape[1:]) if rows is None else rows
 
 
 def _renumber(settings: Any, moved: dict[int, int], count: int) -> None:
@@ -221,6 +227,10 @@ def _renumber(settings: Any, moved: dict[int, int], count: int) -> None:
             setattr(settings, name, moved.get(value))
         elif name.endswith("_token_id") and isinstance(value, list):
             setattr(settings, name, [moved[one] for one in value if one in moved])
+        elif name.endswith("_token_index") and isinstance(value, int):  # of images, which no text has
+            setattr(settings, name, moved.get(value, NO_TOKEN))
+        elif isinstance(value, PreTrainedConfig) and "vision" not in name:
+            _renumber(value, moved, count)
 
 
 def new_rows(model: Any, added: int) -> NewRows:

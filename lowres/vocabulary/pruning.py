@@ -19,13 +19,13 @@ SCRIPT_SHARE = 0.001  # of all letters: a rarer script comes from a stray quotat
 
 
 def kept_ids(vocab: TokenizerJson, texts: Sequence[str], policy: TrimPolicy) -> list[int]:
-    """Ids to keep, ascending: special tokens, sentinels, what the texts use, the characters of their scripts, and by policy
+    """Ids to keep, ascending: special and added tokens, sentinels, what the texts use, the characters of their scripts, and by policy
 
     `used` no more, `lattice` all substrings of the texts' words, `charset` all tokens over the texts' characters.
     """
     words = vocab.words(texts)
     names = {name for parts in vocab.tokenize_words(list(words)) for name in parts if name in vocab.ids}
-    names |= vocab.special | {*sentinels(vocab.ids)} | ({vocab.unknown} if vocab.unknown else set())
+    names |= vocab.special | vocab.added | {*sentinels(vocab.ids)} | ({vocab.unknown} if vocab.unknown else set())
     names |= _characters(vocab, words)
     names.update(POLICIES[policy](vocab, words))
     names.update(vocab.byte_tokens)

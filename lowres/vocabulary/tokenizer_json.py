@@ -90,6 +90,11 @@ class TokenizerJson:
         scores = self.scores or (0.0,) * len(self.names)
         return {name: score for name, score in zip(self.names, scores, strict=True) if name not in self.special}
 
+    @property
+    def added(self) -> frozenset[str]:
+        """The tokens that were added to the model's own, special or not: they are found in a text before anything else."""
+        return frozenset(token["content"] for token in self.layout["added_tokens"]) & self.ids.keys()
+
     @cached_property
     def backend(self) -> Tokenizer:
         """The tokenizer as an object of the `tokenizers` library."""
