@@ -249,7 +249,7 @@ Node = tuple[
 ]  # score, the node before, its source words from and to, target words
 
 
-def _best(words: Sequence[str], names: Sequence[bool], known: _Options, n: int) -> list[tuple[float, Node | None]]:
+def _best(words: Sequence[str], names: Sequence[bool], known: _Options, n: int) -> list[tuple[float, Node]]:
     """The ends of the best translations of these words, phrase by phrase, with their scores, the best first.
 
     At each place the best BEAM target words are kept, and for each of them the best `n` ways that lead there.
@@ -279,8 +279,9 @@ def _best(words: Sequence[str], names: Sequence[bool], known: _Options, n: int) 
     return sorted(ends, key=lambda end: -end[0])[:n]
 
 
-def _steps(at: Node | None) -> list[tuple[int, int, Words]]:
+def _steps(end: Node) -> list[tuple[int, int, Words]]:
     """The phrases that lead to a node: (first source word, the word after the last, target words)."""
+    at: Node | None = end
     steps = []
     while at is not None and at[1] is not None:
         steps.append(at[2:])
