@@ -96,7 +96,7 @@ def make_table(
         original = {
             title: value
             for title, value in zip(titles, written, strict=True)
-            if not unicodedata.is_normalized("NFC", value)
+            if not (value.isascii() or unicodedata.is_normalized("NFC", value))
         }
         converted += len(original)
         where = f"{name}:{line}"
