@@ -8,7 +8,7 @@ from typing import Literal
 from lowres.data.corpus import Corpus
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Finding, PlanError, Problem
-from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.models.checkpoint import Checkpoint, find_base, is_hub_id
 from lowres.planning.footprint import FIXED_GIB, FRAGMENTATION, activation_bytes, weights_gib
 from lowres.planning.machine import GIB, Machine, Options
 from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES
@@ -72,6 +72,9 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
         findings.append(
             Finding("note", f"batches of {recipe.training.batch_tokens} tokens are processed in parts of {micro}")
         )
+    if checkpoint.revision is None and is_hub_id(checkpoint.name):
+        what = f"the folder {checkpoint.name} is taken, not the model of that name on the hub, which base.revision would name"
+        findings.append(Finding("note", what, "base.name"))
     if machine.device == "cpu" and not machine.bf16:
         findings.append(Finding("note", "this processor has no fast bfloat16: training in float32, about half as fast"))
     if platform.system() == "Windows":

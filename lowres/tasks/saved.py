@@ -104,6 +104,8 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
 def _base_folder(plan: Plan) -> str:
     """The absolute path of a base that is a folder, beside the recipe or in the current folder; else empty."""
     name = plan.recipe.base.name
+    if plan.checkpoint.revision:
+        return ""
     return next((str(folder.resolve()) for folder in (plan.near / name, Path(name)) if folder.is_dir()), "")
 
 
