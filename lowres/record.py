@@ -319,6 +319,7 @@ class Record(Fact):
     translations: list[Translation] = []
     tested: dict[str, int] = Field(default={}, description="test pairs by direction")
     findings: list[FindingFact] = Field(default=[], description="what came up in training and evaluation")
+    model_files: dict[str, str] = Field(default={}, description="SHA-256 of every file of model/ that is loaded")
     cost: CostFacts | None = None
     environment: Environment | None = None
     error: str = ""

@@ -1,5 +1,6 @@
 """run(): from a recipe to the folder of a finished run, stage by stage."""
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from transformers import PreTrainedTokenizerBase
 
+from lowres.atomic import write_whole
 from lowres.data.corpus import Corpus
 from lowres.errors import Finding, PlanError, Problem
 from lowres.export import adapter_usage, export_merged, mergeable
+from lowres.models.checkpoint import MERGED
 from lowres.planning import Options, Plan, prepare, read_data, read_fitting_data
 from lowres.planning.machine import refuse_many_processes
 from lowres.recipe import Lock, RecipeFile, open_recipe, read_lock, write_lock
@@ -25,10 +28,10 @@ from lowres.runs.facts import (
     vocabulary_facts,
 )
 from lowres.runs.interruption import Interruption
-from lowres.runs.layout import CHECKPOINT, LOCK, MODEL
+from lowres.runs.layout import CHECKPOINTS, LOCK, MODEL
 from lowres.runs.reload_check import SAMPLE_SIZE, ReloadSample, check_reload
 from lowres.runs.run import Run
-from lowres.runs.writing import Notify, RunWriter, default_folder, silent, unfinished
+from lowres.runs.writing import Notify, RunWriter, completed, default_folder, silent, unfinished
 from lowres.tasks.equipping import callbacks_of, quantization_findings
 from lowres.tasks.job import Job, Predictor, make_accelerator
 from lowres.tasks.table import job_of
@@ -53,8 +56,14 @@ def run(
     options = options or Options()
     file = recipe if isinstance(recipe, RecipeFile) else open_recipe(recipe)
     job = job_of(file.recipe.task.kind)
+    if not restart and (done := completed(file, out)):
+        return Run(done, options=options)
     folder = out or (None if restart else unfinished(file)) or default_folder(file)
-    with RunWriter(file, folder, notify, restart=restart) as writer, file.naming_lines():
+    with (
+        Interruption() as interruption,
+        RunWriter(file, folder, notify, restart=restart) as writer,
+        file.naming_lines(),
+    ):
         writer.stage("plan")
         plan = prepare(file, options)
         writer.write(plan=plan_facts(plan))
@@ -82,7 +91,7 @@ def run(
         )
         for finding in (*predictor.findings, *languages, *quantization_findings(predictor.transformer, plan)):
             writer.finding(finding)
-        steps = fit(predictor, job, plan, corpus, writer)
+        steps = fit(predictor, job, plan, corpus, writer, interruption)
         writer.write(training=training_facts(steps, writer.resumed, predictor.model))
         predictor.save(writer.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
         fit_again(predictor, job, plan, corpus, writer)
@@ -101,13 +110,13 @@ def run(
         writer.stage("reload check")
         inputs = job.sample(predictor, plan, corpus, SAMPLE_SIZE)
         check_reload(writer.folder, ReloadSample(inputs, predictor.raw_predictions(inputs)), options)
-        (writer.folder / MODEL / "README.md").write_text(adapter_usage(predictor, writer.record), encoding="utf-8")
+        write_whole(writer.folder / MODEL / "README.md", adapter_usage(predictor, writer.record))
+        if job.is_base and mergeable(predictor.facts):
+            shutil.rmtree(writer.folder / MERGED, ignore_errors=True)  # of an attempt that was cut off
+            export_merged(Run(writer.folder, options=options))
         writer.finish(environment(plan))
         checkpoints(plan, corpus, writer).remove()
-    finished = Run(writer.folder, options=options)
-    if job.is_base and mergeable(predictor.facts):
-        export_merged(finished)
-    return finished
+    return Run(writer.folder, options=options)
 
 
 def prepare_device(plan: Plan) -> Accelerator:
@@ -138,12 +147,15 @@ def fit_vocabulary(
         )  # fmt: skip
 
 
-def fit(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer: RunWriter) -> list[Step]:
+def fit(
+    predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer: RunWriter, interruption: Interruption
+) -> list[Step]:
     """Train; an interrupted run is resumed from its checkpoint. Returns every step, those before the interruption included."""
     kept = checkpoints(plan, corpus, writer)
     begun = kept.read()
-    if begun:
-        writer.resume(begun.update)
+    tell(kept, writer)
+    if begun or writer.resumes:
+        writer.resume(begun.update if begun else 0)
     objective = job.objective(predictor, plan, corpus)
     for finding in objective.findings:
         writer.finding(finding)
@@ -151,15 +163,24 @@ def fit(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer: RunW
         predictor.model, objective, plan.recipe.training, accelerator=predictor.accelerator,
         micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan), begun=begun, checkpoints=kept,
     )  # fmt: skip
-    with Interruption() as interruption, closing(steps):  # closed early, the training writes a checkpoint
+    with interruption.patience(), closing(steps):  # closed early, the training writes a checkpoint
         for step in steps:
             writer.step(step)
-            if kept.fault:
-                writer.finding(Finding("warning", f"no checkpoint could be written: {kept.fault}", CHECKPOINT))
-                kept.fault = ""
-            if interruption.asked:
-                raise KeyboardInterrupt
+            if kept.due:
+                writer.sync_log()
+            tell(kept, writer)
+            interruption.raise_if_asked()
     return writer.steps
+
+
+def tell(kept: Checkpoints, writer: RunWriter) -> None:
+    """Hand on what the checkpoints have to say, once."""
+    if kept.fault:
+        kept.findings.append(Finding("warning", f"no checkpoint could be written: {kept.fault}", CHECKPOINTS))
+        kept.fault = ""
+    for finding in kept.findings:
+        writer.finding(finding)
+    kept.findings.clear()
 
 
 def fit_again(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer: RunWriter) -> None:
@@ -179,9 +200,15 @@ def fit_again(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer
 
 
 def checkpoints(plan: Plan, corpus: Corpus, writer: RunWriter) -> Checkpoints:
-    """The checkpoint of this run's training. It is bound to data, base and version of lowres: with others it cannot be resumed."""
-    origin = {"data": corpus.fingerprint, "base": plan.checkpoint.sha256(), "lowres": versions()["lowres"]}
-    return Checkpoints(writer.folder / CHECKPOINT, origin)
+    """The checkpoints of this run's training. They are bound to recipe, data, base and version of lowres: with others they cannot be
+    resumed.
+    """
+    origin = {
+        "recipe": writer.record.recipe.sha256, "data": corpus.fingerprint, "base": plan.checkpoint.sha256(),
+        "lowres": versions()["lowres"],
+    }  # fmt: skip
+    machine = {"device": plan.machine.device, "precision": plan.precision, "threads": str(plan.machine.cores)}
+    return Checkpoints(writer.folder / CHECKPOINTS, origin, machine)
 
 
 def verify_lock(now: Lock, writer: RunWriter) -> None:

@@ -2,4 +2,4 @@
 
 RECIPE, LOCK, RECORD, REPORT = "recipe.yaml", "recipe.lock", "record.json", "report.html"
 PREDICTIONS, LOG, MODEL = "predictions.jsonl", "log.jsonl", "model"
-CHECKPOINT = "checkpoints/training.safetensors"
+CHECKPOINTS = "checkpoints"

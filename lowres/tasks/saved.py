@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
@@ -130,7 +130,8 @@ def make_readable(folder: Path, like: str = MODEL_JSON) -> None:
 
 
 def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Write adapter, embedding rows, tokenizer and facts."""
+    """Write adapter, embedding rows, tokenizer and facts. Raises ModelError where a trained weight is not a finite number."""
+    refuse_infinite(folder, model)
     folder.mkdir(parents=True, exist_ok=True)
     TECHNIQUES[facts.method].save(model, folder / ADAPTER, facts.base)
     tokenizer.save_pretrained(str(folder / TOKENIZER))
@@ -142,6 +143,14 @@ def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenize
         with suppress(ValueError):  # on another drive of Windows
             found["base_folder"] = Path(os.path.relpath(facts.base_folder, folder.resolve())).as_posix()
     (folder / MODEL_JSON).write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def refuse_infinite(folder: Path, model: nn.Module) -> None:
+    """Raises ModelError where a trained weight is not a finite number: such a model answers nothing."""
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and not bool(torch.isfinite(weight.detach()).all()):
+            what = f"the weight {name} is not finite, so nothing was saved"
+            raise ModelError(Problem(str(folder), what, "halve training.learning_rate and run again"))
 
 
 def read_facts(folder: Path, kind: type[Found]) -> Found:
