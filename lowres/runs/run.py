@@ -14,7 +14,7 @@ from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record, Score
 from lowres.runs.layout import MODEL, RECORD, REPORT
 from lowres.tasks.job import Form
-from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts
+from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts, reading
 from lowres.tasks.table import TASKS, restore
 
 README = "README.md"
@@ -27,7 +27,8 @@ def load_predictor(folder: Path, options: Options, form: Form = "trained") -> An
         raise ModelError(
             Problem(str(folder / MODEL_JSON), f"is of an unknown task, “{task}”", f"known: {', '.join(TASKS)}")
         )
-    return restore(task, folder, options, form)
+    with reading(folder):  # whatever a stranger put into its files
+        return restore(task, folder, options, form)
 
 
 class Run:

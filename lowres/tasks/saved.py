@@ -8,11 +8,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import torch
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # fitting a vocabulary takes seconds to load, and predicting 
     from lowres.vocabulary.adapting import Adapted
 
 MODEL_JSON, ADAPTER, TOKENIZER, ROWS = "model.json", "adapter", "tokenizer", "rows.safetensors"
+# No published tokenizer is larger. The longest string is a table of character replacements.
+MAX_TOKENIZER_BYTES, MAX_TOKENS, MAX_STRING_BYTES = 128 << 20, 1_000_000, 4 << 20
 # What libraries raise for files that are not there, cut, of another kind, or of another shape.
 UNREADABLE = (
     OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, EOFError, SafetensorError, LZMAError,
@@ -58,14 +60,21 @@ class ModelFacts(BaseModel):
     encoder_layers: int | None
     decoder_layers: int | None
     base_sha256: str
-    added: int
-    quantize: str
+    added: int = Field(ge=0, le=MAX_TOKENS)
+    quantize: Literal["off", "8bit", "4bit"]
     precise: list[str] = []
     method: str
     languages: list[str]
     prefix: str
-    pooling: str
-    max_length: int
+    pooling: Literal["mean", "first"]
+    max_length: int = Field(ge=1, le=100_000)
+
+    @field_validator("method")
+    @classmethod
+    def _is_known(cls, method: str) -> str:
+        if method not in TECHNIQUES:
+            raise ValueError(f"the method {method!r:.80} is not one of {', '.join(TECHNIQUES)}")
+        return method
 
 
 @dataclass(frozen=True)
@@ -145,6 +154,17 @@ def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenize
     (folder / MODEL_JSON).write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def refuse_large_tokenizer(folder: Path) -> None:
+    """Raises ValueError for a tokenizer that would take minutes or all memory to load: such is made to harm."""
+    for path in folder.iterdir():
+        if path.stat().st_size > MAX_TOKENIZER_BYTES:
+            raise ValueError(f"{path.name} has more than {MAX_TOKENIZER_BYTES >> 20} MiB")
+    whole = folder / "tokenizer.json"
+    data = whole.read_bytes() if whole.exists() else b""
+    if data.count(b'",') > 2 * MAX_TOKENS or max(map(len, data.split(b'"')), default=0) > MAX_STRING_BYTES:
+        raise ValueError(f"it has more than {MAX_TOKENS:,} tokens, or one of more than {MAX_STRING_BYTES:,} bytes")
+
+
 def refuse_infinite(folder: Path, model: nn.Module) -> None:
     """Raises ModelError where a trained weight is not a finite number: such a model answers nothing."""
     for name, weight in model.named_parameters():
@@ -193,6 +213,7 @@ def restore_model(
 ) -> tuple[PreTrainedTokenizerBase, Any]:
     """The saved tokenizer, and the base with its embedding rows, quantized as in training, with its adapter."""
     with reading(folder / TOKENIZER):
+        refuse_large_tokenizer(folder / TOKENIZER)
         tokenizer = load_tokenizer(folder / TOKENIZER)
     if (folder / ROWS).exists():
         with reading(folder / ROWS):
