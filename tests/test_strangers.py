@@ -158,6 +158,28 @@ def test_a_damaged_translator_is_refused(name: str, damage: Damage, translator: 
     refused(translator, name, damage, options)
 
 
+METHODS = [
+    "{kind: lora, dora: true}", "{kind: lora, rslora: true}", "{kind: lora, init: pissa, rank: 4}",
+    "{kind: lora, modules: attention, layers: 1}", "{kind: oft, block_size: 4}", "{kind: ia3}", "{kind: adalora, rank: 4}",
+    "{kind: bottleneck, style: houlsby}", "{kind: bottleneck, invertible: true}", "{kind: bottleneck, style: parallel}",
+]  # fmt: skip
+
+
+def test_what_lowres_writes_is_read(tmp_path: Path, options: Options) -> None:
+    texts = [english for english, _ in PAIRS]
+    encoder, decoder = (write_base(name, tmp_path / name) for name in ("xlm-roberta", "m2m100"))
+    plans = [(plan_of(encoder, CLASSIFICATION, method=method), labelled_corpus(texts, 1)) for method in METHODS]
+    task = translation(more=", hints: off")
+    plans += [
+        (plan_of(decoder, task, method=method), pairs_corpus(PAIRS)) for method in ("{kind: ia3}", "{kind: lora}")
+    ]
+    for number, (plan, corpus) in enumerate(plans):
+        found = predictor_of(plan, corpus)
+        found.save(tmp_path / f"model{number}")
+        with tried("an honest model folder", "read"):
+            assert load_predictor(tmp_path / f"model{number}", options).facts.method == plan.recipe.method.kind
+
+
 def test_what_was_saved_is_loaded_and_can_be_read_by_others(
     classifier: Path, translator: Path, options: Options
 ) -> None:

@@ -20,15 +20,16 @@ MAX_RANK = 2 * 512  # an adapter that starts with PiSSA is saved with twice its 
 MAX_NAMES = 20_000
 REMEDY = "copy the run's folder again, or carry out its recipe again"
 TYPES = ("LORA", "ADALORA", "OFT", "IA3", "BOTTLENECK")
-# The patterns that lowres writes: names, dots, numbers of layers, alternatives, and at most two times “anything before”.
-_ANYTHING = r"(?:.*\.)?"
-_PART = re.compile(r"\w|\\\.|\\d\+|\\-|\||\(\?:|\)")
+# The patterns that lowres writes: names, dots, numbers of layers, alternatives, names that must not stand before, and a few
+# times “anything before”. None takes long on a name with its ten dots.
+_ANYTHING, MOST_ANYTHING = r"(?:.*\.)?", 4
+_PART = re.compile(r"\w|\\\.|\\d\+|\\-|\||\(\?:|\(\?<!|\)")
 
 
 def _modules(value: object) -> bool:
     if isinstance(value, str):
         rest = value.replace(_ANYTHING, "")
-        return value.count(_ANYTHING) <= 2 and len(value) < MAX_NAMES and not _PART.sub("", rest)
+        return value.count(_ANYTHING) <= MOST_ANYTHING and len(value) < MAX_NAMES and not _PART.sub("", rest)
     names = value if isinstance(value, list) else [None]
     return len(names) <= MAX_NAMES and all(isinstance(name, str) and not re.sub(r"[\w.\-]", "", name) for name in names)
 
