@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format schema wheel bench-bases bench-methods bench-nusax bench-translation bench-vocabulary starter clean
+.PHONY: help quickstart test test-faults check format schema wheel bench-bases bench-methods bench-nusax bench-translation bench-vocabulary starter clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,7 +16,10 @@ quickstart: .venv/quickstart  ## install, then train and evaluate a first small 
 	$(BIN)/lowres run recipes/quickstart.yaml
 
 test: .venv/dev  ## run the tests; with MIRROR=folder also those on published data
-	LOWRES_MIRROR=$(MIRROR) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses 2 --durations 25
+	LOWRES_MIRROR=$(MIRROR) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses 2 --durations 25 --ignore tests/faults
+
+test-faults: .venv/dev  ## break runs, files, adapters and downloads in many ways; prints a table of what happened (20 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/faults tests/test_strangers.py tests/test_training.py tests/test_divergence.py tests/test_run_folder.py tests/test_downloads.py tests/test_no_network.py
 
 check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff check .

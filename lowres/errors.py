@@ -57,7 +57,11 @@ class TrainingError(LowresError):
 
 
 class Interrupted(KeyboardInterrupt):
-    """The user stopped a run; the text says how it can be resumed."""
+    """A run was stopped by the signal `number` (2 is Ctrl-C); the text says how it can be resumed."""
+
+    def __init__(self, text: str, number: int = 2) -> None:
+        super().__init__(text)
+        self.number = number
 
 
 @dataclass(frozen=True)

@@ -295,21 +295,14 @@ class Translation(Fact):
 
 
 class HintEffect(Fact):
-    """What the neural model makes of the phrase table's hint in one direction, counted in words of the test split.
+    """What the neural model makes of the phrase table's hint in one direction: counts of words of the test split.
 
-    Of the reference's `words` the hint has `right` ones; the model keeps `kept` of these, damages (loses) `damaged`, and finds
-    `found` words of the reference that the hint lacks. Of the hint's `wrong` words, which the reference lacks, the model leaves
-    out `mended`.
+    Of all `words` of the references the hint has `right` ones; of these the model keeps `kept` and loses `damaged`. It finds `found`
+    words that the hint lacks, and leaves out `mended` of the hint's `wrong` words, which the references lack.
     """
 
     direction: str
-    words: int
-    right: int
-    wrong: int
-    kept: int
-    damaged: int
-    mended: int
-    found: int
+    counts: dict[str, int]
 
 
 class EvaluatedFacts(Fact):
@@ -369,6 +362,7 @@ class Record(Fact):
     tested: dict[str, int] = Field(default={}, description="test pairs by direction")
     hint_effects: list[HintEffect] = Field(default=[], description="word by word, by direction")
     findings: list[FindingFact] = Field(default=[], description="what came up in training and evaluation")
+    model_files: dict[str, str] = Field(default={}, description="SHA-256 of every file of model/ that is loaded")
     cost: CostFacts | None = None
     environment: Environment | None = None
     error: str = ""
@@ -402,6 +396,4 @@ def overall(scores: Sequence[Score], name: str) -> Score | None:
 
 def merit(score: Score | None) -> float:
     """A number that grows with quality, whichever way the score improves; without a score the smallest."""
-    if score is None:
-        return -math.inf
-    return score.value if score.better == "higher" else -score.value
+    return -math.inf if score is None else score.value if score.better == "higher" else -score.value

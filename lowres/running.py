@@ -1,5 +1,6 @@
 """run(): from a recipe to the folder of a finished run, stage by stage."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from transformers import PreTrainedTokenizerBase
 
+from lowres.atomic import write_whole
 from lowres.data.corpus import Corpus
 from lowres.errors import Finding, PlanError, Problem
 from lowres.export import adapter_usage, export_merged, mergeable
+from lowres.models.checkpoint import MERGED
 from lowres.planning import Options, Plan, prepare, read_data, read_fitting_data
 from lowres.planning.machine import refuse_many_processes
 from lowres.recipe import Lock, RecipeFile, open_recipe, read_lock, write_lock
@@ -23,12 +26,13 @@ from lowres.runs.facts import (
     versions,
     vocabulary_facts,
 )
+from lowres.runs.interruption import Interruption
 from lowres.runs.judging import evaluate_test
 from lowres.runs.layout import LOCK, MODEL
 from lowres.runs.reload_check import SAMPLE_SIZE, ReloadSample, check_reload
 from lowres.runs.run import Run
 from lowres.runs.trainings import fit
-from lowres.runs.writing import Notify, RunWriter, default_folder, silent, unfinished
+from lowres.runs.writing import Notify, RunWriter, completed, default_folder, silent, unfinished
 from lowres.tasks.equipping import callbacks_of, quantization_findings
 from lowres.tasks.job import Job, Predictor, make_accelerator
 from lowres.tasks.table import job_of
@@ -51,8 +55,14 @@ def run(
     options = options or Options()
     file = recipe if isinstance(recipe, RecipeFile) else open_recipe(recipe)
     job = job_of(file.recipe.task.kind)
+    if not restart and (done := completed(file, out)):
+        return Run(done, options=options)
     folder = out or (None if restart else unfinished(file)) or default_folder(file)
-    with RunWriter(file, folder, notify, restart=restart) as writer, file.naming_lines():
+    with (
+        Interruption() as interruption,
+        RunWriter(file, folder, notify, restart=restart) as writer,
+        file.naming_lines(),
+    ):
         writer.stage("plan")
         plan = prepare(file, options)
         writer.write(plan=plan_facts(plan))
@@ -80,7 +90,7 @@ def run(
         )
         for finding in (*predictor.findings, *languages, *quantization_findings(predictor.transformer, plan)):
             writer.finding(finding)
-        trainings = fit(predictor, job, adapted, plan, corpus, writer)
+        trainings = fit(predictor, job, adapted, plan, corpus, writer, interruption)
         writer.write(training=training_facts(writer.steps, writer.resumed, predictor.model))
         predictor.save(writer.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
         fit_again(predictor, job, plan, corpus, writer)
@@ -94,13 +104,13 @@ def run(
         writer.stage("reload check")
         inputs = job.sample(predictor, plan, corpus, SAMPLE_SIZE)
         check_reload(writer.folder, ReloadSample(inputs, predictor.raw_predictions(inputs)), options)
-        (writer.folder / MODEL / "README.md").write_text(adapter_usage(predictor, writer.record), encoding="utf-8")
+        write_whole(writer.folder / MODEL / "README.md", adapter_usage(predictor, writer.record))
+        if job.is_base and mergeable(predictor.facts):
+            shutil.rmtree(writer.folder / MERGED, ignore_errors=True)  # of an attempt that was cut off
+            export_merged(Run(writer.folder, options=options))
         writer.finish(environment(plan))
         trainings.remove_checkpoints()
-    finished = Run(writer.folder, options=options)
-    if job.is_base and mergeable(predictor.facts):
-        export_merged(finished)
-    return finished
+    return Run(writer.folder, options=options)
 
 
 def prepare_device(plan: Plan) -> Accelerator:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from lowres.atomic import write_whole
 from lowres.errors import DataError, LowresError, ModelError, Problem
 from lowres.evaluation.prediction_files import read_predictions, with_parts
 from lowres.evaluation.ranking import rank_predictions
@@ -13,7 +14,6 @@ from lowres.recipe import RecipeFile, open_recipe
 from lowres.recipe.reseeding import with_seed
 from lowres.report import render_summary
 from lowres.running import run
-from lowres.runs.atomic import write_whole
 from lowres.runs.facts import recipe_facts
 from lowres.runs.layout import RECIPE, RECORD, REPORT, SUMMARY, runs_of, seed_folder
 from lowres.runs.run import Run, read_record

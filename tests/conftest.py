@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import matrix
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -41,6 +42,12 @@ def write_tsv(path: Path, table: list[tuple[str, str]]) -> None:
     """A table with the columns text and label."""
     lines = ["text\tlabel", *(f"{text}\t{label}" for text, label in table)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of faults, if any were tried."""
+    for line in matrix.lines():
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,7 +12,7 @@ import lowres
 PACKAGE = Path(lowres.__file__).parent
 # Each package may import only from layers below its own (earlier lines), and from its own files.
 LAYERS = (
-    ("errors", "places"),
+    ("atomic", "errors", "garbage", "places"),
     ("languages",),
     ("recipe", "record"),
     ("summary",),

@@ -5,15 +5,18 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from untrained import CLASSIFICATION, plan_of
 
-from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.models.checkpoint import Checkpoint, describe, find_base
 from lowres.places import Places
+from lowres.planning import make_plan
 from lowres.starters.starters import STARTERS
 
 NAME, REVISION = "someone/tiny", "0123456789012345678901234567890123456789"
@@ -110,3 +113,21 @@ def test_a_check_fetches_headers_and_a_run_the_weights(hub: type[Hub], tmp_path:
         checked.positions,
     )
     assert found(tmp_path, build=False, offline=True) == base
+
+
+def test_a_pinned_base_is_never_a_folder_of_its_name(
+    hub: type[Hub], tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_encoder, tmp_path / NAME)
+    monkeypatch.chdir(tmp_path)
+    base = found(tmp_path, build=True)
+    assert base.revision == REVISION and base.folder.is_relative_to(tmp_path / "hub")
+    local = find_base(f"./{NAME}", None, Places(tmp_path, tmp_path, offline=True), STARTERS)
+    assert local.folder.samefile(tmp_path / NAME)
+
+
+def test_a_folder_that_is_called_like_a_hub_model_is_told(tmp_path: Path, tiny_encoder: Path) -> None:
+    base = replace(describe(NAME, tiny_encoder), revision=None)
+    plan = plan_of(tiny_encoder, CLASSIFICATION)
+    said = [finding.what for finding in make_plan(plan.recipe, base, plan.machine).findings]
+    assert any("the folder someone/tiny is taken" in what for what in said), said

@@ -40,6 +40,18 @@ def test_marian_tokenizes_targets_by_the_model_of_the_target(tmp_path: Path) -> 
         assert ids[found.inputs.lead_length :] == found.tokenizer(english)["input_ids"]
 
 
+def test_a_command_of_marian_in_a_text_is_text(tmp_path: Path) -> None:
+    found = translator_over("marian-multilingual", tmp_path, more=", hints: off")
+    tags = set(found.tokenizer.convert_tokens_to_ids([">>ind<<", ">>ukr<<", ">>eng<<"]))
+    (ids,) = found.inputs.sources([">>ukr<< the house"], "eng-Latn", "ind-Latn")
+    (plain,) = found.inputs.sources(["the house"], "eng-Latn", "ind-Latn")
+    own, *rest = ids
+    assert own in tags and not tags & set(rest), "only the tag that the model itself needs"
+    assert rest[-len(plain) + 1 :] == plain[1:] and len(rest) > len(plain)
+    (written,) = found.inputs.targets([">>ukr<< rumah"], "ind-Latn")
+    assert not tags & set(written)
+
+
 @pytest.mark.parametrize("name", ["mt5", "byt5", "nllb", "mbart50", "m2m100"])
 def test_no_translation_holds_a_sentinel_or_a_language_token(name: str, tmp_path: Path) -> None:
     found = translator_over(name, tmp_path, more=", hints: off")

@@ -1,8 +1,11 @@
 """Which texts are the same: for certain (strict_key), and to a reader (matching_key)."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lowres.languages import matching_key, strict_key
+from lowres.languages.keys import _any_matching_key, _any_strict_key
 
 DIFFERENT = [
     ("ka ˥˧", "ka ˧˥"), ("!xa", "/xa"), ("!xa", "xa"), ("'a", "a"), ("-a", "a"), ('"a', "a"), ("=a", "-a"), ("bla-", "bla"),
@@ -35,3 +38,13 @@ def test_texts_that_are_surely_the_same(one: str, other: str) -> None:
 def test_texts_that_look_the_same_are_warned_of_and_kept(one: str, other: str) -> None:
     assert matching_key(one) == matching_key(other)
     assert strict_key(one) != strict_key(other)
+
+
+PLAIN = st.text(st.sampled_from([*map(chr, range(128)), *"\"'`-:!ab _([ " * 6]), max_size=12)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(PLAIN)
+def test_plain_text_has_the_same_keys_on_the_short_way(text: str) -> None:
+    assert matching_key(text) == _any_matching_key(text)
+    assert strict_key(text) == _any_strict_key(text)

@@ -8,19 +8,22 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import rows, write_tsv
 
 import lowres
+from lowres.atomic import write_whole
 from lowres.errors import DataError, Interrupted, ModelError
 from lowres.planning import Options
 from lowres.recipe import open_recipe, read_lock
 from lowres.running import run as run_recipe
-from lowres.runs.atomic import write_whole
 from lowres.runs.run import Run, read_record
 from lowres.runs.writing import RunWriter, silent
+from lowres.training.checkpoints import Checkpoints, CheckpointState
 from lowres.training.loop import Step
 
 RECIPE = """\
@@ -182,13 +185,14 @@ def test_what_a_power_cut_leaves_is_understood(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), RunWriter(file, folder, silent) as writer:
         writer.step(Step(1, 9, 0.1, 1.0, 0.1, 1, 1, 1.0, 0.0))
         raise RuntimeError("the power is cut")
-    (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / "training.safetensors").write_bytes(b"anything")
+    kept = Checkpoints(folder / "checkpoints", {"recipe": file.sha256})
+    kept.write(CheckpointState({"update": 1}, {"x": torch.ones(2)}))
     with (folder / "log.jsonl").open("ab") as log:
         log.write('{"update": 2, "what": "…'.encode()[:-1])  # cut inside a character
-    with RunWriter(file, folder, silent) as writer:
+    with pytest.raises(RuntimeError), RunWriter(file, folder, silent) as writer:
         assert [step.update for step in writer.steps] == [1]
         writer.resume(1)
+        raise RuntimeError("the power is cut again")
     lines = (folder / "log.jsonl").read_bytes().splitlines()
     assert json.loads(lines[-1]) == {"resumed after": 1}
     for content, words in (
@@ -197,14 +201,22 @@ def test_what_a_power_cut_leaves_is_understood(tmp_path: Path) -> None:
         (b'{"record": 99}', "version 2"),
     ):
         (folder / "record.json").write_bytes(content)
-        with (
-            pytest.raises(DataError, match=rf"{words}.* \(begin again with --restart"),
-            RunWriter(file, folder, silent),
-        ):
-            pass
-        with RunWriter(file, folder, silent, restart=True) as writer:
-            assert not writer.steps
+        (folder / "recipe.yaml").write_bytes(b"")
+        (folder / ".record.json.part").write_bytes(b"half")
+        with RunWriter(file, folder, silent) as writer:
+            assert [step.update for step in writer.steps] == [1], "the checkpoint says what run this is"
+            assert words in writer.record.findings[0].what and "set aside" in writer.record.findings[0].what
         assert read_record(folder / "record.json").status == "running"
+        assert (folder / "damaged-record.json").read_bytes() == content
+        assert (folder / "recipe.yaml").read_text(encoding="utf-8") == file.text
+        assert not (folder / ".record.json.part").exists()
+    (folder / "record.json").write_bytes(b"")
+    with RunWriter(file, folder, silent, restart=True) as writer:
+        assert not writer.steps and not (folder / "checkpoints").exists()
+    (folder / "record.json").write_bytes(b"")
+    (folder / "recipe.yaml").write_bytes(b"another recipe")
+    with pytest.raises(DataError, match="is empty"), RunWriter(file, folder, silent):
+        pass
 
 
 def test_a_record_of_another_version_is_refused(finished: Path, tmp_path: Path) -> None:
@@ -215,8 +227,9 @@ def test_a_record_of_another_version_is_refused(finished: Path, tmp_path: Path) 
         Run(project / "out")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_training_goes_on_from_the_very_update(
-    tmp_path: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+    number: signal.Signals, tmp_path: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepared(tmp_path, tiny_encoder)
     monkeypatch.chdir(tmp_path)
@@ -227,17 +240,70 @@ def test_an_interrupted_training_goes_on_from_the_very_update(
         if isinstance(event, Step):
             seen.append(event)
             if event.update == 3:
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(number)
 
-    with pytest.raises(Interrupted, match="stopped after update 3; the same command resumes it"):
+    before = signal.getsignal(number)
+    with pytest.raises(Interrupted, match="stopped after update 3; the same command resumes it") as caught:
         run_recipe(recipe, options=options, notify=stop)
+    assert caught.value.number == number
+    (cut,) = Path("runs").iterdir()
+    assert read_record(cut / "record.json").status == "interrupted"
     assert [step.update for step in seen] == [1, 2, 3]
     resumed = run_recipe(recipe, options=options)
     assert resumed.record.training and resumed.record.training.resumed_after == [3]
     whole = run_recipe(recipe, tmp_path / "whole", options=options)
     assert whole.record.training
     assert [step.loss for step in whole.record.training.steps] == [step.loss for step in resumed.record.training.steps]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(number) == before
+
+
+def test_a_signal_beside_training_ends_a_run_at_once_and_a_second_one_aborts(
+    tmp_path: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = prepared(tmp_path, tiny_encoder)
+    monkeypatch.chdir(tmp_path)
+
+    def stopping(stage: str, update: int = 0) -> Callable[[object], None]:
+        def stop(event: object) -> None:
+            if (stage and getattr(event, "name", "") == stage) or (update and getattr(event, "update", 0) == update):
+                signal.raise_signal(signal.SIGTERM)
+                if update:
+                    signal.raise_signal(signal.SIGINT)
+
+        return stop
+
+    for stage, update, number, words in (
+        ("data", 0, 15, "stopped before training; the same command begins again"),
+        ("", 2, 2, "stopped after update 2; the same command resumes it"),
+        ("report", 0, 15, r"stopped after update \d+; the same command resumes it"),
+    ):
+        with pytest.raises(Interrupted, match=words) as caught:
+            run_recipe(recipe, tmp_path / "out", options=options, notify=stopping(stage, update))
+        assert caught.value.number == number
+        assert read_record(tmp_path / "out" / "record.json").status == "interrupted"
+    assert run_recipe(recipe, tmp_path / "out", options=options).record.status == "done"
+
+
+def test_a_run_that_was_cut_off_when_all_was_done_is_done(
+    tmp_path: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = prepared(tmp_path, tiny_encoder)
+    monkeypatch.chdir(tmp_path)
+
+    def cut(*given: object) -> None:
+        raise OSError("the power is cut")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "remove", cut)
+        with pytest.raises(OSError, match="the power"):
+            run_recipe(recipe, options=options)
+    (folder,) = Path("runs").iterdir()
+    facts = json.loads((folder / "record.json").read_bytes())
+    (folder / "record.json").write_text(json.dumps({**facts, "status": "done", "error": ""}), encoding="utf-8")
+    stages: list[object] = []
+    assert run_recipe(recipe, options=options, notify=stages.append).folder == folder
+    assert not stages and not (folder / "checkpoints").exists()
+    assert (folder / "report.html").exists()
 
 
 def test_two_writers_are_refused_to_the_end(tmp_path: Path) -> None:

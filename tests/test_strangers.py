@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from bases import parallel, write_base
+from matrix import tried
 from safetensors.torch import load_file, save_file
 from untrained import CLASSIFICATION, labelled_corpus, pairs_corpus, plan_of, predictor_of, translation
 
@@ -40,6 +41,18 @@ def narrowed(path: Path) -> None:
     save_file({name: weight[..., :3].contiguous() for name, weight in load_file(path).items()}, path)
 
 
+def renamed(path: Path) -> None:
+    weights = load_file(path)
+    name = min(weights)
+    save_file({**weights, f"{name}s": weights[name].clone()}, path, {"format": "pt"})
+
+
+def fewer(path: Path) -> None:
+    weights = load_file(path)
+    del weights[min(weights)]
+    save_file(weights, path, {"format": "pt"})
+
+
 def bomb(path: Path) -> None:
     packer = lzma.LZMACompressor(preset=0)
     parts = [packer.compress(b" " * (1 << 24)) for _ in range((MAX_FILE_BYTES >> 24) + 2)]
@@ -59,6 +72,30 @@ CLASSIFIER: list[tuple[str, Damage]] = [
     ("rows.safetensors", lambda path: save_file({"rows": torch.zeros(2, 2)}, path)),
     ("rows.safetensors", cut),
     ("adapter/adapter_config.json", lambda path: path.write_text("{}")),
+    ("adapter/adapter_config.json", replaced(target_modules="(a|a|a)*(x+x+)+y$")),
+    ("adapter/adapter_config.json", replaced(target_modules=[".*"])),
+    ("adapter/adapter_config.json", replaced(alpha_pattern={"(.*)*x": 3})),
+    ("adapter/adapter_config.json", replaced(rank_pattern={".*": 8})),
+    ("adapter/adapter_config.json", replaced(r=1_000_000)),
+    ("adapter/adapter_config.json", replaced(lora_alpha=1e9)),
+    ("adapter/adapter_config.json", replaced(peft_type="PROMPT_TUNING")),
+    ("adapter/adapter_config.json", replaced(megatron_config={"a": 1}, megatron_core="antigravity")),
+    ("adapter/adapter_config.json", replaced(layer_replication=[[0, 1000]])),
+    ("adapter/adapter_config.json", replaced(modules_to_save=["encoder"])),
+    ("adapter/adapter_config.json", replaced(trainable_token_indices=[1])),
+    ("adapter/adapter_config.json", replaced(eva_config={"rho": 1})),
+    ("adapter/adapter_config.json", replaced(surprise=1)),
+    ("adapter/adapter_config.json", lambda path: path.write_text("[" * 100_000)),
+    ("adapter/adapter_config.json", lambda path: path.write_text(" " * (5 << 20))),
+    ("adapter/adapter_model.safetensors", renamed),
+    ("adapter/adapter_model.safetensors", fewer),
+    ("model.json", replaced(method="magic")),
+    ("model.json", replaced(quantize="1bit")),
+    ("model.json", replaced(added=10**12)),
+    ("model.json", replaced(max_length=10**9)),
+    ("model.json", lambda path: path.write_text("[" * 100_000)),
+    ("tokenizer/tokenizer.json", lambda path: path.write_text('"' + "a" * (5 << 20) + '"')),
+    ("tokenizer/tokenizer.json", lambda path: path.write_text('["a",' * 2_100_000)),
     ("adapter/adapter_model.safetensors", cut),
     ("adapter/adapter_model.safetensors", Path.unlink),
     ("ngrams/ngrams.json", lambda path: path.write_text('{"labels": []}')),
@@ -102,7 +139,7 @@ def refused(saved: Path, name: str, damage: Damage, options: Options) -> None:
     before, mode = path.read_bytes(), path.stat().st_mode
     try:
         damage(path)
-        with pytest.raises(ModelError) as caught:
+        with tried("a stranger's model folder", "refused in a line"), pytest.raises(ModelError) as caught:
             load_predictor(saved, options)
     finally:
         path.write_bytes(before)
@@ -119,6 +156,28 @@ def test_a_damaged_classifier_is_refused(name: str, damage: Damage, classifier: 
 @pytest.mark.parametrize(("name", "damage"), TRANSLATOR)
 def test_a_damaged_translator_is_refused(name: str, damage: Damage, translator: Path, options: Options) -> None:
     refused(translator, name, damage, options)
+
+
+METHODS = [
+    "{kind: lora, dora: true}", "{kind: lora, rslora: true}", "{kind: lora, init: pissa, rank: 4}",
+    "{kind: lora, modules: attention, layers: 1}", "{kind: oft, block_size: 4}", "{kind: ia3}", "{kind: adalora, rank: 4}",
+    "{kind: bottleneck, style: houlsby}", "{kind: bottleneck, invertible: true}", "{kind: bottleneck, style: parallel}",
+]  # fmt: skip
+
+
+def test_what_lowres_writes_is_read(tmp_path: Path, options: Options) -> None:
+    texts = [english for english, _ in PAIRS]
+    encoder, decoder = (write_base(name, tmp_path / name) for name in ("xlm-roberta", "m2m100"))
+    plans = [(plan_of(encoder, CLASSIFICATION, method=method), labelled_corpus(texts, 1)) for method in METHODS]
+    task = translation(more=", hints: off")
+    plans += [
+        (plan_of(decoder, task, method=method), pairs_corpus(PAIRS)) for method in ("{kind: ia3}", "{kind: lora}")
+    ]
+    for number, (plan, corpus) in enumerate(plans):
+        found = predictor_of(plan, corpus)
+        found.save(tmp_path / f"model{number}")
+        with tried("an honest model folder", "read"):
+            assert load_predictor(tmp_path / f"model{number}", options).facts.method == plan.recipe.method.kind
 
 
 def test_what_was_saved_is_loaded_and_can_be_read_by_others(

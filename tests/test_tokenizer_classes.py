@@ -12,13 +12,16 @@ from bases import BASES, TOY, parallel, sentencepiece_model, settings, texts, wr
 from transformers import AutoTokenizer, MarianTokenizer, PreTrainedTokenizerBase
 from transformers.models.m2m_100.tokenization_m2m_100 import FAIRSEQ_LANGUAGE_CODES as M2M100_CODES
 from transformers.models.nllb.tokenization_nllb import FAIRSEQ_LANGUAGE_CODES as NLLB_CODES
+from untrained import plan_of, translation
 
-from lowres.errors import ModelError
+from lowres.errors import ModelError, PlanError
 from lowres.languages.codes import form_of, instruction, related_tokens, tag_of, token_for
 from lowres.models.architectures import ARCHITECTURES, LanguageMarking
 from lowres.models.checkpoint import READ, TOKENIZER, describe
+from lowres.models.configuration import check_use
 from lowres.models.loading import load_masked, load_translator
 from lowres.models.tokenization import load_tokenizer
+from lowres.planning import make_plan
 from lowres.recipe.sections import Vocabulary
 from lowres.recipe.vocabulary_section import TrimPolicy
 from lowres.tasks.translation.inputs import TranslationInputs
@@ -110,7 +113,12 @@ def test_what_cannot_be_read_is_refused_in_a_line(base: Callable[[str], Path], t
         load_tokenizer(base("nllb-bare"))
     (tmp_path / "sentencepiece.bpe.model").write_bytes(sentencepiece_model("bpe", 600, "id", "uk"))
     settings(tmp_path, "IndoNLGTokenizer")
-    write_json(tmp_path / "config.json", {"model_type": "mbart"})
+    write_json(tmp_path / "config.json", {"model_type": "mbart", "decoder_start_token_id": 2})
+    plan = plan_of(base("nllb"), translation("min-Latn"))
+    with pytest.raises(PlanError, match=r"base\.name  .* has no language codes: .* \(add the tokenizer\.json"):
+        make_plan(plan.recipe, describe("nllb-bare", base("nllb-bare")), plan.machine)
+    with pytest.raises(ModelError, match="unknown tokenizer_class “IndoNLGTokenizer”"):  # what check asks
+        check_use(tmp_path)
     with pytest.raises(ModelError, match="IndoNLGTokenizer, which transformers does not have"):
         load_tokenizer(tmp_path)
     (tmp_path / "tokenizer_config.json").unlink()

@@ -1,7 +1,7 @@
 """Batches and the loop: every row once, within the budget, the same twice; learning, early stop, divergence."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -159,14 +159,65 @@ def test_a_checkpoint_of_something_else_or_damaged_is_refused(tmp_path: Path) ->
     assert torch.equal(read.tensors["x"], torch.ones(2))
     with pytest.raises(TrainingError, match=r"written with other base than there is now .*--restart"):
         Checkpoints(path, {"data": "a", "base": "c"}).read()
-    path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(TrainingError, match="cannot be read"):
-        Checkpoints(path, {"data": "a", "base": "b"}).read()
     Checkpoints(path, {}).write(
-        CheckpointState({"update": 3}, {"weight z": torch.ones(2), "dice cpu": torch.get_rng_state()})
+        CheckpointState({"update": 4}, {"weight z": torch.ones(2), "rng cpu": torch.get_rng_state()})
     )
     with pytest.raises(TrainingError, match="another model"):
         begun(Training(epochs=1, batch_tokens=64), Checkpoints(path, {}))
+
+
+def kept_twice(folder: Path) -> Checkpoints:
+    kept = Checkpoints(folder, {"data": "a"}, {"precision": "fp32"})
+    for update in (1, 2, 3):
+        kept.write(CheckpointState({"update": update, "best": 50.5}, {"x": torch.full((100,), float(update))}))
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"0000000{update}.{ending}" for update in (2, 3) for ending in ("json", "safetensors")
+    ]
+    return kept
+
+
+def bit_flipped(path: Path, at: float) -> None:
+    data = bytearray(path.read_bytes())
+    data[int(at * (len(data) - 1))] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-3]),
+    "empty": lambda path: path.write_bytes(b""),
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "gone": Path.unlink,
+    "a bit at the start": lambda path: bit_flipped(path, 0.02),
+    "a bit in the middle": lambda path: bit_flipped(path, 0.5),
+    "a bit at the end": lambda path: bit_flipped(path, 0.97),
+}
+
+
+@pytest.mark.parametrize("ending", ["json", "safetensors"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(damage: str, ending: str, tmp_path: Path) -> None:
+    kept = kept_twice(tmp_path)
+    DAMAGES[damage](tmp_path / f"00000003.{ending}")
+    read = kept.read()
+    assert read and read.update == 2 and torch.equal(read.tensors["x"], torch.full((100,), 2.0))
+    if (damage, ending) != ("gone", "json"):  # what has no manifest was never finished
+        assert [finding.level for finding in kept.findings] == ["warning"]
+        assert "after update 3 is damaged and was set aside" in kept.findings[0].what
+        assert (tmp_path / "damaged-00000003.json").exists()
+    for path in tmp_path.glob("0*"):
+        path.write_bytes(b"{}")
+    assert kept.read() is None, "nothing is left: training begins anew"
+    kept.remove()
+    assert not tmp_path.exists()
+
+
+def test_another_precision_is_told(tmp_path: Path) -> None:
+    kept_twice(tmp_path)
+    other = Checkpoints(tmp_path, {"data": "a"}, {"precision": "bf16"})
+    assert other.read()
+    assert [finding.what for finding in other.findings] == [
+        "training began with precision fp32 and is resumed with bf16: its last digits may differ"
+    ]
 
 
 @pytest.mark.usefixtures("eager")

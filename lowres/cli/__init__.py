@@ -4,6 +4,7 @@ Nothing heavy is imported before a command needs it.
 """
 
 import errno
+import shlex
 import sys
 
 import rich_click as click
@@ -72,8 +73,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt) as error:
-        click.echo(f"\n{_how_to_resume(error)}", err=True)
-        sys.exit(130)
+        _say_stopped(error)
     except LowresError as error:
         from lowres.cli.safe_text import clean
 
@@ -89,12 +89,15 @@ def main() -> None:
         sys.exit(2)
 
 
-def _how_to_resume(error: BaseException) -> str:
-    """What is left of a command that was stopped: the run says so; other commands leave nothing."""
+def _say_stopped(error: BaseException) -> None:
+    """Say what is left of a command that was stopped, and end with the status of its signal: 130 for Ctrl-C, 143, 129."""
     from lowres.errors import Interrupted
 
     while not isinstance(error, Interrupted):
         if (cause := error.__cause__ or error.__context__) is None:
-            return "stopped"
+            click.echo("\nstopped", err=True)
+            sys.exit(130)
         error = cause
-    return str(error)
+    again = f":\n  lowres {shlex.join(sys.argv[1:])}" if str(error) else ""
+    click.echo(f"\n{error or 'stopped'}{again}", err=True)
+    sys.exit(128 + error.number)

@@ -13,9 +13,11 @@ import rich_click as click
 from lowres.cli.making import cache_option, device_option, json_option, machine_options, offline_option, threads_option
 from lowres.cli.quiet import quiet_libraries, skip_compilation
 from lowres.cli.safe_text import echo, echo_json, one_line
+from lowres.garbage import without_cycle_search
 
 if TYPE_CHECKING:
     from lowres.planning import Options
+    from lowres.runs.run import Run
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
@@ -80,11 +82,8 @@ def predict(
     else:
         lines = lines_of(sys.stdin.buffer.read())
     skip_compilation(run / "model")
-    quiet_libraries()
-
-    from lowres.runs.run import Run
-
-    found = Run(run, options=machine_options(cache, (), offline, device, threads))
+    with without_cycle_search(for_good=True):
+        found = _loaded(run, machine_options(cache, (), offline, device, threads))
     predictions = found.predict(lines, language=language, source=source, target=target, head=head)
     for prediction in predictions:
         if as_json:
@@ -93,6 +92,17 @@ def predict(
             click.echo(shown(prediction))
     for notice in notices(predictions):
         click.echo(notice, err=True)
+
+
+def _loaded(run: Path, options: "Options") -> "Run":
+    """The run with its model in memory."""
+    quiet_libraries()
+
+    from lowres.runs.run import Run
+
+    found = Run(run, options=options)
+    _ = found.predictor
+    return found
 
 
 def fill_file(

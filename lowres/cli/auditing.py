@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from lowres.cli.making import cache_option, json_option, machine_options, mirror_option, offline_option
-from lowres.cli.quiet import quiet_libraries, without_cycle_search
+from lowres.cli.quiet import quiet_libraries
 from lowres.cli.safe_text import echo, echo_json
+from lowres.garbage import without_cycle_search
 
 if TYPE_CHECKING:
     from lowres.data.formats.tables import Record, Table
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 @cache_option
 @offline_option
 @json_option
-@without_cycle_search()
+@without_cycle_search(for_good=True)
 def audit(
     texts: tuple[str, ...], base: str, revision: str | None, subsets: tuple[str, ...], column: str, language: str | None,
     against: str | None, parallel: bool, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, as_json: bool,

@@ -1,12 +1,10 @@
 """What the libraries say and do while they load that no user needs. Only the command line silences it."""
 
-import gc
 import json
 import logging
 import os
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -30,15 +28,3 @@ def quiet_libraries() -> None:
 
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-@contextmanager
-def without_cycle_search() -> Iterator[None]:
-    """Spare a short command Python's search for cycles of garbage: a vocabulary of 250,000 tokens makes it run hundreds of times."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

@@ -22,6 +22,7 @@ from lowres.data.rows import (
 from lowres.data.source_tables import SourceTables
 from lowres.data.user_data import from_files, from_hub
 from lowres.errors import DataError, Finding, LowresError, Problem
+from lowres.garbage import without_cycle_search
 from lowres.languages import language
 from lowres.places import Places
 from lowres.recipe.sections import CardData, Classification, Data, FileData, Source, Task, Translation
@@ -29,6 +30,7 @@ from lowres.recipe.sections import CardData, Classification, Data, FileData, Sou
 TRAIN_ONLY: tuple[Split, ...] = ("train",)
 
 
+@without_cycle_search()
 def read_corpus(
     data: Data,
     task: Task,

@@ -40,7 +40,8 @@ def _effect(direction: str, sentences: Sequence[Sequence[Counter[str]]]) -> Hint
         counts["kept"] += kept.total()
         counts["mended"] += (wrong - written).total()
         counts["found"] += ((reference & written) - right).total()
-    return HintEffect(direction=direction, damaged=counts["right"] - counts["kept"], **counts)
+        counts["damaged"] += (right - kept).total()
+    return HintEffect(direction=direction, counts=counts)
 
 
 def _words(text: str) -> Counter[str]:

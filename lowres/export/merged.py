@@ -28,6 +28,7 @@ def export_merged(run: Run, out: Path | None = None) -> Path:
     for bit. Raises ModelError where a run cannot be merged exactly, or the folder is there already.
     """
     out = out or run.folder / MERGED
+    run.verify()
     apart = load_predictor(run.folder / MODEL, run.options, "precise")
     refuse(run, apart.facts, out)
     merged = load_predictor(run.folder / MODEL, run.options, "merged")

@@ -4,6 +4,7 @@ Two keys serve two purposes. Equal `strict_key`s say that two texts are the same
 Equal `matching_key`s say that they look the same to a reader, which is worth a warning.
 """
 
+import re
 import unicodedata
 
 import regex
@@ -33,6 +34,11 @@ _IGNORED = regex.compile(
 )
 _NO_MODIFIERS = regex.compile(r"\P{Lm}+")
 
+# Plain text in ASCII, which is most text, takes a tenth of the time: what `_IGNORED` removes, unless `_BESIDE_WORDS` is found in it.
+_ASCII_IGNORED = dict.fromkeys((*range(33), 127, *map(ord, "!(),-.:;?[]_{}")), " ")
+_BESIDE_WORDS = re.compile(r"""\"|(?:^|[\s(\[])[!/\-=\#|*'`]+[\w^`]|\w-(?![\w-])|\w:\w""", re.ASCII)
+_ASCII_FINAL = " !,.;?"
+
 
 def matching_key(text: str) -> str:
     """A key that is equal for texts that look the same: for warnings.
@@ -41,6 +47,12 @@ def matching_key(text: str) -> str:
     What tells short texts apart is kept: symbols and emoji, letters of private use, modifier letters (ʰ ʷ), tone letters,
     tone marks and clicks beside a word (“-a”, “!xa”). A text of punctuation alone is compared as it stands.
     """
+    if text.isascii() and not _BESIDE_WORDS.search(text):
+        return " ".join(text.lower().replace("`", "'").translate(_ASCII_IGNORED).split()) or text
+    return _any_matching_key(text)
+
+
+def _any_matching_key(text: str) -> str:
     folded = _QUOTED.sub(r"\1", text.translate(_FOLDED))
     if not folded.isascii():
         folded = _NO_MODIFIERS.sub(lambda match: unicodedata.normalize("NFKC", match[0]), folded)
@@ -53,5 +65,11 @@ def strict_key(text: str) -> str:
     Only capitals, spacing, the forms of apostrophes, hyphens and quotation marks, and the punctuation at the very end are
     ignored. Equal strict keys imply equal matching keys.
     """
+    if text.isascii() and (plain := " ".join(text.lower().split()).rstrip(_ASCII_FINAL)):
+        return plain.replace("`", "'")
+    return _any_strict_key(text)
+
+
+def _any_strict_key(text: str) -> str:
     folded = " ".join(unicodedata.normalize("NFC", text.translate(_FOLDED)).casefold().split())
     return _FINAL.sub("", folded) or text

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Blocks of scripts that are written without spaces and may part words with U+200B: Thai and Lao, Tibetan, Burmese, Khmer, Tai,
 # Buginese, Balinese, Sundanese, Batak, Vai, Javanese, Cham, Tai Viet. Elsewhere U+200B is an artefact of web pages.
@@ -27,6 +28,7 @@ def normalise(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
+@lru_cache(maxsize=1024)  # a label stands in many rows
 def normalise_label(label: str) -> str:
     """Return the label in NFC, without invisible characters (joiners too: no reader tells them apart), its white space as single
     spaces.

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from peft import PeftConfig, PeftModel, get_peft_model
+from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors import safe_open
 from torch import nn
 
 from lowres.errors import ModelError, Problem
+from lowres.methods.adapter_config import REMEDY, check_config
 
 WITHOUT_HEAD = {
     r"^(bert|roberta)\.": ""
@@ -37,8 +39,15 @@ def name_base(folder: Path, base: str) -> None:
 
 
 def restore(model: nn.Module, folder: Path) -> nn.Module:
-    """Load a saved adapter; the model is then ready for use. Raises ModelError where a file of it is missing."""
-    return PeftModel.from_pretrained(model, str(_local(folder)))
+    """Load a saved adapter; the model is then ready for use. Raises ModelError where a file or a tensor is missing or foreign."""
+    restored = PeftModel.from_pretrained(model, str(_local(folder)))
+    with safe_open(folder / WEIGHTS, "pt") as file:
+        found = set(file.keys())
+    expected = set(get_peft_model_state_dict(restored, save_embedding_layers=False))
+    for names, what in ((expected - found, "lacks the tensor"), (found - expected, "has the foreign tensor")):
+        if names:
+            raise ModelError(Problem(str(folder / WEIGHTS), f"{what} {min(names)!r:.200}", REMEDY))
+    return restored
 
 
 def _local(folder: Path) -> Path:
@@ -46,6 +55,7 @@ def _local(folder: Path) -> Path:
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).exists():
             raise ModelError(Problem(str(folder / name), "is missing", "is the run's folder whole?"))
+    check_config(folder / CONFIG)
     return folder.resolve()
 
 

@@ -131,6 +131,7 @@ def find_base(
     decoder: int | None = None,
 ) -> Checkpoint:
     """Find a base by its name: a starter, a folder (absolute, beside the recipe or in the current folder), or owner/name on the hub.
+    With a revision, owner/name is never a folder.
 
     With `build` False nothing is built: only the facts of a starter are returned. With `decoder`, the base is an encoder of which the
     first `layers` layers (all by default) get a new decoder of that many layers. Raises ModelError saying what was looked for and what
@@ -146,14 +147,14 @@ def find_base(
                 Problem("base.name", f"there is no “{name}”", nearest(name, starters.names) or f"starters: {possible}")
             )
         return (starters.build if build else starters.describe)(name, places.cache)
-    for folder in (places.near / name, Path(name)):
+    for folder in () if pinned(name, revision) else (places.near / name, Path(name)):
         if folder.is_dir():
             found = describe(name, _merged(folder) if (folder / "record.json").exists() else folder)
             check_use(found.folder)
             return found
     if not build and (name, revision) in KNOWN:
         return KNOWN[name, revision]
-    if _on_hub(name):
+    if is_hub_id(name):
         return _hub_base(name, revision, places.offline, build=build)
     raise ModelError(
         Problem(
@@ -183,17 +184,23 @@ def _merged(run: Path) -> Path:
 
 def tokenizer_folder(name: str, revision: str | None, places: Places, starters: Starters) -> Path:
     """A folder that holds the tokenizer of a base; nothing else is fetched from the hub. Raises ModelError as find_base does."""
-    if Path(name).is_dir():
+    if Path(name).is_dir() and not pinned(name, revision):
         folder = Path(name)
         if not any(any(folder.glob(pattern)) for pattern in ("tokenizer*", "*.model", "vocab*")):
             raise ModelError(Problem(name, "holds no tokenizer", "save it with save_pretrained"))
         return folder
-    if not name.startswith("starter:") and _on_hub(name):
+    if not name.startswith("starter:") and is_hub_id(name):
         return _from_hub(name, revision, places.offline, TOKENIZER)
     return find_base(name, revision, places, starters).folder
 
 
-def _on_hub(name: str) -> bool:
+def pinned(name: str, revision: str | None) -> bool:
+    """Whether a base is a commit on the hub, whatever folders there are; ./owner/name is always a folder."""
+    return revision is not None and is_hub_id(name)
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name can be that of a model on the hub: owner/name."""
     return name.count("/") == 1 and not name.startswith((".", "/", "~"))
 
 

@@ -16,6 +16,7 @@ OF_FAMILY: Mapping[str, str] = {
     "mT5": r"</s>|<pad>|<unk>|<extra_id_\d+>",
 }
 MAPS = ("special_tokens_map.json", "tokenizer_config.json")
+LANGUAGE_CODE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")  # as NLLB writes them
 _ADDED = re.compile(r'"added_tokens"\s*:\s*')
 
 
@@ -28,8 +29,13 @@ def special_token_pattern(checkpoint: Checkpoint) -> re.Pattern[str] | None:
     here = folder != Path() and any((folder / name).exists() for name in (*MAPS, "tokenizer.json"))
     if not here:
         return re.compile(OF_FAMILY.get(checkpoint.architecture.family, OF_EVERY_FAMILY))
-    names = {name for name in _names(folder) if name}
+    names = special_names(checkpoint)
     return re.compile("|".join(map(re.escape, sorted(names, key=lambda name: (-len(name), name))))) if names else None
+
+
+def special_names(checkpoint: Checkpoint) -> set[str]:
+    """The names of a base's special and added tokens, from its small files."""
+    return {name for name in _names(checkpoint.folder) if name}
 
 
 def _names(folder: Path) -> Iterator[str]:

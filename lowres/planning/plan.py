@@ -9,7 +9,7 @@ from lowres.data.corpus import Corpus
 from lowres.data.further_rows import with_further_rows
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Finding, PlanError, Problem
-from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.models.checkpoint import Checkpoint, find_base, is_hub_id
 from lowres.models.configuration import reads_bytes
 from lowres.models.known_bases import known_base
 from lowres.planning.footprint import FIXED_GIB, FRAGMENTATION, activation_bytes, weights_gib
@@ -75,6 +75,9 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
         findings.append(
             Finding("note", f"batches of {recipe.training.batch_tokens} tokens are processed in parts of {micro}")
         )
+    if checkpoint.revision is None and is_hub_id(checkpoint.name):
+        what = f"the folder {checkpoint.name} is taken, not the model of that name on the hub, which base.revision would name"
+        findings.append(Finding("note", what, "base.name"))
     if machine.device == "cpu" and not machine.bf16:
         findings.append(Finding("note", "this processor has no fast bfloat16: training in float32, about half as fast"))
     findings += base_findings(recipe, checkpoint)

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 
 from lowres.errors import Problem
+from lowres.models.architectures import TOKENIZERS, TokenizerFacts
 from lowres.models.checkpoint import Checkpoint
+from lowres.models.special_tokens import LANGUAGE_CODE, special_names
+from lowres.models.weight_files import read_json
 from lowres.planning.footprint import activation_bytes, weights_gib
 from lowres.planning.machine import GIB, Machine
 from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
@@ -134,6 +138,19 @@ def bits_fit_machine(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -
     return None
 
 
+def language_codes_are_there(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """A tokenizer of NLLB needs the list of its language codes; the SentencePiece model alone has none."""
+    settings = checkpoint.folder / "tokenizer_config.json"
+    if checkpoint.folder == Path() or not settings.exists():
+        return None
+    kind = str(read_json(settings).get("tokenizer_class") or "").removesuffix("Fast")
+    facts = TOKENIZERS.get(kind, TokenizerFacts())
+    if facts.language_codes != "added" or any(LANGUAGE_CODE.fullmatch(name) for name in special_names(checkpoint)):
+        return None
+    what = f"{checkpoint.name} has no language codes: its tokenizer comes from the SentencePiece model alone"
+    return Problem("base.name", what, "add the tokenizer.json that was published with the model")
+
+
 def text_fits_positions(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """The base must have positions for the longest text."""
     if recipe.training.max_length > checkpoint.positions:
@@ -177,6 +194,7 @@ BASE_RULES: tuple[BaseRule, ...] = (
     init_fits_bits,
     bits_fit_machine,
     revision_needs_the_hub,
+    language_codes_are_there,
     text_fits_positions,
     weights_fit_memory,
 )

@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
+from lowres.atomic import write_whole
 from lowres.errors import Problem, RecipeError
 from lowres.recipe.reader import validate
 from lowres.recipe.strict import parse, read_text
@@ -60,7 +61,7 @@ class Lock(BaseModel):
 
 def write_lock(path: Path, lock: Lock) -> None:
     """Write the lock in UTF-8 with line feeds: the same bytes on every system."""
-    path.write_bytes(lock.to_yaml().encode())
+    write_whole(path, lock.to_yaml())
 
 
 def read_lock(path: Path) -> Lock:

@@ -65,7 +65,7 @@ def hint_effect(record: Record) -> list[str]:
     """A sentence that says what the neural model makes of its hints, word by word; none for a run without hints."""
     total: Counter[str] = Counter()
     for effect in record.hint_effects:
-        total.update(effect.model_dump(exclude={"direction"}))
+        total.update(effect.counts)
     if not total["words"]:
         return []
     return [

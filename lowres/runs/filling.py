@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lowres.atomic import write_whole
 from lowres.data.formats.documents import Blank, Document
 from lowres.data.formats.openers import open_document
 from lowres.languages.placeholders import PLACEHOLDER, missing_placeholders
 from lowres.languages.tags import is_written_as
-from lowres.runs.atomic import write_whole
 
 Translate = Callable[[Sequence[str]], Sequence[str]]
 UNPLACED = "whose codes could not be put back"

@@ -4,14 +4,9 @@ from pathlib import Path
 
 RECIPE, LOCK, RECORD, REPORT = "recipe.yaml", "recipe.lock", "record.json", "report.html"
 PREDICTIONS, LOG, MODEL = "predictions.jsonl", "log.jsonl", "model"
-CHECKPOINT = "checkpoints/training.safetensors"
+CHECKPOINTS = "checkpoints"
 SUMMARY, SEED = "summary.json", "seed-"  # of several runs: what they say together, and how the folder of each begins
 EVALUATIONS = "evaluations"  # of a finished run on other data
-
-
-def checkpoints_in(folder: Path) -> list[Path]:
-    """The checkpoints of an unfinished run."""
-    return sorted((folder / CHECKPOINT).parent.glob("*.safetensors"))
 
 
 def seed_folder(folder: Path, seed: int) -> Path:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import lowres
+from lowres.atomic import write_whole
 from lowres.errors import ModelError, Problem
 from lowres.planning import Options
-from lowres.runs.atomic import write_whole
 from lowres.runs.layout import MODEL
 from lowres.runs.run import load_predictor
 

@@ -1,5 +1,6 @@
 """A finished run: its folder, its record, and its model."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -7,19 +8,21 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lowres.atomic import write_whole
 from lowres.data.formats.tables import capped
 from lowres.errors import DataError, ModelError, Problem
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record, Score
-from lowres.runs.atomic import write_whole
 from lowres.runs.filling import Filled, direction_of, fill
 from lowres.runs.layout import MODEL, PREDICTIONS, RECORD, REPORT
 from lowres.tasks.job import Form
-from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts
+from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts, reading
 from lowres.tasks.table import TASKS, restore
 
 if TYPE_CHECKING:
     import pandas
+
+README = "README.md"
 
 
 def load_predictor(folder: Path, options: Options, form: Form = "trained") -> Any:
@@ -29,7 +32,8 @@ def load_predictor(folder: Path, options: Options, form: Form = "trained") -> An
         raise ModelError(
             Problem(str(folder / MODEL_JSON), f"is of an unknown task, “{task}”", f"known: {', '.join(TASKS)}")
         )
-    return restore(task, folder, options, form)
+    with reading(folder):  # whatever a stranger put into its files
+        return restore(task, folder, options, form)
 
 
 class Predictions(list[Any]):
@@ -60,7 +64,24 @@ class Run:
     @cached_property
     def predictor(self) -> Any:
         """The model, loaded once: a classifier, a translator or a masked language model."""
+        self.verify()
         return load_predictor(self.folder / MODEL, self.options)
+
+    def verify(self) -> None:
+        """Compare the files of the model with the record. Raises ModelError where one is missing, was added, or has other bytes.
+
+        A run of an earlier version has no such list.
+        """
+        if not self.record.model_files:
+            return
+        found, remedy = model_files(self.folder / MODEL), "copy the run's folder again, or carry out its recipe again"
+        problems = [
+            Problem(str(self.folder / MODEL / name), what, remedy)
+            for name in sorted({*found, *self.record.model_files})
+            if (what := _difference(self.record.model_files.get(name), found.get(name)))
+        ]
+        if problems:
+            raise ModelError(*problems[:5])
 
     @property
     def scores(self) -> list[Score]:
@@ -155,7 +176,7 @@ class Run:
             return pandas.DataFrame([json.loads(line) for line in lines])
 
     def _repr_html_(self) -> str:
-        from lowres.report.summary import summary_html
+        from lowres.report.notebook import summary_html
 
         return summary_html(self.record, self.folder.name)
 
@@ -166,6 +187,31 @@ class Run:
         )
         result = _shown(first) if first else self.record.status
         return f"Run({self.record.recipe.name!r}, {result}, {str(self.folder)!r})"
+
+
+def model_files(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file of a model folder by its path in it, but for README.md, which may be edited.
+
+    Raises ModelError for links.
+    """
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            hint = "put the file itself in its place: what a link leads to is not part of a run"
+            raise ModelError(Problem(str(path), "is a link", hint))
+        if path.is_file() and name != README:
+            with path.open("rb") as file:
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _difference(recorded: str | None, found: str | None) -> str:
+    if recorded == found:
+        return ""
+    if found is None:
+        return "is missing"
+    return "does not belong to this run" if recorded is None else "is damaged, or was changed after the run"
 
 
 def _shown(score: Score) -> str:

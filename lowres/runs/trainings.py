@@ -15,11 +15,11 @@ from lowres.recipe.sections import Training
 from lowres.record import StageFacts
 from lowres.runs.facts import versions
 from lowres.runs.interruption import Interruption
-from lowres.runs.layout import CHECKPOINT, checkpoints_in
+from lowres.runs.layout import CHECKPOINTS
 from lowres.runs.writing import RunWriter
 from lowres.tasks.equipping import callbacks_of
 from lowres.tasks.job import Job, Predictor, StageTraining, TaskObjective
-from lowres.training.checkpoints import Checkpoints, CheckpointState
+from lowres.training.checkpoints import Checkpoints, CheckpointState, manifests
 from lowres.training.loop import Step, train
 from lowres.training.rounds import best_on_dev
 from lowres.vocabulary.adapting import Adapted
@@ -51,6 +51,7 @@ class Trainings:
     plan: Plan
     corpus: Corpus
     writer: RunWriter
+    interruption: Interruption
 
     def fit(self, stages: Sequence[StageTraining]) -> None:
         """Train for the task, after the stages that are kept; then the predictor has the best weights, and the writer their steps."""
@@ -78,8 +79,7 @@ class Trainings:
 
     def remove_checkpoints(self) -> None:
         """Delete all checkpoints: training is over and its result has been saved."""
-        for path in checkpoints_in(self.writer.folder):
-            Checkpoints(path, {}).remove()
+        self._checkpoints("").remove()
 
     def _task(self) -> tuple[nn.Module, TaskObjective]:
         return self.predictor.model, self.job.objective(self.predictor, self.plan, self.corpus)
@@ -95,7 +95,7 @@ class Trainings:
         self.writer.stage(shown)
         set_seed(self.plan.recipe.training.seed)  # the same weights, whatever was trained before
         kept = self._checkpoints(name)
-        if not kept.path.exists():
+        if not manifests(kept.folder):
             self.writer.begin(name)
         model = self._train(kept, begin, settings)
         if finish:
@@ -109,8 +109,9 @@ class Trainings:
     def _train(self, kept: Checkpoints, begin: Begin, settings: Training) -> nn.Module:
         """Train until the end; an interrupted training is resumed from its checkpoint."""
         writer, begun = self.writer, kept.read()
-        if begun:
-            writer.resume(begun.update)
+        self._hand_on(kept)
+        if begun or (writer.resumes and writer.steps):
+            writer.resume(begun.update if begun else 0)
         model, objective = begin()
         for finding in objective.findings:
             writer.finding(finding)
@@ -118,15 +119,23 @@ class Trainings:
             model, objective, settings, accelerator=self.predictor.accelerator, micro_batch_tokens=self.plan.micro_batch_tokens,
             callbacks=callbacks_of(model, self.plan), begun=begun, checkpoints=kept,
         )  # fmt: skip
-        with Interruption() as interruption, closing(steps):  # closed early, the training writes a checkpoint
+        with self.interruption.patience(), closing(steps):  # closed early, the training writes a checkpoint
             for step in steps:
                 writer.step(step)
-                if kept.fault:
-                    writer.finding(Finding("warning", f"no checkpoint could be written: {kept.fault}", CHECKPOINT))
-                    kept.fault = ""
-                if interruption.asked:
-                    raise KeyboardInterrupt
+                if kept.due:
+                    writer.sync_log()
+                self._hand_on(kept)
+                self.interruption.raise_if_asked()
         return model
+
+    def _hand_on(self, kept: Checkpoints) -> None:
+        """Tell what the checkpoints have to say, once."""
+        if kept.fault:
+            kept.findings.append(Finding("warning", f"no checkpoint could be written: {kept.fault}", CHECKPOINTS))
+            kept.fault = ""
+        for finding in kept.findings:
+            self.writer.finding(finding)
+        kept.findings.clear()
 
     def _tell(
         self, stage: StageTraining, staged: Outcome, before: Outcome | None, after: Outcome | None, *, kept: bool
@@ -139,12 +148,18 @@ class Trainings:
         self.writer.finding(Finding("note", _sentence(facts), "first"))
 
     def _checkpoints(self, name: str) -> Checkpoints:
-        """The checkpoint of one training. It is bound to data, base and version of lowres: with others it cannot be resumed."""
+        """The checkpoints of one training. They are bound to recipe, data, base and version of lowres: with others it cannot be
+        resumed.
+        """
         origin = {
-            "data": self.corpus.fingerprint, "base": self.plan.checkpoint.sha256(), "lowres": versions()["lowres"],
+            "recipe": self.writer.record.recipe.sha256, "data": self.corpus.fingerprint, "base": self.plan.checkpoint.sha256(),
+            "lowres": versions()["lowres"],
         }  # fmt: skip
-        path = self.writer.folder / CHECKPOINT
-        return Checkpoints(path.with_stem(name.replace(", ", "-").replace(" ", "-")) if name else path, origin)
+        machine = {
+            "device": self.plan.machine.device, "precision": self.plan.precision, "threads": str(self.plan.machine.cores),
+        }  # fmt: skip
+        folder = self.writer.folder / CHECKPOINTS
+        return Checkpoints(folder / name.replace(", ", "-").replace(" ", "-"), origin, machine)
 
     def _weights(self) -> dict[str, Tensor]:
         named = self.predictor.model.named_parameters()
@@ -157,9 +172,11 @@ class Trainings:
                 weight.copy_(weights[name])
 
 
-def fit(predictor: Predictor, job: Job, adapted: Adapted, plan: Plan, corpus: Corpus, writer: RunWriter) -> Trainings:
+def fit(
+    predictor: Predictor, job: Job, adapted: Adapted, plan: Plan, corpus: Corpus, writer: RunWriter, interruption: Interruption
+) -> Trainings:  # fmt: skip
     """Train the predictor, after the stages of the recipe that make it better on dev."""
-    trainings = Trainings(predictor, job, plan, corpus, writer)
+    trainings = Trainings(predictor, job, plan, corpus, writer, interruption)
     trainings.fit(list(job.stages(predictor, adapted, plan, corpus)))
     return trainings
 

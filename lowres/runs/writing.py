@@ -2,27 +2,32 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from glob import escape as glob_escape
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from lowres.atomic import PART, sync, sync_all, write_whole
 from lowres.errors import DataError, Finding, Interrupted, ModelError, Problem
 from lowres.recipe import RecipeFile
 from lowres.record import CostFacts, Record
 from lowres.report import render
-from lowres.runs.atomic import write_whole
 from lowres.runs.facts import finding_facts, peak_memory_gib, recipe_facts, shareable
-from lowres.runs.layout import LOG, PREDICTIONS, RECIPE, RECORD, REPORT, checkpoints_in
-from lowres.runs.run import read_record
+from lowres.runs.layout import CHECKPOINTS, LOG, MODEL, PREDICTIONS, RECIPE, RECORD, REPORT
+from lowres.runs.run import model_files, read_record
+from lowres.training.checkpoints import DAMAGED, newest_origin, remove_checkpoints
 from lowres.training.loop import Step
 
 RESUMED = "resumed after"  # the key of a log line that says where an interrupted training went on
 TRAINING = "training"  # the key of a log line that says which of several trainings begins
+WENT_BACK = "went back to"  # the same for a training that diverged
+DRAFT = "merging-"  # how the folder of an export begins that is not whole yet
 BUSY = ".busy"  # locked while a process writes to the folder
 
 
@@ -47,14 +52,33 @@ def default_folder(file: RecipeFile) -> Path:
 
 
 def unfinished(file: RecipeFile) -> Path | None:
-    """The newest run of exactly this recipe in runs/ that was interrupted and can be resumed, if there is one."""
-    folders = sorted(Path("runs").iterdir(), reverse=True) if Path("runs").is_dir() else []
-    for folder in folders:
-        if folder.name.startswith(f"{file.path.stem}-") and checkpoints_in(folder):
-            with suppress(OSError):
-                if (folder / RECIPE).read_bytes() == file.text.encode() and not busy(folder):
-                    return folder
+    """The run of exactly this recipe in runs/ that was cut off after the most updates and can be resumed, if there is one."""
+    found = [folder for folder in _begun(file) if not _is_done(folder) and not busy(folder)]
+    return max(found, key=lambda folder: (newest_origin(folder / CHECKPOINTS)[0], folder.name), default=None)
+
+
+def completed(file: RecipeFile, out: Path | None) -> Path | None:
+    """The run of this recipe, in `out` or in runs/, that was cut off when all was done: its checkpoints are still there, and go."""
+    for folder in _begun(file) if out is None else [out]:
+        checkpoints = folder / CHECKPOINTS
+        if newest_origin(checkpoints)[1].get("recipe") == file.sha256 and _is_done(folder) and not busy(folder):
+            remove_checkpoints(checkpoints)
+            (folder / BUSY).unlink(missing_ok=True)
+            return folder
     return None
+
+
+def _begun(file: RecipeFile) -> list[Path]:
+    """The runs of exactly this recipe in runs/ that have a checkpoint."""
+    folders = sorted(Path("runs").glob(f"{glob_escape(file.path.stem)}-*")) if Path("runs").is_dir() else []
+    return [folder for folder in folders if newest_origin(folder / CHECKPOINTS)[1].get("recipe") == file.sha256]
+
+
+def _is_done(folder: Path) -> bool:
+    try:
+        return read_record(folder / RECORD).status == "done"
+    except ModelError:
+        return False
 
 
 def busy(folder: Path) -> bool:
@@ -87,6 +111,7 @@ class RunWriter:
         self.steps: list[Step] = []
         self.resumed: list[int] = []
         self.restart, self.resumes = restart, False
+        self.left: list[Finding] = []  # what was found in the folder
 
     def __enter__(self) -> "RunWriter":
         self._refuse_foreign_folder()
@@ -105,8 +130,11 @@ class RunWriter:
         with ExitStack() as undo:
             undo.callback(self._leave, for_good=new)
             self._read_earlier_run()
-            (self.folder / RECIPE).write_bytes(self.text.encode())
+            self._tidy()
+            write_whole(self.folder / RECIPE, self.text)
             self.write()
+            for finding in self.left:
+                self.finding(finding)
             undo.pop_all()
         return self
 
@@ -119,12 +147,21 @@ class RunWriter:
         finally:
             self._leave(for_good=error is None)
         if kind and issubclass(kind, KeyboardInterrupt):
-            raise Interrupted(self._how_to_resume()) from error
+            raise Interrupted(self._how_to_resume(), getattr(error, "number", 2)) from error
 
     def _how_to_resume(self) -> str:
-        if not checkpoints_in(self.folder):
+        update, _ = newest_origin(self.folder / CHECKPOINTS)
+        if update < 0:
             return "stopped before training; the same command begins again"
-        return f"stopped after update {self.steps[-1].update}; the same command resumes it" if self.steps else ""
+        return f"stopped after update {update}; the same command resumes it"
+
+    def _tidy(self) -> None:
+        """Delete what a process that was killed left half-written."""
+        for path in self.folder.iterdir():
+            if path.name.startswith(".") and path.suffix == PART:
+                path.unlink()
+            elif path.name.startswith(DRAFT) and path.is_dir():
+                shutil.rmtree(path)
 
     def _leave(self, *, for_good: bool) -> None:
         """Let others write here. The lock file goes only with a finished run: who waits for a file that is gone locks nothing."""
@@ -147,7 +184,9 @@ class RunWriter:
         raise DataError(Problem(str(self.folder), what, "name a new folder with --out"))
 
     def _is_of_this_recipe(self) -> bool:
-        recipe = self.folder / RECIPE
+        recipe, origin = self.folder / RECIPE, newest_origin(self.folder / CHECKPOINTS)[1]
+        if origin.get("recipe") == self.record.recipe.sha256:
+            return True
         return recipe.is_file() and recipe.read_bytes() in (b"", self.text.encode())
 
     def _read_earlier_run(self) -> None:
@@ -157,10 +196,11 @@ class RunWriter:
         try:
             before = read_record(self.folder / RECORD)
         except ModelError as error:  # as after a power cut
-            if not self.restart or not self._is_of_this_recipe():
-                found = error.problems[0]
-                hint = "begin again with --restart, or name another folder with --out"
-                raise DataError(Problem(found.where, found.what, hint)) from error
+            found = error.problems[0]
+            if not self._is_of_this_recipe():
+                raise DataError(Problem(found.where, found.what, "name another folder with --out")) from error
+            (self.folder / RECORD).replace(self.folder / f"{DAMAGED}{RECORD}")
+            self.left.append(Finding("warning", f"{found.what}; it was set aside and is written again", RECORD))
             before = self.record
         if before.status == "done":
             raise DataError(
@@ -175,9 +215,8 @@ class RunWriter:
                 )
             )
         if self.restart:
-            for path in checkpoints_in(self.folder):
-                path.unlink()
-        if not checkpoints_in(self.folder):
+            remove_checkpoints(self.folder / CHECKPOINTS)
+        if newest_origin(self.folder / CHECKPOINTS)[0] < 0:
             (self.folder / LOG).unlink(missing_ok=True)
             return
         self.resumes = True
@@ -191,6 +230,9 @@ class RunWriter:
                     self.steps.append(Step(**facts))
                 elif RESUMED in facts:
                     self._drop_steps_after(facts[RESUMED])
+                    self.resumed += [facts[RESUMED]] * (facts[RESUMED] > 0)
+                elif WENT_BACK in facts:
+                    self._drop_steps_after(facts[WENT_BACK])
         if log and not log.endswith(b"\n"):
             with (self.folder / LOG).open("ab") as file:
                 file.write(b"\n")
@@ -198,7 +240,6 @@ class RunWriter:
     def _drop_steps_after(self, update: int) -> None:
         while self.steps and self.steps[-1].update > update:  # they are made again
             self.steps.pop()
-        self.resumed.append(update)
 
     def _forget_steps(self) -> None:
         self.steps, self.resumed = [], []
@@ -221,11 +262,18 @@ class RunWriter:
     def resume(self, update: int) -> None:
         """Note that training is resumed after this update; later steps in the log do not count."""
         self._drop_steps_after(update)
+        self.resumed += [update] * (update > 0)  # else it begins anew
         self.log({RESUMED: update})
+        if len(self.steps) < update:
+            what = f"{update - len(self.steps)} updates are missing from the log, so the learning curve is shorter than the training"
+            self.finding(Finding("warning", what, LOG))
         self.seconds["training"] = sum(one.seconds + one.seconds_on_dev for one in self.steps[-1:])
 
     def step(self, step: Step) -> None:
-        """Log a step and notify."""
+        """Log a step and notify; one that was made before replaces it and all that followed, as after a training diverged."""
+        if self.steps and step.update <= self.steps[-1].update:
+            self._drop_steps_after(step.update - 1)
+            self.log({WENT_BACK: step.update - 1})
         self.steps.append(step)
         self.log(vars(step), durable=step.dev is not None)
         self.notify(step)
@@ -246,11 +294,13 @@ class RunWriter:
                 log.flush()
                 os.fsync(log.fileno())
 
+    def sync_log(self) -> None:
+        """Return when the log is on the disk, as it must be before a checkpoint."""
+        sync(self.folder / LOG)
+
     def predictions(self, lines: Iterable[Mapping[str, object]]) -> None:
         """Write predictions.jsonl: one line for each test item."""
-        with (self.folder / PREDICTIONS).open("w", encoding="utf-8") as file:
-            for line in lines:
-                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        write_whole(self.folder / PREDICTIONS, "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines))
 
     def write(self, **facts: object) -> None:
         """Add facts to the record and replace record.json at once, so that nobody reads half of it."""
@@ -258,9 +308,11 @@ class RunWriter:
         write_whole(self.folder / RECORD, self.record.model_dump_json(indent=1) + "\n")
 
     def finish(self, machine: object) -> None:
-        """Write the last facts and the report."""
+        """Write the last facts and the report. That the run is done is written last, when all else is on the disk."""
         self.stage("report")
         cost = CostFacts(seconds=self.seconds, peak_memory_gib=peak_memory_gib())
-        self.write(status="done", cost=cost, environment=machine)
-        write_whole(self.folder / REPORT, render(self.record))
+        self.write(cost=cost, environment=machine, model_files=model_files(self.folder / MODEL))
+        write_whole(self.folder / REPORT, render(self.record.model_copy(update={"status": "done"})))
+        sync_all(self.folder)
+        self.write(status="done")
         self.notify(self.record)

@@ -8,13 +8,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from lzma import LZMAError
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import torch
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.data.corpus import Corpus
@@ -34,6 +34,8 @@ if TYPE_CHECKING:  # fitting a vocabulary takes seconds to load, and predicting 
     from lowres.vocabulary.adapting import Adapted
 
 MODEL_JSON, ADAPTER, TOKENIZER, ROWS = "model.json", "adapter", "tokenizer", "rows.safetensors"
+# No published tokenizer is larger. The longest string is a table of character replacements.
+MAX_TOKENIZER_BYTES, MAX_TOKENS, MAX_STRING_BYTES = 128 << 20, 1_000_000, 4 << 20
 # What libraries raise for files that are not there, cut, of another kind, or of another shape.
 UNREADABLE = (
     OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError, EOFError, SafetensorError, LZMAError,
@@ -57,14 +59,21 @@ class ModelFacts(BaseModel):
     encoder_layers: int | None
     decoder_layers: int | None
     base_sha256: str
-    added: int
-    quantize: str
+    added: int = Field(ge=0, le=MAX_TOKENS)
+    quantize: Literal["off", "8bit", "4bit"]
     precise: list[str] = []
     method: str
     languages: list[str]
     prefix: str
-    pooling: str
-    max_length: int
+    pooling: Literal["mean", "first"]
+    max_length: int = Field(ge=1, le=100_000)
+
+    @field_validator("method")
+    @classmethod
+    def _is_known(cls, method: str) -> str:
+        if method not in TECHNIQUES:
+            raise ValueError(f"the method {method!r:.80} is not one of {', '.join(TECHNIQUES)}")
+        return method
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,8 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
 def _base_folder(plan: Plan) -> str:
     """The absolute path of a base that is a folder, beside the recipe or in the current folder; else empty."""
     name = plan.recipe.base.name
+    if plan.checkpoint.revision:
+        return ""
     return next((str(folder.resolve()) for folder in (plan.near / name, Path(name)) if folder.is_dir()), "")
 
 
@@ -127,7 +138,8 @@ def make_readable(folder: Path, like: str = MODEL_JSON) -> None:
 
 
 def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Write adapter, embedding rows, tokenizer and facts."""
+    """Write adapter, embedding rows, tokenizer and facts. Raises ModelError where a trained weight is not a finite number."""
+    refuse_infinite(folder, model)
     folder.mkdir(parents=True, exist_ok=True)
     TECHNIQUES[facts.method].save(model, folder / ADAPTER, facts.base)
     tokenizer.save_pretrained(str(folder / TOKENIZER))
@@ -139,6 +151,25 @@ def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenize
         with suppress(ValueError):  # on another drive of Windows
             found["base_folder"] = Path(os.path.relpath(facts.base_folder, folder.resolve())).as_posix()
     (folder / MODEL_JSON).write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def refuse_large_tokenizer(folder: Path) -> None:
+    """Raises ValueError for a tokenizer that would take minutes or all memory to load: such is made to harm."""
+    for path in folder.iterdir():
+        if path.stat().st_size > MAX_TOKENIZER_BYTES:
+            raise ValueError(f"{path.name} has more than {MAX_TOKENIZER_BYTES >> 20} MiB")
+    whole = folder / "tokenizer.json"
+    data = whole.read_bytes() if whole.exists() else b""
+    if data.count(b'",') > 2 * MAX_TOKENS or max(map(len, data.split(b'"')), default=0) > MAX_STRING_BYTES:
+        raise ValueError(f"it has more than {MAX_TOKENS:,} tokens, or one of more than {MAX_STRING_BYTES:,} bytes")
+
+
+def refuse_infinite(folder: Path, model: nn.Module) -> None:
+    """Raises ModelError where a trained weight is not a finite number: such a model answers nothing."""
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and not bool(torch.isfinite(weight.detach()).all()):
+            what = f"the weight {name} is not finite, so nothing was saved"
+            raise ModelError(Problem(str(folder), what, "halve training.learning_rate and run again"))
 
 
 def read_facts(folder: Path, kind: type[Found]) -> Found:
@@ -181,6 +212,7 @@ def restore_model(
 ) -> tuple[PreTrainedTokenizerBase, Any]:
     """The saved tokenizer, and the base with its embedding rows, quantized as in training, with its adapter."""
     with reading(folder / TOKENIZER):
+        refuse_large_tokenizer(folder / TOKENIZER)
         tokenizer = load_tokenizer(folder / TOKENIZER)
     if (folder / ROWS).exists():
         with reading(folder / ROWS):

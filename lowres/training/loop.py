@@ -10,14 +10,22 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from lowres.errors import Problem, TrainingError
+from lowres.errors import Finding, Problem, TrainingError
 from lowres.recipe.sections import Training
 from lowres.training.batches import plan_batches
 from lowres.training.checkpoints import Checkpoints, CheckpointState
-from lowres.training.memory import release_memory
-from lowres.training.state import NO_CALLBACKS, Callbacks, TrainerState
+from lowres.training.memory import out_of_memory, release_memory
+from lowres.training.state import (
+    LOWER_RATE,
+    NO_CALLBACKS,
+    Callbacks,
+    DivergenceError,
+    TrainerState,
+    random_state,
+    set_random_state,
+)
 
-LOWER_RATE = "halve training.learning_rate and run again"
+RETRY_FACTOR = 0.5  # of the learning rate, once, after a training diverged
 RELEASE_EVERY = 20  # updates between two releases of free memory
 
 
@@ -81,45 +89,72 @@ def train(
 
     AdamW (Loshchilov and Hutter 2019) with linear warm-up and decay and clipped gradients. A batch larger than
     `micro_batch_tokens` is divided into micro-batches whose gradients are accumulated. Training resumes from the state `begun`, if
-    given, exactly as if it had not been interrupted, and writes its own state to `checkpoints`. Raises TrainingError as soon as a loss
-    or a gradient is not finite.
+    given, exactly as if it had not been interrupted, and writes its own state to `checkpoints`. Where a loss, a gradient or a weight
+    is not finite, it goes back to the last checkpoint once, with half the learning rate: the next step is then the one after that
+    checkpoint. Raises TrainingError where that does not help, and where the memory does not suffice for one example.
     """
     plan = plan_steps(objective, settings)
-    trainer = TrainerState(model, settings, accelerator, callbacks, len(plan))
+    trainer = TrainerState(model, settings, accelerator, callbacks, len(plan), micro_batch_tokens)
     if begun:
         trainer.resume(begun)
+    elif checkpoints:
+        checkpoints.write(trainer.checkpoint_state)  # what a training that diverges early goes back to
     while trainer.update < len(plan) and trainer.best.since < settings.patience:
-        planned, started = plan[trainer.update], time.monotonic()
-        learning_rate = trainer.schedule_learning_rate()
-        loss = _update(model, objective, planned, trainer, settings.max_grad_norm, accelerator, micro_batch_tokens)
-        trainer.update += 1
-        trainer.examples += len(planned.rows)
-        trainer.tokens += sum(objective.lengths[row] for row in planned.rows)
-        callbacks.on_update(trainer.update, len(plan))
-        if trainer.update % RELEASE_EVERY == 0 or planned.evaluates:
-            release_memory()
-        trainer.seconds += time.monotonic() - started
-        dev = None
-        if planned.evaluates:
-            scoring_started = time.monotonic()
-            dev = objective.score()
-            trainer.best.consider(dev, trainer.update)
-            trainer.seconds_on_dev += time.monotonic() - scoring_started
-        step = Step(
-            update=trainer.update, updates=len(plan), epoch=planned.epochs_done, loss=loss, learning_rate=learning_rate,
-            examples=trainer.examples, tokens=trainer.tokens, seconds=trainer.seconds, seconds_on_dev=trainer.seconds_on_dev,
-            dev=dev, best=dev is not None and trainer.best.update == trainer.update,
-            stopped=trainer.best.since >= settings.patience and trainer.update < len(plan),
-        )  # fmt: skip
+        try:
+            step = _step(model, objective, plan, trainer, settings, accelerator)
+        except DivergenceError as error:
+            _go_back(trainer, checkpoints, error)
+            continue
         try:
             yield step
         except GeneratorExit:  # whoever watches has stopped, and can resume just here
-            if checkpoints:
+            if checkpoints and trainer.finite:
                 checkpoints.write(trainer.checkpoint_state)
             raise
-        if checkpoints and (checkpoints.due or step.stopped or trainer.update == len(plan)):
+        if checkpoints and (checkpoints.due or step.stopped or trainer.update == len(plan)) and trainer.finite:
             checkpoints.write(trainer.checkpoint_state)
     trainer.best.restore()
+
+
+def _step(
+    model: nn.Module, objective: Objective, plan: Sequence[PlannedStep], trainer: TrainerState, settings: Training,
+    accelerator: Accelerator,
+) -> Step:  # fmt: skip
+    """One update, and the score on dev where it is due."""
+    planned, started = plan[trainer.update], time.monotonic()
+    learning_rate = trainer.schedule_learning_rate()
+    loss = _update(model, objective, planned, trainer, settings.max_grad_norm, accelerator)
+    trainer.update += 1
+    trainer.examples += len(planned.rows)
+    trainer.tokens += sum(objective.lengths[row] for row in planned.rows)
+    trainer.callbacks.on_update(trainer.update, len(plan))
+    if trainer.update % RELEASE_EVERY == 0 or planned.evaluates:
+        release_memory()
+    trainer.seconds += time.monotonic() - started
+    dev = None
+    if planned.evaluates:
+        scoring_started = time.monotonic()
+        dev = objective.score()
+        trainer.best.consider(dev, trainer.update)
+        trainer.seconds_on_dev += time.monotonic() - scoring_started
+    return Step(
+        update=trainer.update, updates=len(plan), epoch=planned.epochs_done, loss=loss, learning_rate=learning_rate,
+        examples=trainer.examples, tokens=trainer.tokens, seconds=trainer.seconds, seconds_on_dev=trainer.seconds_on_dev,
+        dev=dev, best=dev is not None and trainer.best.update == trainer.update,
+        stopped=trainer.best.since >= settings.patience and trainer.update < len(plan),
+    )  # fmt: skip
+
+
+def _go_back(trainer: TrainerState, checkpoints: Checkpoints | None, error: DivergenceError) -> None:
+    """Return to the last checkpoint with half the learning rate, once. Raises the error where that was tried, or there is none."""
+    before = checkpoints.read() if checkpoints and trainer.rate_factor == 1.0 else None
+    if before is None or checkpoints is None:
+        raise error
+    trainer.resume(before)
+    trainer.rate_factor = RETRY_FACTOR
+    (problem,) = error.problems
+    what = f"{problem.what}: training went back to update {trainer.update}, and on with half the learning rate"
+    checkpoints.findings.append(Finding("warning", what, problem.where))
 
 
 def plan_steps(objective: Objective, settings: Training) -> list[PlannedStep]:
@@ -138,12 +173,51 @@ def plan_steps(objective: Objective, settings: Training) -> list[PlannedStep]:
 
 def _update(
     model: nn.Module, objective: Objective, planned: PlannedStep, trainer: TrainerState, max_grad_norm: float,
-    accelerator: Accelerator, micro_batch_tokens: int,
+    accelerator: Accelerator,
 ) -> float:  # fmt: skip
+    """Change the weights by the gradient of a batch; returns its mean loss. Raises DivergenceError before a weight is changed."""
     model.train()
+    mean = _gradient(model, objective, planned, trainer, accelerator)
+    norm = accelerator.clip_grad_norm_(list(trainer.weights.values()), max_grad_norm)
+    for what, value in (("loss", mean), ("gradient", float(norm))):
+        if not math.isfinite(value):
+            fault = Problem(f"update {trainer.update + 1}", f"the {what} is not a finite number", LOWER_RATE)
+            raise DivergenceError(fault)
+    trainer.optimizer.step()
+    return mean
+
+
+def _gradient(
+    model: nn.Module, objective: Objective, planned: PlannedStep, trainer: TrainerState, accelerator: Accelerator
+) -> float:
+    """Set the gradients of a batch; returns its mean loss. Where memory does not suffice, it is divided into smaller parts.
+
+    Raises TrainingError where not even a single example fits.
+    """
+    dice = random_state(trainer.weights.values())
+    while True:
+        try:
+            return _accumulated(model, objective, planned, trainer, accelerator)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            longest = max(objective.lengths[row] for row in planned.rows)
+            if trainer.micro_batch_tokens // 2 < longest or len(planned.rows) == 1:
+                what = f"the memory does not suffice for one example of {longest} tokens"
+                hint = "a smaller training.max_length, a smaller base, or a method that trains fewer weights needs less"
+                raise TrainingError(Problem(f"update {trainer.update + 1}", what, hint)) from None
+        trainer.micro_batch_tokens //= 2
+        trainer.optimizer.zero_grad()
+        release_memory()
+        set_random_state(dice)
+
+
+def _accumulated(
+    model: nn.Module, objective: Objective, planned: PlannedStep, trainer: TrainerState, accelerator: Accelerator
+) -> float:
     trainer.optimizer.zero_grad()
     total, targets = torch.zeros((), device=accelerator.device), 0
-    for micro_batch in _micro_batches(planned.rows, objective.lengths, micro_batch_tokens):
+    for micro_batch in _micro_batches(planned.rows, objective.lengths, trainer.micro_batch_tokens):
         loss, count = objective.loss(micro_batch, planned.epoch)
         accelerator.backward(loss)
         total, targets = total + loss.detach(), targets + count
@@ -152,14 +226,7 @@ def _update(
             weight.grad /= max(1, targets)
     if trainer.callbacks.penalty:
         accelerator.backward(trainer.callbacks.penalty())
-    norm = accelerator.clip_grad_norm_(list(trainer.weights.values()), max_grad_norm)
-    mean = float(total) / max(1, targets)
-    for what, value in (("loss", mean), ("gradient", float(norm))):
-        if not math.isfinite(value):
-            fault = Problem(f"update {trainer.update + 1}", f"the {what} is not a finite number", LOWER_RATE)
-            raise TrainingError(fault)
-    trainer.optimizer.step()
-    return mean
+    return float(total) / max(1, targets)
 
 
 def _evaluation_marks(batches: int, times: int) -> set[int]:

@@ -8,6 +8,8 @@ import ctypes
 import sys
 from collections.abc import Callable
 
+import torch
+
 
 def _glibc() -> Callable[[int], int] | None:
     if not sys.platform.startswith("linux"):
@@ -23,3 +25,10 @@ def release_memory() -> None:
     """Return free pages to the system where the C library is glibc; elsewhere do nothing."""
     if _TRIM:
         _TRIM(0)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice, on whatever device."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    )

@@ -1,7 +1,7 @@
 """The state of a training beside the model: optimizer, best weights, counts."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,11 @@ from lowres.recipe.sections import Training
 from lowres.training.checkpoints import CheckpointState
 
 Tensors = Mapping[str, Tensor]
+LOWER_RATE = "halve training.learning_rate and run again"
+
+
+class DivergenceError(TrainingError):
+    """A loss, a gradient or a weight is not a finite number."""
 
 
 def _full_rate(name: str) -> float:
@@ -66,11 +71,10 @@ class Best:
         self.weights: dict[str, Tensor] = {}
 
     def consider(self, score: float, update: int) -> None:
-        """Keep a copy of the weights if `score` is higher than all before. Raises TrainingError where one is not a finite number."""
+        """Keep a copy of the weights if `score` is higher than all before. Raises DivergenceError where one is not a finite number."""
         for name, weight in self.trained.items():
             if not bool(torch.isfinite(weight.detach()).all()):
-                hint = "halve training.learning_rate and run again"
-                raise TrainingError(Problem(f"update {update}", f"the weight {name} is not finite", hint))
+                raise DivergenceError(Problem(f"update {update}", f"the weight {name} is not finite", LOWER_RATE))
         self.since += 1
         if score > self.score:
             self.score, self.update, self.since = score, update, 0
@@ -86,12 +90,15 @@ class Best:
 class TrainerState:
     """The state of a training after `update` updates, over `examples` examples of `tokens` tokens.
 
+    `micro_batch_tokens` is halved where memory does not suffice, and `rate_factor` where training diverged.
+
     AdamW (Loshchilov and Hutter 2019); biases and norms are not decayed; `callbacks` may give weights another learning rate.
     """
 
     def __init__(
-        self, model: nn.Module, settings: Training, accelerator: Accelerator, callbacks: Callbacks, updates: int
-    ) -> None:
+        self, model: nn.Module, settings: Training, accelerator: Accelerator, callbacks: Callbacks, updates: int,
+        micro_batch_tokens: int,
+    ) -> None:  # fmt: skip
         self.callbacks, self.updates = callbacks, updates
         self.best = Best(model)
         self.weights = self.best.trained
@@ -101,6 +108,7 @@ class TrainerState:
         self.optimizer = accelerator.prepare(self.adam)
         self.warmup = max(1, round(settings.warmup * updates))
         self.update = self.examples = self.tokens = 0
+        self.micro_batch_tokens, self.rate_factor = micro_batch_tokens, 1.0
         self.seconds = self.seconds_on_dev = 0.0
         callbacks.on_update(0, updates)
         self.schedule_learning_rate()
@@ -108,8 +116,13 @@ class TrainerState:
     def schedule_learning_rate(self) -> float:
         """Set the learning rates of the next update and return the highest of them."""
         for group in self.adam.param_groups:
-            group["lr"] = group["peak"] * _schedule(self.update, self.warmup, self.updates)
+            group["lr"] = group["peak"] * self.rate_factor * _schedule(self.update, self.warmup, self.updates)
         return float(max(group["lr"] for group in self.adam.param_groups))
+
+    @property
+    def finite(self) -> bool:
+        """Whether all weights are finite numbers."""
+        return all(bool(torch.isfinite(weight.detach()).all()) for weight in self.weights.values())
 
     @property
     def checkpoint_state(self) -> CheckpointState:
@@ -119,9 +132,7 @@ class TrainerState:
             for name, weight in self.weights.items()
             for key, value in self.adam.state.get(weight, {}).items()
         }
-        rng = {"rng cpu": torch.get_rng_state()}
-        if any(weight.is_cuda for weight in self.weights.values()):
-            rng["rng cuda"] = torch.cuda.get_rng_state()
+        rng = {f"rng {device}": state for device, state in random_state(self.weights.values()).items()}
         tensors = {
             **{f"weight {name}": weight.detach() for name, weight in self.weights.items()},
             **{f"best {name}": weight for name, weight in self.best.weights.items()},
@@ -150,6 +161,7 @@ class TrainerState:
             )
         for name, weight in self.weights.items():
             weight.copy_(saved["weight"][name])
+        self.adam.state.clear()
         for name, value in saved.get("adam", {}).items():
             key, _, of = name.partition(" ")
             weight = self.weights[of]
@@ -157,18 +169,31 @@ class TrainerState:
             self.adam.state[weight][key] = value if apart else value.to(weight.device)
         for name in COUNTS:
             setattr(self, name, checkpoint_state.facts[name])
-        if best := checkpoint_state.facts["best"]:
-            self.best.score, self.best.update, self.best.since = best["score"], best["update"], best["since"]
-            self.best.weights = saved["best"]
+        best = checkpoint_state.facts["best"] or {"score": -math.inf, "update": 0, "since": 0}
+        self.best.score, self.best.update, self.best.since = best["score"], best["update"], best["since"]
+        self.best.weights = saved.get("best", {})
         for name, weight in self.weights.items():
             weight.requires_grad_(name in checkpoint_state.facts["unfrozen"])
         self.callbacks.load_state_dict(saved.get("method", {}))
-        torch.set_rng_state(saved["rng"]["cpu"])
-        if "cuda" in saved["rng"] and torch.cuda.is_available():
-            torch.cuda.set_rng_state(saved["rng"]["cuda"])
+        set_random_state(saved["rng"])
 
 
-COUNTS = ("update", "examples", "tokens", "seconds", "seconds_on_dev")
+COUNTS = ("update", "examples", "tokens", "seconds", "seconds_on_dev", "rate_factor", "micro_batch_tokens")
+
+
+def random_state(weights: Iterable[Tensor]) -> dict[str, Tensor]:
+    """The state of the random numbers by device, for those devices that hold weights, and the processor."""
+    state = {"cpu": torch.get_rng_state()}
+    if any(weight.is_cuda for weight in weights):
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def set_random_state(state: Tensors) -> None:
+    """Let random numbers go on from here."""
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state["cuda"])
 
 
 def _groups(weights: Mapping[str, nn.Parameter], settings: Training, callbacks: Callbacks) -> list[dict[str, Any]]:

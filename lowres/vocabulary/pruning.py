@@ -30,7 +30,8 @@ def kept_ids(vocab: TokenizerJson, texts: Sequence[str], policy: TrimPolicy) -> 
     names.update(POLICIES[policy](vocab, words))
     names.update(vocab.byte_tokens)
     if vocab.scores:
-        names.add(min(vocab.ordinary, key=lambda name: (vocab.ordinary[name], name)))
+        lowest = min(vocab.ordinary.values())
+        names.add(min(name for name, score in vocab.ordinary.items() if score == lowest))
     if vocab.kind == "bpe":
         names = _with_parts(names, vocab)
     return sorted(vocab.ids[name] for name in names)

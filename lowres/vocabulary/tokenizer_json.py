@@ -58,7 +58,7 @@ class TokenizerJson:
         names = _in_order(ids, type(tokenizer).__name__)
         scores = [score for _, score in model["vocab"]] if kind == "unigram" else []
         scores += [min(scores)] * (len(names) - len(scores)) if scores else []
-        return cls(
+        found = cls(
             kind=kind,
             names=names,
             scores=tuple(scores),
@@ -67,6 +67,11 @@ class TokenizerJson:
             unknown=names[model["unk_id"]] if model.get("unk_id") is not None else model.get("unk_token"),
             layout=_with_nfc(layout),
         )
+        if (
+            kind == "unigram" and backend is not None and len(model["vocab"]) == len(names)
+        ):  # the model is there and need not be built again
+            found.__dict__["_bare"] = Tokenizer(backend.model)
+        return found
 
     @classmethod
     def trained(cls, base: "TokenizerJson", tokenizer: Tokenizer) -> "TokenizerJson":

@@ -5,13 +5,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lowres.data.formats.file_text import read_bytes
+from lowres.data.formats.file_text import MAX_BYTES, read_bytes
 from lowres.data.formats.recognising import binary_format
-from lowres.data.formats.tables import Table, make_table
+from lowres.data.formats.tables import MAX_ROWS, Table, make_table, too_many_rows
 from lowres.errors import DataError, Problem
 
 if TYPE_CHECKING:
     import pyarrow
+
+BATCH = 1000  # rows read at a time
+DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    MemoryError,
+)  # what pyarrow raises for it beside its own errors
 
 
 def read_parquet(path: Path, name: str) -> Table:
@@ -24,8 +34,10 @@ def read_parquet(path: Path, name: str) -> Table:
 
     raw = read_bytes(path, name)
     try:
-        table = pyarrow.parquet.read_table(pyarrow.BufferReader(raw.data))
-    except pyarrow.ArrowException:
+        return _from_arrow(
+            _whole(pyarrow.parquet.ParquetFile(pyarrow.BufferReader(raw.data)), name), name, raw.sha256, {}
+        )
+    except (pyarrow.ArrowException, *DAMAGED):
         other = binary_format(raw.data)
         what = (
             f"is {other.name}, not a Parquet file"
@@ -33,7 +45,22 @@ def read_parquet(path: Path, name: str) -> Table:
             else "is not a whole Parquet file"
         )
         raise DataError(Problem(name, what, "was it cut short, or is it of another format?")) from None
-    return _from_arrow(table, name, raw.sha256, {})
+
+
+def _whole(file: "pyarrow.parquet.ParquetFile", name: str) -> "pyarrow.Table":
+    """All rows of a file. Raises DataError for more than a table may have: a few bytes can stand for a value a million times."""
+    import pyarrow
+
+    if file.metadata.num_rows > MAX_ROWS:
+        raise DataError(too_many_rows(name))
+    batches, size = [], 0
+    for batch in file.iter_batches(batch_size=BATCH):
+        batches.append(batch)
+        size += batch.nbytes
+        if size > MAX_BYTES:
+            what = f"unpacks to more than {MAX_BYTES >> 20:,} MiB"
+            raise DataError(Problem(name, what, "split it into smaller files"))
+    return pyarrow.Table.from_batches(batches, schema=file.schema_arrow)
 
 
 def read_hub(repo: str, revision: str, config: str | None, split: str, cache: Path, offline: bool) -> Table:

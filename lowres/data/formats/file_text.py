@@ -4,6 +4,7 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -32,11 +33,20 @@ class FileBytes:
 
 
 def read_bytes(path: Path, name: str) -> FileBytes:
-    """Read a file, and unpack it if its name ends in .xz, .gz or .bz2, or it lies in a .zip. Raises DataError if it cannot be read."""
+    """Read a file, and unpack it if its name ends in .xz, .gz or .bz2, or it lies in a .zip. Raises DataError if it cannot be read.
+
+    What is no ordinary file is not opened: a pipe would be waited for, and a device never ends.
+    """
     if archive := archive_of(path):
         return _read_member(archive, path, name)
     packing = PACKINGS.get(path.suffix.lower())
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            what = "is a folder" if stat.S_ISDIR(status.st_mode) else "is no ordinary file (a pipe or a device)"
+            raise DataError(Problem(name, what, "name a file"))
+        if status.st_size > MAX_BYTES:
+            raise DataError(Problem(name, f"has more than {MAX_BYTES >> 20:,} MiB", "split it into smaller files"))
         raw = path.read_bytes()
         if packing is None:
             return FileBytes(raw, hashlib.sha256(raw).hexdigest())

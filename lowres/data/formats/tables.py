@@ -10,6 +10,7 @@ from lowres.data.formats.damage import KINDS, Damage, damage_findings, damages
 from lowres.errors import DataError, Finding, Problem, nearest
 from lowres.languages.normalisation import normalise, well_formed
 
+MAX_ROWS = 4_000_000  # of a file: a row takes about a kilobyte of memory
 MAX_PROBLEMS = 20  # reported in full; further ones are only counted
 MAX_COLUMNS = 30  # named in a message
 _NO_TITLE = regex.compile(r"[.!?…।。؟\"“”]|^-?\d+(?:[.,]\d+)?$|(?:\S+\s+){4}")  # a sentence or a number names no column
@@ -94,7 +95,8 @@ def make_table(
     Raises DataError for texts with a NUL, naming their lines.
     """
     titles = tuple(normalise(column) for column in columns)
-    records, empty, converted = [], 0, 0
+    records: list[Record] = []
+    empty = converted = 0
     damage, problems = DamageCounter(kinds), []
     rows = list(rows)
     share_lines = len({line for line, _ in rows}) < len(rows)
@@ -104,7 +106,7 @@ def make_table(
         original = {
             title: value
             for title, value in zip(titles, written, strict=True)
-            if not unicodedata.is_normalized("NFC", value)
+            if not (value.isascii() or unicodedata.is_normalized("NFC", value))
         }
         converted += len(original)
         where = f"{name}:{line}:{number}" if share_lines else f"{name}:{line}"
@@ -113,6 +115,8 @@ def make_table(
         for title, value, text in zip(titles, written, texts, strict=True):
             if not value.isascii() or "&" in value or "<" in value or "\\" in value:
                 damage.count(title, where, value, text)
+        if len(records) + empty >= MAX_ROWS:
+            raise DataError(too_many_rows(name))
         if any(texts):
             records.append(Record(where, dict(zip(titles, texts, strict=True)), original))
         else:
@@ -123,6 +127,11 @@ def make_table(
         name, sha256, titles, tuple(records), empty, converted=converted, findings=tuple(findings), damage=damage.found,
         unreadable=unreadable or {},
     )  # fmt: skip
+
+
+def too_many_rows(name: str) -> Problem:
+    """The Problem of a file with more rows than the memory of usual machines can hold."""
+    return Problem(name, f"has more than {MAX_ROWS:,} rows", "take fewer: a small language has fewer texts")
 
 
 def check_columns(name: str, columns: Sequence[str], line: int = 1) -> None:

@@ -57,7 +57,7 @@ class TranslationInputs:
             return [[self.tags[source], *ids, self.end] for ids in self.subwords(texts)]
         words = instruction(source, target) if marking == "words" else ""
         first = [self.tags[target]] if marking == "target tag" and target in self.tags else []
-        inputs = [self.prefix + words + normalise(text) for text in texts]
+        inputs = [self.prefix + words + self._plain(text) for text in texts]
         return [[*first, *ids] for ids in self.tokenizer(inputs, return_attention_mask=False)["input_ids"]]
 
     def fitted(self, ids: TokenIds, hint: TokenIds, tag: int | None = None) -> TokenIds:
@@ -128,10 +128,15 @@ class TranslationInputs:
         """Token ids of texts without special tokens, by the tokenizer of the source, or of the target where they differ."""
         if not texts:
             return []
-        inputs = [normalise(text) for text in texts]
+        inputs = [self._plain(text) for text in texts]
         side = "text_target" if target_side and two_sided(self.tokenizer) else "text"
         encoded = self.tokenizer(**{side: inputs}, add_special_tokens=False, return_attention_mask=False)["input_ids"]
         return [list(ids) for ids in encoded]
+
+    def _plain(self, text: str) -> str:
+        """The normalised text. Marian takes >>ind<< at its start for a command; behind a space, which is dropped, it is text."""
+        text = normalise(text)
+        return f" {text}" if text.startswith(">>") and two_sided(self.tokenizer) else text
 
 
 def two_sided(tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -50,7 +50,7 @@ def advise(inspected: InspectedTokenizer, found: Measures, texts: Sequence[str],
         why = f"and {found.words:,} words are enough to train a tokenizer"
         return Advice("replace", (_state(found), why), recipe="vocabulary: {replace: 16000}")
     sample = _sample(texts, found.words)
-    grown = extend(inspected.base, sample)
+    grown = extend(inspected.base, sample, draft=True)
     reasons = [_state(found), grown.why]
     if len(sample) < len(texts):
         reasons.append(f"judged by {len(sample):,} of {len(texts):,} lines: more tokens may pay with all of them")

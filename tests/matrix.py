@@ -1,0 +1,30 @@
+"""What was tried and what happened, for the table at the end of `make test-faults`."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+TRIED: Counter[tuple[str, str]] = Counter()
+FAILED: Counter[tuple[str, str]] = Counter()
+
+
+@contextmanager
+def tried(fault: str, expected: str, count: int = 1) -> Iterator[None]:
+    """Count a trial of a fault, and what happened: what is expected, or not."""
+    TRIED[fault, expected] += count
+    try:
+        yield
+    except BaseException:
+        FAILED[fault, expected] += count
+        raise
+
+
+def lines() -> Iterator[str]:
+    """The table."""
+    if not TRIED:
+        return
+    width = max(len(fault) for fault, _ in TRIED) + 2
+    yield f"{'fault':<{width}}{'tried':>6}  {'right':>6}  what happens"
+    for (fault, expected), count in sorted(TRIED.items()):
+        yield f"{fault:<{width}}{count:>6}  {count - FAILED[fault, expected]:>6}  {expected}"
+    yield f"{'in all':<{width}}{TRIED.total():>6}  {TRIED.total() - FAILED.total():>6}"
