@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from lowres.models.checkpoint import Checkpoint
 from lowres.planning.machine import GIB, Machine
 from lowres.recipe.methods import METHOD_FACTS, Freeze
-from lowres.recipe.sections import Recipe
+from lowres.recipe.sections import Recipe, Translation
 
-# Fitted to the peak resident memory of recipes/which-language.yaml (2.83 GiB) and recipes/quickstart.yaml (3.55 GiB): what libraries,
-# data, fitting the vocabulary and evaluation take, and how much more than the tensors of a batch the C library holds.
-FIXED_GIB, FRAGMENTATION = 2.4, 1.8
+# Fitted to the peak resident memory of recipes/which-language.yaml (2.6 to 2.8 GiB) and recipes/quickstart.yaml (3.8 to 4.0 GiB): what
+# libraries, data, fitting the vocabulary and evaluation take, how much more than the tensors of a batch the C library holds, and what
+# a task that writes takes besides: logits, beams and the phrase table.
+FIXED_GIB, FRAGMENTATION, WRITING_GIB = 2.4, 1.8, 0.8
 BYTES_OF_A_WEIGHT: Mapping[str, float | None] = {
     "off": None,
     "8bit": 1.01,
@@ -36,3 +37,10 @@ def weights_gib(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> flo
 def activation_bytes(recipe: Recipe, checkpoint: Checkpoint, tokens: int) -> float:
     """Bytes kept for the backward pass of so many tokens: measured 46–82 × width per token and layer; the larger is taken."""
     return 82.0 * checkpoint.hidden_size * checkpoint.layers * tokens
+
+
+def training_gib(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, tokens: int) -> float:
+    """Peak memory in GiB of a training whose batches are computed in parts of so many tokens."""
+    activations = FRAGMENTATION * activation_bytes(recipe, checkpoint, tokens) / GIB
+    writing = WRITING_GIB if isinstance(recipe.task, Translation) else 0.0
+    return weights_gib(recipe, checkpoint, machine) + activations + writing + FIXED_GIB

@@ -12,7 +12,7 @@ from lowres.errors import DataError, Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base, is_hub_id
 from lowres.models.configuration import reads_bytes
 from lowres.models.known_bases import known_base
-from lowres.planning.footprint import FIXED_GIB, FRAGMENTATION, activation_bytes, weights_gib
+from lowres.planning.footprint import activation_bytes, training_gib, weights_gib
 from lowres.planning.machine import GIB, Machine, Options
 from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES
 from lowres.planning.rules import BASE_RULES
@@ -69,7 +69,7 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
     room = max(0.0, 0.8 * machine.memory_gib - weights) * GIB
     per_token = activation_bytes(recipe, checkpoint, 1)
     micro = min(recipe.training.batch_tokens, max(recipe.training.max_length, int(room / per_token)))
-    memory = weights + FRAGMENTATION * micro * per_token / GIB + FIXED_GIB
+    memory = training_gib(recipe, checkpoint, machine, micro)
     findings = []
     if micro < recipe.training.batch_tokens:
         findings.append(

@@ -41,7 +41,9 @@ def features(
     """
     model.eval()
     result = torch.zeros(len(token_ids), model.head.in_features, device=accelerator.device)
-    known = model.frozen_vectors if model.is_frozen else {}
+    # Nothing is kept where language adapters stand in the encoder: the same text has another vector in each language.
+    still = model.is_frozen and not adapter_languages(model.encoder)
+    known = model.frozen_vectors if still else {}
     asked = [row for row, ids in enumerate(token_ids) if tuple(ids) not in known]
     with torch.inference_mode(), accelerator.autocast():
         for numbers in by_adapter(model, asked, languages):
@@ -49,7 +51,7 @@ def features(
                 rows = [numbers[place] for place in batch]
                 ids, mask = inputs.batch([token_ids[row] for row in rows], accelerator.device)
                 result[rows] = model.pooled(ids, mask)
-        if model.is_frozen:
+        if still:
             known.update((tuple(token_ids[row]), result[row].clone()) for row in asked)
             for row, own in enumerate(token_ids):
                 result[row] = known[tuple(own)]
