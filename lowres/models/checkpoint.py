@@ -8,17 +8,17 @@ from fnmatch import fnmatch
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from lowres.errors import ModelError, Problem, nearest
-from lowres.models.architectures import ARCHITECTURES, Architecture
+from lowres.models.architectures import ARCHITECTURES, Architecture, Pooling
 from lowres.models.configuration import TOKENIZER_FILES, check_use, read_config, sentence_pooling, sentence_prefix
-from lowres.models.weight_files import FORMATS, check_names, find_weights, read_json
+from lowres.models.weight_files import FORMATS, check_names, find_weights, layer_count, read_json, width
 from lowres.places import Places
 
 MERGED = "merged"  # the folder of a run with its exported checkpoint
 OWN_FACTS = "lowres.json"  # in an exported checkpoint: facts that config.json has no field for
-SMALL = ("*.json", "*.model", "*.spm", "*.txt")  # all but the weights
+SMALL = ("*.json", "*.model", "*.spm", "*.txt", "*.jinja")  # all but the weights
 READ = (*SMALL, "*.safetensors")
 # Taken where a repository has no safetensors; torch then unpickles nothing but tensors.
 PICKLED = ("pytorch_model*.bin",)
@@ -31,6 +31,7 @@ TOKENIZER = (
     "*.spm",
     "*.txt",
     "vocab.json",
+    "*.jinja",
 )
 # What a base's digest covers: whatever changes what it computes or how its texts are encoded.
 HASHED = (
@@ -41,6 +42,7 @@ HASHED = (
         "tokenizer_config.json",
         "special_tokens_map.json",
         "added_tokens.json",
+        "chat_template.jinja",
     ),
     *("config.json", "1_Pooling/config.json", "config_sentence_transformers.json", OWN_FACTS),
 )
@@ -63,7 +65,7 @@ class Checkpoint:
     vocabulary_size: int
     positions: int
     parameters: int
-    pooling: Literal["mean", "first"]
+    pooling: Pooling
     prefix: str = ""
     revision: str | None = None
 
@@ -222,8 +224,8 @@ def _facts(
         name=name,
         folder=folder,
         architecture=family,
-        hidden_size=int(config.get("hidden_size") or config.get("d_model") or 0),
-        layers=int(config.get("num_hidden_layers") or config.get("num_layers") or config.get("encoder_layers") or 0),
+        hidden_size=width(config),
+        layers=_layers(config, family),
         vocabulary_size=int(config["vocab_size"]),
         positions=_positions(config, family),
         parameters=parameters,
@@ -233,9 +235,16 @@ def _facts(
     )
 
 
+def _layers(config: Mapping[str, Any], family: Architecture) -> int:
+    if family.shape == "decoder":
+        return layer_count(config, "decoder")
+    return int(config.get("num_hidden_layers") or config.get("num_layers") or config.get("encoder_layers") or 0)
+
+
 def _positions(config: Mapping[str, Any], family: Architecture) -> int:
     """The longest input in tokens; where the config names none, positions are relative and 10 000 stands for no limit."""
-    rows = int(config.get("max_position_embeddings") or 10_000)
+    named = (config.get(field) for field in ("max_position_embeddings", "n_positions", "seq_length"))
+    rows = int(next((count for count in named if count), 10_000))
     if not family.positions_follow_padding:
         return rows
     padding = config.get("pad_token_id")

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lowres.errors import ModelError, Problem
-from lowres.models.architectures import Architecture, architecture
-from lowres.models.weight_files import layer_count, read_json
+from lowres.models.architectures import Architecture, Pooling, architecture
+from lowres.models.weight_files import layer_count, read_json, width
 
 TOKENIZER_FILES = ("tokenizer.json", "*.model", "*.spm", "vocab.*", "merges.txt")
 # Models that expect words before every text, by their names; their folders do not always say so.
@@ -28,8 +28,8 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
     config = read_json(config_file)
     family = architecture(str(config.get("model_type")), str(config_file))
     for what, found in (
-        ("vocab_size", config.get("vocab_size")), ("hidden_size", config.get("hidden_size") or config.get("d_model")),
-        ("number of layers", layer_count(config, "encoder")),
+        ("vocab_size", config.get("vocab_size")), ("hidden_size", width(config)),
+        ("number of layers", layer_count(config, "decoder" if family.shape == "decoder" else "encoder")),
     ):  # fmt: skip
         if not found:
             raise ModelError(Problem(str(config_file), f"gives no {what}", "fetch the base again"))
@@ -85,7 +85,7 @@ def _tokenizer_classes() -> frozenset[str]:
     return frozenset(dir(transformers))
 
 
-def sentence_pooling(folder: Path) -> Literal["mean", "first"] | None:
+def sentence_pooling(folder: Path) -> Pooling | None:
     """How a sentence-transformers model makes one vector of a text; None for other models."""
     file = folder / "1_Pooling" / "config.json"
     found = read_json(file) if file.exists() else {}

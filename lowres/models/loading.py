@@ -6,6 +6,7 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoModel,
+    AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
     PreTrainedTokenizerBase,
@@ -46,6 +47,11 @@ def load_encoder(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrain
 def load_translator(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
     """Load tokenizer and encoder-decoder with its head, as load_encoder does."""
     return _load(AutoModelForSeq2SeqLM, checkpoint, dropout, {})
+
+
+def load_decoder(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
+    """Load tokenizer and decoder with its head, as load_encoder does."""
+    return _load(AutoModelForCausalLM, checkpoint, dropout, {})
 
 
 def load_masked(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:

@@ -49,7 +49,7 @@ def _names(architecture: Architecture, kind: Kind) -> str:
         "all": (*map(re.escape, attention), *map(re.escape, forward)),
         "attention": tuple(map(re.escape, attention)),
         "feed-forward": tuple(own + re.escape(name) for name in forward),
-        "keys and values": tuple(map(re.escape, attention[1:3])),
+        "keys and values": tuple(map(re.escape, architecture.keys_and_values or attention[1:3])),
         "last": (own + re.escape(forward[-1]),),
     }
     return _either(patterns[kind])

@@ -37,6 +37,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         raise ModelError(Problem(str(folder), what, "add the tokenizer.json that was published with the model"))
     if facts.sentencepiece_bpe:
         tokenizer = _as_fast(tokenizer, folder)
+    if tokenizer.pad_token is None:  # as in most decoders: the mask hides padding, so that any token will do
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     return read_special_tokens_as_text(tokenizer)
 
 

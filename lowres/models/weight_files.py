@@ -22,7 +22,14 @@ LFS = b"version https://git-lfs"
 FETCH = "git-lfs did not fetch it: run “git lfs pull” in that folder"
 AGAIN = "fetch it again"
 PREFIXES = r"(?:bert|roberta|model|transformer)\."  # under which a model with a head saves the model without
-EMBEDDINGS = ("embeddings.word_embeddings.weight", "shared.weight", "embed_tokens.weight")
+EMBEDDINGS = (
+    "embeddings.word_embeddings.weight",
+    "shared.weight",
+    "embed_tokens.weight",
+    "word_embeddings.weight",
+    "wte.weight",
+)
+EXAMPLES = {"encoder": EMBEDDINGS[0], "encoder-decoder": EMBEDDINGS[1], "decoder": EMBEDDINGS[2]}
 WRAPPERS = ("base_model.model.", "module.", "_orig_mod.", ".base_layer.")
 
 
@@ -132,7 +139,7 @@ def check_names(shapes: Shapes, family: Architecture, config: Mapping[str, Any],
     missing = _missing_layers(names, family, config)
     embedding = next((names[name] for name in names if name.endswith(EMBEDDINGS) and name.count(".") <= 2), None)
     if embedding is None:
-        missing.insert(0, f"an embedding ({EMBEDDINGS[0] if family.shape == 'encoder' else EMBEDDINGS[1]})")
+        missing.insert(0, f"an embedding ({EXAMPLES[family.shape]})")
     if missing:
         first = next(iter(shapes), "none")
         wrapped = next((mark for mark in WRAPPERS if any(mark in name for name in shapes)), "")
@@ -149,13 +156,15 @@ def check_names(shapes: Shapes, family: Architecture, config: Mapping[str, Any],
 def _missing_layers(names: Shapes, family: Architecture, config: Mapping[str, Any]) -> list[str]:
     """The linear modules that each layer of each stack should have and has not, by name."""
     kind = family.layers.rpartition(".")[2]
-    sides = ("encoder",) if family.shape == "encoder" else ("encoder", "decoder")
+    places = {side: f"{side}.{kind}" for side in ("encoder", "decoder") if side in family.shape}
+    if family.shape == "decoder":
+        places = {"decoder": family.layers}
     alternatives = family.feed_forward[:-1]  # T5 has wi in one version, wi_0 and wi_1 in another
     missing = []
-    for side in sides:
+    for side, place in places.items():
         found: dict[int, set[str]] = {}
         for name in names:
-            if match := re.fullmatch(rf"{side}\.{kind}\.(\d+)\.(.+)\.weight", name):
+            if match := re.fullmatch(rf"{place}\.(\d+)\.(.+)\.weight", name):
                 found.setdefault(int(match[1]), set()).add(match[2])
         linear = (*family.attention, *family.feed_forward)
         some = {part for parts in found.values() for part in parts if part.endswith(tuple(f".{end}" for end in linear))}
@@ -164,7 +173,7 @@ def _missing_layers(names: Shapes, family: Architecture, config: Mapping[str, An
         for number in range(max(layer_count(config, side), len(found))):
             own = found.get(number, set())
             lost = [*sorted(some - own), *needed] if own else ["every weight"]
-            missing += [f"{side}.{kind}.{number}.{part}" if own else f"{side}.{kind}.{number}" for part in lost]
+            missing += [f"{place}.{number}.{part}" if own else f"{place}.{number}" for part in lost]
         if len(found) > layer_count(config, side):
             missing.append(
                 f"in config.json: {len(found)} layers in the {side} where it says {layer_count(config, side)}"
@@ -180,6 +189,13 @@ def layer_count(config: Mapping[str, Any], side: str) -> int:
     """How many layers config.json gives the encoder or the decoder; 0 where it says nothing."""
     fields = {
         "encoder": ("encoder_layers", "num_layers", "num_hidden_layers"),
-        "decoder": ("decoder_layers", "num_decoder_layers", "num_layers", "num_hidden_layers"),
+        "decoder": ("decoder_layers", "num_decoder_layers", "num_layers", "num_hidden_layers", "n_layer"),
     }[side]
     return int(next((config[field] for field in fields if config.get(field)), 0))
+
+
+def width(config: Mapping[str, Any]) -> int:
+    """The width of the hidden states that config.json gives; 0 where it says nothing."""
+    return int(
+        next((config[field] for field in ("hidden_size", "d_model", "n_embd", "n_embed") if config.get(field)), 0)
+    )

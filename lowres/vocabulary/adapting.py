@@ -130,7 +130,7 @@ def _refuse_without_row(tokenizer: Any, names: Collection[str]) -> None:
 
 
 def _writes(model: Any) -> bool:
-    return bool(getattr(model.config, "is_encoder_decoder", False))
+    return bool(model.can_generate())
 
 
 def _pruned(
