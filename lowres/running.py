@@ -52,11 +52,11 @@ def run(
     refuse_many_processes()
     options = options or Options()
     file = recipe if isinstance(recipe, RecipeFile) else open_recipe(recipe)
-    job = job_of(file.recipe.task.kind)
     folder = out or (None if restart else unfinished(file)) or default_folder(file)
     with RunWriter(file, folder, notify, restart=restart) as writer, file.naming_lines():
         writer.stage("plan")
         plan = prepare(file, options)
+        job = job_of(plan.recipe.task.kind, plan.checkpoint.architecture.shape)
         writer.write(plan=plan_facts(plan))
 
         writer.stage("data")

@@ -1,33 +1,44 @@
 """Rules about recipe, base and machine: what fits together. Each is checked once, before any weights are loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 
 from lowres.errors import Problem
+from lowres.models.architectures import Shape
 from lowres.models.checkpoint import Checkpoint
 from lowres.planning.footprint import activation_bytes, weights_gib
 from lowres.planning.machine import GIB, Machine
 from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
 from lowres.recipe.sections import Recipe
 
+ARTICLE: Mapping[Shape, str] = {
+    "encoder": "an encoder",
+    "encoder-decoder": "an encoder-decoder",
+    "decoder": "a decoder",
+}
 BaseRule = Callable[[Recipe, Checkpoint, Machine], Problem | None]
 
 
 # The shape of model that a task needs, and bases to try; pre-training takes any shape.
-SHAPES = {
-    "classification": ("encoder", "starter:encoder or FacebookAI/xlm-roberta-base"),
-    "translation": ("encoder-decoder", "starter:translation, facebook/nllb-200-distilled-600M or google/mt5-small"),
+SHAPES: Mapping[str, tuple[tuple[Shape, ...], str]] = {
+    "classification": (("encoder", "decoder"), "starter:encoder or FacebookAI/xlm-roberta-base"),
+    "translation": (
+        ("encoder-decoder", "decoder"),
+        "starter:translation, facebook/nllb-200-distilled-600M or google/mt5-small",
+    ),
+    "generation": (("decoder",), "starter:decoder"),
 }
 
 
 def task_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
-    """Classification needs an encoder; translation needs an encoder-decoder."""
+    """Classification needs an encoder or a decoder, translation an encoder-decoder or a decoder, generation a decoder."""
     architecture, task = checkpoint.architecture, recipe.task.kind
-    shape, suggested = SHAPES.get(task, (architecture.shape, ""))
-    if architecture.shape != shape:
+    shapes, suggested = SHAPES.get(task, ((architecture.shape,), ""))
+    if architecture.shape not in shapes:
         return Problem(
             "base.name",
-            f"{checkpoint.name} is {architecture.family}, an {architecture.shape}; {task} needs an {shape}",
+            f"{checkpoint.name} is {architecture.family}, {ARTICLE[architecture.shape]}; "
+            f"{task} needs {' or '.join(ARTICLE[shape] for shape in shapes)}",
             f"try {suggested}",
         )
     return None

@@ -258,7 +258,7 @@ class Base(Section):
         description="quantize the linear layers to 8 bits (Dettmers et al. 2022, arXiv 2208.07339) or 4 bits (NF4 with double "
         "quantization, Dettmers et al. 2023, arXiv 2305.14314)",
     )
-    pooling: Literal["auto", "mean", "first"] = Field(
+    pooling: Literal["auto", "mean", "first", "last"] = Field(
         default="auto", description="how the token vectors of a text become one vector; auto: as the base was trained"
     )
 
@@ -338,6 +338,12 @@ class Evaluation(Section):
         default=True,
         description="score simple methods on the same rows: majority class and TF-IDF; copying and a word dictionary of the "
         "training pairs",
+    )
+    few_shot: int = Field(
+        default=4,
+        ge=0,
+        le=64,
+        description="for decoders: also ask the untuned base, showing it so many training examples that are like the text; 0: do not",
     )
     languages: tuple[LanguageTag, ...] = Field(
         default=(), description="for translation: test only directions from or into these languages; by default all"

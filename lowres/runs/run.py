@@ -19,12 +19,13 @@ from lowres.tasks.table import TASKS, restore
 
 def load_predictor(folder: Path, options: Options, form: Form = "trained") -> Any:
     """Load the model of a run from its model folder. Raises ModelError if a part is missing or the base is another one."""
-    task = read_facts(folder, ModelFacts).task
+    facts = read_facts(folder, ModelFacts)
+    task = facts.task
     if task not in TASKS:
         raise ModelError(
             Problem(str(folder / MODEL_JSON), f"is of an unknown task, “{task}”", f"known: {', '.join(TASKS)}")
         )
-    return restore(task, folder, options, form)
+    return restore(task, facts.shape, folder, options, form)
 
 
 class Run:

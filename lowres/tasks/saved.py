@@ -52,6 +52,7 @@ class ModelFacts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")  # each task adds fields of its own
 
     task: str
+    shape: str = ""  # of the base
     base: str
     base_folder: str = ""
     revision: str | None
@@ -85,6 +86,7 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
     """The facts that every task writes."""
     return {
         "task": plan.recipe.task.kind,
+        "shape": plan.checkpoint.architecture.shape,
         "base": plan.recipe.base.name,
         "base_folder": _base_folder(plan),
         "revision": plan.checkpoint.revision,
