@@ -64,11 +64,18 @@ def byte_level(*special: str) -> str:
 @cache
 def sentencepiece_bpe(*special: str) -> str:
     """SentencePiece-BPE with byte fallback, as the tokenizer.json of Llama 2 and Gemma."""
-    loaded = sentencepiece.SentencePieceProcessor(model_proto=sentencepiece_model("bpe", 900, "id", "uk", byte_fallback=True))
+    loaded = sentencepiece.SentencePieceProcessor(
+        model_proto=sentencepiece_model("bpe", 900, "id", "uk", byte_fallback=True)
+    )
     names = [loaded.id_to_piece(number) for number in range(loaded.get_piece_size())]
     scores = {name: loaded.get_score(number) for number, name in enumerate(names) if not loaded.is_byte(number)}
     merges = sorted(
-        ((name[:at], name[at:]) for name in scores for at in range(1, len(name)) if {name[:at], name[at:]} <= {*scores}),
+        (
+            (name[:at], name[at:])
+            for name in scores
+            for at in range(1, len(name))
+            if {name[:at], name[at:]} <= {*scores}
+        ),
         key=lambda pair: (-scores["".join(pair)], pair),
     )
     ids = {name: number for number, name in enumerate(names)}
@@ -77,7 +84,9 @@ def sentencepiece_bpe(*special: str) -> str:
     made.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
-    made.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in ("<unk>", "<s>", "</s>", *special)])
+    made.add_special_tokens(
+        [AddedToken(name, special=True, normalized=False) for name in ("<unk>", "<s>", "</s>", *special)]
+    )
     return str(made.to_str())
 
 
@@ -102,7 +111,9 @@ def chatml() -> PreTrainedTokenizerFast:
 
 def gpt() -> PreTrainedTokenizerFast:
     """GPT-2: one special token, no padding token, no template."""
-    return wrapped(byte_level("<|endoftext|>"), eos_token="<|endoftext|>", bos_token="<|endoftext|>", unk_token="<|endoftext|>")
+    return wrapped(
+        byte_level("<|endoftext|>"), eos_token="<|endoftext|>", bos_token="<|endoftext|>", unk_token="<|endoftext|>"
+    )
 
 
 def bloom() -> PreTrainedTokenizerFast:

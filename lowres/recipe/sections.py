@@ -26,6 +26,14 @@ class Classification(Section):
         default=None,
         description="the labels in their order; by default what the data card says, else those found in train",
     )
+    by: Literal["auto", "head", "label-words"] = Field(
+        default="auto",
+        description="how labels are found. head: a linear layer over the vector of a text; label-words, for decoders: the label whose "
+        "words the model would most likely answer with; auto: label-words for a decoder and up to ten labels, else head",
+    )
+    label_words: dict[str, Annotated[LabelText, Field(min_length=1)]] = Field(
+        default={}, description="for label-words: what the model is to answer for a label, by default its name"
+    )
     temperature: float = Field(
         default=1.0,
         ge=1,

@@ -17,6 +17,7 @@ TASKS: Mapping[str, tuple[str, str]] = {
 }
 # The same for bases of a shape that does the task in another way.
 OTHERWISE: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("classification", "decoder"): ("lowres.tasks.prompted_classification", "PROMPTED_CLASSIFICATION"),
     ("translation", "decoder"): ("lowres.tasks.prompted_translation", "PROMPTED_TRANSLATION"),
 }
 

@@ -1,6 +1,6 @@
 """How a classifier is evaluated: scores with intervals, simpler methods on the same rows, and paired comparisons."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import Finding
@@ -23,10 +23,23 @@ ADVICE = (
 Labels = Sequence[str]
 
 
+Untuned = Callable[[Plan, Corpus], Sequence[BaselineRun[tuple[str, ...]]]]
+
+
+def nothing_untuned(plan: Plan, corpus: Corpus) -> Sequence[BaselineRun[tuple[str, ...]]]:
+    """A base that cannot be asked before it is trained."""
+    return ()
+
+
 def judge(
-    classifier: Classifier, plan: Plan, corpus: Corpus, predictions: Sequence[Prediction], announce: Announce
-) -> Iterator[Facts]:
-    """Scores with intervals, the scores of simpler methods on the same rows, and the paired comparisons."""
+    classifier: Classifier, plan: Plan, corpus: Corpus, predictions: Sequence[Prediction], announce: Announce,
+    untuned: Untuned = nothing_untuned,
+) -> Iterator[Facts]:  # fmt: skip
+    """Scores with intervals, the scores of simpler methods on the same rows, and the paired comparisons.
+
+    `untuned` asks the base before any training.
+    """
+    base = plan.checkpoint.architecture.shape
     rows, references = corpus.test, [row.fields["label"] for row in corpus.test]
     evaluator = evaluator_of(rows, classifier.labels, resampling_of(plan))
     chosen = [prediction.label for prediction in predictions]
@@ -35,14 +48,14 @@ def judge(
         "confusion": confusion(references, chosen, classifier.labels),
         "examples": examples(rows, predictions),
         "answers": dict.fromkeys(
-            dict.fromkeys(row.language for row in rows), "encoder and n-grams" if classifier.ngrams else "encoder"
+            dict.fromkeys(row.language for row in rows), f"{base} and n-grams" if classifier.ngrams else base
         ),
         "findings": [
             *findings(classifier, predictions),
             *labels_without_rows(references, [row.language for row in rows], classifier.labels, "test"),
         ],
     }
-    parts = ablations(classifier, rows)
+    parts = ablations(classifier, rows, base)
     alone = parts[0].predictions if parts else chosen  # the adapted base by itself
     rivals: list[BaselineRun[tuple[str, ...]]] = []
     if plan.recipe.evaluation.baselines:
@@ -52,6 +65,7 @@ def judge(
             tfidf(
                 corpus.train, corpus.dev, rows, classifier.labels, plan.recipe.training.seed, fitted=classifier.ngrams
             ),
+            *untuned(plan, corpus),
         ]
     comparisons = {run.name: evaluator.compare_with(run, chosen) for run in (*parts, *rivals)}
     verdict = transfer_verdict([comparison for run in rivals for comparison in evaluator.compare_with(run, alone)])
@@ -69,8 +83,8 @@ def judge(
     }
 
 
-def ablations(classifier: Classifier, rows: Sequence[Row]) -> list[BaselineRun[tuple[str, ...]]]:
-    """The encoder alone, then the run without the languages of the texts, where these make a difference."""
+def ablations(classifier: Classifier, rows: Sequence[Row], base: str) -> list[BaselineRun[tuple[str, ...]]]:
+    """The base alone, then the run without the languages of the texts, where these make a difference."""
     if classifier.ngrams is None:
         return []
     texts, languages = [row.fields["text"] for row in rows], [row.language for row in rows]
@@ -80,7 +94,7 @@ def ablations(classifier: Classifier, rows: Sequence[Row]) -> list[BaselineRun[t
         return tuple(prediction.label for prediction in part.combined(texts, given, encoder))
 
     what = "the adapted base without the n-gram classifier"
-    found = [BaselineRun("encoder alone", what, 0.0, labels(classifier.without_ngrams(), languages))]
+    found = [BaselineRun(f"{base} alone", what, 0.0, labels(classifier.without_ngrams(), languages))]
     if classifier.uses_language:
         what = "the whole run, when the language of a text is not named: the n-gram classifiers of all languages are averaged"
         found.append(BaselineRun("language not given", what, 0.0, labels(classifier, [None] * len(texts))))

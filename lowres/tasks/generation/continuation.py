@@ -38,8 +38,21 @@ def continue_prompts(
     accelerator: Accelerator,
 ) -> list[Generated]:
     """The answer to each prompt, of at most `most` tokens."""
+    found = continuations(model, frame, prompts, decoding, most, accelerator)
+    return [Generated(frame.answer(ids), truncated=not any(one in frame.ends for one in ids)) for ids in found]
+
+
+def continuations(
+    model: Any,
+    frame: Frame,
+    prompts: Sequence[TokenIds],
+    decoding: Decoding,
+    most: Sequence[int],
+    accelerator: Accelerator,
+) -> list[TokenIds]:
+    """The token ids that follow each prompt, at most `most`, up to its end token and padding behind it."""
     model.eval()
-    found = [Generated("", truncated=False)] * len(prompts)
+    found: list[TokenIds] = [[] for _ in prompts]
     precision = PRECISIONS[accelerator.mixed_precision]
     batches = sorted_batches([len(prompt) for prompt in prompts], max(1, PROMPT_TOKENS // decoding.beams))
     with head_in(model, precision), torch.inference_mode(), accelerator.autocast():
@@ -56,8 +69,7 @@ def continue_prompts(
                 input_ids=ids, attention_mask=mask, generation_config=settings, logits_processor=processors
             )
             for row, line in zip(rows, written[:, ids.shape[1] :].tolist(), strict=True):
-                ended = any(one in frame.ends for one in line)
-                found[row] = Generated(frame.answer(line[: most[row]]), truncated=not ended)
+                found[row] = line[: most[row]]
     return found
 
 

@@ -30,14 +30,19 @@ class Asked:
     answer: str
 
 
-def chosen_shots(examples: Mapping[Hashable, Sequence[Asked]], asked: Sequence[Asked], count: int) -> list[list[Shot]]:
-    """For each question the `count` examples of its kind that are most like its text."""
+def chosen_shots(
+    examples: Mapping[Hashable, Sequence[Asked]], asked: Sequence[Asked], count: int, *, apart: bool = False
+) -> list[list[Shot]]:
+    """For each question the `count` examples of its kind that are most like its text; `apart`: not one with the same text."""
     near = {key: NearestExamples([one.text for one in found]) for key, found in examples.items()}
-    return [
-        [(examples[one.key][number].question, examples[one.key][number].answer) for number in near[one.key].nearest(one.text, count)]
-        if one.key in near else []
-        for one in asked
-    ]  # fmt: skip
+    places = {key: {one.text: number for number, one in enumerate(found)} for key, found in examples.items()}
+    shots: list[list[Shot]] = []
+    for one in asked:
+        known = examples.get(one.key, ())
+        own = places[one.key].get(one.text) if apart and known else None
+        chosen = near[one.key].nearest(one.text, count, own) if known else []
+        shots.append([(known[number].question, known[number].answer) for number in chosen])
+    return shots
 
 
 def untuned_base(plan: Plan) -> tuple[Any, Any, Any]:
