@@ -16,7 +16,7 @@ from lowres.data.splitting import kept_rows, split_by_column, split_by_hash, wit
 from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.languages import language
 from lowres.places import Places
-from lowres.recipe.sections import Classification, Columns, FileData, HubData, Task, Translation
+from lowres.recipe.sections import Classification, Columns, FileData, Generation, HubData, Task, Translation
 
 OneOrMore = str | tuple[str, ...]
 
@@ -157,7 +157,8 @@ def _texts(table: Table, data: FileData | HubData, task: Task) -> list[Text]:
     columns = data.columns
     if not isinstance(task, Translation):
         label = columns.label if isinstance(task, Classification) else None
-        return [Text(_language(data, task), table, Roles(columns.text, label, columns.id))]
+        answer = columns.answer if isinstance(task, Generation) else None
+        return [Text(_language(data, task), table, Roles(columns.text, label, columns.id, answer=answer))]
     if data.language is not None:  # texts of one language, without translations
         return [Text(data.language, table, Roles(columns.text, None, columns.id))]
     named = columns.texts or _two_columns(task, columns)

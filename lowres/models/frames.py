@@ -16,6 +16,7 @@ from lowres.errors import ModelError, Problem
 TokenIds = list[int]
 Shot = tuple[str, str]  # a question and its answer
 PLACEHOLDER = "\ue000{}\ue001"  # private characters, which no template changes
+END_OF_TEXT = "<|endoftext|>"  # stands between texts in the training of families that begin them with nothing
 CUT = "\n###"  # of the plain frame: begins the next question
 PLAIN = "{% for message in messages %}{% if message.role == 'assistant' %}{{ message.content + eos_token + '\n\n' }}{% elif message.role == 'user' %}{{ '### Instruction:\n' + message.content + '\n\n### Response:\n' }}{% else %}{{ message.content + '\n\n' }}{% endif %}{% endfor %}"  # noqa: E501
 DROPS = "the chat template of the base {}"
@@ -43,6 +44,13 @@ class Frame:
     def words(self) -> list[str]:
         """The texts that stand around questions and answers."""
         return [self.tokenizer.decode(ids) for shots in (0, 1) for ids in self._parts(shots)]
+
+    @cached_property
+    def begin(self) -> TokenIds:
+        """What stands before a text that is continued without a question: at least one token."""
+        first, begin = list(self.tokenizer("a")["input_ids"])[:1], self.tokenizer.bos_token_id
+        named = self.tokenizer.convert_tokens_to_ids(END_OF_TEXT) if END_OF_TEXT in self.tokenizer.get_vocab() else None
+        return first if first == [begin] else [self.end if named is None else int(named)]
 
     def plain(self, text: str) -> TokenIds:
         """Token ids of a text, in which special tokens are text."""

@@ -21,16 +21,17 @@ DataRule = Callable[[Recipe, Corpus], Iterator[Problem]]
 
 # Keys that have an effect only in some tasks; “off” may be written anywhere.
 TASKS_OF: Mapping[str, tuple[str, ...]] = {
-    "decoding": ("translation",),
+    "decoding": ("translation", "generation"),
     "ensemble.ngrams": ("classification",),
     "ensemble.phrase_table": ("translation",),
     "evaluation.languages": ("translation",),
     "method.encoder_rate": ("translation",),
 }
 BASE_AS_IT_IS = ("features", "head")  # methods that train nothing between the embeddings and the head
-OF_OWN_DATA = {"source", "target", "texts", "split"}  # columns that a card names itself
+OF_OWN_DATA = {"answer", "source", "target", "texts", "split"}  # columns that a card names itself
 TASKS_OF_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "label": ("classification",),
+    "answer": ("generation",),
     "source": ("translation",),
     "target": ("translation",),
     "texts": ("translation",),

@@ -133,7 +133,18 @@ class PreTraining(Section):
     )
 
 
-Task = Annotated[Classification | Translation | PreTraining, Field(discriminator="kind")]
+class Generation(Section):
+    """A decoder writes: the answers to prompts (columns.text and columns.answer), or the continuation of plain texts."""
+
+    kind: Literal["generation"]
+    language: LanguageTag | None = Field(default=None, description=_TASK_LANGUAGE)
+    system: str = Field(
+        default="", description="system message, what the model is told once; not every chat template has one"
+    )
+    instruction: str = Field(default="", description="what is asked, put before every prompt")
+
+
+Task = Annotated[Classification | Translation | PreTraining | Generation, Field(discriminator="kind")]
 
 
 Use = Annotated[tuple[Literal["train", "dev", "test"], ...], Field(min_length=1)]
@@ -149,6 +160,10 @@ class Columns(Section):
 
     text: DataText = Field(default="text", description="column with the text")
     label: DataText = Field(default="label", description="column with the label; “language” and “subset” always exist")
+    answer: DataText | None = Field(
+        default=None,
+        description="for generation: column with the answer to the text; without, plain texts are continued",
+    )
     source: DataText = Field(default="source", description="for translation: column with the source text")
     target: DataText = Field(default="target", description="for translation: column with its translation")
     texts: dict[LanguageTag, DataText] = Field(
@@ -325,7 +340,7 @@ class Training(Section):
 
 
 class Decoding(Section):
-    """Beam search."""
+    """Beam search, for tasks that write."""
 
     beams: int = Field(default=4, ge=1, le=32, description="beam width; 1 is greedy search")
     length_penalty: float = Field(default=1.0, ge=-5, le=5, description="above 0 favours longer translations")

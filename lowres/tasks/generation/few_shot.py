@@ -60,7 +60,12 @@ def untuned_base(plan: Plan) -> tuple[Any, Any, Any]:
 
 
 def few_shot(
-    plan: Plan, examples: Mapping[Hashable, Sequence[Asked]], asked: Sequence[Asked], *, ratio: float | None = None
+    plan: Plan,
+    examples: Mapping[Hashable, Sequence[Asked]],
+    asked: Sequence[Asked],
+    *,
+    ratio: float | None = None,
+    system: str = "",
 ) -> list[BaselineRun[tuple[str, ...]]]:
     """What the untuned base answers after `evaluation.few_shot` examples that are like the text; none where the recipe wants none.
 
@@ -72,7 +77,7 @@ def few_shot(
         return []
     started = time.perf_counter()
     tokenizer, base, accelerator = untuned_base(plan)
-    frame = Frame(tokenizer)
+    frame = Frame(tokenizer, system)
     inputs = PromptInputs(frame, plan.recipe.training.max_length)
     most = [inputs.max_length if ratio is None else int(ratio * len(frame.plain(one.text))) + 10 for one in asked]
     shots = chosen_shots(examples, asked, count)

@@ -34,7 +34,6 @@ HEAD = "head.safetensors"
 RELOAD_WORDS = 40  # words that the reload check scores
 MAX_SPAN = 12  # tokens that a decoder may write for one mask
 LOADERS = {"encoder": load_masked, "encoder-decoder": load_translator, "decoder": load_decoder}
-END_OF_TEXT = "<|endoftext|>"  # between texts in the training of families that begin them with nothing
 CONTINUED = 64  # tokens that a decoder adds to a text
 
 
@@ -210,10 +209,9 @@ def corruption_of(
     """The corruption this base was pre-trained with: masks for encoders, sentinels where the tokenizer has them, else denoising."""
     before, after = surroundings(tokenizer, prefix)
     if architecture.shape == "decoder":
-        end = text_end(tokenizer)
-        return Causal(
-            SegmentInputs(tokenizer, dict.fromkeys(languages, before or [end]), after or [end], max_length), end
-        )
+        begin = before or Frame(tokenizer).begin
+        end = tokenizer.eos_token_id if before else begin[0]
+        return Causal(SegmentInputs(tokenizer, dict.fromkeys(languages, begin), after or [end], max_length), end)
     if architecture.language_marking is None:
         special = {*tokenizer.all_special_ids}
         ordinary = [one for one in range(len(tokenizer)) if one not in special]
@@ -233,13 +231,6 @@ def corruption_of(
         tag: [ids[tag]] if architecture.language_marking.forced and tag in ids else [] for tag in languages
     }
     return Denoising(inputs, tokenizer.mask_token_id, decoder_prefix, tokenizer.eos_token_id, share)
-
-
-def text_end(tokenizer: Any) -> int:
-    """The token that ends a text and stands before one that begins with nothing else."""
-    named = tokenizer.convert_tokens_to_ids(END_OF_TEXT) if END_OF_TEXT in tokenizer.get_vocab() else None
-    found = next(one for one in (named, tokenizer.eos_token_id, tokenizer.bos_token_id) if one is not None)
-    return int(found)
 
 
 def load(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
