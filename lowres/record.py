@@ -297,6 +297,14 @@ class Environment(Fact):
     finished: str = Field(description="UTC, ISO 8601")
 
 
+class Retention(Fact):
+    """What protected text costs a decoder, in bits per character, before and after the run; more after it means that it forgot."""
+
+    texts: int
+    before: float
+    after: float
+
+
 class Record(Fact):
     """Every fact of a run. A section is None until its stage has ended."""
 
@@ -315,6 +323,7 @@ class Record(Fact):
     baselines: list[Baseline] = []
     comparisons: list[Comparison] = []
     transfer: Transfer | None = None
+    retention: Retention | None = None
     examples: list[Example] = []
     translations: list[Translation] = []
     tested: dict[str, int] = Field(default={}, description="test pairs by direction")

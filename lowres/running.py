@@ -31,6 +31,7 @@ from lowres.runs.run import Run
 from lowres.runs.writing import Notify, RunWriter, default_folder, silent, unfinished
 from lowres.tasks.equipping import callbacks_of, quantization_findings
 from lowres.tasks.job import Job, Predictor, make_accelerator
+from lowres.tasks.retention import retention, retention_finding
 from lowres.tasks.table import job_of
 from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
@@ -97,6 +98,9 @@ def run(
             for finding in facts.get("findings", ()):
                 writer.finding(finding)
             writer.write(**{section: fact for section, fact in facts.items() if section != "findings"})
+        if kept := retention(predictor, plan, read_fitting_data(file, corpus, options).protect):
+            writer.write(retention=kept)
+            writer.finding(retention_finding(kept))
 
         writer.stage("reload check")
         inputs = job.sample(predictor, plan, corpus, SAMPLE_SIZE)

@@ -9,7 +9,7 @@ from lowres.models.checkpoint import Checkpoint
 from lowres.planning.footprint import activation_bytes, weights_gib
 from lowres.planning.machine import GIB, Machine
 from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
-from lowres.recipe.sections import Recipe
+from lowres.recipe.sections import Classification, PreTraining, Recipe, Translation
 
 ARTICLE: Mapping[Shape, str] = {
     "encoder": "an encoder",
@@ -75,6 +75,35 @@ def method_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -
     )
 
 
+def bits_fit_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Linear layers that hold their weights transposed cannot be quantized."""
+    family = checkpoint.architecture
+    if recipe.base.quantize == "off" or not family.transposed:
+        return None
+    what = f"{family.family} holds its weights in layers that bitsandbytes cannot quantize"
+    return Problem("base.quantize", what, "leave it out, or choose a base of another family")
+
+
+def keys_fit_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Keys of a task that only bases of one shape can follow."""
+    task, decodes = recipe.task, checkpoint.architecture.shape == "decoder"
+    named = task.model_fields_set
+    if isinstance(task, Classification) and not decodes and (task.by == "label-words" or task.label_words):
+        key = "by" if task.by == "label-words" else "label_words"
+        return Problem(
+            f"task.{key}", f"is for decoders; {checkpoint.name} is none", "leave it out, or choose a decoder"
+        )
+    if isinstance(task, Classification) and task.by == "head" and task.label_words:
+        return Problem("task.label_words", "has no effect with by: head", "leave one of them out")
+    if isinstance(task, Classification) and task.by == "label-words" and any(one.head for one in recipe.sources):
+        return Problem("task.by", "label-words has no auxiliary heads", "say by: head, or leave data.head out")
+    without = {Translation: ("denoise", "back_translation", "init_from"), PreTraining: ("masked", "head")}
+    for key in without.get(type(task), ()):
+        if decodes and key in named and getattr(task, key):
+            return Problem(f"task.{key}", f"has no effect with a decoder, and {checkpoint.name} is one", "leave it out")
+    return None
+
+
 def stack_fits_task(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """Language adapters come from pre-training, and are stacked below the adapters of a classifier."""
     method = recipe.method
@@ -133,6 +162,10 @@ def bits_fit_machine(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -
 
 def text_fits_positions(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """The base must have positions for the longest text."""
+    writes = checkpoint.architecture.shape == "decoder" and recipe.task.kind in ("translation", "generation")
+    if writes and 2 * recipe.training.max_length > checkpoint.positions >= recipe.training.max_length:
+        what = f"prompt and answer of {recipe.training.max_length} tokens each do not fit the {checkpoint.positions} positions"
+        return Problem("training.max_length", f"{what} of {checkpoint.name}", f"at most {checkpoint.positions // 2}")
     if recipe.training.max_length > checkpoint.positions:
         return Problem(
             "training.max_length",
@@ -169,6 +202,8 @@ BASE_RULES: tuple[BaseRule, ...] = (
     method_fits_base,
     method_fits_task,
     method_fits_bits,
+    bits_fit_base,
+    keys_fit_base,
     stack_fits_task,
     init_fits_bits,
     bits_fit_machine,

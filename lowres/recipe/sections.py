@@ -7,7 +7,7 @@ A recipe states the experiment, never the machine. Every default is written once
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, ModelWrapValidatorHandler, Tag, model_validator
 
 from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method, own_defaults, without_default
 from lowres.recipe.section import DataText, LabelText, LanguageTag, Names, Section
@@ -394,20 +394,22 @@ class Recipe(Section):
     decoding: Decoding = Decoding()
     evaluation: Evaluation = Evaluation()
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _as_suits_the_method(cls, found: object) -> object:
-        """Epochs and learning rate that the recipe does not name are the method's own."""
+    def _as_suits_the_method(cls, found: object, validate: ModelWrapValidatorHandler["Recipe"]) -> "Recipe":
+        """Epochs and learning rate that the recipe does not name are the method's own, and do not count as named."""
         if not isinstance(found, Mapping):
-            return found
+            return validate(found)
         method, training = found.get("method", {"kind": DEFAULT_METHOD}), found.get("training", {})
         kind = method.get("kind") if isinstance(method, Mapping) else getattr(method, "kind", None)
         if isinstance(training, Training):  # made in Python
             training = training.model_dump(exclude_unset=True)
         if not isinstance(training, Mapping) or not isinstance(kind, str) or kind not in METHOD_FACTS:
-            return found
+            return validate(found)
         own = {"epochs": METHOD_FACTS[kind].epochs, "learning_rate": METHOD_FACTS[kind].learning_rate}
-        return {**found, "training": {**own, **training}}
+        recipe = validate({**found, "training": {**own, **training}})
+        recipe.training.model_fields_set.difference_update(own.keys() - training.keys())
+        return recipe
 
     @property
     def sources(self) -> tuple[Source, ...]:
