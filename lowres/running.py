@@ -37,6 +37,7 @@ from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
 from lowres.training.rounds import train_further
 from lowres.vocabulary.adapting import Adapted, adapt
+from lowres.vocabulary.fitting_data import FittingData
 from lowres.vocabulary.language_tokens import language_tokens, token_findings
 
 
@@ -72,7 +73,8 @@ def run(
             base.to(accelerator.device)
 
         writer.stage("vocabulary")
-        adapted = fit_vocabulary(tokenizer, base, job, plan, corpus, file, options, accelerator)
+        fitting_data = read_fitting_data(file, corpus, options)
+        adapted = fit_vocabulary(tokenizer, base, job, plan, fitting_data, accelerator)
         writer.write(vocabulary=vocabulary_facts(tokenizer, adapted, corpus, plan))
 
         writer.stage("training")
@@ -98,7 +100,7 @@ def run(
             for finding in facts.get("findings", ()):
                 writer.finding(finding)
             writer.write(**{section: fact for section, fact in facts.items() if section != "findings"})
-        if kept := retention(predictor, plan, read_fitting_data(file, corpus, options).protect):
+        if kept := retention(predictor, plan, fitting_data.protect):
             writer.write(retention=kept)
             writer.finding(retention_finding(kept))
 
@@ -129,12 +131,15 @@ def prepare_device(plan: Plan) -> Accelerator:
 
 
 def fit_vocabulary(
-    tokenizer: PreTrainedTokenizerBase, base: Any, job: Job, plan: Plan, corpus: Corpus, file: RecipeFile, options: Options,
+    tokenizer: PreTrainedTokenizerBase,
+    base: Any,
+    job: Job,
+    plan: Plan,
+    fitting_data: FittingData,
     accelerator: Accelerator,
-) -> Adapted:  # fmt: skip
+) -> Adapted:
     """The base's tokenizer and embedding rows, fitted to the training texts as the recipe says."""
     recipe, checkpoint = plan.recipe, plan.checkpoint
-    fitting_data = read_fitting_data(file, corpus, options)
     with accelerator.autocast():
         return adapt(
             tokenizer, job.encoder(base), checkpoint.architecture.layers, recipe.vocabulary, fitting_data,

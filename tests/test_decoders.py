@@ -1,5 +1,6 @@
 """GPT-type bases: tiny checkpoints of every family, in their own file layout, from their recipes to saved models."""
 
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_padding_on_the_left_changes_no_continuation(name: str, decoders: Path, 
     assert [frame.answer(ids) for ids in together] == [frame.answer(ids) for ids in apart]
 
 
-@pytest.mark.parametrize("name", DECODERS)
+@pytest.mark.parametrize("name", ["smollm2", "gemma2", "gpt2", "llama"])
 def test_a_decoder_learns_to_translate_and_is_restored(
     name: str, decoders: Path, tmp_path: Path, options: Options
 ) -> None:
@@ -104,7 +105,7 @@ def test_a_decoder_learns_to_translate_and_is_restored(
     settings = plan.recipe.training.model_copy(
         update={"epochs": 40, "learning_rate": 0.01, "batch_tokens": 2048, "patience": 40, "label_smoothing": 0.0}
     )
-    objective.label_smoothing = 0.0
+    objective.label_smoothing, objective.dev_score = 0.0, count(1).__next__  # the last weights are kept
     steps = list(
         train(translator.model, objective, settings, accelerator=translator.accelerator, micro_batch_tokens=2048)
     )

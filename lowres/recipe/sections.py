@@ -1,7 +1,7 @@
 """The recipe format: to read this file is to read the format.
 
-A recipe states the experiment, never the machine. Every default is written once: here, in `vocabulary_section`, or for the methods in
-`methods`.
+A recipe states the experiment, never the machine. Every default is written once: here, in `training_section` and
+`vocabulary_section`, or for the methods in `methods`.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, ModelWrapValidatorHandler, Tag, model_validator
 
-from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method, own_defaults, without_default
+from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method
 from lowres.recipe.section import DataText, LabelText, LanguageTag, Names, Section
+from lowres.recipe.training_section import Training
 from lowres.recipe.vocabulary_section import Vocabulary
 
 _TASK_LANGUAGE = "language of the texts; by default what the data say"
@@ -299,44 +300,6 @@ class Ensemble(Section):
         description="for translation: auto lets a phrase table learned from the training pairs translate those directions in which it "
         "scores better on dev",
     )
-
-
-class Training(Section):
-    """How the weights are trained."""
-
-    epochs: int = Field(
-        default=METHOD_FACTS[DEFAULT_METHOD].epochs,
-        ge=1,
-        le=1000,
-        description=f"by default the method's own: {own_defaults('epochs')}",
-        json_schema_extra=without_default,
-    )
-    learning_rate: float = Field(
-        default=METHOD_FACTS[DEFAULT_METHOD].learning_rate,
-        gt=0,
-        lt=1,
-        description=f"peak, after warm-up and before linear decay; by default the method's own: {own_defaults('learning_rate')}",
-        json_schema_extra=without_default,
-    )
-    batch_tokens: int = Field(
-        default=1536, ge=64, description="padded tokens per update; texts of similar length are batched together"
-    )
-    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the updates in which the learning rate rises")
-    weight_decay: float = Field(default=0.01, ge=0)
-    max_grad_norm: float = Field(default=1.0, gt=0, description="gradients with a larger norm are scaled down to it")
-    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
-    dropout: float = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="inside the base while it trains, for methods that train its weights and for pre-training",
-    )
-    max_length: int = Field(
-        default=256, ge=8, le=8192, description="in tokens; longer texts are truncated, and the report counts them"
-    )
-    evaluations_per_epoch: int = Field(default=1, ge=1, le=100)
-    patience: int = Field(default=4, ge=1, description="stop after so many evaluations on dev without a better score")
-    seed: int = Field(default=13, ge=0, lt=2**32)
 
 
 class Decoding(Section):

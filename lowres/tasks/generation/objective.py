@@ -10,9 +10,9 @@ from torch import Tensor
 from lowres.errors import Finding
 from lowres.models.quantization import PRECISIONS
 from lowres.tasks.generation.inputs import Answered
-from lowres.tasks.pretraining.objective import output_embeddings
+from lowres.tasks.output_head import head_loss
 from lowres.training.batches import padded
-from lowres.training.loss import states_at_head, vocabulary_loss
+from lowres.training.loss import states_at_head
 
 
 class AnswerObjective:
@@ -31,15 +31,8 @@ class AnswerObjective:
         """Sum of the cross-entropies of the tokens of these examples' answers, and how many there are."""
         batch = [self.examples[row] for row in rows]
         states, targets = answer_states(self.model, batch, self.pad, self.accelerator)
-        if softcap(self.model) is not None:
-            logits = head_logits(self.model, states)
-            smoothed = torch.nn.functional.cross_entropy(
-                logits, targets, label_smoothing=self.label_smoothing, reduction="sum"
-            )
-            return smoothed, len(targets)
-        old, new, bias = output_embeddings(self.model)
         compute = PRECISIONS[self.accelerator.mixed_precision]
-        return vocabulary_loss(states.to(compute), old, new, bias, targets, self.label_smoothing), len(targets)
+        return head_loss(self.model, states, targets, self.label_smoothing, compute), len(targets)
 
     def score(self) -> float:
         """The task's score on dev, 0–100."""
@@ -57,15 +50,3 @@ def answer_states(model: Any, batch: Sequence[Answered], pad: int, accelerator: 
         model(input_ids=ids, attention_mask=mask, use_cache=False)
     targets = torch.tensor([one for example in batch for one in example.answer], device=device)
     return states[0], targets
-
-
-def softcap(model: Any) -> float | None:
-    """The bound of the logits in families that have one (Gemma 2)."""
-    return getattr(model.config, "final_logit_softcapping", None)
-
-
-def head_logits(model: Any, states: Tensor) -> Tensor:
-    """The logits of states that `answer_states` gave, float32 of shape (tokens, vocabulary), with a gradient."""
-    logits: Tensor = model.get_output_embeddings()(states).float()
-    bound = softcap(model)
-    return logits if bound is None else bound * torch.tanh(logits / bound)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lowres.models.frames import TokenIds
 from lowres.tasks.classification.head import ClassificationModel
-from lowres.tasks.generation.objective import head_logits
+from lowres.tasks.output_head import head_logits
 from lowres.training.batches import padded
 from lowres.training.loss import states_at_head
 
