@@ -23,9 +23,9 @@ from lowres.evaluation.baselines import copied, dictionary
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.translation_scores import translation_scores
 from lowres.languages import normalise
-from lowres.record import Score
 from lowres.runs.layout import PREDICTIONS, RECORD
 from lowres.runs.run import read_record
+from lowres.score import Score
 from lowres.tasks.translation.job import phrase_tables_of
 
 LOCAL = ("ace", "ban", "bbc", "bjn", "bug", "jav", "mad", "min", "nij", "sun")

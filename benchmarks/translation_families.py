@@ -22,9 +22,10 @@ from lowres.data.corpus import SPLITS
 from lowres.data.pairs import Pair, pairs
 from lowres.planning import Options, read_data
 from lowres.recipe import RecipeFile, open_recipe
-from lowres.record import Comparison, Record, Score
+from lowres.record import Comparison, Record
 from lowres.runs.layout import RECORD
 from lowres.runs.run import read_record
+from lowres.score import Score
 
 ALL_PAIRS = """\
 lowres: 2

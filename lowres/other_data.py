@@ -60,14 +60,14 @@ def evaluate(
             Problem(str(run.folder), "is not a finished run with a model", "name the folder of a finished run")
         )
     file = open_recipe(run.folder / RECIPE)
-    job = job_of(file.recipe.task.kind)
+    facts = read_facts(run.folder / MODEL, ModelFacts)
+    job = job_of(file.recipe.task.kind, facts.shape)
     with RunWriter(file, out or _new_folder(run, data), notify) as writer:
         writer.stage("data")
         own = _own_corpus(run, file, data, options)
         if own is None and job.is_base:
             what = "pre-training is scored beside its own dev rows, which were not found as they were"
             raise DataError(Problem("--near", what, "name the folder of the recipe that was run"))
-        facts = read_facts(run.folder / MODEL, ModelFacts)
         source = source_of(data, file.recipe, facts.languages)
         labels = tuple(getattr(run.predictor, "labels", ()))
         seen, tested = ((*own.train, *own.dev), own.test) if own else ((), ())

@@ -35,9 +35,11 @@ from lowres.runs.trainings import fit
 from lowres.runs.writing import Notify, RunWriter, completed, default_folder, silent, unfinished
 from lowres.tasks.equipping import callbacks_of, quantization_findings
 from lowres.tasks.job import Job, Predictor, make_accelerator
+from lowres.tasks.retention import retention, retention_finding
 from lowres.tasks.table import job_of
 from lowres.training.rounds import train_further
 from lowres.vocabulary.adapting import Adapted, adapt
+from lowres.vocabulary.fitting_data import FittingData
 from lowres.vocabulary.language_tokens import language_tokens, token_findings
 
 
@@ -54,7 +56,6 @@ def run(
     refuse_many_processes()
     options = options or Options()
     file = recipe if isinstance(recipe, RecipeFile) else open_recipe(recipe)
-    job = job_of(file.recipe.task.kind)
     if not restart and (done := completed(file, out)):
         return Run(done, options=options)
     folder = out or (None if restart else unfinished(file)) or default_folder(file)
@@ -65,6 +66,7 @@ def run(
     ):
         writer.stage("plan")
         plan = prepare(file, options)
+        job = job_of(plan.recipe.task.kind, plan.checkpoint.architecture.shape)
         writer.write(plan=plan_facts(plan))
 
         writer.stage("data")
@@ -79,7 +81,8 @@ def run(
             base.to(accelerator.device)
 
         writer.stage("vocabulary")
-        adapted = fit_vocabulary(tokenizer, base, job, plan, corpus, file, options, accelerator)
+        fitting_data = read_fitting_data(file, corpus, options)
+        adapted = fit_vocabulary(tokenizer, base, job, plan, fitting_data, accelerator)
         writer.write(vocabulary=vocabulary_facts(tokenizer, adapted, corpus, plan))
 
         writer.stage("training")
@@ -100,6 +103,9 @@ def run(
 
         writer.stage("evaluation")
         evaluate_test(predictor, job, plan, corpus, writer)
+        if kept := retention(predictor, plan, fitting_data.protect):
+            writer.write(retention=kept)
+            writer.finding(retention_finding(kept))
 
         writer.stage("reload check")
         inputs = job.sample(predictor, plan, corpus, SAMPLE_SIZE)
@@ -128,12 +134,15 @@ def prepare_device(plan: Plan) -> Accelerator:
 
 
 def fit_vocabulary(
-    tokenizer: PreTrainedTokenizerBase, base: Any, job: Job, plan: Plan, corpus: Corpus, file: RecipeFile, options: Options,
+    tokenizer: PreTrainedTokenizerBase,
+    base: Any,
+    job: Job,
+    plan: Plan,
+    fitting_data: FittingData,
     accelerator: Accelerator,
-) -> Adapted:  # fmt: skip
+) -> Adapted:
     """The base's tokenizer and embedding rows, fitted to the training texts as the recipe says."""
     recipe, checkpoint = plan.recipe, plan.checkpoint
-    fitting_data = read_fitting_data(file, corpus, options)
     with accelerator.autocast():
         return adapt(
             tokenizer, job.encoder(base), checkpoint.architecture.layers, recipe.vocabulary, fitting_data,

@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from lowres.record import Comparison, Fact, RecipeFacts, Score
+from lowres.record import Comparison, RecipeFacts
+from lowres.score import Fact, Score
 
 SUMMARY_VERSION = 1
 

@@ -15,7 +15,8 @@ from lowres.data.pairs import pairs
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError
 from lowres.places import Places
-from lowres.recipe.sections import CardData, Data, FileData, Translation
+from lowres.recipe.sections import CardData, Data, FileData
+from lowres.recipe.task_section import Translation
 
 TRANSLATE = Translation(kind="translation", source="eng-Latn", target="min-Latn")
 MIRROR = os.environ.get("LOWRES_MIRROR")

@@ -18,7 +18,7 @@ from lowres.evaluation.translation_scores import sentence_scores
 from lowres.models.architectures import ARCHITECTURES
 from lowres.planning import Options, Plan, estimate_seconds, prepare, read_data
 from lowres.recipe import open_recipe
-from lowres.recipe.sections import BackTranslation
+from lowres.recipe.task_section import BackTranslation
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run
 from lowres.runs.writing import Event, Stage

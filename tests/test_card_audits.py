@@ -69,7 +69,7 @@ def test_what_a_card_says_of_its_data_reaches_whoever_uses_them(tmp_path: Path) 
     assert any(what.startswith("consent, nusax-sentiment: Not described") for what in found)
     from lowres.data.reading import read_corpus
     from lowres.places import Places
-    from lowres.recipe.sections import Translation
+    from lowres.recipe.task_section import Translation
 
     task = Translation(kind="translation", source="eng-Latn", target="hau-Latn")
     places = Places(tmp_path, tmp_path / "cache", [Path(os.environ["LOWRES_MIRROR"])], offline=True)

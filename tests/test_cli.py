@@ -140,7 +140,9 @@ def test_an_interrupt_in_training_ends_with_130_and_is_recorded(tmp_path: Path, 
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=100)
     assert process.returncode == 130
-    assert re.fullmatch(r"stopped after update \d+; the same command resumes it", err.strip())
+    assert re.fullmatch(
+        r"stopped after update \d+; the same command resumes it:\n  lowres run recipe.yaml .*", err.strip()
+    )
     record = read_record(folder / "out" / "record.json")
     assert record.status == "interrupted"
     assert record.training is None

@@ -13,7 +13,8 @@ from lowres.data.formats.readers import read_file
 from lowres.data.formats.tables import Table
 from lowres.data.reading import read_corpus
 from lowres.places import Places
-from lowres.recipe.sections import Classification, FileData, PreTraining, Translation
+from lowres.recipe.sections import FileData
+from lowres.recipe.task_section import Classification, PreTraining, Translation
 
 
 def read(here: Path, name: str, content: str | bytes) -> Table:

@@ -12,7 +12,8 @@ from lowres.data.corpus import SPLITS
 from lowres.data.files import card_file, fetch, sha256_of
 from lowres.data.rows import Cut
 from lowres.errors import CardError, DataError
-from lowres.recipe.sections import CardData, Classification, Columns
+from lowres.recipe.sections import CardData, Columns
+from lowres.recipe.task_section import Classification
 
 TRAIN = "text\tlabel\nrancak bana\tpositive\nburuak bana\tnegative\nlamak\tpositive\nindak lamak\tnegative\n"
 DEV = "text\tlabel\nelok\tpositive\njaek\tnegative\n"

@@ -23,7 +23,8 @@ from lowres.evaluation.classification_scores import classification_scores, confu
 from lowres.evaluation.classification_statistics import count
 from lowres.evaluation.comparison import compare, randomisation_p, transfer_verdict
 from lowres.evaluation.resampling import Resampling, bootstrap
-from lowres.record import Comparison, Score
+from lowres.record import Comparison
+from lowres.score import Score
 
 LABELS = ["negative", "neutral", "positive"]
 

@@ -13,7 +13,8 @@ from lowres.evaluation.comparison import corrected, transfer_verdict
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.translation_scores import translation_scores
 from lowres.evaluation.translation_statistics import tokenizer_of
-from lowres.record import Comparison, Score
+from lowres.record import Comparison
+from lowres.score import Score
 
 LABELS = ["negative", "neutral", "positive"]
 SETTINGS = Resampling(0.95, 100, 7)

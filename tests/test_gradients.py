@@ -14,7 +14,7 @@ from transformers import BertConfig, BertModel
 from lowres.errors import TrainingError
 from lowres.methods import TECHNIQUES
 from lowres.methods.ia3 import decays
-from lowres.recipe.sections import Training
+from lowres.recipe.training_section import Training
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.training.loop import train
 from lowres.training.loss import vocabulary_loss

@@ -10,7 +10,8 @@ from lowres.data.corpus import SPLITS, Corpus
 from lowres.data.pairs import pair_counts
 from lowres.data.reading import read_corpus
 from lowres.places import Places
-from lowres.recipe.sections import Classification, HubData, Task, Translation
+from lowres.recipe.sections import HubData
+from lowres.recipe.task_section import Classification, Task, Translation
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CLASSIFY = Classification(kind="classification")

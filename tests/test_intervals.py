@@ -10,7 +10,8 @@ from lowres.evaluation.classification_scores import classification_scores
 from lowres.evaluation.comparison import compare
 from lowres.evaluation.resampling import Resampling, unseen_share
 from lowres.evaluation.translation_scores import translation_scores
-from lowres.record import Comparison, Score
+from lowres.record import Comparison
+from lowres.score import Score
 
 LABELS = ["negative", "neutral", "positive"]
 

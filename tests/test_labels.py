@@ -7,7 +7,7 @@ import pytest
 from readings import corpus, files, said
 
 from lowres.data.corpus import Corpus
-from lowres.recipe.sections import Classification
+from lowres.recipe.task_section import Classification
 
 TRAIN = "text\tlabel\n" + "".join(f"kato {n}\t{'positive' if n % 2 else 'negative'}\n" for n in range(80))
 DEV = "text\tlabel\nelok\tpositive\njaek\tnegative\n"

@@ -11,7 +11,8 @@ from lowres.data.corpus import Corpus, Split
 from lowres.data.pairs import directions, pairs
 from lowres.data.reading import read_corpus
 from lowres.places import Places
-from lowres.recipe.sections import CardData, Classification, FileData, Source, Task, Translation
+from lowres.recipe.sections import CardData, FileData, Source
+from lowres.recipe.task_section import Classification, Task, Translation
 
 MIRROR = os.environ.get("LOWRES_MIRROR")
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="LOWRES_MIRROR names no folder that holds published data")

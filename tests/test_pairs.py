@@ -11,7 +11,7 @@ from lowres.data.reading import read_corpus
 from lowres.errors import DataError
 from lowres.places import Places
 from lowres.recipe import parse_recipe
-from lowres.recipe.sections import Translation
+from lowres.recipe.task_section import Translation
 
 RECIPE = """\
 lowres: 2

@@ -7,7 +7,7 @@ import pytest
 from test_own_files import ENGLISH, MINANG, TRANSLATE, own, pair_counts, read, table, told, write
 
 from lowres.data.pairs import pairs
-from lowres.recipe.sections import Translation
+from lowres.recipe.task_section import Translation
 
 
 def three(folder: Path, test: list[tuple[str, str]]) -> dict[str, str]:

@@ -12,7 +12,9 @@ from ruamel.yaml import YAML
 from lowres.recipe import Recipe, parse_recipe, read_recipe, recipe_schema, schema_text
 from lowres.recipe.methods import METHOD_FACTS, Features, Full, Lora
 from lowres.recipe.reader import LANGUAGES
-from lowres.recipe.sections import CardData, Classification, Training
+from lowres.recipe.sections import CardData
+from lowres.recipe.task_section import Classification
+from lowres.recipe.training_section import Training
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = sorted((ROOT / "recipes").glob("*.yaml"))

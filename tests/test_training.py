@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from lowres.errors import TrainingError
-from lowres.recipe.sections import Training
+from lowres.recipe.training_section import Training
 from lowres.training.batches import plan_batches, sorted_batches
 from lowres.training.checkpoints import Checkpoints, CheckpointState
 from lowres.training.loop import Step, train

@@ -29,7 +29,8 @@ from lowres.evaluation.comparison import compare_translations
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.translation_scores import PRIMARY_METRIC, primary_metric, sentence_scores, translation_scores
 from lowres.evaluation.translation_statistics import BLEU, CHRF, TER, match
-from lowres.record import Comparison, Score
+from lowres.record import Comparison
+from lowres.score import Score
 from lowres.statistical.dictionary import dictionary_of, substitute
 
 # What the command line must be right about: punctuation, figures, quotes, other scripts, empty lines, moved phrases.

@@ -72,7 +72,7 @@ def labelled_corpus(texts: Sequence[str], heads: int) -> Corpus:
 
 def predictor_of(plan: Plan, corpus: Corpus) -> Any:
     """The predictor that training would begin with, in float32, its trainable weights moved a little by random numbers."""
-    job = job_of(plan.recipe.task.kind)
+    job = job_of(plan.recipe.task.kind, plan.checkpoint.architecture.shape)
     tokenizer, base = job.load(plan.checkpoint)
     texts = list(dict.fromkeys(row.fields["text"] for row in corpus.train))
     adapted = adapt(

@@ -59,7 +59,7 @@ def predict(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Classify or translate TEXTS, or fill in their <mask>, with the model of RUN; without TEXTS, every line of standard input.
+    """Classify, translate or answer TEXTS, or fill their <mask>, with the model of RUN; without TEXTS, every line of standard input.
 
     One line is printed for each text: the translation; the text with its <mask> filled in; or label, probability and text, separated
     by tabs.
@@ -161,7 +161,7 @@ def shown(prediction: object) -> str:
         label = one_line(prediction.label)
         return f"{label}\t{prediction.probabilities[prediction.label]:.3f}\t{one_line(prediction.text)}"
     facts = vars(prediction)
-    return one_line(str(facts["filled"] if "filled" in facts else facts["translation"]))
+    return one_line(str(next(facts[name] for name in ("filled", "translation", "answer") if name in facts)))
 
 
 def lines_of(data: bytes) -> list[str]:

@@ -41,7 +41,7 @@ def check_facts(examined: "Examined") -> dict[str, Any]:
 def _counts(examined: "Examined") -> dict[str, Any]:
     """Rows, labels or pairs by split."""
     from lowres.data.corpus import SPLITS
-    from lowres.recipe.sections import Translation
+    from lowres.recipe.task_section import Translation
 
     corpus, task = examined.corpus, examined.plan.recipe.task
     if isinstance(task, Translation):

@@ -9,7 +9,8 @@ from lowres.data.fresh_rows import labelled, read_split, reasons
 from lowres.data.rows import limited
 from lowres.errors import DataError, Finding, Problem
 from lowres.places import Places
-from lowres.recipe.sections import CardData, Classification, Data, PreTraining, Recipe, RowsStage, Source, Task
+from lowres.recipe.sections import CardData, Data, Recipe, RowsStage, Source
+from lowres.recipe.task_section import Classification, PreTraining, Task
 
 
 def with_further_rows(corpus: Corpus, recipe: Recipe, places: Places) -> Corpus:

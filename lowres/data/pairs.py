@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lowres.data.corpus import SPLITS, Corpus, Row, Split
-from lowres.data.sampling import shown
+from lowres.data.sampling import shown, spread
 from lowres.languages import strict_key
-from lowres.recipe.sections import Languages, Translation
+from lowres.recipe.task_section import Languages, Translation
 
 Direction = tuple[str, str]
 
@@ -135,3 +135,12 @@ def _partners(sources: Sequence[Row], targets: Sequence[Row]) -> list[tuple[Row,
 
 def _name(row: Row) -> str:
     return row.id.rpartition("/")[2]
+
+
+def spread_over_directions(pairs: Sequence[Pair], most: int) -> list[Pair]:
+    """At most `most` pairs, the same number of each direction, at even distances."""
+    by_direction: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        by_direction.setdefault(pair.direction_name, []).append(pair)
+    share = max(1, most // max(1, len(by_direction)))
+    return [pair for found in by_direction.values() for pair in spread(found, share)]

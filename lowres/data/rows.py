@@ -15,12 +15,13 @@ LINE = "line"  # as the column of an id or a cluster: the row's number in its fi
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns that hold text and label (None where the task has no labels), a row's id, and the id that its translations share."""
+    """The columns that hold text, label and answer (None where the task has none), a row's id, and the id its translations share."""
 
     text: str
     label: str | None = None
     id: str | None = None
     cluster: str | None = None
+    answer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,13 @@ def _rank(sample: Sample, seed: int) -> bytes:
 def _missing_columns(part: Part) -> Iterator[Problem]:
     roles, columns = part.roles, part.table.columns
     known = {*columns, SUBSET, LANGUAGE, LINE}
-    wanted = {roles.label, roles.id, roles.cluster, part.split.by if isinstance(part.split, Cut) else None}
+    wanted = {
+        roles.label,
+        roles.answer,
+        roles.id,
+        roles.cluster,
+        part.split.by if isinstance(part.split, Cut) else None,
+    }
     missing = {roles.text} - set(columns) | ({column for column in wanted if column} - known)
     for column in sorted(missing):
         yield no_column(part.table, column, () if column == roles.text else (LANGUAGE, SUBSET))
@@ -193,7 +200,7 @@ def _samples(part: Part, number: int) -> Iterator[Sample]:
     prefix = part.entry + part.file + (f"{part.subset}/" if part.subset else "")
     for record in part.table.records:
         text = record.fields[roles.text]
-        if not text:
+        if not text or (roles.answer and not record.fields[roles.answer]):
             continue
         split = part.split_of(record)
         if split not in part.use:
@@ -202,6 +209,8 @@ def _samples(part: Part, number: int) -> Iterator[Sample]:
         # without a column that says so, equal ids of two splits or subsets promise nothing
         cluster = f"{part.entry}{part.scope}{_tie(record, roles.cluster)}" if roles.cluster else f"{split}/{unique}"
         fields = {"text": text, "label": part.value(record, roles.label)} if roles.label else {"text": text}
+        if roles.answer:
+            fields["answer"] = record.fields[roles.answer]
         yield Sample(Row(unique, cluster, part.language, fields), split, part.subset, record.where, number)
 
 

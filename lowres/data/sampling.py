@@ -2,6 +2,9 @@
 
 import random
 from collections.abc import Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
 def shown(groups: Sequence[str], temperature: float, cap: int | None, seed: int, epoch: int) -> list[int]:
@@ -31,3 +34,9 @@ def _next_of(found: Sequence[int], wanted: int, seed: str, epoch: int) -> list[i
         order = random.Random(f"{seed} {lap}").sample(found, len(found))
         result += order[at : at + wanted - len(result)]
     return result
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """At most so many of the items, at even distances."""
+    stride = max(1.0, len(items) / most)
+    return [items[int(stride * number)] for number in range(min(most, len(items)))]

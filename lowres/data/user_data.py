@@ -17,7 +17,8 @@ from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.languages import language
 from lowres.languages.tags import is_written_as
 from lowres.places import Places
-from lowres.recipe.sections import Classification, Columns, FileData, HubData, Task, Translation
+from lowres.recipe.sections import Columns, FileData, HubData
+from lowres.recipe.task_section import Classification, Generation, Task, Translation
 
 OneOrMore = str | tuple[str, ...]
 
@@ -161,7 +162,8 @@ def _texts(table: Table, data: FileData | HubData, task: Task) -> list[Text]:
     if not isinstance(task, Translation):
         label = columns.label if isinstance(task, Classification) else None
         tag = _language(data, task)
-        return [Text(tag, table, Roles(_text_column(table, tag, columns), label, columns.id))]
+        answer = columns.answer if isinstance(task, Generation) else None
+        return [Text(tag, table, Roles(_text_column(table, tag, columns), label, columns.id, answer=answer))]
     if data.language is not None:  # texts of one language, without translations
         return [Text(data.language, table, Roles(_text_column(table, data.language, columns), None, columns.id))]
     named = columns.texts or _columns_by_language(table, task) or _two_columns(task, columns)

@@ -20,7 +20,8 @@ from lowres.evaluation.sufficient_statistics import (
     number_clusters,
     share,
 )
-from lowres.record import Comparison, Score, Split
+from lowres.record import Comparison
+from lowres.score import Score, Split
 
 PRIMARY_METRIC = "bits per character"
 BITS, CHARACTERS = range(2)

@@ -11,7 +11,8 @@ from lowres.evaluation.classification_statistics import CLASS_MEASURES, MEASURES
 from lowres.evaluation.resampling import Resampling, unseen_share
 from lowres.evaluation.scoring import Key, estimate
 from lowres.evaluation.sufficient_statistics import Floats, mean_over_languages, share
-from lowres.record import Confusion, Score, Split
+from lowres.record import Confusion
+from lowres.score import Score, Split
 
 
 def classification_scores(

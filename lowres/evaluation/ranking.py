@@ -11,7 +11,7 @@ from lowres.evaluation.prediction_files import Predictions, statistics_of
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.scoring import Key, estimate
 from lowres.evaluation.sufficient_statistics import SufficientStatistics
-from lowres.record import merit
+from lowres.score import merit
 from lowres.summary import Pairing, Ranked, Ranking
 
 

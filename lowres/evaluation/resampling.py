@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from lowres.evaluation.sufficient_statistics import Floats
-from lowres.record import Split
+from lowres.score import Split
 
 # The acceleration of BCa leaves out every cluster once; beyond this many it costs much and changes little.
 LARGEST_BCA = 5_000

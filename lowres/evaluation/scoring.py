@@ -7,7 +7,7 @@ import numpy as np
 
 from lowres.evaluation.resampling import Intervals, Resampling, bootstrap, settings_of, unseen_share
 from lowres.evaluation.sufficient_statistics import Floats
-from lowres.record import Better, Score, Split, Unit
+from lowres.score import Better, Score, Split, Unit
 
 
 @dataclass(frozen=True)

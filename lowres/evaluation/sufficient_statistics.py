@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from lowres.record import Better, Unit
+from lowres.score import Better, Unit
 
 Floats = NDArray[np.float64]
 # A dense matrix product is faster than a sparse one when at least this share of the cells is filled.

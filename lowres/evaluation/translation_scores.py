@@ -23,7 +23,7 @@ from lowres.evaluation.translation_statistics import (
     sentence_values,
     tokenizer_at_hand,
 )
-from lowres.record import Better, Score, Split
+from lowres.score import Better, Score, Split
 
 PRIMARY_METRIC = CHRF.name
 

@@ -71,10 +71,19 @@ def write(predictor: Predictor, facts: ModelFacts, folder: Path) -> None:
     """Write weights, tokenizer, and the facts that a recipe needs whose base is this folder."""
     predictor.transformer.save_pretrained(str(folder))
     predictor.save_head(folder)
-    predictor.tokenizer.save_pretrained(str(folder))
+    save_tokenizer(predictor.tokenizer, folder)
     own = {"pooling": facts.pooling, "prefix": facts.prefix}
     (folder / OWN_FACTS).write_text(json.dumps(own, indent=2) + "\n", encoding="utf-8")
     read_back(predictor.transformer, folder)
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Save a tokenizer as others expect it: a chat template needs its special tokens, which lowres itself reads as text."""
+    tokenizer.save_pretrained(str(folder))
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    if tokenizer.chat_template and settings.pop("split_special_tokens", None):
+        path.write_text(json.dumps(settings, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_back(model: Any, folder: Path) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from lowres.cards.licence_chain import LicenceChain
 from lowres.cards.licences import SPDX
 from lowres.recipe.sections import Recipe
-from lowres.record import Record, Score
+from lowres.record import Record
+from lowres.score import Score
 
 PIPELINES = {"classification": "text-classification", "translation": "translation", "pre-training": "fill-mask"}
 

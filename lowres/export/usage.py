@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lowres.languages.codes import instruction
+from lowres.languages.codes import instruction, translation_request
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.record import Record
 from lowres.starters.starters import STARTERS
@@ -58,7 +58,14 @@ print([labels[best] for best in logits[:, : len(labels)].argmax(1)])
 CENTRED = """\
 vectors = vectors - head["centre {first}"]  # the mean of the language that the texts are in: one of {all}
 """
-POOLED = {"mean": "(states * mask).sum(1) / mask.sum(1)", "first": "states[:, 0]"}
+BY_WORDS = """
+# Labels are scored by their words ({words}) behind a prompt, which only lowres does: lowres.load("..").predict(["…"])
+"""
+POOLED = {
+    "mean": "(states * mask).sum(1) / mask.sum(1)",
+    "first": "states[:, 0]",
+    "last": "states[torch.arange(len(states)), mask.sum((1, 2)) - 1]",
+}
 TRANSLATION = """
 text = "…"  # {source} to {target}; of more than {longest_source} tokens: sentence by sentence
 text = unicodedata.normalize("NFC", text)
@@ -72,6 +79,23 @@ with torch.no_grad():
     )
 print(tokenizer.decode(written[0], skip_special_tokens=True))
 """
+PROMPTED = """
+text = "…"
+text = unicodedata.normalize("NFC", text)
+question = {question}
+prompt = {prompt}
+inputs = tokenizer(prompt, add_special_tokens=False, split_special_tokens=False, return_tensors="pt")
+with torch.no_grad():
+    written = model.generate(
+        **inputs, num_beams={beams}, length_penalty={penalty}, do_sample=False, eos_token_id={ends}, pad_token_id={pad},
+        max_new_tokens={most},
+    )
+print(tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip())
+"""
+CHAT = (
+    'tokenizer.apply_chat_template([{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True)'
+)
+PLAIN_FRAME = 'f"### Instruction:\\n{question}\\n\\n### Response:\\n"'
 HINTED = "It was trained with a phrase table's translation before each text, which only lowres makes; without, it is worse.\n\n"
 BITS = "It was trained over the base in {bits} bits; over full-precision weights, as here, predictions differ slightly.\n\n"
 NEEDS = "The code needs transformers 5 or later{more}.\n\n"
@@ -134,7 +158,9 @@ def _page(predictor: Any, record: Record, about: str, *, tokenizer: str, base: s
     notes += BITS.format(bits=facts.quantize[0]) if facts.quantize != "off" and base != "folder" else ""
     notes += _limits(facts)
     decoder_prefix = IMPORTS.format(auto=_auto(predictor), tokenizer=tokenizer, base=base) + _own_head(predictor)
-    asking = {"classification": _labels, "translation": _translation}.get(facts.task, _nothing)(predictor)
+    asking = {"classification": _labels, "translation": _translation, "generation": _prompted}.get(
+        facts.task, _nothing
+    )(predictor)
     return f"{_heading(record, about)}{notes}```python\n{decoder_prefix}{rest}{asking}```\n"
 
 
@@ -173,6 +199,8 @@ def _auto(predictor: Any) -> str:
     """The class of transformers that loads such a model."""
     if predictor.transformer.config.is_encoder_decoder:
         return "AutoModelForSeq2SeqLM"
+    if _decodes(predictor) and (predictor.facts.task != "classification" or getattr(predictor.facts, "words", ())):
+        return "AutoModelForCausalLM"
     return "AutoModel" if predictor.facts.task == "classification" else "AutoModelForMaskedLM"
 
 
@@ -188,6 +216,8 @@ def _nothing(predictor: Any) -> str:
 def _labels(predictor: Any) -> str:
     facts = predictor.facts
     centred = CENTRED.format(first=predictor.centres[0], all=", ".join(predictor.centres)) if predictor.centres else ""
+    if getattr(facts, "words", ()):
+        return BY_WORDS.format(words=facts.words)
     return LABELS.format(
         labels=facts.labels,
         prefix=facts.prefix,
@@ -197,8 +227,28 @@ def _labels(predictor: Any) -> str:
     )
 
 
+def _decodes(predictor: Any) -> bool:
+    return bool(predictor.facts.shape == "decoder")
+
+
+def _prompted(predictor: Any) -> str:
+    """Code that asks a decoder: to translate in its first direction, or what the run's prompts ask."""
+    facts = predictor.facts
+    frame = predictor.frame if facts.task == "generation" else predictor.inputs.frame
+    if facts.task == "generation":
+        question = f"{facts.instruction + chr(10)!r} + text" if facts.instruction else "text"
+    else:
+        question = f"{translation_request('', *facts.directions[0])!r} + text"
+    return PROMPTED.format(
+        question=question, prompt=CHAT if frame.tokenizer.chat_template else PLAIN_FRAME, beams=facts.decoding.beams,
+        penalty=facts.decoding.length_penalty, ends=list(frame.ends), pad=frame.tokenizer.pad_token_id, most=facts.max_length,
+    )  # fmt: skip
+
+
 def _translation(predictor: Any) -> str:
     """Code that translates in the first direction of the model."""
+    if _decodes(predictor):
+        return _prompted(predictor)
     facts, inputs = predictor.facts, predictor.inputs
     source, target = facts.directions[0]
     plain = 'tokenizer(text, add_special_tokens=False)["input_ids"]'

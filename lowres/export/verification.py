@@ -18,9 +18,9 @@ from lowres.planning.machine import Machine
 from lowres.planning.plan import base_of
 from lowres.recipe import open_recipe
 from lowres.recipe.lock import read_lock
-from lowres.record import Score
 from lowres.runs.layout import LOCK, RECIPE, RECORD
 from lowres.runs.run import Run, read_record
+from lowres.score import Score
 from lowres.tasks.table import job_of
 
 MAX_BYTES = 1 << 36  # of a bundle that is unpacked
@@ -103,7 +103,7 @@ def reproduce(folder: Path, options: Options, near: Path | None = None) -> Verif
     machine = Machine.detect(options.device, options.threads)
     checkpoint = base_of(file, options, build=True)
     plan = make_plan(file.recipe, checkpoint, machine, near or folder)
-    job = job_of(file.recipe.task.kind)
+    job = job_of(file.recipe.task.kind, checkpoint.architecture.shape)
     answers = job.predict(run.predictor, plan, corpus)
     facts = next(
         part for part in job.judge(run.predictor, plan, corpus, answers, lambda stage: None) if "scores" in part

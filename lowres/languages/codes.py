@@ -114,6 +114,12 @@ def instruction(source: str, target: str) -> str:
     return f"translate {language(source).name} to {language(target).name}: "
 
 
+def translation_request(text: str, source: str, target: str, hint: str = "") -> str:
+    """What a decoder is asked, in English, with names; a hint is the phrase table's translation."""
+    asked = f"Translate from {language(source).name} into {language(target).name}: {text}"
+    return f"{asked}\nWord by word: {hint}" if hint else asked
+
+
 @cache
 def _short(three: str) -> str:
     """The ISO 639-1 code of a language, or its ISO 639-3 code where there is none."""

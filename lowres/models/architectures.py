@@ -1,10 +1,13 @@
 """Facts about model families, by the `model_type` of transformers. Imports nothing heavy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lowres.errors import ModelError, Problem, nearest
+
+Shape = Literal["encoder", "encoder-decoder", "decoder"]
+Pooling = Literal["mean", "first", "last"]
 
 
 @dataclass(frozen=True)
@@ -83,15 +86,17 @@ class Architecture:
     to it are not used; `layers` is the path of the encoder's list of layers; `tables` are the names that its embedding table may have
     in a file; `masked_head` begins the names of what predicts masked words. `language_marking` tells how an encoder-decoder is told
     the languages. `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings never are. `beside`
-    are the names of parts that read no text, which nothing adapts.
+    are the names of parts that read no text, which nothing adapts. `transposed` says that the linear modules hold their weights
+    transposed (GPT-2's Conv1D), so that they cannot be quantized. `learning_rates` gives the default learning rate of methods that
+    need another one than METHOD_FACTS says.
     """
 
     family: str
-    shape: Literal["encoder", "encoder-decoder"]
+    shape: Shape
     attention: tuple[str, ...]
     feed_forward: tuple[str, ...]
     blocks: Blocks | None
-    pooling: Literal["mean", "first"] = "mean"
+    pooling: Pooling = "mean"
     drops_pooler: bool = False
     dropouts: tuple[str, ...] = ()
     layer_dropouts: tuple[str, ...] = ()
@@ -103,6 +108,8 @@ class Architecture:
     precise: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     named_keys_values: tuple[str, ...] = ()
+    transposed: bool = False
+    learning_rates: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def keys_values(self) -> tuple[str, ...]:
@@ -213,7 +220,85 @@ _FAIRSEQ = Architecture(
     language_marking=LanguageMarking("own tag", forced=True),
 )
 
+# Decoders (GPT-type): the norm before each block; no mask token, so texts are read from left to right.
+_LLAMA_BLOCKS = Blocks(
+    layer=r"layers\.\d+",
+    attention="self_attn.o_proj",
+    feed_forward="mlp.down_proj",
+    reads="post_attention_layernorm",
+    norm="",
+    embedding="embed_tokens",
+)
+_LLAMA = Architecture(
+    "Llama",
+    "decoder",
+    ("q_proj", "k_proj", "v_proj", "o_proj"),
+    ("gate_proj", "up_proj", "down_proj"),
+    _LLAMA_BLOCKS,
+    "last",
+    dropouts=("attention_dropout",),
+    layers="layers",
+    tables=("embed_tokens",),
+    learning_rates={"lora": 2e-4, "full": 2e-5},  # Dettmers et al. 2023, arXiv 2305.14314; not tuned here
+)
+_GEMMA_BLOCKS = replace(_LLAMA_BLOCKS, reads="pre_feedforward_layernorm")
+_GPT_BLOCKS = Blocks(
+    layer=r"h\.\d+", attention="attn.c_proj", feed_forward="mlp.c_proj", reads="ln_2", norm="", embedding="wte"
+)
+_BLOOM_BLOCKS = Blocks(
+    layer=r"h\.\d+",
+    attention="self_attention.dense",
+    feed_forward="mlp.dense_4h_to_h",
+    reads="post_attention_layernorm",
+    norm="",
+    embedding="word_embeddings_layernorm",
+)
+DECODERS: Mapping[str, Architecture] = {
+    "llama": _LLAMA,  # SmolLM2, TinyLlama, Sahabat-AI and many others are of this type
+    "smollm3": replace(_LLAMA, family="SmolLM3"),
+    "mistral": replace(_LLAMA, family="Mistral"),
+    "qwen2": replace(_LLAMA, family="Qwen 2"),
+    "qwen3": replace(_LLAMA, family="Qwen 3"),
+    "gemma2": replace(_LLAMA, family="Gemma 2", blocks=_GEMMA_BLOCKS),
+    "gemma3_text": replace(_LLAMA, family="Gemma 3", blocks=_GEMMA_BLOCKS),
+    "bloom": replace(
+        _LLAMA,
+        family="BLOOM",
+        attention=("query_key_value", "self_attention.dense"),
+        feed_forward=("dense_h_to_4h", "dense_4h_to_h"),
+        blocks=_BLOOM_BLOCKS,
+        dropouts=("hidden_dropout", "attention_dropout"),
+        layers="h",
+        tables=("word_embeddings",),
+        named_keys_values=("query_key_value",),
+    ),
+    "gpt2": replace(
+        _LLAMA,
+        family="GPT-2",
+        attention=("c_attn", "attn.c_proj"),
+        feed_forward=("c_fc", "mlp.c_proj"),
+        blocks=_GPT_BLOCKS,
+        dropouts=("resid_pdrop", "embd_pdrop", "attn_pdrop"),
+        layers="h",
+        tables=("wte",),
+        named_keys_values=("c_attn",),
+        transposed=True,
+    ),
+    "opt": replace(
+        _LLAMA,
+        family="OPT",
+        attention=("q_proj", "k_proj", "v_proj", "out_proj"),
+        feed_forward=("fc1", "fc2"),
+        blocks=_FAIRSEQ_BLOCKS,
+        dropouts=("dropout", "attention_dropout"),
+        layer_dropouts=("layerdrop",),
+        layers="decoder.layers",
+        tables=("decoder.embed_tokens",),
+    ),
+}
+
 ARCHITECTURES: Mapping[str, Architecture] = {
+    **DECODERS,
     "bert": _BERT,
     "xlm-roberta": replace(_BERT, family="XLM-RoBERTa", positions_follow_padding=True),
     "roberta": replace(_BERT, family="RoBERTa", positions_follow_padding=True),

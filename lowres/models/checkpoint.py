@@ -8,10 +8,10 @@ from fnmatch import fnmatch
 from functools import lru_cache
 from math import prod
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from lowres.errors import ModelError, Problem, nearest
-from lowres.models.architectures import ARCHITECTURES, Architecture
+from lowres.models.architectures import ARCHITECTURES, Architecture, Pooling
 from lowres.models.configuration import (
     TOKENIZER_FILES,
     check_use,
@@ -27,7 +27,7 @@ from lowres.places import Places
 
 MERGED = "merged"  # the folder of a run with its exported checkpoint
 OWN_FACTS = "lowres.json"  # in an exported checkpoint: facts that config.json has no field for
-SMALL = ("*.json", "*.model", "*.spm", "*.txt")  # all but the weights
+SMALL = ("*.json", "*.model", "*.spm", "*.txt", "*.jinja")  # all but the weights
 READ = (*SMALL, "*.safetensors")
 # Taken where a repository has no safetensors; torch then unpickles nothing but tensors.
 PICKLED = ("pytorch_model*.bin",)
@@ -40,6 +40,7 @@ TOKENIZER = (
     "*.spm",
     "*.txt",
     "vocab.json",
+    "*.jinja",
 )
 # What a base's digest covers: whatever changes what it computes or how its texts are encoded.
 HASHED = (
@@ -50,6 +51,7 @@ HASHED = (
         "tokenizer_config.json",
         "special_tokens_map.json",
         "added_tokens.json",
+        "chat_template.jinja",
     ),
     *("config.json", "1_Pooling/config.json", "config_sentence_transformers.json", OWN_FACTS),
 )
@@ -72,7 +74,7 @@ class Checkpoint:
     vocabulary_size: int
     positions: int
     parameters: int
-    pooling: Literal["mean", "first"]
+    pooling: Pooling
     prefix: str = ""
     revision: str | None = None
 
@@ -255,7 +257,7 @@ def _facts(
         folder=folder,
         architecture=family,
         hidden_size=width(config),
-        layers=layer_count(config, "encoder"),
+        layers=layer_count(config, "decoder" if family.shape == "decoder" else "encoder"),
         vocabulary_size=int(config["vocab_size"]),
         positions=_positions(config, family),
         parameters=parameters,
@@ -267,7 +269,8 @@ def _facts(
 
 def _positions(config: Mapping[str, Any], family: Architecture) -> int:
     """The longest input in tokens; where the config names none, positions are relative and 10 000 stands for no limit."""
-    rows = int(config.get("max_position_embeddings") or 10_000)
+    named = (config.get(field) for field in ("max_position_embeddings", "n_positions", "seq_length"))
+    rows = int(next((count for count in named if count), 10_000))
     if not family.positions_follow_padding:
         return rows
     padding = config.get("pad_token_id")

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from lowres.errors import ModelError, Problem
-from lowres.models.architectures import ARCHITECTURES, VARIANTS, Architecture, architecture
+from lowres.models.architectures import ARCHITECTURES, VARIANTS, Architecture, Pooling, architecture
 from lowres.models.unknown_family import UNKNOWN, is_encoder
 from lowres.models.weight_files import WIDTHS, layer_count, read_json
 
@@ -35,7 +35,8 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
     config = with_nested(read_json(config_file))
     family = _family(config, folder)
     for what, found in (
-        ("vocab_size", config.get("vocab_size")), ("hidden_size", width(config)), ("number of layers", layer_count(config, "encoder")),
+        ("vocab_size", config.get("vocab_size")), ("hidden_size", width(config)),
+        ("number of layers", layer_count(config, "decoder" if family.shape == "decoder" else "encoder")),
     ):  # fmt: skip
         if not found:
             raise ModelError(Problem(str(config_file), f"gives no {what}", "fetch the base again"))
@@ -143,7 +144,7 @@ def _tokenizer_classes() -> frozenset[str]:
     return frozenset(dir(transformers))
 
 
-def sentence_pooling(folder: Path) -> Literal["mean", "first"] | None:
+def sentence_pooling(folder: Path) -> Pooling | None:
     """How a sentence-transformers model makes one vector of a text; None for other models."""
     file = folder / "1_Pooling" / "config.json"
     found = read_json(file) if file.exists() else {}

@@ -7,6 +7,7 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import (
     AutoModel,
+    AutoModelForCausalLM,
     AutoModelForMaskedLM,
     AutoModelForSeq2SeqLM,
     PreTrainedTokenizerBase,
@@ -50,6 +51,11 @@ def load_translator(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTr
     if getattr(model.config, "decoder_start_token_id", None) is None:  # T5Gemma 2
         model.config.decoder_start_token_id = model.config.bos_token_id
     return tokenizer, model
+
+
+def load_decoder(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
+    """Load tokenizer and decoder with its head, as load_encoder does."""
+    return _load(AutoModelForCausalLM, checkpoint, dropout, {})
 
 
 def load_masked(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:

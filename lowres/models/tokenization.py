@@ -38,6 +38,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     if facts.rebuilt:
         restore_steps(tokenizer, folder)
     mark_target_tags(tokenizer)
+    if tokenizer.pad_token is None:  # as in most decoders: the mask hides padding, so that any token will do
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     return read_special_tokens_as_text(tokenizer)
 
 

@@ -21,12 +21,12 @@ FORMATS = (("model.safetensors", "model.safetensors.index.json"), ("pytorch_mode
 LFS = b"version https://git-lfs"
 FETCH = "git-lfs did not fetch it: run “git lfs pull” in that folder"
 AGAIN = "fetch it again"
-WIDTHS = ("hidden_size", "d_model", "dim", "emb_dim")
+WIDTHS = ("hidden_size", "d_model", "dim", "emb_dim", "n_embd", "n_embed")
 # Under which a model with a head saves the model without.
 PREFIX = r"(?:(?:bert|roberta|rembert|electra|deberta|distilbert|model|transformer)\.)?"
 DEPTHS = {
     "encoder": ("encoder_layers", "num_layers", "num_hidden_layers", "n_layers"),
-    "decoder": ("decoder_layers", "num_decoder_layers", "num_layers", "num_hidden_layers"),
+    "decoder": ("decoder_layers", "num_decoder_layers", "num_layers", "num_hidden_layers", "n_layer"),
 }
 WRAPPERS = ("base_model.model.", "module.", "_orig_mod.", ".base_layer.")
 
@@ -163,7 +163,7 @@ def check_names(shapes: Shapes, family: Architecture, config: Mapping[str, Any],
 
 def _missing_layers(names: Shapes, family: Architecture, config: Mapping[str, Any]) -> list[str]:
     """The linear modules that each layer of each stack should have and has not, by name."""
-    paths = {"encoder": family.layers}
+    paths = {"decoder" if family.shape == "decoder" else "encoder": family.layers}
     if family.shape == "encoder-decoder":
         last = family.layers.rpartition(".")[2]
         paths = {"encoder": f"encoder.{last}", "decoder": f"decoder.{last}"}

@@ -10,7 +10,8 @@ from lowres.data.corpus import Corpus, Row
 from lowres.data.pairs import Pair, directions, pairs
 from lowres.planning.plan import Plan
 from lowres.recipe.methods import METHOD_FACTS
-from lowres.recipe.sections import Classification, PreTraining, TextsStage, Translation
+from lowres.recipe.sections import TextsStage
+from lowres.recipe.task_section import Classification, Generation, PreTraining, Translation
 
 # Effective floating-point operations per second, for each core of a CPU or for a GPU, measured with small adapters. The rates of
 # GPUs are guesses until measured: small models do not keep them busy.
@@ -65,7 +66,7 @@ def estimate_stages(plan: Plan, corpus: Corpus) -> dict[str, float]:
         stages["n-grams"] = NGRAM_SECONDS * len(corpus.train) * max(2, len(corpus.labels))
     if isinstance(task, Translation) and (task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"):
         stages["phrase tables"] = PHRASE_SECONDS * len(_pairs(plan, corpus, corpus.train)) + scored
-    beams = recipe.decoding.beams if isinstance(task, Translation) else 1
+    beams = recipe.decoding.beams if isinstance(task, Translation | Generation) else 1
     stages["scoring"] = beams * _predicting(plan, test)
     if isinstance(task, PreTraining):  # the base is scored before and after
         stages["scoring"] *= 2

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from lowres.models.checkpoint import Checkpoint
 from lowres.planning.machine import GIB, Machine
 from lowres.recipe.methods import METHOD_FACTS, Freeze
-from lowres.recipe.sections import Recipe, Translation
+from lowres.recipe.sections import Recipe
+from lowres.recipe.task_section import Translation
 
 # Fitted to the peak resident memory of recipes/which-language.yaml (2.6 to 2.8 GiB) and recipes/quickstart.yaml (3.8 to 4.0 GiB): what
 # libraries, data, fitting the vocabulary and evaluation take, how much more than the tensors of a batch the C library holds, and what

@@ -65,6 +65,7 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
     problems = [*recipe_problems(recipe, near), *base_problems(recipe, checkpoint, machine)]
     if problems:
         raise PlanError(*problems)
+    recipe = as_suits_the_base(recipe, checkpoint)
     weights = weights_gib(recipe, checkpoint, machine)
     room = max(0.0, 0.8 * machine.memory_gib - weights) * GIB
     per_token = activation_bytes(recipe, checkpoint, 1)
@@ -114,6 +115,15 @@ def base_findings(recipe: Recipe, checkpoint: Checkpoint) -> list[Finding]:
         what = f"{checkpoint.name} is licensed {known.licence}: what is trained over it may not be used commercially either"
         found.append(Finding("warning", what, "base.name"))
     return found
+
+
+def as_suits_the_base(recipe: Recipe, checkpoint: Checkpoint) -> Recipe:
+    """The recipe with the learning rate that suits the base's family, where it names none."""
+    rate = checkpoint.architecture.learning_rates.get(recipe.method.kind)
+    if rate is None or "learning_rate" in recipe.training.model_fields_set:
+        return recipe
+    training = recipe.training.model_copy(update={"learning_rate": rate})
+    return recipe.model_copy(update={"training": training})
 
 
 def base_of(file: RecipeFile, options: Options, *, build: bool) -> Checkpoint:

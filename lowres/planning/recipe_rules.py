@@ -13,7 +13,8 @@ from lowres.data.corpus import Corpus
 from lowres.data.pairs import directions, pairs
 from lowres.errors import Problem
 from lowres.recipe.methods import Bottleneck, Freeze, Lora
-from lowres.recipe.sections import CardData, Columns, Recipe, Translation
+from lowres.recipe.sections import CardData, Columns, Recipe
+from lowres.recipe.task_section import Translation
 
 LEAVE_OUT = "leave it out"
 RecipeRule = Callable[[Recipe, Path], Iterator[Problem]]
@@ -21,7 +22,7 @@ DataRule = Callable[[Recipe, Corpus], Iterator[Problem]]
 
 # Keys that have an effect only in some tasks; “off” may be written anywhere.
 TASKS_OF: Mapping[str, tuple[str, ...]] = {
-    "decoding": ("translation",),
+    "decoding": ("translation", "generation"),
     "ensemble.ngrams": ("classification",),
     "ensemble.phrase_table": ("translation",),
     "evaluation.languages": ("translation",),
@@ -30,9 +31,10 @@ TASKS_OF: Mapping[str, tuple[str, ...]] = {
     "method.encoder_rate": ("translation",),
 }
 BASE_AS_IT_IS = ("features", "head")  # methods that train nothing between the embeddings and the head
-OF_OWN_DATA = {"source", "target", "texts", "split"}  # columns that a card names itself
+OF_OWN_DATA = {"answer", "source", "target", "texts", "split"}  # columns that a card names itself
 TASKS_OF_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "label": ("classification",),
+    "answer": ("generation",),
     "source": ("translation",),
     "target": ("translation",),
     "texts": ("translation",),

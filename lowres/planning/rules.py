@@ -1,11 +1,11 @@
 """Rules about recipe, base and machine: what fits together. Each is checked once, before any weights are loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from lowres.errors import Problem
-from lowres.models.architectures import TOKENIZERS, TokenizerFacts
+from lowres.models.architectures import TOKENIZERS, Shape, TokenizerFacts
 from lowres.models.checkpoint import Checkpoint
 from lowres.models.special_tokens import LANGUAGE_CODE, special_names
 from lowres.models.weight_files import read_json
@@ -13,25 +13,36 @@ from lowres.planning.footprint import activation_bytes, weights_gib
 from lowres.planning.machine import GIB, Machine
 from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
 from lowres.recipe.sections import Recipe
+from lowres.recipe.task_section import Classification, PreTraining, Translation
 
+ARTICLE: Mapping[Shape, str] = {
+    "encoder": "an encoder",
+    "encoder-decoder": "an encoder-decoder",
+    "decoder": "a decoder",
+}
 BaseRule = Callable[[Recipe, Checkpoint, Machine], Problem | None]
 
 
 # The shape of model that a task needs, and bases to try; pre-training takes any shape.
-SHAPES = {
-    "classification": ("encoder", "starter:encoder or FacebookAI/xlm-roberta-base"),
-    "translation": ("encoder-decoder", "starter:translation, facebook/nllb-200-distilled-600M or google/mt5-small"),
+SHAPES: Mapping[str, tuple[tuple[Shape, ...], str]] = {
+    "classification": (("encoder", "decoder"), "starter:encoder or FacebookAI/xlm-roberta-base"),
+    "translation": (
+        ("encoder-decoder", "decoder"),
+        "starter:translation, facebook/nllb-200-distilled-600M or google/mt5-small",
+    ),
+    "generation": (("decoder",), "starter:decoder"),
 }
 
 
 def task_fits_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
-    """Classification needs an encoder; translation needs an encoder-decoder."""
+    """Classification needs an encoder or a decoder, translation an encoder-decoder or a decoder, generation a decoder."""
     architecture, task = checkpoint.architecture, recipe.task.kind
-    shape, suggested = SHAPES.get(task, (architecture.shape, ""))
-    if architecture.shape != shape:
+    shapes, suggested = SHAPES.get(task, ((architecture.shape,), ""))
+    if architecture.shape not in shapes:
         return Problem(
             "base.name",
-            f"{checkpoint.name} is {architecture.family}, an {architecture.shape}; {task} needs an {shape}",
+            f"{checkpoint.name} is {architecture.family}, {ARTICLE[architecture.shape]}; "
+            f"{task} needs {' or '.join(ARTICLE[shape] for shape in shapes)}",
             f"try {suggested}",
         )
     return None
@@ -80,6 +91,35 @@ def method_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -
         f"{kind} trains weights of the base, and weights in {quantize.replace('bit', ' bits')} cannot be trained",
         f"leave base.quantize out, or choose a method that keeps the base frozen: {others}",
     )
+
+
+def bits_fit_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Linear layers that hold their weights transposed cannot be quantized."""
+    family = checkpoint.architecture
+    if recipe.base.quantize == "off" or not family.transposed:
+        return None
+    what = f"{family.family} holds its weights in layers that bitsandbytes cannot quantize"
+    return Problem("base.quantize", what, "leave it out, or choose a base of another family")
+
+
+def keys_fit_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """Keys of a task that only bases of one shape can follow."""
+    task, decodes = recipe.task, checkpoint.architecture.shape == "decoder"
+    named = task.model_fields_set
+    if isinstance(task, Classification) and not decodes and (task.by == "label-words" or task.label_words):
+        key = "by" if task.by == "label-words" else "label_words"
+        return Problem(
+            f"task.{key}", f"is for decoders; {checkpoint.name} is none", "leave it out, or choose a decoder"
+        )
+    if isinstance(task, Classification) and task.by == "head" and task.label_words:
+        return Problem("task.label_words", "has no effect with by: head", "leave one of them out")
+    if isinstance(task, Classification) and task.by == "label-words" and any(one.head for one in recipe.sources):
+        return Problem("task.by", "label-words has no auxiliary heads", "say by: head, or leave data.head out")
+    without = {Translation: ("denoise", "back_translation", "init_from"), PreTraining: ("masked", "head")}
+    for key in without.get(type(task), ()):
+        if decodes and key in named and getattr(task, key):
+            return Problem(f"task.{key}", f"has no effect with a decoder, and {checkpoint.name} is one", "leave it out")
+    return None
 
 
 def stack_fits_task(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
@@ -153,6 +193,10 @@ def language_codes_are_there(recipe: Recipe, checkpoint: Checkpoint, machine: Ma
 
 def text_fits_positions(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """The base must have positions for the longest text."""
+    writes = checkpoint.architecture.shape == "decoder" and recipe.task.kind in ("translation", "generation")
+    if writes and 2 * recipe.training.max_length > checkpoint.positions >= recipe.training.max_length:
+        what = f"prompt and answer of {recipe.training.max_length} tokens each do not fit the {checkpoint.positions} positions"
+        return Problem("training.max_length", f"{what} of {checkpoint.name}", f"at most {checkpoint.positions // 2}")
     if recipe.training.max_length > checkpoint.positions:
         return Problem(
             "training.max_length",
@@ -190,6 +234,8 @@ BASE_RULES: tuple[BaseRule, ...] = (
     method_fits_family,
     method_fits_task,
     method_fits_bits,
+    bits_fit_base,
+    keys_fit_base,
     stack_fits_task,
     init_fits_bits,
     bits_fit_machine,

@@ -184,7 +184,7 @@ class MethodFacts:
     quantizable: bool = True
     mergeable: bool = True
     everything: bool = False
-    tasks: tuple[str, ...] = ("classification", "translation", "pre-training")
+    tasks: tuple[str, ...] = ("classification", "translation", "pre-training", "generation")
     decoder: bool = False
 
 

@@ -1,133 +1,22 @@
 """The recipe format: to read this file is to read the format.
 
-A recipe states the experiment, never the machine. Every default is written once: here, in `vocabulary_section`, or for the methods in
-`methods`.
+A recipe states the experiment, never the machine. Every default is written once: here, in the files of the larger sections, or
+for the methods in `methods`.
 """
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, ModelWrapValidatorHandler, Tag, model_validator
 
 from lowres.recipe.decoding_section import Decoding as Decoding
 from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method
-from lowres.recipe.section import DataText, LabelText, LanguageTag, Names, Section
+from lowres.recipe.section import DataText, LanguageTag, Names, Section
+from lowres.recipe.task_section import Languages, Task, Translation
 from lowres.recipe.training_section import Training as Training
 from lowres.recipe.vocabulary_section import Vocabulary
 
-_TASK_LANGUAGE = "language of the texts; by default what the data say"
 _DATA_LANGUAGE = "language of the texts, if the task does not name it; translation names two in the task"
-
-
-class Classification(Section):
-    """Give each text one of a fixed set of labels."""
-
-    kind: Literal["classification"]
-    language: LanguageTag | None = Field(default=None, description=_TASK_LANGUAGE)
-    labels: tuple[Annotated[LabelText, Field(min_length=1)], ...] | None = Field(
-        default=None,
-        description="the labels in their order; by default what the data card says, else those found in train",
-    )
-    temperature: float = Field(
-        default=1.0,
-        ge=1,
-        le=100,
-        description="temperature of sampling: how much more often languages and heads with few examples are drawn; 1: in "
-        "proportion to their examples, 100: almost equally often",
-    )
-
-
-Languages = Literal["all"] | LanguageTag | Annotated[tuple[LanguageTag, ...], Field(min_length=1)]
-
-
-class BackTranslation(Section):
-    """Back-translation: the trained model translates texts that have no translation, and learns from these synthetic pairs as well.
-
-    Sennrich et al. 2016 (arXiv 1511.06709); tagged, Caswell et al. 2019 (arXiv 1906.06442); in rounds, Hoang et al. 2018
-    (doi 10.18653/v1/W18-2703).
-    """
-
-    max_texts: int = Field(
-        default=2000, ge=1, description="at most so many texts for each direction, chosen by the seed"
-    )
-    filter: Literal["round-trip", "length"] = Field(
-        default="round-trip",
-        description="length: leave out translations that are empty, a copy, or of a length that real pairs do not have; "
-        "round-trip: then keep the texts that are best recovered when their translation is translated again",
-    )
-    keep: float = Field(default=0.5, gt=0, le=1, description="share of the texts that round-trip keeps")
-    rounds: int = Field(
-        default=1, ge=1, le=10, description="how many rounds; each uses the best model so far and the same texts"
-    )
-    epochs: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        default=None, description="of each further training; by default training.epochs"
-    )
-
-
-class Translation(Section):
-    """Translate each text into another language."""
-
-    kind: Literal["translation"]
-    source: Languages = Field(description="language to translate from, several, or all of the data")
-    target: Languages = Field(description="language to translate into, several, or all of the data")
-    both: bool = Field(default=False, description="also train the opposite direction")
-    init_from: dict[LanguageTag, LanguageTag] = Field(
-        default={},
-        description="for a language that the base does not know: a related language, whose language token the new one is "
-        "initialised from",
-    )
-    temperature: float = Field(
-        default=1.0,
-        ge=1,
-        le=100,
-        description="temperature of sampling: how much more often directions with few pairs are drawn; 1: in proportion to their "
-        "pairs, 100: almost equally often",
-    )
-    denoise: float = Field(
-        default=0.0,
-        ge=0,
-        lt=1,
-        description="share of the training examples that are denoising: a text without a translation is restored from a copy with "
-        "masked spans",
-    )
-    hints: Literal["lexicon", "off"] = Field(
-        default="lexicon",
-        description="put a word-by-word translation in front of each source, from a phrase table learned from the training pairs",
-    )
-    max_pairs: Annotated[int, Field(ge=1)] | None = Field(
-        default=None,
-        description="at most so many training pairs of each direction in an epoch; the next epoch takes others",
-    )
-    back_translation: BackTranslation | None = Field(
-        default=None, description="train again, with back-translations of texts that have no translation"
-    )
-
-
-class PreTraining(Section):
-    """Language-adaptive pre-training on plain text, before any task: the model predicts masked words.
-
-    Label smoothing would distort the likelihood, so it is off unless training.label_smoothing is given.
-    """
-
-    kind: Literal["pre-training"]
-    language: LanguageTag | None = Field(default=None, description=_TASK_LANGUAGE)
-    masked: float = Field(
-        default=0.15, gt=0, lt=0.9, description="share of the tokens that are masked in training, as whole words"
-    )
-    head: Literal["trained", "fixed"] = Field(
-        default="trained",
-        description="whether the dense layer and norm between the last layer and the output embeddings are trained; fixed: they "
-        "stay as they are, so that language adapters trained in different runs are interchangeable (MAD-X)",
-    )
-    scored_words: int = Field(
-        default=1500,
-        ge=10,
-        description="how many words of a split are scored, spread evenly over its texts and chosen by the seed; at least one of "
-        "each text",
-    )
-
-
-Task = Annotated[Classification | Translation | PreTraining, Field(discriminator="kind")]
 
 
 Use = Annotated[tuple[Literal["train", "dev", "test"], ...], Field(min_length=1)]
@@ -143,6 +32,10 @@ class Columns(Section):
 
     text: DataText = Field(default="text", description="column with the text")
     label: DataText = Field(default="label", description="column with the label; “language” and “subset” always exist")
+    answer: DataText | None = Field(
+        default=None,
+        description="for generation: column with the answer to the text; without, plain texts are continued",
+    )
     source: DataText = Field(default="source", description="for translation: column with the source text")
     target: DataText = Field(default="target", description="for translation: column with its translation")
     texts: dict[LanguageTag, DataText] = Field(
@@ -260,7 +153,7 @@ class Base(Section):
         description="quantize the linear layers to 8 bits (Dettmers et al. 2022, arXiv 2208.07339) or 4 bits (NF4 with double "
         "quantization, Dettmers et al. 2023, arXiv 2305.14314)",
     )
-    pooling: Literal["auto", "mean", "first"] = Field(
+    pooling: Literal["auto", "mean", "first", "last"] = Field(
         default="auto", description="how the token vectors of a text become one vector; auto: as the base was trained"
     )
     centre: Data | None = Field(
@@ -294,6 +187,12 @@ class Evaluation(Section):
         default=True,
         description="score simple methods on the same rows: majority class and TF-IDF; copying and a word dictionary of the "
         "training pairs",
+    )
+    few_shot: int = Field(
+        default=4,
+        ge=0,
+        le=64,
+        description="for decoders: also ask the untuned base, showing it so many training examples that are like the text; 0: do not",
     )
     languages: tuple[LanguageTag, ...] = Field(
         default=(), description="for translation: test only directions from or into these languages; by default all"
@@ -359,20 +258,22 @@ class Recipe(Section):
     decoding: Decoding = Decoding()
     evaluation: Evaluation = Evaluation()
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _as_suits_the_method(cls, found: object) -> object:
-        """Epochs and learning rate that the recipe does not name are the method's own."""
+    def _as_suits_the_method(cls, found: object, validate: ModelWrapValidatorHandler["Recipe"]) -> "Recipe":
+        """Epochs and learning rate that the recipe does not name are the method's own, and do not count as named."""
         if not isinstance(found, Mapping):
-            return found
+            return validate(found)
         method, training = found.get("method", {"kind": DEFAULT_METHOD}), found.get("training", {})
         kind = method.get("kind") if isinstance(method, Mapping) else getattr(method, "kind", None)
         if isinstance(training, Training):  # made in Python
             training = training.model_dump(exclude_unset=True)
         if not isinstance(training, Mapping) or not isinstance(kind, str) or kind not in METHOD_FACTS:
-            return found
+            return validate(found)
         own = {"epochs": METHOD_FACTS[kind].epochs, "learning_rate": METHOD_FACTS[kind].learning_rate}
-        return {**found, "training": {**own, **training}}
+        recipe = validate({**found, "training": {**own, **training}})
+        recipe.training.model_fields_set.difference_update(own.keys() - training.keys())
+        return recipe
 
     @property
     def sources(self) -> tuple[Source, ...]:

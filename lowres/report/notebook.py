@@ -2,9 +2,10 @@
 
 from html import escape
 
-from lowres.record import Record, overall
+from lowres.record import Record
 from lowres.report.formatting import interval, number, visible
 from lowres.report.verdict import answering
+from lowres.score import overall
 
 STYLE = "text-align:left;padding:0.15em 1em 0.15em 0"
 

@@ -8,11 +8,11 @@ from importlib.resources import files
 from markupsafe import Markup
 
 from lowres.languages import Language
-from lowres.record import Score
 from lowres.report.formatting import interval, language_of, listing, number, p_number
 from lowres.report.page import environment
 from lowres.report.plots import Axis, Marker, Point, axis, scale, whiskers
 from lowres.report.table_rows import Cell
+from lowres.score import Score
 from lowres.summary import Pairing, Ranked, Ranking, Summary
 
 OURS: Marker = "circle"

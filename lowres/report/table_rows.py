@@ -9,9 +9,10 @@ from typing import Generic, TypeVar
 from markupsafe import Markup
 
 from lowres.languages import Language
-from lowres.record import Comparison, Confusion, Example, Fertility, Record, Score, merit, overall
+from lowres.record import Comparison, Confusion, Example, Fertility, Record
 from lowres.report.formatting import interval, language_of, number, p_number, percent
 from lowres.report.plots import Axis, Marker, Point, axis, scale, whiskers
+from lowres.score import Score, merit, overall
 
 RUN = "this run"
 MARKER: Marker = "circle"

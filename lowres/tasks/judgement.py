@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 from lowres.evaluation.baselines import BaselineRun
 from lowres.evaluation.resampling import Resampling
 from lowres.planning import Plan
-from lowres.record import Baseline, Comparison, Score
+from lowres.record import Baseline, Comparison
+from lowres.score import Score
 
 Outputs = TypeVar("Outputs")
 

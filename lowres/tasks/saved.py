@@ -20,6 +20,7 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.corpus import Corpus
 from lowres.errors import ModelError, Problem
 from lowres.methods import TECHNIQUES
+from lowres.models.architectures import Pooling
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.models.quantization import PRECISIONS, dequantize, precise_layers, quantize_base
 from lowres.models.tokenization import load_tokenizer
@@ -53,6 +54,7 @@ class ModelFacts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")  # each task adds fields of its own
 
     task: str
+    shape: str = ""  # of the base
     base: str
     base_folder: str = ""
     revision: str | None
@@ -65,7 +67,7 @@ class ModelFacts(BaseModel):
     method: str
     languages: list[str]
     prefix: str
-    pooling: Literal["mean", "first"]
+    pooling: Pooling
     max_length: int = Field(ge=1, le=100_000)
 
     @field_validator("method")
@@ -93,6 +95,7 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
     """The facts that every task writes."""
     return {
         "task": plan.recipe.task.kind,
+        "shape": plan.checkpoint.architecture.shape,
         "base": plan.recipe.base.name,
         "base_folder": _base_folder(plan),
         "revision": plan.checkpoint.revision,

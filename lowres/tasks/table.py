@@ -13,17 +13,23 @@ TASKS: Mapping[str, tuple[str, str]] = {
     "classification": ("lowres.tasks.classification", "CLASSIFICATION"),
     "translation": ("lowres.tasks.translation", "TRANSLATION"),
     "pre-training": ("lowres.tasks.pretraining", "PRE_TRAINING"),
+    "generation": ("lowres.tasks.generation", "GENERATION"),
+}
+# The same for bases of a shape that does the task in another way.
+OTHERWISE: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("classification", "decoder"): ("lowres.tasks.prompted_classification", "PROMPTED_CLASSIFICATION"),
+    ("translation", "decoder"): ("lowres.tasks.prompted_translation", "PROMPTED_TRANSLATION"),
 }
 
 
-def job_of(kind: str) -> Job:
-    """Everything a task can do."""
-    package, name = TASKS[kind]
+def job_of(kind: str, shape: str) -> Job:
+    """Everything a task can do with a base of this shape."""
+    package, name = OTHERWISE.get((kind, shape), TASKS[kind])
     found: Job = getattr(import_module(f"{package}.job"), name)
     return found
 
 
-def restore(kind: str, folder: Path, options: Options, form: Form) -> Any:
+def restore(kind: str, shape: str, folder: Path, options: Options, form: Form) -> Any:
     """A saved predictor, without loading what only training and evaluation need."""
-    package, _ = TASKS[kind]
+    package, _ = OTHERWISE.get((kind, shape), TASKS[kind])
     return import_module(f"{package}.model").restore(folder, options, form)

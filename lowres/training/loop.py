@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from lowres.errors import Finding, Problem, TrainingError
-from lowres.recipe.sections import Training
+from lowres.recipe.training_section import Training
 from lowres.training.batches import plan_batches
 from lowres.training.checkpoints import Checkpoints, CheckpointState
 from lowres.training.memory import out_of_memory, release_memory

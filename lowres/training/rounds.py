@@ -6,7 +6,7 @@ from dataclasses import replace
 from accelerate import Accelerator
 from torch import nn
 
-from lowres.recipe.sections import Training
+from lowres.recipe.training_section import Training
 from lowres.training.loop import Objective, Step, train
 from lowres.training.state import Best, Callbacks
 

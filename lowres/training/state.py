@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from lowres.errors import Problem, TrainingError
-from lowres.recipe.sections import Training
+from lowres.recipe.training_section import Training
 from lowres.training.checkpoints import CheckpointState
 
 Tensors = Mapping[str, Tensor]

@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from lowres.errors import Finding, ModelError, Problem
+from lowres.models.frames import Frame
 from lowres.recipe.vocabulary_section import TrimPolicy, Vocabulary
 from lowres.statistical.lexical_translation import Meanings, meanings
 from lowres.vocabulary.embeddings import NewRows, place_rows
@@ -92,7 +93,9 @@ def adapt(
         new = NewTokens(base, (), 0.0, 0.0, new.why)
     ids: Sequence[int] = range(len(new.vocab))
     if section.trim != "off" and section.replace is None:
-        ids, told = _pruned(new.vocab, section.trim, fitting_data, prefix, writes=whole is not None and _writes(whole))
+        framing = Frame(tokenizer).words() if whole is not None and _is_decoder(whole) else []
+        around = [prefix, *framing]
+        ids, told = _pruned(new.vocab, section.trim, fitting_data, around, writes=whole is not None and _writes(whole))
         findings.append(told)
     places = new.places(base, rows)
     return Adapted(
@@ -130,18 +133,27 @@ def _refuse_without_row(tokenizer: Any, names: Collection[str]) -> None:
 
 
 def _writes(model: Any) -> bool:
-    return bool(getattr(model.config, "is_encoder_decoder", False))
+    return bool(model.can_generate())
+
+
+def _is_decoder(model: Any) -> bool:
+    return _writes(model) and not model.config.is_encoder_decoder
 
 
 def _pruned(
-    vocab: TokenizerJson, policy: Literal["auto"] | TrimPolicy, fitting_data: FittingData, prefix: str, *, writes: bool
+    vocab: TokenizerJson,
+    policy: Literal["auto"] | TrimPolicy,
+    fitting_data: FittingData,
+    around: Sequence[str],
+    *,
+    writes: bool,
 ) -> tuple[list[int], Finding]:
     """The ids to keep, and what that does to text that was not looked at: dev is measured before its own tokens are added.
 
     A model that writes computes all rows for every token, so that `auto` is stricter there (docs/vocabulary.md).
     """
     chosen: TrimPolicy = policy if policy != "auto" else "lattice" if writes else "charset"
-    seen = [*fitting_data.read, prefix]
+    seen = [*fitting_data.read, *around]
     ids = kept_ids(vocab, seen, chosen)
     told = f"{len(ids):,} of {len(vocab):,} tokens are kept (vocabulary.trim: {chosen})"
     if fitting_data.dev and len(ids) < len(vocab):

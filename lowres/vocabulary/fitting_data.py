@@ -9,9 +9,10 @@ from lowres.data.pairs import directions
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Problem, nearest
 from lowres.languages import normalise
-from lowres.languages.codes import instruction
+from lowres.languages.codes import instruction, translation_request
 from lowres.places import Places
-from lowres.recipe.sections import CardData, Classification, PreTraining, Recipe, Task, Translation
+from lowres.recipe.sections import CardData, Recipe
+from lowres.recipe.task_section import Classification, PreTraining, Task, Translation
 
 Pairs = Sequence[tuple[str, str]]
 FAULTS = 10  # lines that are named at once
@@ -78,10 +79,11 @@ def gather(recipe: Recipe, corpus: Corpus, places: Places) -> FittingData:
 
 
 def _prompts(task: Task, languages: Sequence[str]) -> list[str]:
-    """The instructions that T5's family is given, one for each direction."""
+    """The instructions that T5's family and decoders are given, for each direction."""
     if not isinstance(task, Translation):
         return []
-    return [instruction(*way) for way in directions(task, languages)]
+    ways = directions(task, languages)
+    return [text for way in ways for text in (instruction(*way), translation_request("", *way, "…"))]
 
 
 def _is_subset(recipe: Recipe, name: str, near: Path) -> bool:

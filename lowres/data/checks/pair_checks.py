@@ -11,7 +11,7 @@ from lowres.data.rows import Sample
 from lowres.errors import DataError, Finding, Problem
 from lowres.languages import matching_key, strict_key
 from lowres.languages.scripts import scripts, share_in
-from lowres.recipe.sections import Translation
+from lowres.recipe.task_section import Translation
 
 RATIO = 3.0  # of the lengths, against what is usual for the two languages, from which on a pair is doubtful
 TELLING = 40  # characters of the longer side from which on lengths tell something

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 class ClassificationModel(nn.Module):
     """Encoder, pooling over the tokens of a text, dropout, and a linear head for each set of labels; the heads share one matrix.
 
-    `first` pooling takes the vector of the first token, `mean` the average over all tokens that are not padding. `centres` are vectors
-    that are subtracted from those of the texts of each language, where there are any.
+    `first` pooling takes the vector of the first token, `last` that of the last one, which alone has seen the whole text in a
+    decoder, `mean` the average over all tokens that are not padding. `centres` are vectors that are subtracted from those of the
+    texts of each language, where there are any.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class ClassificationModel(nn.Module):
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
         if self.pooling == "first":
             return states[:, 0]  # type: ignore[no-any-return]
+        if self.pooling == "last":  # padding stands behind the text
+            return states[torch.arange(len(states)), attention_mask.sum(1) - 1]  # type: ignore[no-any-return]
         weights = attention_mask.unsqueeze(-1).to(states.dtype)
         return (states * weights).sum(1) / weights.sum(1)  # type: ignore[no-any-return]
 

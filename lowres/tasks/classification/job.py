@@ -10,7 +10,7 @@ from torch import nn
 from lowres.data.corpus import Corpus, LabelledRows
 from lowres.models.loading import load_encoder
 from lowres.planning import Plan
-from lowres.recipe.sections import Classification
+from lowres.recipe.task_section import Classification
 from lowres.statistical.ngrams import NgramClassifier, ensemble_weights
 from lowres.tasks.classification.forward import centres_of
 from lowres.tasks.classification.head import ClassificationModel

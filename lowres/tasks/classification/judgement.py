@@ -1,6 +1,6 @@
 """How a classifier is evaluated: scores with intervals, simpler methods on the same rows, and paired comparisons."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import Finding
@@ -10,14 +10,14 @@ from lowres.evaluation.classification_statistics import labels_without_rows
 from lowres.evaluation.comparison import compare, corrected, transfer_verdict
 from lowres.evaluation.resampling import Resampling
 from lowres.planning import Plan
-from lowres.record import Comparison, Example, Score
+from lowres.record import Comparison, Example
+from lowres.score import Score
 from lowres.statistical.ngrams import Floats
 from lowres.tasks.classification.model import Classifier, Prediction
 from lowres.tasks.job import Announce, Facts
 from lowres.tasks.judgement import Evaluator, resampling_of
 
 EXAMPLES_OF_EACH_KIND = 10
-ENCODER = "encoder alone"
 ADVICE = (
     "pre-train the base on plain text of the language first (task.kind: pre-training), add labelled rows, also of related languages, "
     "let the vocabulary grow (vocabulary: {extend: auto}), or choose a larger base; until then the n-gram classifier does more"
@@ -25,10 +25,23 @@ ADVICE = (
 Labels = Sequence[str]
 
 
+Untuned = Callable[[Plan, Corpus], Sequence[BaselineRun[tuple[str, ...]]]]
+
+
+def nothing_untuned(plan: Plan, corpus: Corpus) -> Sequence[BaselineRun[tuple[str, ...]]]:
+    """A base that cannot be asked before it is trained."""
+    return ()
+
+
 def judge(
-    classifier: Classifier, plan: Plan, corpus: Corpus, predictions: Sequence[Prediction], announce: Announce
-) -> Iterator[Facts]:
-    """Scores with intervals, the scores of simpler methods on the same rows, and the paired comparisons."""
+    classifier: Classifier, plan: Plan, corpus: Corpus, predictions: Sequence[Prediction], announce: Announce,
+    untuned: Untuned = nothing_untuned,
+) -> Iterator[Facts]:  # fmt: skip
+    """Scores with intervals, the scores of simpler methods on the same rows, and the paired comparisons.
+
+    `untuned` asks the base before any training.
+    """
+    base = plan.checkpoint.architecture.shape
     rows, references = corpus.test, [row.fields["label"] for row in corpus.test]
     evaluator = evaluator_of(rows, classifier.labels, resampling_of(plan))
     chosen = [prediction.label for prediction in predictions]
@@ -37,15 +50,17 @@ def judge(
         "confusion": confusion(references, chosen, classifier.labels),
         "examples": examples(rows, predictions),
         "answers": dict.fromkeys(
-            dict.fromkeys(row.language for row in rows), "encoder and n-grams" if classifier.ngrams else "encoder"
+            dict.fromkeys(row.language for row in rows), f"{base} and n-grams" if classifier.ngrams else base
         ),
         "findings": [
             *findings(classifier, predictions, [row.language for row in rows]),
             *labels_without_rows(references, [row.language for row in rows], classifier.labels, "test"),
         ],
     }
-    parts = ablations(classifier, rows)
-    alone = next((part.predictions for part in parts if part.name == ENCODER), chosen)  # the adapted base by itself
+    parts = ablations(classifier, rows, base)
+    alone = next(
+        (part.predictions for part in parts if part.name == f"{base} alone"), chosen
+    )  # the adapted base by itself
     rivals: list[BaselineRun[tuple[str, ...]]] = []
     if plan.recipe.evaluation.baselines:
         announce("baselines")
@@ -54,6 +69,7 @@ def judge(
             tfidf(
                 corpus.train, corpus.dev, rows, classifier.labels, plan.recipe.training.seed, fitted=classifier.ngrams
             ),
+            *untuned(plan, corpus),
         ]
     comparisons = {run.name: evaluator.compare_with(run, chosen) for run in (*parts, *rivals)}
     verdict = transfer_verdict([comparison for run in rivals for comparison in evaluator.compare_with(run, alone)])
@@ -72,8 +88,8 @@ def judge(
     }
 
 
-def ablations(classifier: Classifier, rows: Sequence[Row]) -> list[BaselineRun[tuple[str, ...]]]:
-    """The encoder alone, then the run without the languages of the texts, where these make a difference."""
+def ablations(classifier: Classifier, rows: Sequence[Row], base: str) -> list[BaselineRun[tuple[str, ...]]]:
+    """The base alone, then the run without the languages of the texts, where these make a difference."""
     if classifier.ngrams is None and not classifier.centres:
         return []
     texts, languages = [row.fields["text"] for row in rows], [row.language for row in rows]
@@ -85,7 +101,7 @@ def ablations(classifier: Classifier, rows: Sequence[Row]) -> list[BaselineRun[t
 
     if encoder is not None:
         what = "the adapted base without the n-gram classifier"
-        found.append(BaselineRun(ENCODER, what, 0.0, labels(classifier.without_ngrams(), languages, encoder)))
+        found.append(BaselineRun(f"{base} alone", what, 0.0, labels(classifier.without_ngrams(), languages, encoder)))
     if classifier.uses_language or classifier.centres:
         unknown = [None] * len(texts)
         if encoder is None or classifier.centres:

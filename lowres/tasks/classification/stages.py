@@ -10,7 +10,8 @@ from torch import nn
 from lowres.data.corpus import Corpus, LabelledRows, Row
 from lowres.errors import ModelError, Problem
 from lowres.planning import Plan
-from lowres.recipe.sections import PreTraining, RowsStage, Stage, TextsStage, Training
+from lowres.recipe.sections import RowsStage, Stage, TextsStage, Training
+from lowres.recipe.task_section import PreTraining
 from lowres.tasks.classification.model import Classifier
 from lowres.tasks.classification.objective import ClassificationObjective
 from lowres.tasks.job import StageTraining

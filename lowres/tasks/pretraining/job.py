@@ -14,7 +14,7 @@ from lowres.planning import Plan
 from lowres.tasks.equipping import equip
 from lowres.tasks.job import Announce, Job, sample_texts
 from lowres.tasks.pretraining.judgement import judge
-from lowres.tasks.pretraining.masking import Corruption
+from lowres.tasks.pretraining.masking import Corruption, Masking
 from lowres.tasks.pretraining.model import (
     Cost,
     MaskedLM,
@@ -40,13 +40,13 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     adapted = tagged.adapted
     facts = MaskedLMFacts(
         **common_facts(plan, corpus, adapted), tags=dict(tagged.tags), masked=task_of(plan).masked,
-        fresh_head=checkpoint.architecture.language_marking is None and is_untrained(base),
+        fresh_head=checkpoint.architecture.shape == "encoder" and is_untrained(base),
     )  # fmt: skip
     corruption = corruption_for(adapted, facts, plan)
     model = equip(base, adapted, plan, accelerator.device)
     if facts.fresh_head:
         initialise_head(model, _counts(corruption, corpus.train, len(model.get_input_embeddings().weight)))
-    if not corruption.decodes:  # the head trains with every method, unless the recipe fixes it
+    if isinstance(corruption, Masking):  # the head trains with every method, unless the recipe fixes it
         for weights in biases(model):
             weights.requires_grad_(True)
         for weights in transform(model).values():

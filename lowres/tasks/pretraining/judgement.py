@@ -18,7 +18,8 @@ from lowres.evaluation.sufficient_statistics import SufficientStatistics
 from lowres.languages import normalise
 from lowres.languages.words import words
 from lowres.planning import Plan
-from lowres.record import Comparison, Score
+from lowres.record import Comparison
+from lowres.score import Score
 from lowres.statistical.character_lm import CharacterModel
 from lowres.tasks.job import Announce, Facts
 from lowres.tasks.judgement import Evaluator, resampling_of

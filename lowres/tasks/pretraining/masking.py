@@ -191,6 +191,39 @@ class Denoising:
         return CorruptedSegment([*self.inputs.before[segment.language], *read, *self.inputs.after], target, scored)
 
 
+@dataclass(frozen=True)
+class Causal:
+    """For decoders: every token is predicted from those before it.
+
+    A word costs its tokens, each given the whole text before it, so that the costs of all words are that of the text (chain rule).
+    """
+
+    inputs: SegmentInputs
+    end: int
+    measure: str = "chain rule"
+    decodes: bool = False
+
+    def training_example(self, segment: Segment, rng: random.Random) -> CorruptedSegment:
+        found = self._example(segment, range(len(segment.ids)))
+        read = [*found.read, found.target[-1]]  # the last token predicts the end of the text
+        return CorruptedSegment(read, [*found.target, self.end], range(len(read) - len(segment.ids) - 1, len(read)))
+
+    def mask_together(self, segment: Segment, masked: AbstractSet[int]) -> CorruptedSegment:
+        return self._example(segment, _places(segment, masked))
+
+    def scoring_examples(self, segment: Segment, masked: AbstractSet[int]) -> list[CorruptedSegment]:
+        return [self.mask_together(segment, masked)] if masked & {*segment.words} else []
+
+    def choose(self, words: int, most: int, rng: random.Random) -> set[int]:
+        return {*rng.sample(range(words), min(words, most))}
+
+    def _example(self, segment: Segment, places: Iterable[int]) -> CorruptedSegment:
+        """A token is predicted at the place before it; something always stands before the first."""
+        before = self.inputs.before[segment.language]
+        whole = [*before, *segment.ids]
+        return CorruptedSegment(whole[:-1], whole[1:], [len(before) - 1 + place for place in places])
+
+
 def _some(words: int, most: int, share: float, rng: random.Random) -> set[int]:
     """A share of the words, at least one; words masked together must leave context to predict them from."""
     return {*rng.sample(range(words), min(most, max(1, round(share * words))))}

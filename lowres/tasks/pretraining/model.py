@@ -14,13 +14,16 @@ from lowres.errors import Finding, ModelError, Problem
 from lowres.languages import normalise
 from lowres.models.architectures import Architecture
 from lowres.models.checkpoint import Checkpoint
-from lowres.models.loading import load_masked, load_translator
+from lowres.models.frames import Frame
+from lowres.models.loading import load_decoder, load_masked, load_translator
 from lowres.models.masked_head import load_head, save_head
 from lowres.planning import Options, Plan
-from lowres.recipe.sections import PreTraining
+from lowres.recipe.sections import Decoding
+from lowres.recipe.task_section import PreTraining
+from lowres.tasks.generation.continuation import continuations
 from lowres.tasks.job import Form
 from lowres.tasks.pretraining.inputs import SegmentInputs, TokenIds, surroundings
-from lowres.tasks.pretraining.masking import Corruption, Denoising, Masking, SpanCorruption
+from lowres.tasks.pretraining.masking import Causal, Corruption, Denoising, Masking, SpanCorruption
 from lowres.tasks.pretraining.objective import choose_words, costs
 from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
 from lowres.vocabulary.adapting import Adapted
@@ -31,7 +34,8 @@ MASK = "<mask>"  # as users write it, whatever the base calls its mask token
 HEAD = "head.safetensors"
 RELOAD_WORDS = 40  # words that the reload check scores
 MAX_SPAN = 12  # tokens that a decoder may write for one mask
-LOADERS = {"encoder": load_masked, "encoder-decoder": load_translator}
+LOADERS = {"encoder": load_masked, "encoder-decoder": load_translator, "decoder": load_decoder}
+CONTINUED = 64  # tokens that a decoder adds to a text
 
 
 @dataclass(frozen=True)
@@ -103,12 +107,24 @@ class MaskedLM:
         if language is not None and language not in known:
             what = f"“{language}” is not a language of this run"
             raise ModelError(Problem("language", what, f"one of {', '.join(known)}"))
+        if isinstance(self.corruption, Causal):
+            return self._continued(texts, language or known[0])
         fill = self._fill_masks if isinstance(self.corruption, Masking) else self._generate
         self.model.eval()
         with torch.inference_mode(), self.accelerator.autocast():
             return [
                 Filled(text, fill(normalise(text), language or known[0]) if MASK in text else text) for text in texts
             ]
+
+    def _continued(self, texts: Sequence[str], language: str) -> list[Filled]:
+        """Each text with what the decoder would write next."""
+        frame = Frame(self.tokenizer)
+        prompts = [[*self.corruption.inputs.before[language], *frame.plain(normalise(text))] for text in texts]
+        most = [CONTINUED] * len(texts)
+        found = continuations(self.model, frame, prompts, Decoding(beams=1), most, self.accelerator)
+        before = len(self.corruption.inputs.before[language])
+        whole = [[*prompt[before:], *more] for prompt, more in zip(prompts, found, strict=True)]
+        return [Filled(text, self._text(ids)) for text, ids in zip(texts, whole, strict=True)]
 
     def _ids(self, text: str, language: str, mask_tokens: Sequence[int]) -> TokenIds:
         """Token ids of a text, its n-th <mask> replaced by the n-th mask token; the last of these is used for all that follow."""
@@ -170,7 +186,7 @@ class MaskedLM:
     def save(self, folder: Path) -> None:
         """Write adapter, embedding rows, head, tokenizer and facts: everything beside the base that restores this model."""
         save_model(folder, self.facts, self.model, self.rows, self.tokenizer)
-        if not self.corruption.decodes:
+        if isinstance(self.corruption, Masking):
             save_head(self.model, folder / HEAD)
         make_readable(folder)
 
@@ -193,6 +209,10 @@ def corruption_of(
 ) -> Corruption:  # fmt: skip
     """The corruption this base was pre-trained with: masks for encoders, sentinels where the tokenizer has them, else denoising."""
     before, after = surroundings(tokenizer, prefix)
+    if architecture.shape == "decoder":
+        begin = before or Frame(tokenizer).begin
+        end = tokenizer.eos_token_id if before else begin[0]
+        return Causal(SegmentInputs(tokenizer, dict.fromkeys(languages, begin), after or [end], max_length), end)
     if architecture.language_marking is None:
         special = {*tokenizer.all_special_ids}
         ordinary = [one for one in range(len(tokenizer)) if one not in special]
@@ -275,7 +295,7 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> MaskedLM:
         facts.max_length,
         facts.masked,
     )
-    if not corruption.decodes:
+    if isinstance(corruption, Masking):
         with reading(folder / HEAD):
             load_head(model, folder / HEAD)
     return MaskedLM(model.to(found.accelerator.device).eval(), corruption, facts, found.accelerator, Rows(None, 0))

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lowres.data.corpus import Row
+from lowres.data.sampling import spread
 from lowres.errors import Finding
 from lowres.languages import normalise
 from lowres.languages.words import words
 from lowres.models.quantization import PRECISIONS
+from lowres.tasks.output_head import head_bits, head_loss
 from lowres.tasks.pretraining.masking import CorruptedSegment, Corruption
 from lowres.training.batches import padded, sorted_batches
-from lowres.training.loss import states_at_head, token_bits, vocabulary_loss
-from lowres.vocabulary.embeddings import SplitHead
+from lowres.training.loss import states_at_head
 
 SCORING_TOKENS = 8192
 DEV_TEXTS = 100
@@ -95,8 +96,7 @@ def example_bits(
         for numbers in sorted_batches([_size(example) for example in examples], SCORING_TOKENS):
             batch = [examples[number] for number in numbers]
             states, targets = scored_states(model, corruption, batch, accelerator)
-            old, new, bias = output_embeddings(model)
-            bits = token_bits(states.to(compute), old, new, bias, targets).double().cpu().numpy()
+            bits = head_bits(model, states, targets, compute).double().cpu().numpy()
             owners = np.repeat(numbers, [len(example.scored) for example in batch])
             np.add.at(found, owners, bits)
     return found
@@ -120,16 +120,6 @@ def scored_states(
         else:
             model(input_ids=read, attention_mask=mask)
     return states[0], targets[scored]
-
-
-def output_embeddings(model: Any) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """The output embeddings of a model: the base's rows, new rows and bias; None for what it does not have."""
-    head = model.get_output_embeddings()
-    last = getattr(model, "final_logits_bias", None)
-    if isinstance(head, SplitHead):
-        parts: list[Tensor] = [bias for bias in (head.old_bias, head.new_bias) if bias is not None]
-        return head.old, head.new, torch.cat(parts) if parts else None if last is None else last[0]
-    return head.weight, None, head.bias if head.bias is not None else None if last is None else last[0]
 
 
 class PretrainingObjective:
@@ -165,8 +155,7 @@ class PretrainingObjective:
             for row in rows
         ]
         states, targets = scored_states(self.model, self.corruption, batch, self.accelerator)
-        old, new, bias = output_embeddings(self.model)
-        loss = vocabulary_loss(states.to(self.compute), old, new, bias, targets, self.label_smoothing)
+        loss = head_loss(self.model, states, targets, self.label_smoothing, self.compute)
         return loss, len(targets)
 
     def score(self) -> float:
@@ -177,12 +166,6 @@ class PretrainingObjective:
     def _some(self, row: Row, count: int) -> set[int]:
         """About one word in seven, whatever share is masked in training, so that runs can be compared."""
         return {*random.Random(f"{self.seed} {row.id} dev").sample(range(count), min(count, max(1, round(count / 7))))}
-
-
-def spread(rows: Sequence[Row], most: int) -> list[Row]:
-    """At most so many rows, evenly from all of them."""
-    stride = max(1.0, len(rows) / most)
-    return [rows[int(stride * number)] for number in range(min(most, len(rows)))]
 
 
 def _counts(rows: Sequence[Row]) -> list[int]:

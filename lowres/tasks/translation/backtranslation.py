@@ -14,7 +14,7 @@ from itertools import islice
 from lowres.data.corpus import Corpus, Row
 from lowres.data.pairs import Direction, Pair, pairs, returning
 from lowres.evaluation.translation_scores import sentence_scores
-from lowres.recipe.sections import BackTranslation
+from lowres.recipe.task_section import BackTranslation
 from lowres.record import BackTranslationFacts
 from lowres.tasks.translation.filtering import best_share, plausible, synthetic, usual_lengths
 from lowres.tasks.translation.model import Translator

@@ -13,7 +13,8 @@ from lowres.data.pairs import Pair, directions, pairs, unpaired
 from lowres.evaluation.translation_scores import primary_metric
 from lowres.models.loading import load_translator
 from lowres.planning import Plan
-from lowres.recipe.sections import Training, Translation
+from lowres.recipe.task_section import Translation
+from lowres.recipe.training_section import Training
 from lowres.statistical.phrases import PhraseTable, learn_phrase_tables
 from lowres.tasks.equipping import equip
 from lowres.tasks.job import Announce, Job, Round

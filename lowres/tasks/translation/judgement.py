@@ -1,7 +1,7 @@
 """How a translator is evaluated: scores with intervals, simpler methods on the same pairs, and paired comparisons."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from lowres.data.corpus import Corpus
@@ -13,7 +13,8 @@ from lowres.evaluation.hint_effect import hint_effects
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.translation_scores import PRIMARY_METRIC, sentence_scores, translation_scores
 from lowres.planning import Plan
-from lowres.record import Comparison, Score, Translation
+from lowres.record import Comparison, Translation
+from lowres.score import Score
 from lowres.tasks.job import Announce, Facts
 from lowres.tasks.judgement import Evaluator, resampling_of
 from lowres.tasks.translation.hints import Hints
@@ -28,10 +29,22 @@ ADVICE = (
 Texts = Sequence[str]
 
 
+Untuned = Callable[[Plan, Corpus, Sequence[Pair]], Sequence[BaselineRun[tuple[str, ...]]]]
+
+
+def nothing_untuned(plan: Plan, corpus: Corpus, judged: Sequence[Pair]) -> Sequence[BaselineRun[tuple[str, ...]]]:
+    """A base that cannot be asked before it is trained."""
+    return ()
+
+
 def judge(
-    translator: Translator, plan: Plan, corpus: Corpus, predictions: Sequence[Translated], announce: Announce
-) -> Iterator[Facts]:
-    """Scores with intervals, the scores of simpler methods on the same pairs, and the paired comparisons."""
+    translator: Translator, plan: Plan, corpus: Corpus, predictions: Sequence[Translated], announce: Announce,
+    untuned: Untuned = nothing_untuned,
+) -> Iterator[Facts]:  # fmt: skip
+    """Scores with intervals, the scores of simpler methods on the same pairs, and the paired comparisons.
+
+    `untuned` asks the base before any training.
+    """
     judged = pairs_to_evaluate(plan, corpus.test, translator)
     evaluator = evaluator_of(judged, resampling_of(plan))
     chosen = [found.translation for found in predictions]
@@ -58,6 +71,7 @@ def judge(
     if plan.recipe.evaluation.baselines:
         announce("baselines")
         rivals = [copied(judged), dictionary(pairs(corpus.train, translator.facts.directions), judged)]
+        rivals += untuned(plan, corpus, judged)
     comparisons = {run.name: evaluator.compare_with(run, chosen) for run in (*components, *rivals)}
     simpler = [run for run in (*components, *rivals) if run.name != "model alone"]
     verdict = transfer_verdict([comparison for run in simpler for comparison in evaluator.compare_with(run, alone)])

@@ -117,12 +117,16 @@ class Translator:
         left = list(dict.fromkeys(one for one in inputs if one not in written))
         sources = [self._source(*one) for one in left]
         targets = [target for _, _, target in left]
-        generated = generate(self.model, self.inputs, sources, targets, self.facts.decoding, self.accelerator)
+        generated = self.write(sources, targets)
         written |= dict(zip(left, generated, strict=True))
         return [
             _translated(text, direction, found, [written[segment.text, *direction] for segment in found])
             for text, direction, found in zip(texts, directions, segmented, strict=True)
         ]
+
+    def write(self, sources: Sequence[list[int]], targets: Sequence[str]) -> list[Generated]:
+        """The translation of each encoded source into its target language."""
+        return generate(self.model, self.inputs, sources, targets, self.facts.decoding, self.accelerator)
 
     def segments(self, text: str, direction: Direction) -> list[Segment]:
         """The text in NFC, in parts no longer than nearly all training sources; none for an empty text."""

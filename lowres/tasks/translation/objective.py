@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
 from lowres.data.corpus import Row
-from lowres.data.pairs import Pair, sampled
+from lowres.data.pairs import Pair, sampled, spread_over_directions
 from lowres.errors import Finding
 from lowres.evaluation.translation_scores import primary_metric
 from lowres.models.quantization import PRECISIONS
@@ -54,7 +54,7 @@ class TranslationObjective:
             self.sources += inputs.sources([row.fields["text"]], row.language, row.language)
             self.targets += inputs.targets([row.fields["text"]], row.language)
         self.lengths = [len(source) + len(target) for source, target in zip(self.sources, self.targets, strict=True)]
-        self.dev = _spread(dev, dev_pairs)
+        self.dev = spread_over_directions(dev, dev_pairs)
         self.dev_sources = encode_pairs(inputs, self.dev, hints.of(self.dev) if hints else None).sources
         self.findings = (*_truncations(encoded, inputs.max_length), *_chosen_on(self.dev, dev))
         self.frozen = encoder_is_frozen(model, max((max(ids) for ids in self.sources if ids), default=0))
@@ -162,16 +162,3 @@ def _chosen_on(chosen: Sequence[Pair], dev: Sequence[Pair]) -> Iterator[Finding]
     if len(chosen) < len(dev):
         what = f"{len(chosen)} of {len(dev)} dev pairs choose the best weights (evaluation.dev_pairs)"
         yield Finding("note", what, "evaluation.dev_pairs")
-
-
-def _spread(pairs: Sequence[Pair], most: int) -> list[Pair]:
-    """At most `most` pairs, the same number of each direction, at even distances."""
-    directions: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        directions.setdefault(pair.direction_name, []).append(pair)
-    share = max(1, most // max(1, len(directions)))
-    chosen = []
-    for found in directions.values():
-        stride = max(1.0, len(found) / share)
-        chosen += [found[int(stride * number)] for number in range(min(share, len(found)))]
-    return chosen

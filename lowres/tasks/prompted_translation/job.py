@@ -1,0 +1,123 @@
+"""Translation with a decoder, from base to evaluation."""
+
+from collections.abc import Hashable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+
+from lowres.data.corpus import Corpus
+from lowres.data.pairs import Pair, directions, pairs, spread_over_directions
+from lowres.errors import Finding
+from lowres.evaluation.baselines import BaselineRun
+from lowres.evaluation.translation_scores import primary_metric
+from lowres.languages.codes import translation_request
+from lowres.models.frames import Frame
+from lowres.models.loading import load_decoder
+from lowres.planning import Plan
+from lowres.recipe.task_section import Translation
+from lowres.tasks.equipping import equip
+from lowres.tasks.generation.few_shot import Asked, few_shot
+from lowres.tasks.generation.objective import AnswerObjective
+from lowres.tasks.job import Job
+from lowres.tasks.prompted_translation.inputs import EncodedPairs, TranslationPrompts, encode_pairs
+from lowres.tasks.prompted_translation.model import PromptedTranslator, restore
+from lowres.tasks.saved import Rows, common_facts
+from lowres.tasks.translation.job import complete, lines, phrase_tables_of, sample
+from lowres.tasks.translation.judgement import judge
+from lowres.tasks.translation.model import TranslatorFacts, pairs_to_evaluate, predict_test
+from lowres.tasks.translation.objective import epoch_rows
+from lowres.vocabulary.adapting import Adapted
+
+
+def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: Accelerator) -> PromptedTranslator:
+    """The base with its new embedding rows and its method; phrase tables where the recipe wants them."""
+    recipe, task = plan.recipe, _task(plan)
+    set_seed(recipe.training.seed)
+    chosen = directions(task, corpus.languages)
+    model = equip(base, adapted, plan, accelerator.device)
+    common = common_facts(plan, corpus, adapted)
+    prompts = TranslationPrompts(Frame(adapted.tokenizer), common["max_length"], plan.checkpoint.positions)
+    known = pairs(corpus.train, chosen)
+    wanted = task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"
+    longest = max(prompts.lengths([pair.source.fields["text"]], *pair.direction)[0] for pair in known)
+    facts = TranslatorFacts(
+        **common, directions=list(chosen), tags={}, longest=min(longest, prompts.max_length), decoding=recipe.decoding,
+        hints=task.hints == "lexicon",
+    )  # fmt: skip
+    return PromptedTranslator(
+        model.to(accelerator.device),
+        prompts,
+        facts,
+        accelerator,
+        Rows.of(adapted),
+        phrase_tables_of(known) if wanted else {},
+    )
+
+
+def _task(plan: Plan) -> Translation:
+    assert isinstance(plan.recipe.task, Translation)
+    return plan.recipe.task
+
+
+def objective(translator: PromptedTranslator, plan: Plan, corpus: Corpus) -> AnswerObjective:
+    """Trains on the translations of train alone, not on the prompts; the score is that of the dev pairs."""
+    task, settings = _task(plan), plan.recipe.training
+    train = pairs(corpus.train, translator.facts.directions)
+    hints = translator.hints.of_train(train, range(len(train))) if translator.hints else None
+    encoded = encode_pairs(translator.prompts, train, hints)
+    known = pairs_to_evaluate(plan, corpus.dev, translator)
+    dev = spread_over_directions(known, plan.recipe.evaluation.dev_pairs)
+    return AnswerObjective(
+        translator.model, translator.tokenizer.pad_token_id, encoded.examples, translator.accelerator,
+        label_smoothing=settings.label_smoothing, epoch_rows=epoch_rows(train, task.temperature, task.max_pairs, settings.seed),
+        score=partial(score, translator, dev), findings=[*_truncations(encoded, settings.max_length), *_chosen_on(dev, known)],
+    )  # fmt: skip
+
+
+def score(translator: PromptedTranslator, dev: Sequence[Pair]) -> float:
+    """chrF++ of greedy translations of these pairs, 0–100, averaged over directions."""
+    plain = translator.without_phrase_tables().greedy()
+    found = plain.translate([pair.source.fields["text"] for pair in dev], [pair.direction for pair in dev])
+    references = [pair.target.fields["text"] for pair in dev]
+    return primary_metric(references, [one.translation for one in found], [pair.direction_name for pair in dev])
+
+
+def _truncations(encoded: EncodedPairs, max_length: int) -> Iterator[Finding]:
+    for count, what in ((encoded.truncated_sources, "sources"), (encoded.truncated_targets, "translations")):
+        if count:
+            said = f"{count} of {len(encoded.examples)} training {what} are longer: their ends are left out"
+            yield Finding(
+                "warning", f"{said} ({max_length} tokens fit; training.max_length may be raised)", "training.max_length"
+            )
+
+
+def _chosen_on(chosen: Sequence[Pair], known: Sequence[Pair]) -> Iterator[Finding]:
+    if len(chosen) < len(known):
+        what = f"{len(chosen)} of {len(known)} dev pairs choose the best weights (evaluation.dev_pairs)"
+        yield Finding("note", what, "evaluation.dev_pairs")
+
+
+def untuned(plan: Plan, corpus: Corpus, judged: Sequence[Pair]) -> list[BaselineRun[tuple[str, ...]]]:
+    """The base before any training, shown a few similar training pairs before each source."""
+    known: dict[Hashable, list[Asked]] = {}
+    for pair in pairs(corpus.train, directions(_task(plan), corpus.languages)):
+        known.setdefault(pair.direction, []).append(_asked(pair))
+    return few_shot(plan, known, [_asked(pair) for pair in judged], ratio=plan.recipe.decoding.max_length_ratio)
+
+
+def _asked(pair: Pair) -> Asked:
+    text = pair.source.fields["text"]
+    return Asked(pair.direction, text, translation_request(text, *pair.direction), pair.target.fields["text"])
+
+
+def encoder(model: Any) -> Any:
+    """The decoder without its head."""
+    return model.base_model
+
+
+PROMPTED_TRANSLATION = Job(
+    load=load_decoder, encoder=encoder, build=build, objective=objective, complete=complete, predict=predict_test, lines=lines,
+    judge=partial(judge, untuned=untuned), restore=restore, sample=sample,
+)  # fmt: skip
