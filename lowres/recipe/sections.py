@@ -72,7 +72,8 @@ class FileData(Section):
 
     files: dict[Literal["train", "dev", "test"], OneOrMore | dict[str, OneOrMore]] = Field(
         min_length=1,
-        description="one file per split, or a list of files: .tsv .csv .jsonl .json .parquet, packed as .xz .gz .bz2 too; for "
+        description="one file per split, or a list of files: tables (.tsv .csv .xlsx .ods .parquet), JSON (.json .jsonl), "
+        "translations (.po .tmx .xliff), linguistic data (.eaf .flextext .sfm .usfm .conllu), packed as .xz .gz .bz2 .zip too; for "
         "pre-training .txt with one text per line; for translation also one text file per language, aligned by line (language → "
         "file); for classification also one file per label (label → file). Of a train file alone, a tenth becomes dev and a tenth "
         "test; a source of a mixture may have only some of the splits",

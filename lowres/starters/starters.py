@@ -73,7 +73,7 @@ TABLE: Mapping[str, Starter] = {
     "starter:translation": replace(
         ENCODER,
         prefix="",
-        version=2,
+        version=3,
         model_type="bart",
         layers=6,
         vocabulary_size=250_037,
