@@ -235,12 +235,18 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Translato
     facts, accelerator = found.facts, found.accelerator
     language_marking = language_marking_of(found.checkpoint.architecture.language_marking)
     inputs = inputs_of(found.tokenizer, found.model, language_marking, facts.tags, facts.prefix, facts.max_length)
+    phrase_tables = restored_phrase_tables(folder, facts)
+    return Translator(
+        found.model.to(accelerator.device).eval(), inputs, facts, accelerator, Rows(None, 0), phrase_tables
+    )
+
+
+def restored_phrase_tables(folder: Path, facts: TranslatorFacts) -> dict[tuple[str, str], PhraseTable]:
+    """The phrase tables of a run's model folder. Raises ModelError where one is missing that the model needs."""
     needed = facts.hints or facts.by_phrase_table or (folder / PHRASE_TABLES).exists()
     with reading(folder / PHRASE_TABLES):
         phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if needed else {}
         missing = [direction for direction in facts.by_phrase_table if direction not in phrase_tables]
         if missing:
             raise KeyError("→".join(missing[0]))
-    return Translator(
-        found.model.to(accelerator.device).eval(), inputs, facts, accelerator, Rows(None, 0), phrase_tables
-    )
+    return phrase_tables
