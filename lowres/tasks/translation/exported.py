@@ -1,4 +1,4 @@
-"""A translator whose search is CTranslate2's, over weights that lowres exported: inputs, hints, phrase tables and segments are the same."""
+"""A translator whose search is CTranslate2's, over exported weights: inputs, hints, phrase tables and segments are the same."""
 
 import json
 from collections.abc import Sequence
@@ -26,11 +26,13 @@ if TYPE_CHECKING:  # an optional package
 EXPORT_JSON = "export.json"  # in an exported folder: what is true of its model that CTranslate2 does not ask
 VOCABULARY = "shared_vocabulary.json"
 INSTALL = "pip install ctranslate2"
-EXPORT_AGAIN = "export it again: lowres export RUN --to ctranslate2"
+EXPORT_AGAIN = "remove it, and export again: lowres export RUN --to ctranslate2"
 
 
 class ExportFacts(BaseModel):
-    """What export.json says: how the family marks languages, and the ids of special tokens. `rows` counts output embeddings."""
+    """What export.json says: how the family marks languages, and the ids of special tokens. `rows` counts output embeddings, `model`
+    is the digest of the run's model.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -40,13 +42,15 @@ class ExportFacts(BaseModel):
     end: int
     pad: int
     rows: int
+    model: str
 
     @classmethod
-    def of(cls, inputs: TranslationInputs) -> "ExportFacts":
-        """The facts of a translator's inputs."""
+    def of(cls, inputs: TranslationInputs, model: str) -> "ExportFacts":
+        """The facts of a translator's inputs, and the digest of its model."""
         marking = inputs.language_marking
         return cls(
-            marked_source=marking.source, forced=marking.forced, start=inputs.start, end=inputs.end, pad=inputs.pad, rows=inputs.rows
+            marked_source=marking.source, forced=marking.forced, start=inputs.start, end=inputs.end, pad=inputs.pad, rows=inputs.rows,
+            model=model,
         )  # fmt: skip
 
 
@@ -92,17 +96,35 @@ def generate(
             length_penalty=decoding.length_penalty, no_repeat_ngram_size=decoding.no_repeat_ngram_size,
             max_decoding_length=longest_translation(longest, 1 + len(prefixes[0]), inputs, decoding),
             max_input_length=0, suppress_sequences=suppressed, return_end_token=True,
+            patience=patience(decoding), num_hypotheses=decoding.beams, return_scores=True,
         )  # fmt: skip
         for row, prefix, result in zip(rows, prefixes, written, strict=True):
-            ids = [model.ids[token] for token in result.hypotheses[0][len(prefix) :]]
+            ids = [model.ids[token] for token in best(result, len(prefix), decoding)]
             found[row] = Generated(inputs.text(ids), truncated=inputs.end not in ids)
     return found
 
 
-def restore_exported(folder: Path, model_folder: Path, options: Options) -> ExportedTranslator:
+def patience(decoding: Decoding) -> float:
+    """How many times its beams CTranslate2 finishes; with 1 it ends a search sooner than transformers (docs/results/export.md)."""
+    return 2.0 if decoding.beams > 1 else 1.0
+
+
+def best(result: "ctranslate2.TranslationResult", given: int, decoding: Decoding) -> list[str]:
+    """The tokens of the best hypothesis behind the `given` ones, which CTranslate2 counts in the length that it divides scores by."""
+
+    def score(number: int) -> float:
+        length = len(result.hypotheses[number])
+        return float(result.scores[number] * (length / max(1, length - given)) ** decoding.length_penalty)
+
+    number = max(range(len(result.hypotheses)), key=score)
+    return list(result.hypotheses[number][given:])
+
+
+def restore_exported(folder: Path, model_folder: Path, digest: str, options: Options) -> ExportedTranslator:
     """The translator of an exported folder, with tokenizer and phrase tables from the run's model folder.
 
-    The base is not needed. Raises ModelError where CTranslate2 is not installed, or a file cannot be read.
+    The base is not needed. `digest` is that of the model folder. Raises ModelError where CTranslate2 is not installed, a file cannot
+    be read, or the run's model is another one than was exported.
     """
     try:
         import ctranslate2
@@ -115,6 +137,8 @@ def restore_exported(folder: Path, model_folder: Path, options: Options) -> Expo
         tokens = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
         device = "cuda" if machine.device == "cuda" else "cpu"
         engine = ctranslate2.Translator(str(folder), device=device, intra_threads=machine.cores, inter_threads=1)
+    if own.model != digest:
+        raise ModelError(Problem(str(folder), "was exported from another model than that of this run", EXPORT_AGAIN))
     with reading(model_folder / TOKENIZER):
         refuse_large_tokenizer(model_folder / TOKENIZER)
         tokenizer = load_tokenizer(model_folder / TOKENIZER)

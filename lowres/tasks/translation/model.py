@@ -115,7 +115,7 @@ class Translator:
             if (source, target) in self.facts.by_phrase_table
         }
         left = list(dict.fromkeys(one for one in inputs if one not in written))
-        sources = [self._source(*one) for one in left]
+        sources = [self.source_ids(*one) for one in left]
         targets = [target for _, _, target in left]
         generated = self.write(sources, targets)
         written |= dict(zip(left, generated, strict=True))
@@ -140,7 +140,8 @@ class Translator:
         """Whether a text is no longer than nearly all training sources."""
         return self.inputs.lengths([text], *direction)[0] <= self.facts.longest
 
-    def _source(self, text: str, source: str, target: str) -> list[int]:
+    def source_ids(self, text: str, source: str, target: str) -> list[int]:
+        """The token ids of a text that fits, with its hint if the model reads hints."""
         hints = [self.hints.hint(text, source, target)] if self.hints else None
         return self.inputs.sources([text], source, target, hints)[0]
 
