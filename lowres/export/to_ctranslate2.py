@@ -18,7 +18,7 @@ from lowres.export.merged import draft_of, merged_predictor, refuse_existing, sa
 from lowres.export.usage import heading, limits, source_code
 from lowres.models.architectures import ARCHITECTURES
 from lowres.runs.layout import MODEL
-from lowres.runs.run import Run, model_digest
+from lowres.runs.run import Run, load_predictor, model_digest
 from lowres.tasks.saved import TOKENIZER
 from lowres.tasks.translation.exported import (
     EXPORT_JSON,
@@ -87,10 +87,12 @@ def export_ctranslate2(run: Run, out: Path, bits: int) -> Fidelity:
     """
     installed()
     refuse_existing(out)
-    predictor = run.predictor
+    run.verify()
+    predictor = load_predictor(run.folder / MODEL, run.options)
     refuse_family(run, predictor)
     trial = trial_of(run, ("source", "source_language", "target_language"))
     own, own_seconds = timed(predictor.raw_predictions, trial.inputs)
+    del predictor  # two more are loaded to merge
     merged: Any = merged_predictor(run)
     asked = [
         (merged.source_ids(text, *direction), merged.inputs.targets([answer], direction[1])[0])
