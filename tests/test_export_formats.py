@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,13 @@ def test_an_exported_translator_answers_as_the_run_does(run: Run) -> None:
     ]
     code = code_of(folder / "README.md").replace('"…"', json.dumps(TEXTS[0]))
     assert "lowres" not in code and "torch" not in code
-    assert isinstance(said_by(code, folder), str)
+    plain = replace(quick.predictor, facts=quick.predictor.facts.model_copy(update={"hints": False})).greedy()
+    asked = [[TEXTS[0], *plain.facts.directions[0]]]
+    greedy = code.replace("beam_size=2, patience=2.0", "beam_size=1, patience=1")
+    assert greedy != code
+    assert said_by(
+        f"{greedy}\nprint(repr(tokenizer.decode(written, skip_special_tokens=True).strip()))", folder
+    ) == repr(plain.raw_predictions(asked)[0].strip())
 
 
 def test_eight_bits_by_command_line(run: Run) -> None:
