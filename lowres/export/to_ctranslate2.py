@@ -65,7 +65,7 @@ ids = {ids}
 [found] = model.translate_batch(
     [[tokens[one] for one in ids]], target_prefix=[{prefix}], beam_size={beams}, patience={patience},
     length_penalty={penalty}, no_repeat_ngram_size={no_repeat}, suppress_sequences=[[tokens[one]] for one in {suppressed}],
-    max_input_length=0, max_decoding_length=min(int({longest} * len(ids)) + 10, {most}),
+    max_input_length=0, max_decoding_length={given} + min(int({longest} * len(ids)) + 10, {most}),
 )
 written = [tokens.index(token) for token in found.hypotheses[0][{given}:]]
 print(tokenizer.decode(written, skip_special_tokens=True))

@@ -94,7 +94,7 @@ def generate(
         written = model.engine.translate_batch(
             [model.named(sources[row]) for row in rows], target_prefix=prefixes, beam_size=decoding.beams,
             length_penalty=decoding.length_penalty, no_repeat_ngram_size=decoding.no_repeat_ngram_size,
-            max_decoding_length=longest_translation(longest, 1 + len(prefixes[0]), inputs, decoding),
+            max_decoding_length=len(prefixes[0]) + longest_translation(longest, 1 + len(prefixes[0]), inputs, decoding),
             max_input_length=0, suppress_sequences=suppressed, return_end_token=True,
             patience=patience(decoding), num_hypotheses=decoding.beams, return_scores=True,
         )  # fmt: skip
