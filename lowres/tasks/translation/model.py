@@ -117,7 +117,7 @@ class Translator:
             if (source, target) in self.facts.by_phrase_table
         }
         left = list(dict.fromkeys(one for one in inputs if one not in written))
-        sources = [self._source(*one) for one in left]
+        sources = [self.source_ids(*one) for one in left]
         targets = [target for _, _, target in left]
         generated = self.write(sources, targets)
         written |= {
@@ -145,7 +145,8 @@ class Translator:
         """Whether a text is no longer than nearly all training sources."""
         return self.inputs.lengths([text], *direction)[0] <= self.facts.longest
 
-    def _source(self, text: str, source: str, target: str) -> list[int]:
+    def source_ids(self, text: str, source: str, target: str) -> list[int]:
+        """The token ids of a text that fits, with its hint if the model reads hints."""
         hints = [self.hints.hint(text, source, target)] if self.hints else None
         return self.inputs.sources([text], source, target, hints)[0]
 
@@ -243,12 +244,18 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Translato
     inputs = inputs_of(
         found.tokenizer, found.model, language_marking, facts.tags, facts.prefix, facts.max_length, facts.symbols
     )
+    phrase_tables = restored_phrase_tables(folder, facts)
+    return Translator(
+        found.model.to(accelerator.device).eval(), inputs, facts, accelerator, Rows(None, 0), phrase_tables
+    )
+
+
+def restored_phrase_tables(folder: Path, facts: TranslatorFacts) -> dict[tuple[str, str], PhraseTable]:
+    """The phrase tables of a run's model folder. Raises ModelError where one is missing that the model needs."""
     needed = facts.hints or facts.by_phrase_table or (folder / PHRASE_TABLES).exists()
     with reading(folder / PHRASE_TABLES):
         phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if needed else {}
         missing = [direction for direction in facts.by_phrase_table if direction not in phrase_tables]
         if missing:
             raise KeyError("→".join(missing[0]))
-    return Translator(
-        found.model.to(accelerator.device).eval(), inputs, facts, accelerator, Rows(None, 0), phrase_tables
-    )
+    return phrase_tables
