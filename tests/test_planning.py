@@ -172,6 +172,18 @@ def test_a_device_that_is_not_here_is_refused() -> None:
             Machine.detect("cuda")
 
 
+def test_windows_is_said_to_be_untested(desk: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("recipe.yaml").write_text(HEAD + LABELS + TABLES, encoding="utf-8")
+
+    def said() -> list[str]:
+        return [finding.what for finding in examine(Path("recipe.yaml"), options).findings if "Windows" in finding.what]
+
+    assert not said()
+    monkeypatch.setattr("platform.system", lambda: "Windows")
+    assert said() == ["lowres is not tested on Windows; use WSL, the Windows Subsystem for Linux"]
+    assert "on Windows use WSL" in (RECIPES.parent / "README.md").read_text(encoding="utf-8")
+
+
 def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "1")
     refuse_many_processes()
