@@ -46,6 +46,11 @@ class WeightFiles:
         return sum(prod(shape) for shape in self.shapes.values())
 
 
+def has_head(shapes: Shapes | None) -> bool:
+    """Whether embeddings of what is written stand in the files beside the others."""
+    return any(name.endswith("lm_head.weight") for name in shapes or ())
+
+
 def find_weights(folder: Path) -> WeightFiles:
     """The files that transformers would load: safetensors, else pickles of tensors; one file, else the shards of an index.
 
