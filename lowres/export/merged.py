@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from lowres.atomic import make_readable
 from lowres.errors import ModelError, Problem
 from lowres.export.usage import mergeable, merged_usage
 from lowres.models.checkpoint import MERGED, OWN_FACTS
@@ -19,7 +20,7 @@ from lowres.runs.reload_check import read_sample, same
 from lowres.runs.run import Run, load_predictor
 from lowres.runs.writing import DRAFT
 from lowres.tasks.job import Predictor
-from lowres.tasks.saved import ModelFacts, make_readable
+from lowres.tasks.saved import ModelFacts
 
 DIFFERENT = "a fault of lowres; please report it with the run's folder"
 

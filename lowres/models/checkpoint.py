@@ -348,11 +348,11 @@ def _from_hub(name: str, revision: str | None, offline: bool, wanted: Sequence[s
             )
         )
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         folder = snapshot_download(name, revision=revision, allow_patterns=list(wanted), local_files_only=offline)
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
         raise _unreachable(name, revision, offline, error) from error
     return Path(folder)
 

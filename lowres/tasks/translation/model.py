@@ -8,6 +8,7 @@ from typing import Any
 from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
+from lowres.atomic import make_readable
 from lowres.data.corpus import Corpus, Row
 from lowres.data.pairs import Direction, Pair, pairs
 from lowres.errors import Finding, ModelError, Problem, nearest
@@ -19,7 +20,7 @@ from lowres.planning import Options, Plan
 from lowres.recipe.sections import Decoding
 from lowres.statistical.phrases import PhraseTable, load_phrase_tables, save_phrase_tables
 from lowres.tasks.job import Form
-from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
+from lowres.tasks.saved import MODEL_JSON, ModelFacts, Rows, reading, restored, save_model
 from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.inputs import TranslationInputs
 from lowres.tasks.translation.search import Generated, generate
@@ -193,7 +194,7 @@ class Translator:
         save_model(folder, self.facts, self.model, self.rows, self.inputs.tokenizer)
         if self.phrase_tables:
             save_phrase_tables(folder / PHRASE_TABLES, self.phrase_tables)
-        make_readable(folder)
+        make_readable(folder, MODEL_JSON)
 
 
 def _translated(text: str, direction: Direction, found: Sequence[Segment], written: Sequence[Generated]) -> Translated:
