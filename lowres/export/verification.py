@@ -12,10 +12,10 @@ from math import isclose
 from pathlib import Path, PurePosixPath
 
 from lowres.errors import DataError, Finding, ModelError, Problem
-from lowres.export.bundle import BUNDLE, BUNDLE_VERSION, CARDS, hashes
+from lowres.export.bundle import BUNDLE_VERSION, CARDS, hashes
 from lowres.planning import Options, make_plan, read_data
 from lowres.planning.machine import Machine
-from lowres.planning.outside import refuse_outside
+from lowres.planning.outside import BUNDLE, refuse_outside
 from lowres.planning.plan import base_of
 from lowres.recipe import open_recipe
 from lowres.recipe.lock import read_lock

@@ -141,7 +141,7 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
         raise ModelError(Problem(str(folder), "was exported from another model than that of this run", EXPORT_AGAIN))
     with reading(model_folder / TOKENIZER):
         refuse_large_tokenizer(model_folder / TOKENIZER)
-        tokenizer = load_tokenizer(model_folder / TOKENIZER)
+        tokenizer: Any = load_tokenizer(model_folder / TOKENIZER)
     ids = {tag: int(tokenizer.convert_tokens_to_ids(token)) for tag, token in facts.tags.items()}
     inputs = TranslationInputs(
         tokenizer, LanguageMarking(own.marked_source, own.forced), ids, own.start, own.end, own.pad, facts.prefix,
