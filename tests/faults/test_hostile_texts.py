@@ -25,7 +25,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), PIECES), min_size=1, max_size=4)
 RECIPE = (Path(lowres.__file__).parent.parent / "recipes" / "quickstart.yaml").read_text(encoding="utf-8")
-FEW = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def edited(text: str, edits: list[tuple[float, int, str]]) -> str:
@@ -41,7 +41,7 @@ def in_lines(error: LowresError) -> bool:
 
 
 @FEW
-@given(EDITS)
+@given(edits=EDITS)
 def test_any_recipe_is_read_or_refused(edits: list[tuple[float, int, str]]) -> None:
     text = edited(RECIPE, edits)
     with tried("tampered recipes", "read, or refused in lines"):
@@ -52,7 +52,7 @@ def test_any_recipe_is_read_or_refused(edits: list[tuple[float, int, str]]) -> N
 
 
 @FEW
-@given(EDITS)
+@given(edits=EDITS)
 def test_any_card_is_read_or_refused(edits: list[tuple[float, int, str]], tmp_path: Path) -> None:
     (tmp_path / "weather.md").write_text(edited(CARD % SHA256, edits), encoding="utf-8", newline="")
     with tried("tampered cards", "read, or refused in lines"):
@@ -63,7 +63,7 @@ def test_any_card_is_read_or_refused(edits: list[tuple[float, int, str]], tmp_pa
 
 
 @FEW
-@given(EDITS)
+@given(edits=EDITS)
 def test_any_record_is_read_or_refused(edits: list[tuple[float, int, str]], tmp_path: Path) -> None:
     text = edited(SEVERAL.model_dump_json(indent=1), edits)
     (tmp_path / "record.json").write_text(text, encoding="utf-8")
