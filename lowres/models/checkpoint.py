@@ -265,7 +265,7 @@ def _facts(
         folder=folder,
         architecture=family,
         hidden_size=width(config),
-        layers=layer_count(config, "decoder" if family.shape == "decoder" else "encoder"),
+        layers=layer_count(config, family.first_stack),
         vocabulary_size=int(config["vocab_size"]),
         positions=_positions(config, family),
         parameters=parameters,

@@ -168,7 +168,7 @@ def check_names(shapes: Shapes, family: Architecture, config: Mapping[str, Any],
 
 def _missing_layers(names: Shapes, family: Architecture, config: Mapping[str, Any]) -> list[str]:
     """The linear modules that each layer of each stack should have and has not, by name."""
-    paths = {"decoder" if family.shape == "decoder" else "encoder": family.layers}
+    paths: dict[str, str] = {family.first_stack: family.layers}
     if family.shape == "encoder-decoder":
         last = family.layers.rpartition(".")[2]
         paths = {"encoder": f"encoder.{last}", "decoder": f"decoder.{last}"}

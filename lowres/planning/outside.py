@@ -12,11 +12,8 @@ GIVEN = (BUNDLE, RECORD)  # beside one of these a recipe is part of a bundle or 
 SECTIONS = ("data", "first", "base", "vocabulary", "method")
 # Whatever stands below these keys is the name of a file or folder; a base's name can also be that of a model on the hub.
 NAMES = {"files", "card", "name", "lexicon", "protect", "runs", "language_adapters"}
-TEXTS = NAMES - {
-    "name",
-    "runs",
-    "language_adapters",
-}  # read for their texts, which may come to stand in what a run leaves
+# Of these, what is read for its texts, which may come to stand in what a run leaves.
+TEXTS = {"files", "card", "lexicon", "protect"}
 
 
 def refuse_outside(recipe: Recipe, near: Path, *, given: bool = False) -> None:
