@@ -146,7 +146,16 @@ class PhraseTable:
 
         With `leave`, the number of a training pair, the counts of that pair are left out.
         """
-        return next(iter(self.translations(text, 1, leave)))
+        return self.best(text, leave)[0]
+
+    def best(self, text: str, leave: int | None = None) -> tuple[str, float]:
+        """The best translation, and its score."""
+        return next(iter(self.translations(text, 1, leave).items()))
+
+    def known_words(self, text: str) -> list[bool]:
+        """For each word of a text, whether the table has a translation of it; punctuation and placeholders are no words."""
+        words = (match.group() for match in WORD.finditer(text))
+        return [word.lower() in self.counts for word in words if word[0].isalpha()]
 
     def translations(self, text: str, n: int, leave: int | None = None) -> dict[str, float]:
         """At most `n` different translations with their scores (natural logarithms, not normalised), the best first."""

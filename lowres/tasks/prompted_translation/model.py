@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lowres.models.frames import Frame, TokenIds
 from lowres.models.loading import load_decoder
 from lowres.planning import Options
 from lowres.statistical.phrases import load_phrase_tables
 from lowres.tasks.generation.continuation import continue_prompts
+from lowres.tasks.generation.inputs import PromptInputs
 from lowres.tasks.job import Form
 from lowres.tasks.prompted_translation.inputs import TranslationPrompts
 from lowres.tasks.saved import Rows, reading, restored
-from lowres.tasks.translation.model import PHRASE_TABLES, Translator, TranslatorFacts
+from lowres.tasks.translation.likelihood import Likelihood, most_tokens
+from lowres.tasks.translation.model import PHRASE_TABLES, Translator, TranslatorFacts, restored_estimators
 from lowres.tasks.translation.search import Generated
+from lowres.training.batches import padded, sorted_batches
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,29 @@ class PromptedTranslator(Translator):
         most = [self.prompts.most(source, decoding.max_length_ratio) for source in sources]
         return continue_prompts(self.model, self.prompts.frame, sources, decoding, most, self.accelerator)
 
+    def answer_ids(self, answer: str, text: str, target: str) -> TokenIds:
+        """The token ids of an answer with its end token."""
+        return PromptInputs(self.prompts.frame, self.prompts.max_length).answer(answer)
+
+    def score(
+        self, sources: Sequence[TokenIds], written: Sequence[TokenIds], targets: Sequence[str]
+    ) -> list[Likelihood]:
+        """How probable the decoder finds each answer to a prompt."""
+        pad = self.tokenizer.pad_token_id
+        found = [Likelihood(0.0, 0)] * len(sources)
+        whole = [[*prompt, *answer] for prompt, answer in zip(sources, written, strict=True)]
+        self.model.eval()
+        with torch.inference_mode(), self.accelerator.autocast():
+            for rows in sorted_batches(list(map(len, whole)), most_tokens(len(self.tokenizer))):
+                ids, mask = padded([whole[row] for row in rows], pad, self.accelerator.device)
+                logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+                for place, row in enumerate(rows):
+                    start, end = len(sources[row]), len(whole[row])
+                    logs = logits[place, start - 1 : end - 1].float().log_softmax(-1)
+                    own = logs.gather(-1, ids[place, start:end, None])
+                    found[row] = Likelihood(float(own.sum()), end - start)
+        return found
+
 
 def restore(folder: Path, options: Options, form: Form = "trained") -> PromptedTranslator:
     """Base, embedding rows and adapter from a run's model folder. Raises ModelError where one is missing or the base is another."""
@@ -45,5 +73,6 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> PromptedT
     with reading(folder / PHRASE_TABLES):
         phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if needed else {}
     return PromptedTranslator(
-        found.model.to(accelerator.device).eval(), prompts, facts, accelerator, Rows(None, 0), phrase_tables
-    )
+        found.model.to(accelerator.device).eval(), prompts, facts, accelerator, Rows(None, 0), phrase_tables,
+        estimators=restored_estimators(folder),
+    )  # fmt: skip
