@@ -266,6 +266,13 @@ class HintEffect(Fact):
     counts: dict[str, int]
 
 
+class TermFacts(Fact):
+    """How often terms of the glossary are translated as required: `terms` in the test sources, term accuracy by system (0–100)."""
+
+    terms: int
+    scores: dict[str, Score]
+
+
 class CalibrationBin(Fact):
     """Test sentences with similar estimates: their number, the mean estimate, and the true mean with its interval (0–100)."""
 
@@ -358,6 +365,7 @@ class Record(Fact):
     tested: dict[str, int] = Field(default={}, description="test pairs by direction")
     hint_effects: list[HintEffect] = Field(default=[], description="word by word, by direction")
     confidence: ConfidenceFacts | None = None
+    glossary: TermFacts | None = None
     findings: list[FindingFact] = Field(default=[], description="what came up in training and evaluation")
     model_files: dict[str, str] = Field(default={}, description="SHA-256 of every file of model/ that is loaded")
     cost: CostFacts | None = None

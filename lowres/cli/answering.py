@@ -121,7 +121,9 @@ def predict(
     skip_compilation(run / "model")
     with without_cycle_search(for_good=True):
         found = _loaded(run, engine, machine_options(cache, (), offline, device, threads))
-    predictions = found.predict(lines, language=language, source=source, target=target, head=head)
+    predictions = found.predict(
+        lines, language=language, source=source, target=target, head=head, confidence=as_json or flag is not None
+    )
     marks = predictions.flagged(flag) if flag else [False] * len(predictions)
     for prediction, mark in zip(predictions, marks, strict=True):
         if as_json:

@@ -141,7 +141,8 @@ def _where(record: Record) -> str:
 
 
 def _all_scores(record: Record) -> list[Score]:
-    return [*record.scores, *(record.confidence.scores if record.confidence else ())]
+    sure = record.confidence.scores if record.confidence else ()
+    return [*record.scores, *sure, *(record.glossary.scores.values() if record.glossary else ())]
 
 
 def _small(record: Record) -> bool:

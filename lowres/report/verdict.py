@@ -48,6 +48,7 @@ def verdict(record: Record, where: str) -> list[str]:
         *_against_others(record),
         *hint_effect(record),
         *sureness(record),
+        *terms_kept(record),
     ]
 
 
@@ -66,6 +67,23 @@ def sureness(record: Record) -> list[str]:
         f"sentences with the lowest confidence have chrF++ {number(lowest.value)}, the rest {number(rest.value)}, which is "
         f"{number(gain.value, sign=True)} ({interval(gain.low, gain.high, sign=True)})."
     ]
+
+
+def terms_kept(record: Record) -> list[str]:
+    """A sentence that says how often terms of the glossary are translated as required; none without a glossary."""
+    facts = record.glossary
+    if facts is None:
+        return []
+    shares = [
+        f"{name} {number(score.value)}\u202f% ({interval(score.low, score.high)})"
+        for name, score in facts.scores.items()
+    ]
+    plural = (
+        "terms of the glossary in the test texts are"
+        if facts.terms > 1
+        else "term of the glossary in the test texts is"
+    )
+    return [f"{whole(facts.terms)} {plural} translated as required by {listing(shares, most=len(shares))}."]
 
 
 def answering(record: Record) -> list[str]:

@@ -140,12 +140,14 @@ class Run:
         source: str | None = None,
         target: str | None = None,
         head: str | None = None,
+        confidence: bool = True,
     ) -> "Predictions":
         """Predict for one text or for many (a list, a Series, a generator); one prediction for each text, in order.
 
         A classifier of several languages is more accurate if `language` is given; `head` names an auxiliary task that it has
-        learned. A translator of several directions needs `source` and `target`. All are language tags, but for `head`. Raises
-        ModelError for what the run does not know.
+        learned. A translator of several directions needs `source` and `target`. All are language tags, but for `head`.
+        Without `confidence` a translator does not estimate how sure it is, which takes a while where the phrase table answers.
+        Raises ModelError for what the run does not know.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
         problems = [
@@ -162,7 +164,8 @@ class Run:
                 mine = " and ".join(key for key in given if key in taken)
                 raise ModelError(Problem(name, f"this run has no use for {name}", f"give {mine} instead"))
         named = {name: tag for name, tag in given.items() if tag is not None}
-        return Predictions(self.predictor.predict(texts, **named))
+        extra = {"confidence": confidence} if "confidence" in taken else {}
+        return Predictions(self.predictor.predict(texts, **named, **extra))
 
     def fill(
         self,

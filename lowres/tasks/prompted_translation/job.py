@@ -24,10 +24,11 @@ from lowres.tasks.job import Job
 from lowres.tasks.prompted_translation.inputs import EncodedPairs, TranslationPrompts, encode_pairs
 from lowres.tasks.prompted_translation.model import PromptedTranslator, restore
 from lowres.tasks.saved import Rows, common_facts
-from lowres.tasks.translation.job import complete, lines, phrase_tables_of, sample
+from lowres.tasks.translation.job import complete, lines, sample
 from lowres.tasks.translation.judgement import judge
 from lowres.tasks.translation.model import TranslatorFacts, pairs_to_evaluate, predict_test
 from lowres.tasks.translation.objective import epoch_rows
+from lowres.tasks.translation.phrase_tables import phrase_tables_of
 from lowres.vocabulary.adapting import Adapted
 
 
@@ -52,7 +53,8 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
         facts,
         accelerator,
         Rows.of(adapted),
-        phrase_tables_of(known) if wanted else {},
+        phrase_tables_of(known, corpus.glossary) if wanted else {},
+        glossary=corpus.glossary,
     )
 
 

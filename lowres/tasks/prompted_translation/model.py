@@ -10,14 +10,14 @@ import torch
 from lowres.models.frames import Frame, TokenIds
 from lowres.models.loading import load_decoder
 from lowres.planning import Options
-from lowres.statistical.phrases import load_phrase_tables
 from lowres.tasks.generation.continuation import continue_prompts
 from lowres.tasks.generation.inputs import PromptInputs
 from lowres.tasks.job import Form
 from lowres.tasks.prompted_translation.inputs import TranslationPrompts
-from lowres.tasks.saved import Rows, reading, restored
+from lowres.tasks.saved import Rows, restored
 from lowres.tasks.translation.likelihood import Likelihood, most_tokens
-from lowres.tasks.translation.model import PHRASE_TABLES, Translator, TranslatorFacts, restored_estimators
+from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_estimators
+from lowres.tasks.translation.phrase_tables import restored_tables
 from lowres.tasks.translation.search import Generated
 from lowres.training.batches import padded, sorted_batches
 
@@ -69,9 +69,7 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> PromptedT
     found = restored(folder, TranslatorFacts, load_decoder, options, form)
     facts, accelerator = found.facts, found.accelerator
     prompts = TranslationPrompts(Frame(found.tokenizer), facts.max_length, found.checkpoint.positions)
-    needed = facts.hints or facts.by_phrase_table or (folder / PHRASE_TABLES).exists()
-    with reading(folder / PHRASE_TABLES):
-        phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if needed else {}
+    phrase_tables = restored_tables(folder, facts.by_phrase_table, hints=facts.hints)
     return PromptedTranslator(
         found.model.to(accelerator.device).eval(), prompts, facts, accelerator, Rows(None, 0), phrase_tables,
         estimators=restored_estimators(folder),

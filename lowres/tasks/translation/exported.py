@@ -18,7 +18,8 @@ from lowres.tasks.job import make_accelerator
 from lowres.tasks.saved import TOKENIZER, Rows, read_facts, reading, refuse_large_tokenizer
 from lowres.tasks.translation.inputs import TokenIds, TranslationInputs
 from lowres.tasks.translation.likelihood import Likelihood
-from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_estimators, restored_phrase_tables
+from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_estimators
+from lowres.tasks.translation.phrase_tables import restored_tables
 from lowres.tasks.translation.search import Generated, longest_translation, search_batches
 
 if TYPE_CHECKING:  # an optional package
@@ -162,7 +163,7 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
         tokenizer, LanguageMarking(own.marked_source, own.forced), ids, own.start, own.end, own.pad, facts.prefix,
         facts.max_length, own.rows, facts.symbols,
     )  # fmt: skip
-    tables = restored_phrase_tables(model_folder, facts)
+    tables = restored_tables(model_folder, facts.by_phrase_table, hints=facts.hints)
     model, accelerator = ConvertedModel(engine, tokens), make_accelerator(machine, "fp32")
     return ExportedTranslator(
         model, inputs, facts, accelerator, Rows(None, 0), tables, estimators=restored_estimators(model_folder)

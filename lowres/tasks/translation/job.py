@@ -15,7 +15,6 @@ from lowres.models.loading import load_translator
 from lowres.planning import Plan
 from lowres.recipe.task_section import Translation
 from lowres.recipe.training_section import Training
-from lowres.statistical.phrases import PhraseTable, learn_phrase_tables
 from lowres.tasks.equipping import equip
 from lowres.tasks.job import Announce, Job, Round
 from lowres.tasks.saved import Rows, common_facts
@@ -33,12 +32,12 @@ from lowres.tasks.translation.model import (
     restore,
 )
 from lowres.tasks.translation.objective import TranslationObjective, epoch_rows
+from lowres.tasks.translation.phrase_tables import phrase_tables_of
 from lowres.tasks.translation.quality_estimation import Evidence, fitted
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.language_tokens import tag_languages
 
 MOST_ESTIMATED = 1000  # dev pairs from which is learned how sure an answer is, where they need not be translated anyway
-LEAST_PAIRS = 50  # of a direction, before a phrase table is learned from them
 CLEAR = 0.5  # chrF++ on dev by which the phrase table must be better to be preferred
 
 
@@ -67,16 +66,8 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     )  # fmt: skip
     return Translator(
         model.to(accelerator.device), inputs, facts, accelerator, Rows.of(adapted),
-        phrase_tables_of(known) if wanted else {}, new_findings,
+        phrase_tables_of(known, corpus.glossary) if wanted else {}, new_findings, glossary=corpus.glossary,
     )  # fmt: skip
-
-
-def phrase_tables_of(known: Sequence[Pair]) -> dict[tuple[str, str], PhraseTable]:
-    """A phrase table for each direction with enough pairs, learned from them in their order."""
-    texts: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for pair in known:
-        texts.setdefault(pair.direction, []).append((pair.source.fields["text"], pair.target.fields["text"]))
-    return learn_phrase_tables({direction: found for direction, found in texts.items() if len(found) >= LEAST_PAIRS})
 
 
 def _task(plan: Plan) -> Translation:

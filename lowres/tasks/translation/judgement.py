@@ -1,7 +1,7 @@
 """How a translator is evaluated: scores with intervals, simpler methods on the same pairs, and paired comparisons."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from lowres.data.corpus import Corpus
@@ -13,9 +13,10 @@ from lowres.evaluation.estimate_calibration import confidence_facts
 from lowres.evaluation.estimator import LEAST, LEVEL, Estimate
 from lowres.evaluation.hint_effect import hint_effects
 from lowres.evaluation.resampling import Resampling
+from lowres.evaluation.term_accuracy import term_accuracy
 from lowres.evaluation.translation_scores import PRIMARY_METRIC, sentence_scores, translation_scores
 from lowres.planning import Plan
-from lowres.record import Comparison, ConfidenceFacts, Translation
+from lowres.record import Comparison, ConfidenceFacts, TermFacts, Translation
 from lowres.score import Score
 from lowres.tasks.job import Announce, Facts
 from lowres.tasks.judgement import Evaluator, resampling_of
@@ -70,6 +71,11 @@ def judge(
             names = [pair.direction_name for pair in judged]
             references = [pair.target.fields["text"] for pair in judged]
             yield {"hint_effects": hint_effects(references, by_table, alone, names)}
+    systems = {"this run": chosen, **{run.name: run.predictions for run in components}}
+    if facts := terms_kept(translator, judged, systems, resampling_of(plan)):
+        yield {"glossary": facts}
+    elif any(found.terms.translations for found in translator.phrase_tables.values()):
+        yield {"findings": [Finding("note", "no term of the glossary stands in the test texts", "task.glossary")]}
     rivals: list[BaselineRun[tuple[str, ...]]] = []
     if plan.recipe.evaluation.baselines:
         announce("baselines")
@@ -115,6 +121,25 @@ def confidence(
         estimates, sentence_scores(references, chosen), [judged[i].source.cluster for i in sure], level=LEVEL,
         fitted_on={system: found.sentences for system, found in estimators.items()}, split="test", resampling=resampling,
     )  # fmt: skip
+
+
+def terms_kept(
+    translator: Translator, judged: Sequence[Pair], systems: Mapping[str, Texts], resampling: Resampling
+) -> TermFacts | None:
+    """How often each system translates the terms of the glossary as it requires; None where the sources hold none."""
+    terms = {direction: found.terms for direction, found in translator.phrase_tables.items()}
+    sources, directions = [pair.source.fields["text"] for pair in judged], [pair.direction for pair in judged]
+    clusters = [pair.source.cluster for pair in judged]
+    counted = {
+        name: term_accuracy(sources, outputs, directions, terms, clusters, split="test", resampling=resampling)
+        for name, outputs in systems.items()
+    }
+    found = {name: one for name, one in counted.items() if one}
+    return (
+        TermFacts(terms=found["this run"][0], scores={name: score for name, (_, score) in found.items()})
+        if found
+        else None
+    )
 
 
 def unestimated(translator: Translator, judged: Sequence[Pair]) -> list[Finding]:

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
 from lowres.atomic import make_readable
-from lowres.data.corpus import Corpus, Row
+from lowres.data.corpus import Corpus, GlossaryEntry, Row
 from lowres.data.pairs import Direction, Pair, pairs
 from lowres.errors import Finding, ModelError, Problem, nearest
 from lowres.evaluation.estimator import Estimate
@@ -19,12 +19,13 @@ from lowres.models.architectures import LanguageMarking
 from lowres.models.loading import load_translator
 from lowres.planning import Options, Plan
 from lowres.recipe.sections import Decoding
-from lowres.statistical.phrases import PhraseTable, load_phrase_tables, save_phrase_tables
+from lowres.statistical.phrases import PhraseTable
 from lowres.tasks.job import Form
 from lowres.tasks.saved import MODEL_JSON, ModelFacts, Rows, reading, restored, save_model
 from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.inputs import TranslationInputs
 from lowres.tasks.translation.likelihood import Likelihood, likelihoods
+from lowres.tasks.translation.phrase_tables import restored_tables, save_tables
 from lowres.tasks.translation.quality_estimation import (
     CONFIDENCE,
     Estimators,
@@ -38,7 +39,6 @@ from lowres.tasks.translation.quality_estimation import (
 from lowres.tasks.translation.search import Generated, generate
 from lowres.tasks.translation.segments import Segment, joined, segments
 
-PHRASE_TABLES = "phrase-tables.json.xz"
 NOTHING = Evidence(0.0, 0, 0)  # of a text without parts
 
 
@@ -92,6 +92,7 @@ class Translator:
     phrase_tables: Mapping[tuple[str, str], PhraseTable]
     findings: tuple[Finding, ...] = ()
     estimators: Estimators = field(default_factory=dict)
+    glossary: tuple[GlossaryEntry, ...] = ()
 
     @property
     def transformer(self) -> Any:
@@ -112,14 +113,15 @@ class Translator:
         return Hints(self.phrase_tables) if self.facts.hints else None
 
     def predict(
-        self, texts: Sequence[str], *, source: str | None = None, target: str | None = None
+        self, texts: Sequence[str], *, source: str | None = None, target: str | None = None, confidence: bool = True
     ) -> list[Translated]:
         """One translation per text, in order; an empty text gives an empty translation. A long text is translated in parts.
 
+        With `confidence`, it is said how sure each is, if the run has learned that.
         Languages need not be named where the run has just one direction. Raises ModelError for a direction that it does not have.
         """
         direction = self.direction(source, target)
-        return self.estimated(texts, [direction] * len(texts))
+        return (self.estimated if confidence else self.translate)(texts, [direction] * len(texts))
 
     def translate(self, texts: Sequence[str], directions: Sequence[Direction]) -> list[Translated]:
         """One translation per text, each in its own direction (source, target)."""
@@ -268,8 +270,7 @@ class Translator:
     def save(self, folder: Path) -> None:
         """Write adapter, embedding rows, tokenizer, phrase tables and facts: everything beside the base."""
         save_model(folder, self.facts, self.model, self.rows, self.inputs.tokenizer)
-        if self.phrase_tables:
-            save_phrase_tables(folder / PHRASE_TABLES, self.phrase_tables)
+        save_tables(folder, self.phrase_tables, self.glossary)
         save_estimators(folder / CONFIDENCE, self.estimators)
         make_readable(folder, MODEL_JSON)
 
@@ -330,22 +331,11 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Translato
     inputs = inputs_of(
         found.tokenizer, found.model, language_marking, facts.tags, facts.prefix, facts.max_length, facts.symbols
     )
-    phrase_tables = restored_phrase_tables(folder, facts)
+    phrase_tables = restored_tables(folder, facts.by_phrase_table, hints=facts.hints)
     return Translator(
         found.model.to(accelerator.device).eval(), inputs, facts, accelerator, Rows(None, 0), phrase_tables,
         estimators=restored_estimators(folder),
     )  # fmt: skip
-
-
-def restored_phrase_tables(folder: Path, facts: TranslatorFacts) -> dict[tuple[str, str], PhraseTable]:
-    """The phrase tables of a run's model folder. Raises ModelError where one is missing that the model needs."""
-    needed = facts.hints or facts.by_phrase_table or (folder / PHRASE_TABLES).exists()
-    with reading(folder / PHRASE_TABLES):
-        phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if needed else {}
-        missing = [direction for direction in facts.by_phrase_table if direction not in phrase_tables]
-        if missing:
-            raise KeyError("→".join(missing[0]))
-    return phrase_tables
 
 
 def restored_estimators(folder: Path) -> Estimators:
