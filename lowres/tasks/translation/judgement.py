@@ -10,7 +10,7 @@ from lowres.errors import Finding
 from lowres.evaluation.baselines import BaselineRun, copied, dictionary
 from lowres.evaluation.comparison import compare_translations, corrected, transfer_verdict
 from lowres.evaluation.estimate_calibration import confidence_facts
-from lowres.evaluation.estimator import LEAST, LEVEL, Estimate
+from lowres.evaluation.estimator import LEAST, Estimate
 from lowres.evaluation.hint_effect import hint_effects
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.term_accuracy import term_accuracy
@@ -118,8 +118,9 @@ def confidence(
     references, chosen = [judged[i].target.fields["text"] for i in sure], [predictions[i].translation for i in sure]
     estimators = translator.estimators
     return confidence_facts(
-        estimates, sentence_scores(references, chosen), [judged[i].source.cluster for i in sure], level=LEVEL,
-        fitted_on={system: found.sentences for system, found in estimators.items()}, split="test", resampling=resampling,
+        estimates, sentence_scores(references, chosen), [judged[i].source.cluster for i in sure],
+        level=min(found.level for found in estimators.values()), split="test", resampling=resampling,
+        fitted_on={system: found.sentences for system, found in estimators.items()},
     )  # fmt: skip
 
 
