@@ -113,7 +113,8 @@ def _made(
             card = find_card(source.card, near)
             cards[f"{CARDS}/{card.name}.md"] = (card.folder / f"{card.name}.md").read_text(encoding="utf-8")
     named = getattr(recipe.task, "glossary", None)
-    if named and glossary.exists() and not outside_problems(recipe, Path(CARDS), given=True):
+    outside = [problem.where for problem in outside_problems(recipe, Path(CARDS), given=True)]
+    if named and glossary.exists() and "task.glossary" not in outside:
         cards[f"{CARDS}/{named}"] = glossary.read_text(encoding="utf-8")  # where the recipe's own files are looked for
     return {
         **cards,
