@@ -2,10 +2,10 @@
 
     python benchmarks/confidence.py RUN [--near FOLDER]
 
-RUN is the folder of a finished run of translation; FOLDER holds its recipe's own files, if it has any. Phrase table and model each translate
-dev and test in all directions, which takes about as long as two evaluations; estimators are fitted on dev with three different splits into
-halves. The intervals are 95 % bootstrap intervals over test texts. Also printed: the share of test sentences in their interval by direction,
-and the mean estimate and the true mean of ten groups.
+RUN is the folder of a finished run of translation; FOLDER holds its recipe's own files, if it has any. Phrase table and model each
+translate dev and test in all directions, which takes about as long as two evaluations; estimators are fitted on dev with three
+different splits into halves. The intervals are 95 % bootstrap intervals over test texts. Also printed: the share of test sentences in
+their interval by direction, and the mean estimate and the true mean of ten groups.
 """
 
 from collections.abc import Iterator, Sequence
