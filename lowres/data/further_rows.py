@@ -73,7 +73,7 @@ class _Further:
         return tuple(kept)
 
     def nearest(self, rows: Sequence[Row], count: int, where: str) -> tuple[Row, ...]:
-        """The rows of the `count` languages that are written most like the training texts; those of the task's own are not among them."""
+        """The rows of the `count` languages written most like the training texts, of which none is the task's own."""
         own = set(self.corpus.languages)
         texts: dict[str, list[str]] = {}
         for row in rows:
