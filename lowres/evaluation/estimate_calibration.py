@@ -10,7 +10,7 @@ from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.scoring import Key, estimate
 from lowres.evaluation.sufficient_statistics import Floats, number_clusters, share
 from lowres.record import CalibrationBin, ConfidenceFacts
-from lowres.score import Split
+from lowres.score import Better, Split
 
 FLAGGED = 0.2  # share of the sentences with the lowest estimates
 BINS = 10
@@ -53,13 +53,11 @@ def confidence_facts(
         return np.concatenate([np.stack(whole, axis=1), share(right, inside)], axis=1)
 
     signature = f"sentence-chrF++|level:{100 * level:g}|flagged:{100 * FLAGGED:g}|bins:{len(bins)}"
-    keys = [
-        Key(name, f"{name}|{signature}", number, better=better, lowest=lowest)
-        for name, better, lowest in (
-            (COVERAGE, "higher", WORST), (ERROR, "lower", WORST), (BIAS, "lower", WORST), (LOWEST, "higher", WORST),
-            (REST, "higher", WORST), (GAIN, "higher", WORST - BEST), *(("bin", "higher", WORST) for _ in bins),
-        )
+    named: list[tuple[str, Better, float]] = [
+        (COVERAGE, "higher", WORST), (ERROR, "lower", WORST), (BIAS, "lower", WORST), (LOWEST, "higher", WORST),
+        (REST, "higher", WORST), (GAIN, "higher", WORST - BEST), *[("bin", "higher", WORST)] * len(bins),
     ]  # fmt: skip
+    keys = [Key(name, f"{name}|{signature}", number, better=better, lowest=lowest) for name, better, lowest in named]
     found = estimate(values, keys, number, split=split, resampling=resampling, width=table.shape[1])
     whole, by_bin = found[: -len(bins)], found[-len(bins) :]
     return ConfidenceFacts(

@@ -34,8 +34,8 @@ def term_accuracy(
         ],
         dtype=np.float64,
     )
-    having = np.flatnonzero(counts[:, 1]) if len(counts) else np.zeros(0, dtype=np.int64)
-    if not len(having):
+    having = [row for row, (_, wanted) in enumerate(counts) if wanted]
+    if not having:
         return None
     cluster, number = number_clusters([clusters[row] for row in having], len(having))
     table = np.zeros((number, 2))

@@ -1,6 +1,6 @@
 """Terms of a glossary in texts: where they stand, and whether a translation has what they require."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,7 +77,7 @@ def words_of(text: str) -> Words:
     return tuple(match.group() for match in WORD.finditer(text))
 
 
-def within(terms: Sequence[Term], start: int, end: int) -> bool:
+def within(terms: Iterable[Term], start: int, end: int) -> bool:
     """Whether words from `start` to before `end` reach into a term."""
     return any(start < term.end and term.start < end for term in terms)
 
