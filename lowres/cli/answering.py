@@ -21,21 +21,17 @@ if TYPE_CHECKING:
     from lowres.runs.run import EngineName, Run
 
 
-class Share(click.ParamType):
-    """A share of the lines, such as 20%."""
-
-    name = "share"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """“20%” as 0.2."""
-        text = str(value).strip()
-        try:
-            share = float(text.rstrip("% ")) / (100 if text.endswith("%") else 1)
-        except ValueError:
-            share = 0.0
-        if not 0 < share <= 1:
-            self.fail("is no share of the lines; say --flag 20%", param, ctx)
-        return share
+def share_of(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
+    """“20%” as 0.2."""
+    if value is None:
+        return None
+    try:
+        share = float(value.strip().rstrip("% ")) / (100 if value.strip().endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise click.BadParameter("is no share of the lines; say --flag 20%", context, option)
+    return share
 
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
@@ -60,7 +56,7 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 )
 @click.option(
     "--flag",
-    type=Share(),
+    callback=share_of,
     metavar="SHARE",
     help="Mark the lines to check first, such as 20%: those with the lowest confidence.",
 )

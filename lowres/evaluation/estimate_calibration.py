@@ -55,8 +55,9 @@ def confidence_facts(
     signature = f"sentence-chrF++|level:{100 * level:g}|flagged:{100 * FLAGGED:g}|bins:{len(bins)}"
     named: list[tuple[str, Better, float]] = [
         (COVERAGE, "higher", WORST), (ERROR, "lower", WORST), (BIAS, "lower", WORST), (LOWEST, "higher", WORST),
-        (REST, "higher", WORST), (GAIN, "higher", WORST - BEST), *[("bin", "higher", WORST)] * len(bins),
+        (REST, "higher", WORST), (GAIN, "higher", WORST - BEST),
     ]  # fmt: skip
+    named += [("bin", "higher", WORST) for _ in bins]
     keys = [Key(name, f"{name}|{signature}", number, better=better, lowest=lowest) for name, better, lowest in named]
     found = estimate(values, keys, number, split=split, resampling=resampling, width=table.shape[1])
     whole, by_bin = found[: -len(bins)], found[-len(bins) :]
