@@ -18,7 +18,7 @@ from mkdocs.structure.pages import Page
 
 from lowres import _ENTRY_POINTS
 from lowres.cli import COMMANDS
-from lowres.cli.explaining import ROOT, keys, possible, shown
+from lowres.cli.explaining import ROOT, description, keys, possible, shown
 from lowres.recipe.schema import recipe_schema
 
 REPOSITORY = Path(__file__).parent.parent
@@ -112,9 +112,10 @@ def recipe_reference() -> str:
     for path, node, required in keys(schema, schema, ""):
         if path:
             section, _, name = path.rpartition(".")
-            default = "required" if required else shown(node["default"]) if "default" in node else ""
-            what = "" if len(default) < 60 else f"by default {default}"
-            row = [f"`{name}`", possible(schema, node), default if not what else "", node.get("description", "") or what]
+            takes = [possible(schema, node), "required" if required else ""]
+            if not required and not isinstance(node.get("default", {}), dict):
+                takes.append(f"default {shown(node['default'])}")
+            row = [f"`{name}`", f"{description(schema, node)} *({', '.join(filter(None, takes))})*"]
             sections.setdefault(section, []).append(row)
     lines = [
         "# Keys of a recipe",
@@ -125,7 +126,7 @@ def recipe_reference() -> str:
     written: dict[str, str] = {}
     for section, rows in sections.items():
         lines += ["", f"{'##' if '.' not in section else '###'} {section or ROOT}", ""]
-        table = _table(["key", "takes", "default", "what it does"], rows)
+        table = _table(["key", "what it does"], rows)
         if table in written:
             lines.append(f"The keys of “{written[table]}”.")
         else:

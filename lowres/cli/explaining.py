@@ -53,6 +53,8 @@ def _forms(schema: Schema, node: Schema) -> Iterator[tuple[str, Schema]]:
     elif "properties" in node:
         kind = node["properties"].get("kind", {}).get("const", "")
         yield kind, node
+    elif "items" in node:
+        yield from _forms(schema, node["items"])
     else:
         for option in node.get("oneOf") or node.get("anyOf") or ():
             if option.get("type") != "array":
@@ -69,9 +71,7 @@ def _resolved(schema: Schema, node: Schema) -> Schema:
 def _about(schema: Schema, path: str, node: Schema, required: bool) -> list[str]:
     forms = list(_forms(schema, node))
     head = f"{path or ROOT}: {possible(schema, node)}" if path else "A recipe has these sections:"
-    head += (
-        ", required" if required and path else f", by default {shown(node['default'])}" if "default" in node else ""
-    )
+    head += ", required" if required and path else f", by default {shown(node['default'])}" if "default" in node else ""
     lines = [head]
     if text := node.get("description"):
         lines.append(f"  {text}")
@@ -81,13 +81,14 @@ def _about(schema: Schema, path: str, node: Schema, required: bool) -> list[str]
             lines.append(f"  {kind + ': ' if kind else ''}{what}")
         for name, inner in form.get("properties", {}).items():
             if name != "kind":
-                about = inner.get("description") or _description(schema, inner)
-                lines.append(f"    {name:<22} {about or possible(schema, inner)}")
+                lines.append(f"    {name:<22} {description(schema, inner) or possible(schema, inner)}")
     return lines
 
 
-def _description(schema: Schema, node: Schema) -> str:
-    """The first paragraph about a section."""
+def description(schema: Schema, node: Schema) -> str:
+    """What a key does; of a section without a description of its own, the first paragraph about it."""
+    if "description" in node:
+        return str(node["description"])
     texts = [form.get("description", "").split("\n\n")[0].replace("\n", " ") for _, form in _forms(schema, node)]
     return " / ".join(filter(None, texts))
 
