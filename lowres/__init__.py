@@ -6,6 +6,7 @@
 The names below are imported when they are first used, so that `import lowres` is quick.
 """
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,9 @@ def __getattr__(name: str) -> object:
     if name not in _ENTRY_POINTS:
         raise AttributeError(f"module 'lowres' has no attribute {name!r}; it has {', '.join(__all__)}")
     module, thing = _ENTRY_POINTS[name]
-    return getattr(import_module(module), thing)
+    with warnings.catch_warnings():  # tqdm misses a widget of notebooks that nothing here uses
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        return getattr(import_module(module), thing)
 
 
 def __dir__() -> list[str]:
