@@ -20,7 +20,9 @@ def executed(path: Path, folder: Path, cache: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(
+        notebook, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
     return [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
 
 
@@ -64,4 +66,6 @@ def test_the_notebook_about_sentiment(tmp_path: Path, cache: Path, monkeypatch: 
 
 def chatter(cells: list[list[Any]]) -> list[str]:
     """What the libraries wrote that nobody asked for."""
-    return [output.text for cell in cells for output in cell if output.output_type == "stream" and output.name == "stderr"]
+    return [
+        output.text for cell in cells for output in cell if output.output_type == "stream" and output.name == "stderr"
+    ]
