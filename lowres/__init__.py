@@ -6,7 +6,6 @@
 The names below are imported when they are first used, so that `import lowres` is quick.
 """
 
-import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -37,8 +36,9 @@ def __getattr__(name: str) -> object:
     if name not in _ENTRY_POINTS:
         raise AttributeError(f"module 'lowres' has no attribute {name!r}; it has {', '.join(__all__)}")
     module, thing = _ENTRY_POINTS[name]
-    with warnings.catch_warnings():  # tqdm misses a widget of notebooks that nothing here uses
-        warnings.filterwarnings("ignore", message="IProgress not found")
+    from lowres.chatter import quiet_imports
+
+    with quiet_imports():
         return getattr(import_module(module), thing)
 
 
