@@ -25,8 +25,8 @@ def without_chatter() -> Iterator[None]:
     """Silence transformers, its bars, and warnings of torch, peft and accelerate; afterwards all is as it was."""
     from transformers.utils import logging as transformers_logging
 
-    verbosity = transformers_logging.get_verbosity()  # type: ignore[no-untyped-call]
-    bars = transformers_logging.is_progress_bar_enabled()  # type: ignore[no-untyped-call]
+    verbosity = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
@@ -35,6 +35,6 @@ def without_chatter() -> Iterator[None]:
             warnings.filterwarnings("ignore", category=UserWarning, module=r"(peft|torch)\b.*")
             yield
     finally:
-        transformers_logging.set_verbosity(verbosity)  # type: ignore[no-untyped-call]
+        transformers_logging.set_verbosity(verbosity)
         if bars:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

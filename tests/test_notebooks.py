@@ -9,6 +9,9 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from lowres.runs.progress import shown_progress
+from lowres.runs.writing import silent
+
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
 
@@ -36,6 +39,10 @@ def test_there_are_two_notebooks_and_they_hold_no_outputs() -> None:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
         assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
+
+
+def test_outside_of_a_notebook_nothing_is_shown() -> None:
+    assert shown_progress() is silent
 
 
 @pytest.mark.slow

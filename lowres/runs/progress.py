@@ -3,6 +3,7 @@
 import sys
 import time
 from html import escape
+from importlib import import_module
 from typing import Any
 
 from lowres.record import Record
@@ -37,10 +38,9 @@ class NotebookProgress:
     """Shows the stage, and while training a bar with loss and score on dev, in the cell that is running."""
 
     def __init__(self) -> None:
-        from IPython.display import HTML, display
-
-        self.html = HTML
-        self.handle: Any = display(HTML("planning …"), display_id=True)
+        ipython: Any = import_module("IPython.display")  # there is one, since this is its kernel
+        self.html = ipython.HTML
+        self.handle = ipython.display(self.html("planning …"), display_id=True)
         self.shown = 0.0
         self.dev = ""
 
