@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-faults check format schema wheel bench-bases bench-methods bench-nusax bench-translation bench-vocabulary starter clean
+.PHONY: help quickstart test test-faults check format schema wheel transcript bench-bases bench-methods bench-nusax bench-translation bench-vocabulary starter clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ test: .venv/dev  ## run the tests; with MIRROR=folder also those on published da
 	LOWRES_MIRROR=$(MIRROR) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses 2 --durations 25 --ignore tests/faults
 
 test-faults: .venv/dev  ## what docs/security.md promises, tried in many ways; prints a table of what happened (20 minutes)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/faults tests/test_cache.py tests/test_cards.py tests/test_cli.py tests/test_disk.py tests/test_divergence.py tests/test_downloads.py tests/test_hub_bases.py tests/test_no_network.py tests/test_outside.py tests/test_real_layouts.py tests/test_recipe.py tests/test_report.py tests/test_run_folder.py tests/test_secrets.py tests/test_sharing.py tests/test_strangers.py tests/test_training.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/faults tests/test_arrivals.py tests/test_cache.py tests/test_cards.py tests/test_cli.py tests/test_disk.py tests/test_divergence.py tests/test_downloads.py tests/test_hub_bases.py tests/test_no_network.py tests/test_outside.py tests/test_publishing.py tests/test_real_layouts.py tests/test_recipe.py tests/test_report.py tests/test_run_folder.py tests/test_secrets.py tests/test_sharing.py tests/test_strangers.py tests/test_training.py tests/test_web_arrivals.py
 
 check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff check .
@@ -32,6 +32,9 @@ format: .venv/dev  ## format the code
 
 schema: .venv/dev  ## write docs/recipe.schema.json
 	$(BIN)/lowres schema > docs/recipe.schema.json
+
+transcript: .venv/dev  ## docs/transcript.md: what a new user sees, from the wheel to a verified bundle (ten minutes)
+	$(BIN)/python benchmarks/transcript.py
 
 bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds (about an hour on two cores)
 	$(BIN)/python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml $(MIRROR_OPTION)

@@ -2,24 +2,21 @@
 
 import os
 import pty
-import subprocess
-import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import rich_click as click
 import yaml
 from click.testing import CliRunner, Result
 from hub_server import HubServer
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
-from test_run_folder import prepared
 from test_sharing import with_recipe
 
 from lowres.cli import lowres
 from lowres.errors import LowresError
-from lowres.planning import Options
-from lowres.running import run as run_recipe
 from lowres.runs.run import Run
 
 TOKEN = "hf_aTokenThatMustNotStandAnywhere"
@@ -39,15 +36,6 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, cache: Path) -> Run:
-    """A run over a base with a licence."""
-    project = tmp_path_factory.mktemp("project")
-    recipe = prepared(project, tiny_encoder)
-    (project / "tiny" / "README.md").write_text("---\nlicense: mit\n---\n", encoding="utf-8")
-    return run_recipe(recipe, project / "out", options=Options(cache=cache, offline=True, device="cpu", threads=1))
-
-
 def share(run: Run, to: str, *more: str) -> Result:
     """The command, whose answer to a question would be no."""
     return CliRunner().invoke(lowres, ["share", str(run.folder), to, *more], catch_exceptions=True)
@@ -60,8 +48,8 @@ def refused(run: Run, to: str, *more: str) -> str:
     return str(error)
 
 
-def test_a_run_becomes_a_private_repository_in_one_commit(hub: HubServer, finished: Run, tmp_path: Path) -> None:
-    answer = share(finished, "hub:siti/small-reviews", "--yes")
+def test_a_run_becomes_a_private_repository_in_one_commit(hub: HubServer, reviews: Run, tmp_path: Path) -> None:
+    answer = share(reviews, "hub:siti/small-reviews", "--yes")
     assert answer.exit_code == 0, answer.output
     repository = hub.repositories["siti/small-reviews"]
     assert repository.private and len(repository.commits) == 2  # what the hub itself puts in, and the bundle
@@ -72,17 +60,17 @@ def test_a_run_becomes_a_private_repository_in_one_commit(hub: HubServer, finish
     assert "model/model.json" in answer.output and "only its owner sees; you are siti" in answer.output
     assert not [name for name, content in files.items() if TOKEN.encode() in content]
     assert TOKEN not in answer.output
-    assert not list(finished.folder.parent.glob("sharing-*"))
+    assert not list(reviews.folder.parent.glob("sharing-*"))
 
 
-def test_its_model_card_is_one_that_the_hub_reads(hub: HubServer, finished: Run) -> None:
-    share(finished, "hub:siti/small-reviews", "--yes", "--public")
+def test_its_model_card_is_one_that_the_hub_reads(hub: HubServer, reviews: Run) -> None:
+    share(reviews, "hub:siti/small-reviews", "--yes", "--public")
     text = hub.repositories["siti/small-reviews"].at("main")[1]["README.md"].decode()
     front = yaml.safe_load(text.split("---\n")[1])
     assert (front["language"], front["license"], front["library_name"]) == (["en"], "other", "lowres")
     card = ModelCard(text)
     name, results = model_index_to_eval_results(card.data.to_dict()["model-index"])
-    score = next(one for one in finished.record.scores if one.name == "macro-F1")
+    score = next(one for one in reviews.record.scores if one.name == "macro-F1")
     found = next(one for one in results if one.metric_type == "f1")
     assert name == "Small reviews" and found.task_type == "text-classification" and found.dataset_split == "test"
     assert found.metric_value == pytest.approx(score.value, abs=0.05)
@@ -91,11 +79,9 @@ def test_its_model_card_is_one_that_the_hub_reads(hub: HubServer, finished: Run)
     assert not hub.repositories["siti/small-reviews"].private
 
 
-def test_a_second_sharing_is_a_further_commit_and_removes_what_is_no_longer_there(
-    hub: HubServer, finished: Run
-) -> None:
+def test_a_second_sharing_is_a_further_commit_and_removes_what_is_no_longer_there(hub: HubServer, reviews: Run) -> None:
     hub.put("siti/small-reviews", {"model/old.safetensors": b"old", "notes.txt": b"mine"}, private=True)
-    answer = share(finished, "hub:siti/small-reviews", "--yes")
+    answer = share(reviews, "hub:siti/small-reviews", "--yes")
     assert answer.exit_code == 0 and "model/old.safetensors is removed" in answer.output
     files = hub.repositories["siti/small-reviews"].at("main")[1]
     assert "model/old.safetensors" not in files and files["notes.txt"] == b"mine" and "bundle.json" in files
@@ -103,33 +89,44 @@ def test_a_second_sharing_is_a_further_commit_and_removes_what_is_no_longer_ther
 
 @pytest.mark.parametrize(("private", "more", "said"), [(False, (), "is public"), (True, ("--public",), "is private")])
 def test_an_existing_repository_keeps_who_sees_it(
-    private: bool, more: tuple[str, ...], said: str, hub: HubServer, finished: Run
+    private: bool, more: tuple[str, ...], said: str, hub: HubServer, reviews: Run
 ) -> None:
     hub.put("siti/small-reviews", {}, private=private)
-    assert said in refused(finished, "hub:siti/small-reviews", "--yes", *more)
+    assert said in refused(reviews, "hub:siti/small-reviews", "--yes", *more)
     assert len(hub.repositories["siti/small-reviews"].commits) == 1
 
 
-def test_nothing_is_sent_without_the_users_word(hub: HubServer, finished: Run) -> None:
-    assert "say --yes" in refused(finished, "hub:siti/small-reviews")
+def test_nothing_is_sent_without_the_users_word(hub: HubServer, reviews: Run) -> None:
+    assert "say --yes" in refused(reviews, "hub:siti/small-reviews")
     assert {method for method, _, _ in hub.asked} == {"GET"} and not hub.repositories
 
 
-@pytest.mark.parametrize(("said", "sent"), [("n", False), ("y", True)])
-def test_the_user_is_asked_at_a_terminal(said: str, sent: bool, hub: HubServer, finished: Run) -> None:
+def at_a_terminal(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard input is a terminal, at which the user writes a line."""
     ours, theirs = pty.openpty()
-    os.write(ours, f"{said}\n".encode())
-    done = subprocess.run(
-        [sys.executable, "-m", "lowres", "share", str(finished.folder), "hub:siti/asked"], stdin=theirs,
-        capture_output=True, text=True, env={**os.environ, "HF_ENDPOINT": hub.url}, cwd=finished.folder.parent,
-    )  # fmt: skip
-    os.close(theirs)
-    assert "Send it? [y/N]" in done.stderr and "recipe.yaml" in done.stdout, done.stderr
-    assert done.returncode == (0 if sent else 130) and ("siti/asked" in hub.repositories) is sent
+    os.write(ours, f"{word}\n".encode())
+    monkeypatch.setattr("sys.stdin", os.fdopen(theirs))
 
 
-def test_licences_are_obeyed_before_the_hub_is_asked(hub: HubServer, finished: Run, tmp_path: Path) -> None:
-    private = with_recipe(finished, tmp_path / "run", "licence: CC0-1.0", "licence: private")
+@pytest.mark.parametrize(("word", "sent"), [("n", False), ("y", True)])
+def test_the_user_is_asked_at_a_terminal(
+    word: str,
+    sent: bool,
+    hub: HubServer,
+    reviews: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    at_a_terminal(word, monkeypatch)
+    with nullcontext() if sent else pytest.raises(click.Abort):
+        lowres.main(["share", str(reviews.folder), "hub:siti/asked"], standalone_mode=False)
+    told = capsys.readouterr()
+    assert "recipe.yaml" in told.out and "Send it? [y/N]" in told.err
+    assert ("siti/asked" in hub.repositories) is sent
+
+
+def test_licences_are_obeyed_before_the_hub_is_asked(hub: HubServer, reviews: Run, tmp_path: Path) -> None:
+    private = with_recipe(reviews, tmp_path / "run", "licence: CC0-1.0", "licence: private")
     assert "may be passed on, or changed, only if its owners agree" in refused(private, "hub:siti/x", "--yes")
     assert not hub.asked
 
@@ -143,31 +140,31 @@ def test_licences_are_obeyed_before_the_hub_is_asked(hub: HubServer, finished: R
     ],
 )
 def test_tokens_and_folders_of_people_are_not_sent(
-    secret: str, said: str, hub: HubServer, finished: Run, tmp_path: Path
+    secret: str, said: str, hub: HubServer, reviews: Run, tmp_path: Path
 ) -> None:
-    run = with_recipe(finished, tmp_path / "run", "written for this test", f"written for this test {secret}")
+    run = with_recipe(reviews, tmp_path / "run", "written for this test", f"written for this test {secret}")
     told = refused(run, "hub:siti/x", "--yes")
     assert said in told and secret not in told.replace(secret[:10], "", 1).replace("/home/siti", "")
     assert not hub.asked
 
 
 def test_faults_of_the_hub_are_said_in_words(
-    hub: HubServer, finished: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    hub: HubServer, reviews: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    assert "you may not write there" in refused(finished, "hub:someone/x", "--yes")
-    assert "is no address of a repository" in refused(finished, "hub:x", "--yes")
-    assert "has no effect for a folder" in refused(finished, str(tmp_path / "x"), "--public")
+    assert "you may not write there" in refused(reviews, "hub:someone/x", "--yes")
+    assert "is no address of a repository" in refused(reviews, "hub:x", "--yes")
+    assert "has no effect for a folder" in refused(reviews, str(tmp_path / "x"), "--public")
     hub.put("siti/ignoring", {}, private=True)
     hub.refuses = {"recipe.lock"}
-    assert "did not take recipe.lock" in refused(finished, "hub:siti/ignoring", "--yes")
+    assert "did not take recipe.lock" in refused(reviews, "hub:siti/ignoring", "--yes")
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    assert "the hub does not know your token" in refused(finished, "hub:siti/x", "--yes")
+    assert "the hub does not know your token" in refused(reviews, "hub:siti/x", "--yes")
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "none"))
-    assert "you are not logged in to the hub (log in with  hf auth login)" in refused(finished, "hub:siti/x", "--yes")
+    assert "you are not logged in to the hub (log in with  hf auth login)" in refused(reviews, "hub:siti/x", "--yes")
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert "the hub cannot be asked offline" in refused(finished, "hub:siti/x", "--yes")
+    assert "the hub cannot be asked offline" in refused(reviews, "hub:siti/x", "--yes")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
-    assert "the hub cannot be reached" in refused(finished, "hub:siti/x", "--yes")
+    assert "the hub cannot be reached" in refused(reviews, "hub:siti/x", "--yes")

@@ -86,7 +86,7 @@ def model_here(given: str, *, offline: bool, yes: bool) -> Path:
         quiet_libraries()
         from lowres.export.verification import verify
 
-        verify(folder)
+        verify(folder, alone=False)  # texts for its recipe may lie beside it
         say(f"{folder}: verified; from now on also:  lowres predict {folder}")
     return folder
 

@@ -54,10 +54,13 @@ def opened(bundle: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def verify(folder: Path) -> Verified:
-    """Check hashes, and that recipe, lock and record belong together. Raises ModelError with every file that is not so."""
+def verify(folder: Path, *, alone: bool = True) -> Verified:
+    """Check hashes, and that recipe, lock and record belong together. Raises ModelError with every file that is not so.
+
+    With `alone`, no further files may be in the folder.
+    """
     expected, found = read_manifest(folder / BUNDLE), hashes(folder)
-    names = [*expected, *(name for name in found if name not in expected)]
+    names = [*expected, *(name for name in found if alone and name not in expected)]
     problems = [one for name in names if (one := difference(name, expected.get(name), found.get(name)))]
     if problems:
         raise ModelError(*problems)

@@ -50,9 +50,18 @@ def outside_findings(recipe: Recipe, near: Path) -> Iterator[Finding]:
 
 
 def files_of(recipe: Recipe) -> tuple[str, ...]:
-    """The names of files with texts, and of cards, in a recipe, in its order."""
+    """The names of the files with texts in a recipe, without those that its cards name."""
+    return _named(recipe, TEXTS - {"card"})
+
+
+def cards_of(recipe: Recipe) -> tuple[str, ...]:
+    """The names and paths of the cards in a recipe."""
+    return _named(recipe, {"card"})
+
+
+def _named(recipe: Recipe, keys: set[str]) -> tuple[str, ...]:
     named = (found for section in SECTIONS for found in _texts(getattr(recipe, section), (section,)))
-    return tuple(dict.fromkeys(text for path, text in named if TEXTS & set(path)))
+    return tuple(dict.fromkeys(text for path, text in named if keys & set(path)))
 
 
 def _outside(recipe: Recipe, near: Path) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ GITHUB_HOSTS = ("github.com", "www.github.com")
 GITHUB_FILES = "raw.githubusercontent.com"
 _REPOSITORY = re.compile(r"([A-Za-z0-9][\w.-]*)/([A-Za-z0-9][\w.-]*)")
 _HUB_ID = re.compile(rf"({_REPOSITORY.pattern})(?:@([\w./-]+))?")
-LOCAL_ALLOWED = False  # whether addresses may be those of this machine and its network: in tests alone
+LOCAL_ALLOWED: frozenset[str] = frozenset()  # hosts that are not public and asked nevertheless: in tests alone
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 LOCAL_SUFFIXES = (".yaml", ".yml", ".zip", ".md", ".json")
 # Parts of an address that stand between a repository and one of its revisions.
@@ -132,7 +132,7 @@ def require_public(url: str, what: str = "") -> None:
         )
     if user:
         raise DataError(Problem(f"https://{host}", f"{what}names a user or a password", "leave it out"))
-    if not (LOCAL_ALLOWED or is_public(host)):
+    if host not in LOCAL_ALLOWED and not is_public(host):
         raise DataError(
             Problem(url, f"{what}is not an address of the public web", "download it yourself, and name the file")
         )

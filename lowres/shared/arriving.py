@@ -13,9 +13,9 @@ from lowres.atomic import write_whole
 from lowres.cards import Card, read_card
 from lowres.data.formats.file_text import MAX_BYTES as MAX_DATA
 from lowres.errors import CardError, DataError, ModelError, Problem
-from lowres.planning.outside import BUNDLE, ORIGIN, files_of, refuse_outside
+from lowres.planning.outside import BUNDLE, ORIGIN, cards_of, files_of, refuse_outside
 from lowres.recipe.reader import parse_recipe
-from lowres.recipe.sections import CardData, Recipe
+from lowres.recipe.sections import Recipe
 from lowres.recipe.strict import MAX_BYTES as MAX_RECIPE
 from lowres.recipe.strict import read_exact
 from lowres.runs.layout import LOCK, MODEL, RECIPE
@@ -44,7 +44,7 @@ class Offer:
     """What lies at an address, before more than its recipe and cards were fetched.
 
     `files` are those that will come into `folder`, with their sizes (-1 where the server does not say it); `lacking` are files that
-    the recipe reads and that were not shared; `kept` are those that came earlier and are as they were.
+    the recipe reads and that were not shared; `kept` are those that came earlier and are as they were, with their sha256.
     """
 
     source: Source
@@ -54,7 +54,7 @@ class Offer:
     files: Mapping[str, int]
     digests: Mapping[str, str]
     lacking: tuple[str, ...]
-    kept: frozenset[str]
+    kept: Mapping[str, str]
 
     @property
     def to_fetch(self) -> dict[str, int]:
@@ -67,10 +67,10 @@ class Offer:
             if not (self.draft / name).exists():
                 _fetch(self.source, name, self.draft, self.digests)
         self.folder.mkdir(parents=True, exist_ok=True)
-        known = {name: sha256((self.folder if name in self.kept else self.draft) / name) for name in self.files}
-        facts = {"origin": self.source.origin, "files": known}
+        new = {name: sha256(self.draft / name) for name in self.to_fetch}
+        facts = {"origin": self.source.origin, "files": {**self.kept, **new}}
         write_whole(self.folder / ORIGIN, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
-        for name in self.to_fetch:
+        for name in new:
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.move(self.draft / name, self.folder / name)
         return self.folder
@@ -106,7 +106,7 @@ def _look(source: Source, wanted: Wanted, place: Path, draft: Path) -> Offer:
             raise ModelError(Problem(source.origin, f"holds {strange[0]}, which no bundle holds", "do not use it"))
     elif wanted == "model":
         raise ModelError(
-            Problem(source.origin, "holds a recipe, but no model", f"run it first:  lowres run {source.origin}")
+            Problem(source.origin, "holds a recipe, but no model", f"run it first:  lowres run {source.address}")
         )
     _fetch(source, RECIPE, draft, digests)
     recipe = parse_recipe(read_exact(draft / RECIPE), f"{source.origin}/{RECIPE}")
@@ -120,10 +120,10 @@ def _look(source: Source, wanted: Wanted, place: Path, draft: Path) -> Offer:
             )
     else:
         files = {RECIPE: first[RECIPE]}
-    own = [_file(name) for name in files_of(recipe) if name not in _cards(recipe)] if wanted == "recipe" else []
-    companions = source.sizes([name for name in dict.fromkeys(own) if name not in files])
-    files |= companions | _card_files(source, recipe, draft, files, digests)
-    lacking = tuple(name for name in dict.fromkeys(own) if name not in files)
+    own = [*dict.fromkeys(map(_file, files_of(recipe)))] if wanted == "recipe" else []
+    files |= source.sizes([name for name in own if name not in files])
+    files |= _card_files(source, recipe, draft, files, digests) if wanted == "recipe" else {}
+    lacking = tuple(name for name in own if name not in files)
     version = source.version or sha256(draft / (BUNDLE if BUNDLE in first else RECIPE))
     folder = place / f"{source.name}-{version[:8]}"
     return Offer(source, recipe, folder, draft, files, digests, lacking, _kept(folder, source.origin))
@@ -155,29 +155,31 @@ def _file(name: str) -> str:
     return (inside[-1] if inside else path).as_posix()
 
 
-def _cards(recipe: Recipe) -> set[str]:
-    return {source.card for source in recipe.sources if isinstance(source, CardData)}
-
-
 def _card_files(
     source: Source, recipe: Recipe, draft: Path, files: Mapping[str, int], digests: Mapping[str, str]
 ) -> dict[str, int]:
-    """The recipe's own cards, which are fetched at once, and their data where they lie beside them."""
+    """The recipe's own cards, which are fetched at once, and their data where they lie beside them.
+
+    Raises CardError for a card that is named by its path and was not shared; others may be among those that come with lowres.
+    """
     found: dict[str, int] = {}
-    for name in sorted(_cards(recipe)):
-        places = [name] if name.endswith(".md") else [f"{name}.md", f"data_cards/{name}.md", f"{CARDS}/{name}.md"]
-        known = [place for place in places if place in files]
-        for place, size in (source.sizes(places) if not known else {known[0]: files[known[0]]}).items():
-            _fetch(source, place, draft, digests)
-            found[place] = size
-    for name in sorted(_cards(recipe)):
-        try:
-            card = read_card(name, draft)
-        except CardError:
-            if found:
-                raise
-            continue  # of a name that is none: told when the recipe is planned
-        found |= source.sizes(sorted(_data_of(card, draft)))
+    for name in cards_of(recipe):
+        by_path = name.endswith(".md")
+        places = (
+            [_file(name)] if by_path else [_file(f"{folder}{name}.md") for folder in ("", "data_cards/", f"{CARDS}/")]
+        )
+        there = {place: files[place] for place in places if place in files} or source.sizes(places)
+        for place in there:
+            if not (draft / place).exists():
+                _fetch(source, place, draft, digests)
+        if by_path and not there:
+            raise CardError(
+                Problem(
+                    source.origin, f"the card {name}, which the recipe names, was not shared with it", "ask its makers"
+                )
+            )
+        if there:
+            found |= there | source.sizes(sorted(_data_of(read_card(name, draft), draft)))
     return found
 
 
@@ -191,10 +193,10 @@ def _data_of(card: Card, draft: Path) -> set[str]:
     return {_file((beside / entry.path).as_posix()) for entry in entries}
 
 
-def _kept(folder: Path, origin: str) -> frozenset[str]:
-    """The files that came into the folder earlier. Raises DataError where it is another folder, or a file was changed."""
+def _kept(folder: Path, origin: str) -> dict[str, str]:
+    """The files that came earlier, with their sha256. Raises DataError where the folder is another one, or a file was changed."""
     if not folder.exists():
-        return frozenset()
+        return {}
     try:
         facts = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
         before, files = facts["origin"], dict(facts["files"])
@@ -209,4 +211,4 @@ def _kept(folder: Path, origin: str) -> frozenset[str]:
         raise DataError(
             *(Problem(str(folder / name), f"was changed since it was fetched from {origin}", hint) for name in changed)
         )
-    return frozenset(there)
+    return there
