@@ -156,13 +156,13 @@ def test_a_bundle_without_its_data_says_what_is_needed(reviews: Run, desk: Path)
     assert said("predict", "bundle.zip", TEXTS[0], "--yes", *MACHINE).exit_code == 0
 
 
+DATA = RECIPE[RECIPE.index("data:") : RECIPE.index("base:")].format()
 STRANGE = {
     "data elsewhere": ("train: train.tsv", "train: ../desk/train.tsv", "lies outside the folder of this recipe"),
     "data by an absolute path": ("train: train.tsv", "train: /etc/passwd", "lies outside the folder of this recipe"),
     "a hidden file": ("train: train.tsv", "train: .netrc", "is no name of a file that a shared recipe may read"),
-    "a card elsewhere": (
-        "{train: train.tsv, dev: dev.tsv, test: test.tsv}\n", "{train: train.tsv}\n  card: ../../x\n", "data",
-    ),
+    "a card elsewhere": (DATA, "data: {card: ../../x}\n", "lies outside the folder of this recipe"),
+    "a card that was not shared": (DATA, "data: {card: mine.md}\n", "the card mine.md, which the recipe names, was not shared"),
     "code": ("name: Small", "run: rm -rf\nname: Small", "run"),
     "a base elsewhere": ("name: \"someone/tiny\"", "name: ../models/tiny", "lies outside the folder of this recipe"),
 }  # fmt: skip
@@ -195,7 +195,7 @@ def test_names_that_both_could_be_meant(shared: str, desk: Path) -> None:
 
 
 MEANT = {
-    "recipe.yaml": Path("recipe.yaml"), "recipes/recipe.yaml": Path("recipes/recipe.yaml"), "quickstart": Path("quickstart"),
+    "recipe.yaml": Path("recipe.yaml"), "texts/recipe.yaml": Path("texts/recipe.yaml"), "quickstart": Path("quickstart"),
     "./siti/x": Path("siti/x"), "siti/x": HubAddress("siti/x"), "siti/x@v1": HubAddress("siti/x", "v1"),
     "hub:siti/x@" + "a" * 40: HubAddress("siti/x", "a" * 40),
     "https://huggingface.co/siti/x": HubAddress("siti/x"), "https://hf.co/siti/x/tree/v1": HubAddress("siti/x", "v1"),

@@ -190,7 +190,7 @@ def test_servers_that_lead_astray_are_refused(
     for name, (target, told) in {
         "plain": (web.replace("https", "http") + "/a/recipe.yaml", "is not https"),
         "machine": ("https://127.0.0.1/recipe.yaml", "is not an address of the public web"),
-        "file": ("file:///etc/passwd", "is not https"),
+        "file": ("file:///etc/passwd", "is not allowed"),
     }.items():
         Web.moved[f"/{name}/recipe.yaml"] = target
         with tried("recipes from others", "redirects elsewhere refused"):

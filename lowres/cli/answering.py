@@ -25,7 +25,7 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 
 
 @click.command()
-@click.argument("run")
+@click.argument("run", type=click.Path())
 @click.argument("texts", nargs=-1)
 @click.option("--language", help="Language tag of the texts, such as min-Latn, for a classifier of several languages.")
 @click.option("--head", help="Auxiliary task whose labels to predict, for a classifier that has learned several.")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 yes_option = click.option(
     "--yes", is_flag=True, help="Do not ask before anything is fetched from others or sent to them."
 )
-shared_argument = click.argument("recipe", metavar="RECIPE")
 
 
 def recipe_here(given: str, *, offline: bool, yes: bool, quiet: bool = False) -> Path:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lowres.recipe import RecipeFile
     from lowres.record import Record
 
-recipe_argument = click.argument("recipe")
+recipe_argument = click.argument("recipe", type=click.Path())
 mirror_option = click.option(
     "--mirror", "mirrors", multiple=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder with data files, such as a USB stick; they are found by their hash. May be given several times.",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @run_argument
-@click.argument("out")
+@click.argument("out", type=click.Path())
 @click.option(
     "--agreed", default="", help="Who agreed to sharing, and when, where data or base need their owners' consent."
 )
@@ -105,7 +105,7 @@ _SEEN = {True: "only its owner sees", False: "everybody sees"}
 
 
 @click.command()
-@click.argument("bundle")
+@click.argument("bundle", type=click.Path())
 @click.option("--scores", is_flag=True, help="Also predict the test rows again; this needs data and base.")
 @click.option(
     "--data", "near", type=click.Path(path_type=Path, file_okay=False, exists=True),

@@ -12,7 +12,7 @@ from typing import Literal
 from lowres.atomic import write_whole
 from lowres.cards import Card, read_card
 from lowres.data.formats.file_text import MAX_BYTES as MAX_DATA
-from lowres.errors import CardError, DataError, ModelError, Problem
+from lowres.errors import CardError, DataError, LowresError, ModelError, Problem
 from lowres.planning.outside import BUNDLE, ORIGIN, cards_of, files_of, refuse_outside
 from lowres.recipe.reader import parse_recipe
 from lowres.recipe.sections import Recipe
@@ -109,8 +109,7 @@ def _look(source: Source, wanted: Wanted, place: Path, draft: Path) -> Offer:
             Problem(source.origin, "holds a recipe, but no model", f"run it first:  lowres run {source.address}")
         )
     _fetch(source, RECIPE, draft, digests)
-    recipe = parse_recipe(read_exact(draft / RECIPE), f"{source.origin}/{RECIPE}")
-    refuse_outside(recipe, draft, given=True)
+    recipe = _recipe(draft, f"{source.origin}/{RECIPE}")
     if digests:
         names = {name for name in digests if wanted == "model" or name in OF_RECIPE or name.startswith(f"{CARDS}/")}
         files = {**source.sizes(sorted(names)), **first}
@@ -127,6 +126,18 @@ def _look(source: Source, wanted: Wanted, place: Path, draft: Path) -> Offer:
     version = source.version or sha256(draft / (BUNDLE if BUNDLE in first else RECIPE))
     folder = place / f"{source.name}-{version[:8]}"
     return Offer(source, recipe, folder, draft, files, digests, lacking, _kept(folder, source.origin))
+
+
+def _recipe(draft: Path, where: str) -> Recipe:
+    """The recipe, which may be anything. Raises LowresError where it is none, or names what is not in its folder, or hidden."""
+    recipe = parse_recipe(read_exact(draft / RECIPE), where)
+    try:
+        refuse_outside(recipe, draft, given=True)
+        for name in (*files_of(recipe), *cards_of(recipe)):
+            _file(name)
+    except LowresError as error:
+        raise type(error)(*(Problem(where, f"{one.where}: {one.what}", one.hint) for one in error.problems)) from None
+    return recipe
 
 
 def _fetch(source: Source, name: str, draft: Path, digests: Mapping[str, str]) -> None:
