@@ -33,16 +33,16 @@ FIRST = """\
 lowres init messages.po --task translation --from eng-Latn --to hsb-Latn --licence BSD-3-Clause \\
     --source "the messages of Django 5.2, translated by its volunteers" --name "Django in Upper Sorbian"
 cat recipe.yaml
-lowres check recipe.yaml --threads 2
-lowres run recipe.yaml --out django-hsb --threads 2
-lowres predict django-hsb "Enter a number." "Please log in again." --threads 2
-lowres predict django-hsb auth.po --out auth.hsb.po --threads 2
+lowres check recipe.yaml --threads 1
+lowres run recipe.yaml --out django-hsb --threads 1
+lowres predict django-hsb "Enter a number." "Please log in again." --threads 1
+lowres predict django-hsb auth.po --out auth.hsb.po --threads 1
 lowres share django-hsb django-hsb.zip
 """
 SECOND = """\
 lowres verify django-hsb.zip
-lowres verify django-hsb.zip --data . --threads 2
-lowres predict django-hsb.zip "Enter a number." "Please log in again." --yes --threads 2
+lowres verify django-hsb.zip --data . --threads 1
+lowres predict django-hsb.zip "Enter a number." "Please log in again." --yes --threads 1
 rm messages.po
 lowres run django-hsb.zip --yes
 """

@@ -36,7 +36,7 @@ def hub_faults(repository: str, *, writing: bool = False) -> Iterator[None]:
         raise _answered(where, error, writing=writing) from error
     except (errors.HFValidationError, ValueError) as error:  # also the hub's own reading of a model card
         raise DataError(Problem(where, _first_line(error), "is the name right?")) from error
-    except (errors.HTTPError, OSError) as error:  # type: ignore[misc]
+    except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]
         what = f"the hub cannot be reached: {_first_line(error)}"
         raise DataError(Problem(where, what, "is the network up? Nothing was changed")) from error
 
