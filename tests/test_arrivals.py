@@ -131,6 +131,7 @@ def test_a_model_of_others_answers_after_it_was_verified(hub: HubServer, reviews
     folder = desk / f"model-{commit[:8]}"
     assert files(folder) == {*bundle, "origin.json"} - {".gitattributes"} and "verified" in there.stderr
     assert "all as they were shared" in said("verify", str(folder)).output
+    hub.put("siti/model", {**bundle, "README.md": b"# Edited on its page"})
     assert "all as they were shared" in said("verify", "hub:siti/model").output
     (folder / "model" / "model.json").write_text("{}")
     assert "was changed since it was fetched" in refused("predict", "siti/model", "x", "--yes")

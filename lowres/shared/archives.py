@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from lowres.errors import ModelError, Problem
-from lowres.shared.manifest import MAX_BYTES, MAX_FILES, stays_inside
+from lowres.shared.manifest import MAX_BYTES, MAX_FILES, leads_out
 
 BLOCK = 1 << 20
 # what a damaged .zip raises, one with a password, and one of a kind that Python does not know
@@ -31,8 +31,8 @@ def contents(archive: Path) -> dict[str, int]:
         raise ModelError(Problem(str(archive), what, "is it a bundle?"))
     sizes = {member.filename: member.file_size for member in members}
     for name in sizes:
-        if not stays_inside(name):
-            what = f"holds {name}, which leads out of the bundle or is hidden"
+        if leads_out(name):
+            what = f"holds {name}, which leads out of the bundle"
             raise ModelError(Problem(str(archive), what, "do not use it"))
         if any(parent.as_posix() in sizes for parent in PurePosixPath(name).parents):
             raise ModelError(Problem(str(archive), f"holds {name} below a file", "do not use it"))

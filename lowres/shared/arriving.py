@@ -26,9 +26,10 @@ from lowres.shared.manifest import (
     README,
     difference,
     is_allowed,
+    is_hidden,
+    leads_out,
     read_manifest,
     sha256,
-    stays_inside,
 )
 from lowres.shared.sources import Source, source_of
 
@@ -113,7 +114,7 @@ def _look(source: Source, wanted: Wanted, place: Path, draft: Path) -> Offer:
     if digests:
         names = {name for name in digests if wanted == "model" or name in OF_RECIPE or name.startswith(f"{CARDS}/")}
         files = {**source.sizes(sorted(names)), **first}
-        if gone := sorted(names - files.keys()):
+        if gone := sorted(names - files.keys() - {README}):
             raise ModelError(
                 *(Problem(f"{source.origin}/{name}", "is missing", "ask for the bundle again") for name in gone)
             )
@@ -159,7 +160,7 @@ def _most(name: str) -> int:
 
 def _file(name: str) -> str:
     """The file that a path of a recipe leads to: an archive, where the path goes on inside it. Raises DataError for a hidden one."""
-    if not stays_inside(name):
+    if leads_out(name) or is_hidden(name):
         raise DataError(Problem(name, "is no name of a file that a shared recipe may read", "ask its makers"))
     path = PurePosixPath(name)
     inside = [parent for parent in path.parents if parent.suffix.lower() in ARCHIVES]

@@ -38,7 +38,7 @@ def hub_faults(repository: str, *, writing: bool = False) -> Iterator[None]:
         raise DataError(Problem(where, _first_line(error), "is the name right?")) from error
     except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]
         what = f"the hub cannot be reached: {_first_line(error)}"
-        raise DataError(Problem(where, what, "is the network up? Nothing was changed")) from error
+        raise DataError(Problem(where, what, "is the network up?")) from error
 
 
 def _answered(where: str, error: Exception, *, writing: bool) -> DataError:

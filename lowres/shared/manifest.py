@@ -32,14 +32,18 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 def is_allowed(name: str) -> bool:
     """Whether a bundle may hold a file of that name."""
-    return stays_inside(name) and any(fnmatch(name, pattern) for pattern in ALLOWED)
+    return not leads_out(name) and not is_hidden(name) and any(fnmatch(name, pattern) for pattern in ALLOWED)
 
 
-def stays_inside(name: str) -> bool:
-    """Whether a path leads to a place below the folder that it is relative to, on every system, and to no hidden file."""
+def leads_out(name: str) -> bool:
+    """Whether a path can lead out of the folder that it is relative to, on any system."""
     path = PurePosixPath(name)
-    hidden = any(part.startswith(".") for part in path.parts)
-    return bool(path.parts) and not (path.is_absolute() or hidden or re.search(r"[\\:\0]", name))
+    return not path.parts or path.is_absolute() or ".." in path.parts or bool(re.search(r"[\\:\0]", name))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a path leads to a hidden file or folder, such as .git, in which programs look for their settings."""
+    return any(part.startswith(".") for part in PurePosixPath(name).parts)
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -73,8 +77,11 @@ def read_manifest(path: Path, where: str = "") -> Mapping[str, str]:
 
 
 def difference(name: str, expected: str | None, found: str | None) -> Problem | None:
-    """What is wrong with a file that has the sha256 `found` and should have `expected`; None stands for no such file."""
-    if expected == found:
+    """What is wrong with a file that has the sha256 `found` and should have `expected`; None stands for no such file.
+
+    README.md, the page of a repository, may be edited by whoever shared it.
+    """
+    if expected == found or name == README:
         return None
     if found is None:
         return Problem(name, "is missing", "get the bundle again")

@@ -13,7 +13,7 @@ from lowres.runs.layout import RECIPE
 from lowres.shared.addresses import GITHUB_FILES, Address, GithubAddress, HubAddress, WebAddress, is_commit
 from lowres.shared.archives import contents, extract
 from lowres.shared.hub import HubRepository
-from lowres.shared.manifest import MAX_BYTES, sha256
+from lowres.shared.manifest import MAX_BYTES, is_hidden, sha256
 from lowres.shared.web import Missing, answer_of, download, size_of
 
 GITHUB_API = "https://api.github.com"
@@ -69,7 +69,7 @@ class Archive:
         self.path, self.address, self.version = path, address, sha256(path)
         self.origin = f"{address} (sha256 {self.version[:12]}…)"
         self.name = _plain(PurePosixPath(urlsplit(address).path if "://" in address else address).stem)
-        self.files = contents(path)
+        self.files = {name: size for name, size in contents(path).items() if not is_hidden(name)}
         first = {name.partition("/")[0] for name in self.files}
         inner = f"{first.pop()}/" if len(first) == 1 else ""
         self.inside = inner if RECIPE not in self.files and f"{inner}{RECIPE}" in self.files else ""
