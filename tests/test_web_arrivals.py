@@ -1,7 +1,9 @@
 """Shared recipes and bundles on a web server, asked over TLS: resumed, bounded, by hash, and at the commit where there is one."""
 
+import hashlib
 import io
 import json
+import re
 import shutil
 import ssl
 import threading
@@ -12,8 +14,9 @@ from pathlib import Path
 
 import pytest
 from matrix import tried
-from test_arrivals import MACHINE, SPLITS, TEXTS, files, refused, said
+from test_arrivals import DATA, MACHINE, SPLITS, TEXTS, files, refused, said
 from test_arrivals import desk as desk
+from test_cards import CARD
 from test_downloads import certificate as certificate
 from test_run_folder import RECIPE, prepared
 
@@ -121,6 +124,22 @@ def test_a_recipe_on_a_web_server_comes_with_the_files_that_it_names(
     assert "the recipe reads dev.tsv, which was not shared" in refused(
         "check", f"{web}/a/reviews/recipe.yaml", *MACHINE
     )
+
+
+def test_a_card_comes_with_the_data_beside_it(web: str, project: dict[str, bytes], desk: Path) -> None:
+    card = CARD.replace("min-Latn", "eng-Latn").replace("format: tsv", "format: tsv\n  labels: [negative, positive]")
+    entries = "".join(
+        f"        {name[:-4]}: {{path: {name}, sha256: {hashlib.sha256(project[name]).hexdigest()}}}\n"
+        for name in SPLITS
+    )
+    card = re.sub(r"        train: .*\n", lambda _: entries, card)
+    recipe = project["recipe.yaml"].decode().replace(DATA, "data: {card: weather}\n")
+    put("/a", {"recipe.yaml": recipe.encode(), "data_cards/weather.md": card.encode()})
+    put("/a/data_cards/weather", {name: project[name] for name in SPLITS})
+    answer = said("check", f"{web}/a/recipe.yaml", *MACHINE)
+    assert answer.exit_code == 0, answer.output
+    assert "card weather: its data come from beside it" in answer.output and "data: Weather, CC-BY-4.0" in answer.output
+    assert {"data_cards/weather.md", *(f"data_cards/weather/{name}" for name in SPLITS)} <= set(answer.output.split())
 
 
 def test_a_recipe_of_github_is_taken_at_a_commit(web: str, project: dict[str, bytes], desk: Path) -> None:
