@@ -27,7 +27,8 @@ What a new user sees: the wheel, built from this source, in an empty folder; the
 as on another machine. Made by `make transcript`, with {network}, on {cores} cores. `messages.po` is Django's catalogue of Upper
 Sorbian, translated by its volunteers; `auth.po` is another part of Django, of which the translations were taken out.
 
-The recipe is the one that `lowres init` writes; with about 360 messages the model is weak, and the run says so itself.
+The recipe is the one that `lowres init` writes. With so few messages the model is no better than a phrase table, and the run says so
+itself. The machine was busy with other work, so the times say little.
 """
 FIRST = """\
 lowres init messages.po --task translation --from eng-Latn --to hsb-Latn --licence BSD-3-Clause \\

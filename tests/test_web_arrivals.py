@@ -134,12 +134,12 @@ def test_a_card_comes_with_the_data_beside_it(web: str, project: dict[str, bytes
     )
     card = re.sub(r"        train: .*\n", lambda _: entries, card)
     recipe = project["recipe.yaml"].decode().replace(DATA, "data: {card: weather}\n")
-    put("/a", {"recipe.yaml": recipe.encode(), "data_cards/weather.md": card.encode()})
-    put("/a/data_cards/weather", {name: project[name] for name in SPLITS})
+    put("/a", {"recipe.yaml": recipe.encode(), "cards/weather.md": card.encode()})
+    put("/a/cards/weather", {name: project[name] for name in SPLITS})
     answer = said("check", f"{web}/a/recipe.yaml", *MACHINE)
     assert answer.exit_code == 0, answer.output
     assert "card weather: its data come from beside it" in answer.output and "data: Weather, CC-BY-4.0" in answer.output
-    assert {"data_cards/weather.md", *(f"data_cards/weather/{name}" for name in SPLITS)} <= set(answer.output.split())
+    assert {"cards/weather.md", *(f"cards/weather/{name}" for name in SPLITS)} <= set(answer.output.split())
 
 
 def test_a_recipe_of_github_is_taken_at_a_commit(web: str, project: dict[str, bytes], desk: Path) -> None:
