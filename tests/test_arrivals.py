@@ -134,7 +134,7 @@ def test_a_model_of_others_answers_after_it_was_verified(hub: HubServer, reviews
     hub.put("siti/model", {**bundle, "README.md": b"# Edited on its page"})
     assert "all as they were shared" in said("verify", "hub:siti/model").output
     (folder / "model" / "model.json").write_text("{}")
-    assert "was changed since it was fetched" in refused("predict", "siti/model", "x", "--yes")
+    assert "was changed since it was fetched" in refused("predict", f"hub:siti/model@{commit}", "x", "--yes")
     hub.put("siti/model", {**bundle, "model/model.json": b"{}"})
     assert "model/model.json  was changed: sha256" in refused("predict", "siti/model", "x", "--yes")
     hub.put("siti/model", {name: data for name, data in bundle.items() if name != "model/model.json"})
