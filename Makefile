@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-python test-faults check format schema docs wheel bench-bases bench-methods bench-nusax bench-translation bench-vocabulary starter clean
+.PHONY: help quickstart test test-python test-faults check format schema docs wheel transcript bench-bases bench-methods bench-nusax bench-translation bench-vocabulary starter clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ test-python:  ## quick tests with another PYTHON, in an environment of its own
 	OMP_NUM_THREADS=1 .venv-$(notdir $(PYTHON))/bin/python -m pytest -q $(OTHER_TESTS:%=tests/test_%.py)
 
 test-faults: .venv/dev  ## what docs/security.md promises, tried in many ways; prints a table of what happened (20 minutes)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/faults tests/test_cache.py tests/test_cards.py tests/test_cli.py tests/test_disk.py tests/test_divergence.py tests/test_downloads.py tests/test_hub_bases.py tests/test_no_network.py tests/test_outside.py tests/test_real_layouts.py tests/test_recipe.py tests/test_report.py tests/test_run_folder.py tests/test_secrets.py tests/test_sharing.py tests/test_strangers.py tests/test_training.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/faults tests/test_arrivals.py tests/test_cache.py tests/test_cards.py tests/test_cli.py tests/test_disk.py tests/test_divergence.py tests/test_downloads.py tests/test_hub_bases.py tests/test_no_network.py tests/test_outside.py tests/test_publishing.py tests/test_real_layouts.py tests/test_recipe.py tests/test_report.py tests/test_run_folder.py tests/test_secrets.py tests/test_sharing.py tests/test_strangers.py tests/test_training.py tests/test_web_arrivals.py
 
 check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff check .
@@ -43,6 +43,9 @@ schema: .venv/dev  ## write docs/recipe.schema.json
 
 docs: .venv/dev  ## build the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+transcript: .venv/dev  ## docs/transcript.md: what a new user sees, from the wheel to a verified bundle (ten minutes)
+	$(BIN)/python benchmarks/transcript.py
 
 bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds (about an hour on two cores)
 	$(BIN)/python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml $(MIRROR_OPTION)

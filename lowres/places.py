@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 
@@ -15,3 +16,14 @@ class Places:
     cache: Path
     mirrors: Sequence[Path] = ()
     offline: bool = False
+
+
+def is_public(host: str) -> bool:
+    """Whether a host is one of the public internet, as far as its name tells: not this machine, and not its network."""
+    host = host.rstrip(".").lower()
+    try:
+        return ip_address(host).is_global
+    except ValueError:
+        last = host.rpartition(".")[2]
+        number = last.isdigit() or last.startswith("0x")  # another way to write an address, such as 127.1
+        return "." in host and not number and last not in ("localhost", "local", "internal")

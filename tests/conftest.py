@@ -20,6 +20,8 @@ from transformers import (
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.places import Places
 from lowres.planning import Options
+from lowres.running import run as run_recipe
+from lowres.runs.run import Run
 from lowres.starters.starters import STARTERS
 
 GOOD = ["the soup was warm and good", "we liked the kind cook", "a lovely clean room", "good rice and friendly people"]
@@ -129,6 +131,17 @@ def options(cache: Path) -> Iterator[Options]:
 def starter(cache: Path) -> Checkpoint:
     """The real starter encoder, built once."""
     return find_base("starter:encoder", None, Places(cache, cache, offline=True), STARTERS)
+
+
+@pytest.fixture(scope="session")
+def reviews(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, cache: Path) -> Run:
+    """A finished run in its project, beside its data and its base `tiny`, which has a licence; trained once."""
+    from test_run_folder import prepared
+
+    project = tmp_path_factory.mktemp("reviews")
+    recipe = prepared(project, tiny_encoder)
+    (project / "tiny" / "README.md").write_text("---\nlicense: mit\n---\n# A base\n", encoding="utf-8")
+    return run_recipe(recipe, project / "out", options=Options(cache=cache, offline=True, device="cpu", threads=1))
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ LAYERS = (
     ("planning",),
     ("tasks",),
     ("runs",),
+    ("shared",),
     ("export",),
     ("running", "other_data"),
     ("seeds",),

@@ -63,7 +63,7 @@ def test_a_bundle_holds_the_model_and_no_texts(finished: Run, bundle: Path) -> N
     assert record["examples"] == [] and finished.record.examples and record["scores"]
     assert json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["files"].keys() == found - {"bundle.json"}
     front = yaml.safe_load((bundle / "README.md").read_text(encoding="utf-8").split("---")[1])
-    assert front["language"] == ["eng"] and front["pipeline_tag"] == "text-classification" and "lowres" in front["tags"]
+    assert front["language"] == ["en"] and front["pipeline_tag"] == "text-classification" and "lowres" in front["tags"]
     assert "macro-F1" in (bundle / "README.md").read_text(encoding="utf-8")
     assert "base: tiny, MIT" in (bundle / "LICENCES.md").read_text(encoding="utf-8")
 

@@ -4,7 +4,6 @@ A card is a Markdown file: YAML front matter as in Hugging Face data-set cards, 
 then the data statement in prose.
 """
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 import lowres
 from lowres.errors import CardError, Problem, RecipeError, nearest
+from lowres.places import is_public
 from lowres.recipe.strict import parse, read_text
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -29,12 +29,7 @@ Inside = Annotated[str, AfterValidator(_stays_inside)]
 
 
 def _is_public(url: str) -> str:
-    host = urlsplit(url).hostname or ""
-    try:
-        public = ip_address(host).is_global
-    except ValueError:
-        public = "." in host and not host.endswith((".localhost", ".local", ".internal"))
-    if not public or "@" in urlsplit(url).netloc:
+    if not is_public(urlsplit(url).hostname or "") or "@" in urlsplit(url).netloc:
         raise ValueError("must name a public host, and no user")
     return url
 
@@ -157,7 +152,7 @@ class Card(_Part):
 def read_card(name: str, near: Path) -> Card:
     """Read the card of that name or path. Raises CardError where there is none, or where it is not a valid card.
 
-    It is looked for at the path as given, in the recipe's folder `near` and its data_cards/, then among the shipped cards.
+    It is looked for at the path as given, in the recipe's folder `near`, its data_cards/ and its cards/, then among the shipped cards.
     """
     path = _find(name, near)
     try:
@@ -203,7 +198,7 @@ def _find(name: str, near: Path) -> Path:
         raise CardError(
             Problem("data.card", f"there is no card file “{name}”", "paths are taken from the recipe's folder")
         )
-    for folder in (near, near / "data_cards", *_shipped()):
+    for folder in (near, near / "data_cards", near / "cards", *_shipped()):  # cards/ is a bundle's
         if (folder / f"{name}.md").exists():
             return folder / f"{name}.md"
     known = available_cards()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from lowres.cli.arrivals import model_here, yes_option
 from lowres.cli.making import cache_option, device_option, json_option, machine_options, offline_option, threads_option
 from lowres.cli.quiet import quiet_libraries, skip_compilation
 from lowres.cli.safe_text import echo, echo_json, one_line
@@ -38,7 +39,7 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 
 
 @click.command()
-@run_argument
+@click.argument("run", type=click.Path())
 @click.argument("texts", nargs=-1)
 @click.option("--language", help="Language tag of the texts, such as min-Latn, for a classifier of several languages.")
 @click.option("--head", help="Auxiliary task whose labels to predict, for a classifier that has learned several.")
@@ -71,9 +72,10 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 @offline_option
 @device_option
 @threads_option
+@yes_option
 @json_option
 def predict(
-    run: Path,
+    run: str,
     texts: tuple[str, ...],
     language: str | None,
     head: str | None,
@@ -87,6 +89,7 @@ def predict(
     offline: bool,
     device: str,
     threads: int | None,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Classify, translate or answer TEXTS, or fill their <mask>, with the model of RUN; without TEXTS, every line of standard input.
@@ -99,24 +102,28 @@ def predict(
 
     With --flag, each line ends with a tab and, if it is to be checked first, the word “check”; with --json, “check” is true or false;
     with --out, these lines are listed in a table beside the file, and in .po marked by a comment.
+
+    RUN is the folder of a run, or a bundle that others have shared: a .zip, its https address, or owner/name of the Hugging Face hub,
+    which is shown, fetched into a new folder if you agree, and verified.
     """
-    if not (run / "record.json").exists():
+    options = machine_options(cache, (), offline, device, threads)
+    folder = model_here(run, offline=offline, yes=yes)
+    if not (folder / "record.json").exists():
         from lowres.errors import ModelError, Problem
 
         raise ModelError(
-            Problem(str(run), "is not the folder of a run: it has no record.json", "see the folders in runs/")
+            Problem(str(folder), "is not the folder of a run: it has no record.json", "see the folders in runs/")
         )
     if out or (len(texts) == 1 and Path(texts[0]).is_file()):
-        options = machine_options(cache, (), offline, device, threads)
-        fill_file(run, texts, out, source, target, earlier, flag, engine, options, as_json)
+        fill_file(folder, texts, out, source, target, earlier, flag, engine, options, as_json)
         return
     if texts:
         lines = [decoded(f"text {number}", os.fsencode(text)) for number, text in enumerate(texts, start=1)]
     else:
         lines = lines_of(sys.stdin.buffer.read())
-    skip_compilation(run / "model")
+    skip_compilation(folder / "model")
     with without_cycle_search(for_good=True):
-        found = _loaded(run, engine, machine_options(cache, (), offline, device, threads))
+        found = _loaded(folder, engine, options)
     predictions = found.predict(
         lines, language=language, source=source, target=target, head=head, confidence=as_json or flag is not None
     )

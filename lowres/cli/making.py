@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from lowres.cli.arrivals import recipe_here, recipe_to_look_at, yes_option
 from lowres.cli.quiet import quiet_libraries
 from lowres.cli.safe_text import echo, echo_json
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from lowres.recipe import RecipeFile
     from lowres.record import Record
 
-recipe_argument = click.argument("recipe", type=click.Path(path_type=Path))
+recipe_argument = click.argument("recipe", type=click.Path())
 mirror_option = click.option(
     "--mirror", "mirrors", multiple=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder with data files, such as a USB stick; they are found by their hash. May be given several times.",
@@ -63,16 +64,22 @@ def machine_options(
 @offline_option
 @device_option
 @threads_option
+@yes_option
 @json_option
 def run(
-    recipe: Path, out: Path | None, restart: bool, seeds: int | None, mirrors: tuple[Path, ...], cache: Path | None,
-    offline: bool, device: str, threads: int | None, as_json: bool,
+    recipe: str, out: Path | None, restart: bool, seeds: int | None, mirrors: tuple[Path, ...], cache: Path | None,
+    offline: bool, device: str, threads: int | None, yes: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Carry out a recipe: train, evaluate, report. An interrupted run of the same recipe is resumed from its last checkpoint."""
+    """Carry out RECIPE: train, evaluate, report. An interrupted run of the same recipe is resumed from its last checkpoint.
+
+    RECIPE is a file, the name of a shipped recipe, or one that others have shared: owner/name of the Hugging Face hub, or the https
+    address of a recipe or a .zip. What would be fetched and done is shown and asked first; it comes into a new folder here.
+    """
     from lowres.recipe import open_recipe
 
-    file = open_recipe(recipe)  # refused before the seconds that heavy libraries take to load
     options = machine_options(cache, mirrors, offline, device, threads)
+    here = recipe_here(recipe, offline=offline, yes=yes, quiet=as_json)
+    file = open_recipe(here)  # refused before the seconds that heavy libraries take to load
 
     quiet_libraries()
 
@@ -154,7 +161,7 @@ def summary(record: "Record") -> list[str]:
 @threads_option
 @json_option
 def check(
-    recipe: Path,
+    recipe: str,
     mirrors: tuple[Path, ...],
     cache: Path | None,
     offline: bool,
@@ -162,11 +169,16 @@ def check(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Validate a recipe and plan it: data, licence, memory, time. Trains nothing."""
+    """Validate a recipe and plan it: data, licence, memory, time. Trains nothing.
+
+    RECIPE may be one that others have shared, as for  lowres run; nothing of it stays here.
+    """
     from lowres.cli.check_facts import check_facts
     from lowres.planning import examine
 
-    facts = check_facts(examine(recipe, machine_options(cache, mirrors, offline, device, threads)))
+    options = machine_options(cache, mirrors, offline, device, threads)
+    with recipe_to_look_at(recipe, offline=offline, quiet=as_json) as (path, name):
+        facts = check_facts(examine(path, options))
     if as_json:
         echo_json(json_format.dumps(facts, ensure_ascii=False, indent=1))
         return
@@ -181,7 +193,7 @@ def check(
         shown = " ".join(shown) if isinstance(shown, list) else str(shown)
         for number, line in enumerate(shown.splitlines()):
             echo(f"{key.replace('_', ' ') if not number else '':<{width}}{line}")
-    echo(f"\nready: lowres run {recipe}")
+    echo(f"\nready: lowres run {name}")
 
 
 @click.command()

@@ -284,7 +284,7 @@ def _download(file: File, url: str, kept: Path, tried: list[str]) -> Path:
             time.sleep(failures * PAUSE_SECONDS)
             resumed = part.exists()
             try:
-                _receive(url, part)
+                receive(url, part)
             except urllib.error.HTTPError as error:
                 if error.code in {NO_SUCH_RANGE, *LASTING}:
                     part.unlink(missing_ok=True)
@@ -294,8 +294,8 @@ def _download(file: File, url: str, kept: Path, tried: list[str]) -> Path:
                 failures += 1
             except (OSError, http.client.HTTPException, ValueError) as error:
                 if getattr(error, "errno", None) in UNWRITABLE:
-                    raise DataError(_unwritable(part, error)) from error
-                reason = _first_line(error)
+                    raise DataError(unwritable(part, error)) from error
+                reason = first_line(error)
                 have = part.stat().st_size if part.exists() else 0
                 failures, most = (1, have) if have > most else (failures + 1, most)
             else:
@@ -311,16 +311,20 @@ def _download(file: File, url: str, kept: Path, tried: list[str]) -> Path:
     raise _not_found(file, tried, _REMEDY)
 
 
-def _receive(url: str, part: Path) -> None:
+def receive(
+    url: str, part: Path, follow: type[urllib.request.HTTPRedirectHandler] = _SameHost, most: int | None = None
+) -> None:
     """Add to `part` what is missing of `url`. Raises OSError or HTTPException where the connection breaks.
 
-    What has come is on the disk even if no more comes. No more is written than a data file may have.
+    What has come is on the disk even if no more comes. No more is written than `most` bytes, by default those that a data file may
+    have; `follow` says which redirects are followed.
     """
+    most = MAX_BYTES if most is None else most
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(
         url, headers={"User-Agent": "lowres"} | ({"Range": f"bytes={have}-"} if have else {})
     )
-    with urllib.request.build_opener(_SameHost).open(request, timeout=TIMEOUT_SECONDS) as answer:
+    with urllib.request.build_opener(follow).open(request, timeout=TIMEOUT_SECONDS) as answer:
         if answer.status != PARTIAL:
             have = 0
         elif not answer.headers.get("Content-Range", f"bytes {have}-").startswith(f"bytes {have}-"):
@@ -330,9 +334,10 @@ def _receive(url: str, part: Path) -> None:
         with part.open("ab" if have else "wb") as out:
             while block := answer.read1(BLOCK):
                 size += len(block)
-                if size > MAX_BYTES:
+                if size > most:
                     part.unlink()
-                    raise DataError(Problem(url, f"sends more than {MAX_BYTES >> 20:,} MiB", "is the address right?"))
+                    shown = f"{most >> 20:,} MiB" if most >> 20 else f"{most >> 10:,} KiB"
+                    raise DataError(Problem(url, f"sends more than {shown}", "is the address right?"))
                 out.write(block)
                 out.flush()
         # a connection that is closed early looks like the end of the file
@@ -340,10 +345,10 @@ def _receive(url: str, part: Path) -> None:
             raise http.client.IncompleteRead(b"", left - (size - have))
 
 
-def _unwritable(part: Path, error: BaseException) -> Problem:
+def unwritable(part: Path, error: BaseException) -> Problem:
     hint = "make room, or name another folder with --cache; what has come is kept and the download goes on from there"
     return Problem(str(part), f"cannot be written: {getattr(error, 'strerror', '') or error}", hint)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     return (str(getattr(error, "reason", "") or error) or type(error).__name__).splitlines()[0]

@@ -1,7 +1,6 @@
 """A bundle: what of a run is given to others, by an allow-list; every file with its hash."""
 
 import getpass
-import hashlib
 import json
 import re
 import shutil
@@ -20,34 +19,25 @@ from lowres.recipe import parse_recipe
 from lowres.recipe.sections import CardData, Recipe
 from lowres.record import Record
 from lowres.runs.facts import versions
-from lowres.runs.layout import LOCK, MODEL, RECIPE, RECORD
+from lowres.runs.layout import MODEL, RECIPE, RECORD
 from lowres.runs.run import Run
+from lowres.shared.manifest import BUNDLE_VERSION, CARDS, LICENCES, OF_RUN, README, hashes
 from lowres.tasks.translation.phrase_tables import GLOSSARY
 
-CARDS, LICENCES = "cards", "LICENCES.md"
-BUNDLE_VERSION = 1
-# Everything of a run that is shared, beside the record; nothing else is, such as predictions, logs and the report, which quote texts.
-SHARED = (
-    RECIPE,
-    LOCK,
-    f"{MODEL}/*.json",
-    f"{MODEL}/*.safetensors",
-    f"{MODEL}/*.json.xz",
-    f"{MODEL}/*.model",
-    f"{MODEL}/*.txt",
-    f"{MODEL}/{GLOSSARY}",
-    f"{MODEL}/README.md",
-)
 TEXTUAL = (".json", ".md", ".yaml", ".lock", ".txt")
+_SECRET = re.compile(
+    r"\bhf_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{20,}|\bsk-(?:proj|ant)-[\w-]{20,}|\bAKIA[0-9A-Z]{16}\b"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+)
 _HOME = re.compile(r"(?:/home/|/Users/|[A-Z]:\\+Users\\+|/root/)[^\s\"'/\\,)]+")
 
 
-def share(run: Run, out: Path, agreed: str = "", near: Sequence[Path] = ()) -> LicenceChain:
+def share(run: Run, out: Path, agreed: str = "", near: Sequence[Path] = (), address: str = "") -> LicenceChain:
     """Write the bundle of a run to `out`, a new folder or a .zip, and return its licence chain.
 
     `near` are folders with the recipe's own data cards. Where data or base may be passed on, or changed, only with their owners'
-    consent, `agreed` must say who agreed. Raises ModelError where that is missing, where a file names a person's folder, or where
-    `out` exists.
+    consent, `agreed` must say who agreed. `address` is what others will find it by. Raises ModelError where consent is missing, where
+    a file names a person's folder or holds a token, or where `out` exists.
     """
     record = run.record
     if record.status != "done" or record.plan is None or record.data is None:
@@ -64,10 +54,11 @@ def share(run: Run, out: Path, agreed: str = "", near: Sequence[Path] = ()) -> L
     try:
         for path in sorted(run.folder.rglob("*")):
             name = path.relative_to(run.folder).as_posix()
-            if path.is_file() and any(fnmatch(name, pattern) for pattern in SHARED):
+            if path.is_file() and any(fnmatch(name, pattern) for pattern in OF_RUN):
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, draft / name)
-        for name, content in _made(record, recipe, chain, agreed, places, run.folder / MODEL / GLOSSARY).items():
+        made = _made(record, recipe, chain, agreed, places, address, run.folder / MODEL / GLOSSARY)
+        for name, content in made.items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).write_text(content, encoding="utf-8", newline="\n")
         refuse_personal(draft)
@@ -83,49 +74,33 @@ def share(run: Run, out: Path, agreed: str = "", near: Sequence[Path] = ()) -> L
     return chain
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    """Path → sha256 of every file below a folder, but for the manifest itself."""
-    return {
-        path.relative_to(folder).as_posix(): _sha256(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.relative_to(folder).as_posix() != BUNDLE
-    }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _unagreed(name: str, licence: str) -> Problem:
     what = f"{name} ({licence}) may be passed on, or changed, only if its owners agree, and a model is made from it"
     return Problem("share", what, "ask them, then say --agreed “who agreed, and when”")
 
 
 def _made(
-    record: Record, recipe: Recipe, chain: LicenceChain, agreed: str, near: Sequence[Path], glossary: Path
-) -> Mapping[str, str]:
+    record: Record, recipe: Recipe, chain: LicenceChain, agreed: str, near: Sequence[Path], address: str, glossary: Path
+) -> Mapping[str, str]:  # fmt: skip
     """Path → text of what is made for the bundle. The record comes without the texts that it quotes."""
     quoting = record.model_copy(update={"examples": [], "translations": []})
-    cards = {}
-    for source in recipe.sources:
-        if isinstance(source, CardData):
-            card = find_card(source.card, near)
-            cards[f"{CARDS}/{card.name}.md"] = (card.folder / f"{card.name}.md").read_text(encoding="utf-8")
+    cards = [find_card(source.card, near) for source in recipe.sources if isinstance(source, CardData)]
     named = getattr(recipe.task, "glossary", None)
     outside = [problem.where for problem in outside_problems(recipe, Path(CARDS), given=True)]
+    terms = {}
     if named and glossary.exists() and "task.glossary" not in outside:
-        cards[f"{CARDS}/{named}"] = glossary.read_text(encoding="utf-8")  # where the recipe's own files are looked for
+        terms[f"{CARDS}/{named}"] = glossary.read_text(encoding="utf-8")  # where the recipe's own files are looked for
     return {
-        **cards,
+        **{f"{CARDS}/{card.name}.md": (card.folder / f"{card.name}.md").read_text(encoding="utf-8") for card in cards},
+        **terms,
         RECORD: quoting.model_dump_json(indent=1) + "\n",
         LICENCES: licences_page(chain, agreed),
-        "README.md": model_card(record, recipe, chain),
+        README: model_card(record, recipe, chain, cards, address),
     }
 
 
 def refuse_personal(folder: Path) -> None:
-    """Raise ModelError for every file that names the folder of a person, or this user's."""
+    """Raise ModelError for every file that names the folder of a person, or this user's, or holds what looks like a token or a key."""
     home = str(Path.home())
     private = [home] if len(home) > 3 else []
     user = getpass.getuser()
@@ -134,6 +109,12 @@ def refuse_personal(folder: Path) -> None:
         if path.suffix not in TEXTUAL or not path.is_file():
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
+        name = path.relative_to(folder).as_posix()
+        if secret := _SECRET.search(text):
+            what = f"holds what looks like a token or a key: {secret[0][:8]}…"
+            problems.append(
+                Problem(name, what, "take it out, make it invalid where it was issued, and run the recipe again")
+            )
         match = _HOME.search(text)
         shown = (
             match[0]
@@ -141,7 +122,6 @@ def refuse_personal(folder: Path) -> None:
             else next((one for one in private if re.search(rf"(?<![\w.]){re.escape(one)}/", text)), "")
         )
         if shown:
-            name = path.relative_to(folder).as_posix()
             hint = (
                 "write paths in the recipe relative to it, and run it again" if name == RECIPE else "please report this"
             )

@@ -1,18 +1,15 @@
 """Checking a bundle: that its files are those that were shared, and, with the data, that it scores what it says."""
 
 import hashlib
-import json
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import isclose
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from lowres.errors import DataError, Finding, ModelError, Problem
-from lowres.export.bundle import BUNDLE_VERSION, CARDS, hashes
 from lowres.planning import Options, make_plan, read_data
 from lowres.planning.machine import Machine
 from lowres.planning.outside import BUNDLE, refuse_outside
@@ -22,9 +19,10 @@ from lowres.recipe.lock import read_lock
 from lowres.runs.layout import LOCK, RECIPE, RECORD
 from lowres.runs.run import Run, read_record
 from lowres.score import Score
+from lowres.shared.archives import unpack
+from lowres.shared.manifest import CARDS, difference, hashes, read_manifest
 from lowres.tasks.table import job_of
 
-MAX_BYTES = 1 << 36  # of a bundle that is unpacked
 TOLERANCE = 0.05  # points: another processor adds in another order
 
 
@@ -50,33 +48,20 @@ def opened(bundle: Path) -> Iterator[Path]:
         return
     folder = Path(tempfile.mkdtemp(prefix="lowres-bundle-"))
     try:
-        _unpack(bundle, folder)
+        unpack(bundle, folder)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def verify(folder: Path) -> Verified:
-    """Check hashes, and that recipe, lock and record belong together. Raises ModelError with every file that is not so."""
-    try:
-        manifest = json.loads((folder / BUNDLE).read_text(encoding="utf-8"))
-        expected, version = dict(manifest["files"]), manifest["bundle"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ModelError(
-            Problem(str(folder), f"is no bundle: it has no {BUNDLE} that can be read", "see lowres share")
-        ) from None
-    if version != BUNDLE_VERSION:
-        raise ModelError(Problem(BUNDLE, f"is of version {version}", "upgrade: pip install --upgrade lowres"))
-    found = hashes(folder)
-    problems = [Problem(name, "is missing", "get the bundle again") for name in expected if name not in found]
-    problems += [
-        Problem(name, f"was changed: sha256 {found[name][:12]}…, shared was {digest[:12]}…", "get the bundle again")
-        for name, digest in expected.items()
-        if name in found and found[name] != digest
-    ]
-    problems += [
-        Problem(name, "was not shared with the bundle", "take it out") for name in found if name not in expected
-    ]
+def verify(folder: Path, *, alone: bool = True) -> Verified:
+    """Check hashes, and that recipe, lock and record belong together. Raises ModelError with every file that is not so.
+
+    With `alone`, no further files may be in the folder.
+    """
+    expected, found = read_manifest(folder / BUNDLE), hashes(folder)
+    names = [*expected, *(name for name in found if alone and name not in expected)]
+    problems = [one for name in names if (one := difference(name, expected.get(name), found.get(name)))]
     if problems:
         raise ModelError(*problems)
     record, lock = read_record(folder / RECORD), read_lock(folder / LOCK)
@@ -117,23 +102,3 @@ def reproduce(folder: Path, options: Options, near: Path | None = None) -> Verif
         if (key := (score.name, score.language, score.label, score.split)) in now
     )
     return replace(verify(folder), scores=compared)
-
-
-def _unpack(bundle: Path, folder: Path) -> None:
-    """Unpack a .zip into a new folder. Raises ModelError for one that is broken, too large, or leads out of the folder."""
-    try:
-        with zipfile.ZipFile(bundle) as archive:
-            members = archive.infolist()
-            if sum(member.file_size for member in members) > MAX_BYTES:
-                raise ModelError(Problem(str(bundle), "unpacks to more than 64 GiB", "is it a bundle?"))
-            for member in members:
-                path = PurePosixPath(member.filename)
-                if path.is_absolute() or ".." in path.parts or "\\" in member.filename:
-                    raise ModelError(
-                        Problem(str(bundle), f"holds {member.filename}, which leads out of the bundle", "do not use it")
-                    )
-            archive.extractall(folder)
-    except (zipfile.BadZipFile, OSError):
-        raise ModelError(
-            Problem(str(bundle), "is no bundle: neither a folder nor a whole .zip", "see lowres share")
-        ) from None

@@ -7,8 +7,8 @@ from pathlib import Path
 from lowres.errors import Finding, PlanError, Problem
 from lowres.recipe.sections import Recipe
 
-BUNDLE, RECORD = "bundle.json", "record.json"
-GIVEN = (BUNDLE, RECORD)  # beside one of these a recipe is part of a bundle or of a run, which people pass on
+BUNDLE, RECORD, ORIGIN = "bundle.json", "record.json", "origin.json"
+GIVEN = (BUNDLE, RECORD, ORIGIN)  # beside one of these a recipe is of a bundle or a run, or was fetched: others made it
 SECTIONS = ("task", "data", "first", "base", "vocabulary", "method")
 # Whatever stands below these keys is the name of a file or folder; a base's name can also be that of a model on the hub.
 NAMES = {"files", "card", "name", "lexicon", "protect", "glossary", "runs", "language_adapters"}
@@ -43,6 +43,21 @@ def outside_findings(recipe: Recipe, near: Path) -> Iterator[Finding]:
         if TEXTS & set(key.split(".")):
             what = f"“{Path(name).name}” lies outside the recipe's folder; texts of it may come to stand in model and report"
             yield Finding("note", what, key)
+
+
+def files_of(recipe: Recipe) -> tuple[str, ...]:
+    """The names of the files with texts in a recipe, without those that its cards name."""
+    return _named(recipe, TEXTS - {"card"})
+
+
+def cards_of(recipe: Recipe) -> tuple[str, ...]:
+    """The names and paths of the cards in a recipe."""
+    return _named(recipe, {"card"})
+
+
+def _named(recipe: Recipe, keys: set[str]) -> tuple[str, ...]:
+    named = (found for section in SECTIONS for found in _texts(getattr(recipe, section), (section,)))
+    return tuple(dict.fromkeys(text for path, text in named if keys & set(path)))
 
 
 def _outside(recipe: Recipe, near: Path) -> Iterator[tuple[str, str]]:
