@@ -148,7 +148,7 @@ def adapter_usage(predictor: Any, record: Record) -> str:
         return f"{heading(record, about)}{_with_lowres(predictor)}"
     if facts.task == "pre-training" and mergeable(facts):
         return f"{heading(record, about)}{PRE_TRAINED}"
-    if facts.base in STARTERS.names or facts.decoder_layers is not None:
+    if facts.base in STARTERS.names or facts.decoder_layers is not None or facts.over:
         return f"{heading(record, about)}{BUILT}"
     rest = ROWS if predictor.rows.places is not None else ""
     rest += ADAPTER if hasattr(predictor.transformer, "peft_config") else WEIGHTS

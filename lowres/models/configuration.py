@@ -51,7 +51,7 @@ def _adapter(folder: Path) -> Problem:
     over = str(
         read_json(folder / "adapter_config.json").get("base_model_name_or_path") or "the model that it was trained over"
     )
-    hint = f"merge it first: PeftModel.from_pretrained(model, folder).merge_and_unload().save_pretrained(…), or name {over}"
+    hint = f"fetch it (hf download … --local-dir adapter) and name that folder, ./adapter; or name {over}"
     return Problem(str(folder), f"holds a PEFT adapter over {over}, not a model", hint)
 
 

@@ -21,6 +21,7 @@ from lowres.errors import ModelError, Problem
 from lowres.methods import TECHNIQUES
 from lowres.models.architectures import Pooling
 from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.models.hub_files import pinned
 from lowres.models.quantization import PRECISIONS, dequantize, precise_layers, quantize_base
 from lowres.models.tokenization import load_tokenizer
 from lowres.planning import Machine, Options, Plan
@@ -47,7 +48,8 @@ class ModelFacts(BaseModel):
     """What model/model.json says of every model: its base, its method, and how texts are encoded.
 
     `base` is what the recipe calls the base. If that is a folder, `base_folder` is its path from the model folder; before the model is
-    saved, its absolute path. `precise` names the linear layers that could not be quantized; it is found when the model is saved.
+    saved, its absolute path. `over` is the model that an adapter in the base's place was trained over. `precise` names the linear
+    layers that could not be quantized; it is found when the model is saved.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")  # each task adds fields of its own
@@ -56,6 +58,7 @@ class ModelFacts(BaseModel):
     shape: str = ""  # of the base
     base: str
     base_folder: str = ""
+    over: str = ""
     revision: str | None
     encoder_layers: int | None
     decoder_layers: int | None
@@ -97,6 +100,7 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
         "shape": plan.checkpoint.architecture.shape,
         "base": plan.recipe.base.name,
         "base_folder": _base_folder(plan),
+        "over": plan.checkpoint.over,
         "revision": plan.checkpoint.revision,
         "encoder_layers": plan.recipe.base.encoder_layers,
         "decoder_layers": plan.recipe.base.decoder_layers,
@@ -114,7 +118,7 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
 def _base_folder(plan: Plan) -> str:
     """The absolute path of a base that is a folder, beside the recipe or in the current folder; else empty."""
     name = plan.recipe.base.name
-    if plan.checkpoint.revision:
+    if pinned(name, plan.checkpoint.revision):
         return ""
     return next((str(folder.resolve()) for folder in (plan.near / name, Path(name)) if folder.is_dir()), "")
 
