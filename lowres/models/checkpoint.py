@@ -44,7 +44,8 @@ class Checkpoint:
     `parameters` counts its weights, embeddings included; `positions` is the longest text it reads, in tokens; `pooling` says how the
     states of a text become one vector, and `prefix` is what the model expects before every text (“query: ” for E5). `untied_head` says
     that what is written has embeddings of its own, as in mT5. Of an adapter that was merged, `over` is the model that it was trained
-    over, `licence` that of both, and `made_of` a digest of both.
+    over, `licence` that of both, and `made_of` a digest of both. `languages` are those that it has modules for (X-MOD), as its config
+    writes them, and `language` is the one whose modules read the texts.
     """
 
     name: str
@@ -62,6 +63,8 @@ class Checkpoint:
     over: str = ""
     licence: str = ""
     made_of: str = ""
+    languages: tuple[str, ...] = ()
+    language: str = ""
 
     @property
     def embedding_parameters(self) -> int:
@@ -300,6 +303,11 @@ def _facts(
 ) -> Checkpoint:  # fmt: skip
     own_file = folder / OWN_FACTS
     own = read_json(own_file) if own_file.exists() else {}
+    modules = family.language_modules
+    languages = tuple(map(str, config.get(modules.listed) or ())) if modules else ()
+    if modules and languages and shapes:  # only those of one language are loaded
+        theirs = sum(prod(shape) for name, shape in shapes.items() if f".{modules.place}." in name)
+        parameters -= theirs - theirs // len(languages)
     return Checkpoint(
         name=name,
         folder=folder,
@@ -313,6 +321,8 @@ def _facts(
         prefix=own.get("prefix", sentence_prefix(name, folder)),
         revision=revision,
         untied_head=family.shape != "encoder" and (config.get("tie_word_embeddings") is False or has_head(shapes)),
+        languages=languages,
+        language=languages[0] if len(languages) == 1 else "",
     )
 
 

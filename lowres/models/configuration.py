@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lowres.errors import ModelError, Problem
-from lowres.models.architectures import ARCHITECTURES, VARIANTS, Architecture, Pooling, architecture
+from lowres.models.architectures import ARCHITECTURES, VARIANTS, WITHOUT_ROW, Architecture, Pooling, architecture
 from lowres.models.unknown_family import UNKNOWN, is_encoder
 from lowres.models.weight_files import WIDTHS, layer_count, read_json
 
@@ -62,7 +62,7 @@ def _family(config: Mapping[str, Any], folder: Path) -> Architecture:
         token.encode() in path.read_bytes() for kind in ("tokenizer.json", "*.model") for path in folder.glob(kind)
     ):
         return variant
-    if model_type not in ARCHITECTURES and is_encoder(config):
+    if model_type not in {*ARCHITECTURES, *WITHOUT_ROW} and is_encoder(config):
         return replace(UNKNOWN, family=model_type)
     return architecture(model_type, str(folder / "config.json"))
 

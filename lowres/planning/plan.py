@@ -1,7 +1,7 @@
 """From a recipe and a machine to a plan: finds base and data, asks the rules."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.models.configuration import reads_bytes
 from lowres.models.hub_files import is_hub_id
 from lowres.models.known_bases import known_base
+from lowres.planning.base_language import module_language
 from lowres.planning.footprint import activation_bytes, training_gib, weights_gib
 from lowres.planning.machine import GIB, Machine, Options
 from lowres.planning.outside import outside_findings
@@ -68,6 +69,7 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
     if problems:
         raise PlanError(*problems)
     recipe = as_suits_the_base(recipe, checkpoint)
+    checkpoint = replace(checkpoint, language=module_language(recipe, checkpoint))
     weights = weights_gib(recipe, checkpoint, machine)
     room = max(0.0, 0.8 * machine.memory_gib - weights) * GIB
     per_token = activation_bytes(recipe, checkpoint, 1)

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from lzma import LZMAError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -48,8 +48,9 @@ class ModelFacts(BaseModel):
     """What model/model.json says of every model: its base, its method, and how texts are encoded.
 
     `base` is what the recipe calls the base. If that is a folder, `base_folder` is its path from the model folder; before the model is
-    saved, its absolute path. `over` is the model that an adapter in the base's place was trained over. `precise` names the linear
-    layers that could not be quantized; it is found when the model is saved.
+    saved, its absolute path. `over` is the model that an adapter in the base's place was trained over, `base_language` the language
+    whose modules read the texts, of a base that has modules for each. `precise` names the linear layers that could not be quantized;
+    it is found when the model is saved.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")  # each task adds fields of its own
@@ -59,6 +60,7 @@ class ModelFacts(BaseModel):
     base: str
     base_folder: str = ""
     over: str = ""
+    base_language: str = ""
     revision: str | None
     encoder_layers: int | None
     decoder_layers: int | None
@@ -101,6 +103,7 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
         "base": plan.recipe.base.name,
         "base_folder": _base_folder(plan),
         "over": plan.checkpoint.over,
+        "base_language": plan.checkpoint.language,
         "revision": plan.checkpoint.revision,
         "encoder_layers": plan.recipe.base.encoder_layers,
         "decoder_layers": plan.recipe.base.decoder_layers,
@@ -202,7 +205,7 @@ def find_saved_base(folder: Path, facts: ModelFacts, options: Options) -> Checkp
                 "fetch the pinned base again",
             )
         )
-    return checkpoint
+    return replace(checkpoint, language=facts.base_language)
 
 
 def restore_model(
