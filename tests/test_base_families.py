@@ -7,6 +7,7 @@ saved and the merged model answer the same, and the vocabulary is trimmed and ex
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,10 +143,10 @@ def test_a_tower_for_images_is_left_alone_and_its_tokens_are_moved(base: Callabl
 
 
 @pytest.mark.parametrize(
-    "name", ["mmbert", "mdeberta", "rembert", "xlm-r-xl", "distilbert", "electra", "t5gemma2", "madlad", "umt5"]
+    "name", ["mmbert", "mdeberta", "rembert", "xlm-r-xl", "distilbert", "electra", "xmod", "t5gemma2", "madlad", "umt5"]
 )
 def test_kept_tokens_have_the_states_that_they_had(name: str, base: Callable[[str], Path]) -> None:
-    checkpoint = describe(name, base(name))
+    checkpoint = replace(describe(name, base(name)), language="en_XX" if name == "xmod" else "")
     load = load_translator if checkpoint.architecture.shape == "encoder-decoder" else load_encoder
     lines = [text for pair in parallel("id")[:200] for text in pair]
     tokenizer, model = load(checkpoint)

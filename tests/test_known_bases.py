@@ -1,6 +1,7 @@
 """The table of known bases: what it says agrees with the families, and the command shows it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ from click.testing import CliRunner
 from lowres.cli import lowres
 from lowres.models.checkpoint import find_base
 from lowres.models.known_bases import BASES, close_name, known_base
+from lowres.models.known_languages import SEEN
 from lowres.places import Places
 from lowres.planning import Machine, make_plan
 from lowres.planning.better_bases import better_bases
 from lowres.recipe import parse_recipe
 from lowres.starters.starters import STARTERS
 
+TRANSLATION = "{{kind: translation, source: ind-Latn, target: {tag}}}"
 CLASSIFICATION = "{{kind: classification, language: {tag}}}"
 RECIPE = """\
 lowres: 2
@@ -55,6 +58,12 @@ def test_the_table_knows_the_languages_of_some_bases(name: str, tag: str, seen: 
     assert base is not None and base.has_seen(tag) is seen
 
 
+def test_every_language_is_a_tag() -> None:
+    assert {base.seen for base in BASES} == {"", *SEEN}
+    assert not [tag for tags in SEEN.values() for tag in tags if not re.fullmatch(r"[a-z]{3}-[A-Z][a-z]{3}", tag)]
+    assert len(SEEN["NLLB"]) == 202 and len(SEEN["M2M100"]) == 100 and len(SEEN["mBART-50"]) == 52
+
+
 def advised(tag: str, task: str = CLASSIFICATION, base: str = "starter:encoder", gib: float = 16.0) -> list[str]:
     """What is said of a base for texts in a language, on a machine with so much memory."""
     checkpoint = find_base(base, None, Places(Path(), Path("cache"), offline=True), STARTERS, build=False)
@@ -71,7 +80,11 @@ def test_a_base_that_saw_the_language_is_named_if_it_fits() -> None:
     assert not advised("ind-Latn"), "a language that it knows"
     assert not advised("min-Latn", gib=2.8), "no memory for another"
     assert not advised("jav-Java"), "no encoder in the table saw its script"
-    assert not advised("min-Latn", base="starter:decoder"), "of which the table says nothing"
+    assert not advised("min-Latn", base="starter:decoder"), "no decoder in the table saw it"
+    assert (
+        "bigscience/bloom-560m (559 M, BigScience-BLOOM-RAIL-1.0) was" in advised("ind-Latn", base="starter:decoder")[0]
+    )
+    assert not advised("min-Latn", task=TRANSLATION, base="starter:translation"), "of which the table says nothing"
 
 
 def test_a_base_that_saw_the_script_is_named_where_none_saw_the_language() -> None:

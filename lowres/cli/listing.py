@@ -53,7 +53,11 @@ def bases(shape: str | None, language: str | None, as_json: bool) -> None:
             echo(f"{kind}s")
         for base in ours:
             size = "size not stated" if base.millions is None else f"{base.millions:,} M"
-            known = "languages not stated" if base.languages is None else f"{base.languages:,} languages"
+            known = (
+                f"{base.languages:,} language{'s' if base.languages != 1 else ''}"
+                if base.languages
+                else "languages not stated"
+            )
             echo(f"  {base.name}")
             echo(f"      {base.architecture.family}, {size}, {known}, {base.licence or 'licence not stated'}")
             echo(f"      {base.tokenizer}")

@@ -268,16 +268,12 @@ def _with_adapter(
     named = str(beside) if beside.is_dir() else adapter.over
     base = find_base(named, revision or adapter.revision, places, starters, build=build)
     licences = (base_licence(base.name, base.folder), base_licence("", folder))
-    known = {
-        "over": adapter.over,
-        "licence": " + ".join(dict.fromkeys(filter(None, licences))),
-        "revision": base.revision,
-    }
+    base = replace(base, over=adapter.over, licence=" + ".join(dict.fromkeys(filter(None, licences))))
     if not build:
-        return replace(base, name=name, **known)
+        return replace(base, name=name)
     digest = digest_of(folder, (CONFIG, WEIGHTS, *TOKENIZER), start=base.sha256())
-    merged = starters.merge_adapter(base, folder, digest, places.cache)
-    return replace(describe(name, merged), **known, made_of=digest)
+    merged = describe(name, starters.merge_adapter(base, folder, digest, places.cache))
+    return replace(merged, over=base.over, licence=base.licence, revision=base.revision, made_of=digest)
 
 
 def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint:

@@ -57,6 +57,7 @@ _UNIGRAM, _BPE, _PIECES = (
     "SentencePiece BPE, {} tokens",
     "WordPiece, {} tokens; cannot be extended",
 )
+_BYTES = "byte-level BPE, {} tokens"
 _GEMMA = "BPE with bytes for unknown characters, {} tokens"
 BASES: tuple[KnownBase, ...] = (
     KnownBase("jhu-clsp/mmBERT-small", "modernbert", 140, 1833, "MIT",
@@ -115,6 +116,14 @@ BASES: tuple[KnownBase, ...] = (
               "bytes: there is nothing to extend or to trim", "languages whose spelling varies; new scripts"),
     KnownBase("google/t5gemma-2-270m-270m", "t5gemma2", None, 140, "Gemma",
               _GEMMA.format("262k"), "translation with long texts; terms must be accepted"),
+    KnownBase("HuggingFaceTB/SmolLM2-135M-Instruct", "llama", 135, 1, "Apache-2.0",
+              _BYTES.format("49k"), "trying things out; starter:decoder is this one", "English"),
+    KnownBase("Qwen/Qwen2.5-0.5B-Instruct", "qwen2", 490, 29, "Apache-2.0",
+              _BYTES.format("152k"), "answers in large languages"),
+    KnownBase("Qwen/Qwen3-0.6B", "qwen3", 600, 119, "Apache-2.0",
+              _BYTES.format("152k"), "answers; of small decoders the one with most languages"),
+    KnownBase("bigscience/bloom-560m", "bloom", 559, 45, "BigScience-BLOOM-RAIL-1.0",
+              _BYTES.format("251k"), "languages of Africa and India; pre-training", "BLOOM"),
 )  # fmt: skip
 
 

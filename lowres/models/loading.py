@@ -100,8 +100,10 @@ def _load(
     if not architecture.is_known and "attention_mask" not in signature(model.forward).parameters:  # FNet
         what = f"is of the family {architecture.family}, whose model takes no attention mask and reads padding as text"
         raise ModelError(Problem(str(checkpoint.folder), what, "choose another base; see lowres bases"))
-    for name, module in model.named_modules() if modules else ():
-        if name.rpartition(".")[0].endswith(modules.place):  # what they give is put among what they were given
+    for name, module in model.named_modules():
+        if modules and name.rpartition(".")[0].endswith(
+            modules.place
+        ):  # what they give is put among what they were given
             module.register_forward_hook(_in_the_precision_of_its_input)
     keep_head_apart(model)
     _restore_dropouts(model, checkpoint)

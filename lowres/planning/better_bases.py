@@ -7,7 +7,10 @@ from lowres.models.known_bases import BASES, KnownBase, known_base
 from lowres.planning.machine import GIB, Machine
 from lowres.planning.plan import Plan
 
-KIN = {"starter:encoder": "intfloat/multilingual-e5-small"}  # what a starter was built from
+KIN = {  # what a starter was built from
+    "starter:encoder": "intfloat/multilingual-e5-small",
+    "starter:decoder": "HuggingFaceTB/SmolLM2-135M-Instruct",
+}
 NAMED = 2  # bases, the smallest first
 ROOM = 0.5  # of the memory, which float32 weights may take
 
