@@ -170,6 +170,8 @@ def test_a_run_over_an_adapter_is_loaded_again_by_another_process(tmp_path: Path
     config.write_text(json.dumps(json.loads(config.read_text()) | {"base_model_name_or_path": "../../base"}))
     (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
     run = run_recipe(tmp_path / "recipe.yaml", tmp_path / "run", options=options)
+    facts = json.loads((run.folder / "model" / "model.json").read_text())
+    assert facts["over"] == "../../base" and facts["base_folder"] == "../../adapters/labels"
     assert run.record.status == "done" and "built by lowres" in (run.folder / "model" / "README.md").read_text()
     assert len(load(run.folder, options=options).predict(["the soup was warm", "the room was cold"])) == 2
     file = parse_recipe(RECIPE.replace("./adapters/labels", "labels"), "recipe.yaml")

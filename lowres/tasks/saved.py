@@ -102,7 +102,7 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
         "shape": plan.checkpoint.architecture.shape,
         "base": plan.recipe.base.name,
         "base_folder": _base_folder(plan),
-        "over": plan.checkpoint.over,
+        "over": _shareable(plan.checkpoint.over),
         "base_language": plan.checkpoint.language,
         "revision": plan.checkpoint.revision,
         "encoder_layers": plan.recipe.base.encoder_layers,
@@ -116,6 +116,11 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
         "pooling": plan.pooling,
         "max_length": plan.recipe.training.max_length,
     }
+
+
+def _shareable(name: str) -> str:
+    """A name; of an absolute path its last part, since a run is passed on."""
+    return Path(name).name if Path(name).is_absolute() else name
 
 
 def _base_folder(plan: Plan) -> str:
