@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-faults check format schema wheel bench-bases bench-methods bench-nusax bench-translation bench-vocabulary starter clean
+.PHONY: help quickstart test test-faults check format schema wheel bench-bases bench-decoders bench-methods bench-nusax bench-translation bench-vocabulary starter clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds (
 
 bench-bases: .venv/dev  ## docs/results/bases.md: every family with every task and method in 16, 8 and 4 bits (an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bases_grid.py
+
+bench-decoders: .venv/dev  ## sentiment with a decoder, untuned and tuned, beside encoder and n-grams; MIRROR=folder with the data (hours)
+	for language in min jav ind; do $(BIN)/python benchmarks/decoders.py $(MIRROR) $$language; done
 
 bench-methods: .venv/dev  ## docs/results/methods.md: every method in 16, 8 and 4 bits, MAD-X; MIRROR=folder with the data (hours)
 	$(BIN)/python benchmarks/methods.py $(MIRROR_OPTION)

@@ -17,11 +17,15 @@ from pathlib import Path
 from carrying import carry_out, done
 
 from lowres.data.corpus import SPLITS, Row
-from lowres.planning import Options, read_data
+from lowres.evaluation.baselines import majority, tfidf
+from lowres.planning import Options, prepare, read_data
 from lowres.recipe import open_recipe
 from lowres.record import Record
 from lowres.runs.layout import RECORD
 from lowres.runs.run import read_record
+from lowres.tasks.classification.judgement import evaluator_of
+from lowres.tasks.judgement import resampling_of
+from lowres.tasks.prompted_classification.job import untuned
 
 WHOLE = """\
 lowres: 2
@@ -63,6 +67,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="learning rate of a decoder, by default its own")
     parser.add_argument("--seed", type=int, default=13)
     parser.add_argument("--table", action="store_true", help="run nothing")
+    parser.add_argument("--untuned", action="store_true", help="train nothing: the untuned decoder and n-grams alone")
     asked = parser.parse_args()
     files = sample(asked.folder, asked.language, asked.rows, asked.out, asked.seed)
     folders = {name: asked.out / f"{asked.language}-{name.replace(', ', '-').replace(' ', '-')}" for name in asked.runs}
@@ -75,6 +80,9 @@ def main() -> None:
             rate=f", learning_rate: {asked.rate}" if written and asked.rate else "",
             shots=f"evaluation: {{few_shot: {asked.shots if untuned else 0}}}\n" if written else "",
         )  # fmt: skip
+        if asked.untuned:
+            print("\n".join(untrained(text, folder)))
+            return
         if not asked.table:
             carry_out(text, folder, [])
     print("\n".join(table({name: read_record(folder / RECORD) for name, folder in folders.items() if done(folder)})))
@@ -95,6 +103,19 @@ def sample(mirror: Path, language: str, sizes: Sequence[int], out: Path, seed: i
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         (out / files[split]).write_text(text, encoding="utf-8")
     return files
+
+
+def untrained(recipe: str, folder: Path) -> Iterator[str]:
+    """A line for each system that needs no training of a base, as a run has them beside it."""
+    file = folder.with_suffix(".yaml")
+    file.write_text(recipe, encoding="utf-8")
+    options = Options(threads=1)
+    plan, corpus = prepare(open_recipe(file), options), read_data(open_recipe(file), options)
+    evaluator = evaluator_of(corpus.test, corpus.labels, resampling_of(plan))
+    ngrams = tfidf(corpus.train, corpus.dev, corpus.test, corpus.labels, plan.recipe.training.seed)
+    for run in (majority(corpus.train, corpus.test), ngrams, *untuned(plan, corpus)):
+        score = next(one for one in evaluator.scores(run.predictions) if one.name == "macro-F1" and one.label is None)
+        yield f"| {run.name} | {score.value:.1f} [{score.low:.1f}, {score.high:.1f}] | {run.seconds:.0f} |"
 
 
 def table(records: dict[str, Record]) -> Iterator[str]:
