@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-python test-faults check format schema docs wheel transcript bench-bases bench-methods bench-nusax bench-translation bench-vocabulary starter clean
+.PHONY: help quickstart test test-python test-faults check format schema docs wheel transcript bench-bases bench-decoders bench-methods bench-nusax bench-translation bench-vocabulary starter clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ test-python:  ## quick tests with another PYTHON, in an environment of its own
 	OMP_NUM_THREADS=1 .venv-$(notdir $(PYTHON))/bin/python -m pytest -q $(OTHER_TESTS:%=tests/test_%.py)
 
 test-faults: .venv/dev  ## what docs/security.md promises, tried in many ways; prints a table of what happened (20 minutes)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/faults tests/test_arrivals.py tests/test_cache.py tests/test_cards.py tests/test_cli.py tests/test_disk.py tests/test_divergence.py tests/test_downloads.py tests/test_hub_bases.py tests/test_no_network.py tests/test_outside.py tests/test_publishing.py tests/test_real_layouts.py tests/test_recipe.py tests/test_report.py tests/test_run_folder.py tests/test_secrets.py tests/test_sharing.py tests/test_strangers.py tests/test_training.py tests/test_web_arrivals.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/faults tests/test_adapter_bases.py tests/test_arrivals.py tests/test_cache.py tests/test_cards.py tests/test_cli.py tests/test_disk.py tests/test_divergence.py tests/test_downloads.py tests/test_hub_bases.py tests/test_no_network.py tests/test_outside.py tests/test_publishing.py tests/test_real_layouts.py tests/test_recipe.py tests/test_report.py tests/test_run_folder.py tests/test_secrets.py tests/test_sharing.py tests/test_strangers.py tests/test_training.py tests/test_web_arrivals.py
 
 check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff check .
@@ -52,6 +52,9 @@ bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds (
 
 bench-bases: .venv/dev  ## docs/results/bases.md: every family with every task and method in 16, 8 and 4 bits (an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bases_grid.py
+
+bench-decoders: .venv/dev  ## sentiment with a decoder, untuned and tuned, beside encoder and n-grams; MIRROR=folder with the data (hours)
+	for language in min jav ind; do $(BIN)/python benchmarks/decoders.py $(MIRROR) $$language; done
 
 bench-methods: .venv/dev  ## docs/results/methods.md: every method in 16, 8 and 4 bits, MAD-X; MIRROR=folder with the data (hours)
 	$(BIN)/python benchmarks/methods.py $(MIRROR_OPTION)

@@ -28,8 +28,18 @@ from lowres.recipe.methods import METHOD_FACTS  # noqa: E402
 
 KEPT, PAGE = ROOT / "runs" / "bases.jsonl", ROOT / "docs" / "results" / "bases.md"
 BASES = {
-    "classification": ("mmbert", "mdeberta", "rembert", "xlm-r-xl", "xlm-roberta", "distilbert", "electra", "mpnet"),
-    "pre-training": ("mmbert", "mdeberta-bare", "xlm-r-xl", "distilbert", "electra-discriminator", "madlad"),
+    "classification": (
+        "mmbert",
+        "mdeberta",
+        "rembert",
+        "xlm-r-xl",
+        "xlm-roberta",
+        "distilbert",
+        "electra",
+        "xmod",
+        "mpnet",
+    ),
+    "pre-training": ("mmbert", "mdeberta-bare", "xlm-r-xl", "distilbert", "electra-discriminator", "xmod", "madlad"),
     "translation": (
         "madlad",
         "nllb",

@@ -14,10 +14,12 @@ from lowres.chatter import without_chatter
 from lowres.data.corpus import Corpus
 from lowres.errors import Finding, PlanError, Problem
 from lowres.export import adapter_usage, export_merged, mergeable
-from lowres.models.checkpoint import MERGED
+from lowres.models.checkpoint import MERGED, is_merged
+from lowres.models.hub_files import pinned
 from lowres.planning import Options, Plan, prepare, read_data, read_fitting_data
 from lowres.planning.machine import refuse_many_processes
 from lowres.planning.outside import refuse_outside
+from lowres.planning.recipe_rules import finished_run
 from lowres.recipe import Lock, RecipeFile, open_recipe, read_lock, write_lock
 from lowres.runs.disk_space import look_at_disk, saving
 from lowres.runs.facts import (
@@ -72,6 +74,7 @@ def run(
         file.naming_lines(),
     ):
         writer.stage("plan")
+        merge_base(file, options, writer)
         plan = prepare(file, options)
         job = job_of(plan.recipe.task.kind, plan.checkpoint.architecture.shape)
         writer.write(plan=plan_facts(plan))
@@ -128,6 +131,15 @@ def run(
         writer.finish(environment(plan))
         trainings.remove_checkpoints()
     return Run(writer.folder, options=options)
+
+
+def merge_base(file: RecipeFile, options: Options, writer: RunWriter) -> None:
+    """Where the base is a run whose weights are not in one checkpoint yet, write it. Raises ModelError where that cannot be."""
+    name = file.recipe.base.name
+    folder = None if pinned(name, file.recipe.base.revision) else finished_run(name, file.path.parent)
+    if folder is not None and not is_merged(folder):
+        export_merged(Run(folder, options=options))
+        writer.finding(Finding("note", f"the adapter of {name} was merged into its base: {name}/{MERGED}", "base.name"))
 
 
 def prepare_device(plan: Plan) -> Accelerator:

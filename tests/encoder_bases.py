@@ -17,6 +17,12 @@ from transformers import (
     ElectraConfig,
     ElectraForMaskedLM,
     ElectraModel,
+    EuroBertConfig,
+    EuroBertForMaskedLM,
+    FNetConfig,
+    FNetForMaskedLM,
+    LongformerConfig,
+    LongformerForMaskedLM,
     ModernBertConfig,
     ModernBertForMaskedLM,
     MPNetConfig,
@@ -27,6 +33,8 @@ from transformers import (
     T5Gemma2ForConditionalGeneration,
     XLMRobertaXLConfig,
     XLMRobertaXLForMaskedLM,
+    XmodConfig,
+    XmodForMaskedLM,
 )
 
 BERT_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -189,6 +197,33 @@ def mpnet(size: int) -> Any:
     return MPNetForMaskedLM(MPNetConfig(vocab_size=size, **SMALL, pad_token_id=1))
 
 
+def xmod(size: int) -> Any:
+    """X-MOD: XLM-R with modules for each language in every layer."""
+    languages = ["en_XX", "id_ID", "uk_UA"]
+    return XmodForMaskedLM(XmodConfig(vocab_size=size, **SMALL, pad_token_id=1, type_vocab_size=1, languages=languages))
+
+
+def longformer(size: int) -> Any:
+    """A family without a row, whose layers have linear modules for global attention, too."""
+    ids = {"pad_token_id": 1, "sep_token_id": 2}
+    return LongformerForMaskedLM(
+        LongformerConfig(vocab_size=size, **SMALL, **ids, type_vocab_size=1, attention_window=[8, 8])
+    )
+
+
+def eurobert(size: int) -> Any:
+    """A family without a row, built as Llama is."""
+    ids = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "mask_token_id": size - 1}
+    return EuroBertForMaskedLM(EuroBertConfig(vocab_size=size, **SMALL, **ids, num_key_value_heads=2))
+
+
+def fnet(size: int) -> Any:
+    """A family without a row and without attention."""
+    return FNetForMaskedLM(
+        FNetConfig(vocab_size=size, **{**SMALL, "num_attention_heads": 2}, pad_token_id=1, type_vocab_size=1)
+    )
+
+
 def t5gemma2(size: int) -> Any:
     """T5Gemma 2: one table for encoder, decoder and head, a tower for images, and configs for each part."""
     text = {
@@ -225,6 +260,10 @@ ENCODERS: Mapping[str, tuple[Callable[[Path], int], Callable[[int], Any]]] = {
     "electra-discriminator": (wordpiece_tokenizer("ElectraTokenizer"), electra(ElectraModel)),
     "t5gemma2": (lambda folder: gemma_tokenizer(folder, "GemmaTokenizer", mask=False), t5gemma2),
     "mpnet": (xlmr_tokenizer, mpnet),
+    "xmod": (xlmr_tokenizer, xmod),
+    "longformer": (xlmr_tokenizer, longformer),
+    "eurobert": (xlmr_tokenizer, eurobert),
+    "fnet": (xlmr_tokenizer, fnet),
 }
 
 

@@ -4,9 +4,12 @@ saved and the merged model answer the same, and the vocabulary is trimmed and ex
 `make bench-bases` does it for all methods in 16, 8 and 4 bits.
 """
 
+import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sentencepiece
@@ -15,7 +18,7 @@ from bases import TOY, parallel, texts, write_base
 from encoder_bases import ENCODERS, write_encoder
 from memorising import OFF, TRIMMED, again, memorise, merges, planned
 from tokenizers import Tokenizer
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from lowres.errors import ModelError, PlanError
 from lowres.languages.codes import form_of, tag_of, token_for
@@ -24,18 +27,18 @@ from lowres.models.loading import load_encoder, load_masked, load_translator
 from lowres.models.masked_head import initialise_head, transform
 from lowres.models.modules import linear_modules
 from lowres.models.tokenization import load_tokenizer
-from lowres.planning import Options
+from lowres.planning import Options, Plan, make_plan
 from lowres.recipe.sections import Vocabulary
 from lowres.tasks.pretraining.job import encoder as body
 from lowres.vocabulary.adapting import adapt
 from lowres.vocabulary.fitting_data import FittingData
 from lowres.vocabulary.language_tokens import language_tokens
 
-READERS = ("mmbert", "mdeberta", "rembert", "xlm-r-xl", "distilbert", "electra")
-MASKERS = ("mmbert", "mdeberta-bare", "xlm-r-xl", "distilbert", "electra-discriminator")
+READERS = ("mmbert", "mdeberta", "rembert", "xlm-r-xl", "distilbert", "electra", "xmod")
+MASKERS = ("mmbert", "mdeberta-bare", "xlm-r-xl", "distilbert", "electra-discriminator", "xmod")
 WRITERS = ("t5gemma2", "madlad", "umt5", "nllb", "m2m100", "mbart50", "marian-multilingual")
 CELLS = [
-    *((base, "classification", "lora", "4bit") for base in (*READERS, "mpnet")),
+    *((base, "classification", "lora", "4bit") for base in (*READERS, "mpnet", "longformer", "eurobert")),
     *((base, "classification", "bottleneck", "off") for base in READERS),
     *((base, "classification", "ia3", "8bit") for base in ("mmbert", "mdeberta")),
     *((base, "classification", "full", "off") for base in ("mmbert", "rembert")),
@@ -140,10 +143,10 @@ def test_a_tower_for_images_is_left_alone_and_its_tokens_are_moved(base: Callabl
 
 
 @pytest.mark.parametrize(
-    "name", ["mmbert", "mdeberta", "rembert", "xlm-r-xl", "distilbert", "electra", "t5gemma2", "madlad", "umt5"]
+    "name", ["mmbert", "mdeberta", "rembert", "xlm-r-xl", "distilbert", "electra", "xmod", "t5gemma2", "madlad", "umt5"]
 )
 def test_kept_tokens_have_the_states_that_they_had(name: str, base: Callable[[str], Path]) -> None:
-    checkpoint = describe(name, base(name))
+    checkpoint = replace(describe(name, base(name)), language="en_XX" if name == "xmod" else "")
     load = load_translator if checkpoint.architecture.shape == "encoder-decoder" else load_encoder
     lines = [text for pair in parallel("id")[:200] for text in pair]
     tokenizer, model = load(checkpoint)
@@ -181,6 +184,61 @@ def test_an_unknown_encoder_takes_lora_and_says_so(base: Callable[[str], Path]) 
     assert "the family mpnet is not known; the 6 linear modules" in plan.findings[-1].what
     with pytest.raises(PlanError, match=r"no bottleneck for it \(choose lora with modules: all, or features"):
         planned(base("mpnet"), "classification", "bottleneck", "off", OFF)
+
+
+def test_a_family_that_reads_padding_as_text_is_refused(base: Callable[[str], Path]) -> None:
+    with pytest.raises(ModelError, match="the family fnet, whose model takes no attention mask"):
+        load_encoder(describe("fnet", base("fnet")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("xlm", "XLM model of 2019.*Moses.*FacebookAI/xlm-roberta-base"),
+        ("canine", "hashes characters.*google/byt5-small"),
+    ],
+)
+def test_a_family_that_cannot_be_a_base_is_refused_with_the_reason(
+    kind: str, said: str, base: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(base("xlm-roberta"), tmp_path / "base"))
+    config = json.loads((folder / "config.json").read_text()) | {"model_type": kind}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=said):
+        describe(kind, folder)
+
+
+def in_language(folder: Path, **language: str) -> Plan:
+    """A plan whose base has modules for English, Indonesian and Ukrainian."""
+    plan = planned(folder, "classification", "lora", "off", OFF)
+    changed = plan.recipe.base.model_copy(update=language)
+    return make_plan(plan.recipe.model_copy(update={"base": changed}), describe(str(folder), folder), plan.machine)
+
+
+def test_the_modules_of_one_language_are_loaded_and_read_as_the_whole_model_does(base: Callable[[str], Path]) -> None:
+    whole: Any = AutoModel.from_pretrained(str(base("xmod")), add_pooling_layer=False).eval()
+    ids = torch.tensor([load_tokenizer(base("xmod"))(TOY[0])["input_ids"]])
+    states = {}
+    for language, code in (("eng-Latn", "en_XX"), ("ind-Latn", "id_ID")):
+        plan = in_language(base("xmod"), language=language)
+        whole.set_default_language(code)
+        _, own = load_encoder(plan.checkpoint)
+        states[code] = own(input_ids=ids).last_hidden_state
+        assert torch.allclose(states[code], whole(input_ids=ids).last_hidden_state, atol=1e-5)
+        assert sum(weight.numel() for weight in own.parameters()) < plan.checkpoint.parameters
+        with torch.autocast("cpu", torch.bfloat16):
+            assert torch.allclose(own(input_ids=ids).last_hidden_state.float(), states[code], atol=0.2)
+    assert not torch.allclose(states["en_XX"], states["id_ID"], atol=1e-3)
+    assert in_language(base("xmod")).checkpoint.language == "en_XX", "the language of the texts"
+
+
+def test_a_language_without_modules_needs_a_related_one(base: Callable[[str], Path]) -> None:
+    with pytest.raises(
+        PlanError, match=r"3 languages, and not one for min-Latn .name a related one.*it has eng, ind, ukr"
+    ):
+        in_language(base("xmod"), language="min-Latn")
+    with pytest.raises(PlanError, match=r"has no effect: .* has no modules for languages"):
+        in_language(base("xlm-roberta"), language="ind-Latn")
 
 
 def test_bytes_are_not_fitted_and_check_says_what_works_instead(base: Callable[[str], Path]) -> None:

@@ -13,6 +13,8 @@ from test_translate_run import TEXTS, prepared
 from lowres.errors import ModelError
 from lowres.export import export_merged
 from lowres.planning import Options
+from lowres.planning.plan import base_of
+from lowres.recipe import open_recipe
 from lowres.running import run as run_recipe
 from lowres.runs.reload_check import check_reload, read_sample
 from lowres.runs.run import Run, load_predictor
@@ -64,6 +66,25 @@ def test_a_run_becomes_one_checkpoint_that_transformers_alone_can_use(
     assert kept.pooling == run.predictor.facts.pooling, "the next run reads texts as the first one did"
 
 
+def test_a_run_becomes_a_base_by_itself(small_data: Path, tiny_encoder: Path, options: Options) -> None:
+    """With the tokens that it chose and added; its head for labels is left out."""
+    rows = "vocabulary: {extend: 12, initialise: mean, trim: used}\nmethod: {kind: lora, rank: 8}"
+    run = labelled(small_data, tiny_encoder, options, **{"method: {kind: lora, rank: 8}": rows})
+    recipe = write_recipe(small_data, run.folder, **{**QUIET, "pooling: mean": "pooling: auto"})
+    before = base_of(open_recipe(recipe), options, build=False)
+    assert not (run.folder / "merged").exists() and before.vocabulary_size == len(run.predictor.tokenizer)
+    second = run_recipe(recipe, small_data / "again", options=options)
+    after = base_of(open_recipe(recipe), options, build=True)
+    assert (run.folder / "merged" / "config.json").exists()
+    assert (after.vocabulary_size, after.parameters, after.name) == (
+        before.vocabulary_size,
+        before.parameters,
+        before.name,
+    )
+    assert any("was merged into its base" in finding.what for finding in second.record.findings)
+    assert second.predict(TEXTS_TO_LABEL)
+
+
 def test_a_translator_leaves_as_one_checkpoint(tiny_encoder: Path, tmp_path: Path, options: Options) -> None:
     recipe = prepared(tmp_path, tiny_encoder, "lora")
     recipe.write_text(recipe.read_text().replace("both: true", "hints: off") + "ensemble: {phrase_table: off}\n")
@@ -83,8 +104,11 @@ def test_what_cannot_be_merged_exactly_is_refused(small_data: Path, tiny_encoder
     with pytest.raises(ModelError, match="8 bits, where activations are rounded as well"):
         export_merged(run)
     assert not (run.folder / "merged").exists()
-    with pytest.raises(ModelError, match=f"lowres export {run.folder}"):
-        run_recipe(write_recipe(small_data, run.folder, **QUIET), small_data / "again", options=options)
+    recipe = write_recipe(small_data, run.folder, **QUIET)
+    with pytest.raises(ModelError, match="8 bits, where activations are rounded as well"):
+        run_recipe(recipe, small_data / "again", options=options)
+    with pytest.raises(ModelError, match="cannot be one checkpoint: lora over a base in '8bit' is not merged exactly"):
+        base_of(open_recipe(recipe), options, build=False)
 
 
 def test_a_bottleneck_cannot_be_merged(small_data: Path, tiny_encoder: Path, options: Options) -> None:

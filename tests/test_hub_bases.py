@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from untrained import CLASSIFICATION, plan_of
 
+from lowres.errors import ModelError
 from lowres.models.checkpoint import Checkpoint, describe, find_base
 from lowres.places import Places
 from lowres.planning import make_plan
@@ -113,6 +114,14 @@ def test_a_check_fetches_headers_and_a_run_the_weights(hub: type[Hub], tmp_path:
         checked.positions,
     )
     assert found(tmp_path, build=False, offline=True) == base
+
+
+def test_an_adapter_on_the_hub_is_refused_with_what_to_do(hub: type[Hub], tmp_path: Path) -> None:
+    (hub.folder / "adapter_config.json").write_text('{"base_model_name_or_path": "jhu-clsp/mmBERT-small"}')
+    with pytest.raises(
+        ModelError, match=r"a PEFT adapter over jhu-clsp/mmBERT-small, not a model \(fetch it .*and name that folder"
+    ):
+        found(tmp_path, build=False)
 
 
 def test_a_pinned_base_is_never_a_folder_of_its_name(

@@ -13,7 +13,6 @@ from bases import TOY, parallel, write_base
 from encoder_bases import write_encoder
 from huggingface_hub import constants
 from memorising import OFF, memorise, planned
-from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer
 
@@ -146,15 +145,6 @@ def test_the_cache_of_the_hub_is_enough_without_a_network(
     assert states(checkpoint).isfinite().all()
     with pytest.raises(ModelError, match=r"did you mean jhu-clsp/mmBERT-base\?"):
         find_base("jhu/mmbert-base", REVISION, places, STARTERS, build=False)
-
-
-def test_an_adapter_is_refused_with_what_to_do(encoder: Path, tmp_path: Path) -> None:
-    model: Any = AutoModel.from_pretrained(str(encoder))
-    model.name_or_path = "jhu-clsp/mmBERT-small"
-    get_peft_model(model, LoraConfig(target_modules=["Wqkv"])).save_pretrained(str(tmp_path / "adapter"))
-    words = r"holds a PEFT adapter over jhu-clsp/mmBERT-small, not a model \(merge it first: .*merge_and_unload"
-    with pytest.raises(ModelError, match=words):
-        found(tmp_path / "adapter", build=False)
 
 
 def test_an_exported_checkpoint_of_a_new_family_is_a_base(encoder: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ def check_facts(examined: "Examined") -> dict[str, Any]:
 
     file, plan, corpus = examined.file, examined.plan, examined.corpus
     base = plan.checkpoint
-    chain = chain_of(file.recipe, [plan.near], base.name, base_licence(base.name, base.folder))
+    chain = chain_of(file.recipe, [plan.near], base.name, base.licence or base_licence(base.name, base.folder))
     precision = {"off": plan.precision, "8bit": "8 bits", "4bit": "4 bits"}[file.recipe.base.quantize]
     stages = {name: round(seconds / 60, 1) for name, seconds in estimate_stages(plan, corpus).items()}
     return {

@@ -15,15 +15,26 @@ SHAPES = ("encoder", "encoder-decoder", "decoder")
 @click.option(
     "--shape", type=click.Choice(SHAPES), help="Only bases of this shape: encoders are for labels, the others write."
 )
+@click.option(
+    "--language",
+    help="Only bases that were trained on this language and script, such as min-Latn, as far as that is known.",
+)
 @json_option
-def bases(shape: str | None, as_json: bool) -> None:
+def bases(shape: str | None, language: str | None, as_json: bool) -> None:
     """List the bases that people use: size, languages, licence, tokenizer, and what each is good for.
 
     Any checkpoint of these families can be a base, also one that is not listed. docs/bases.md helps to choose.
     """
+    from lowres.languages.tags import language as language_of
     from lowres.models.known_bases import BASES
 
-    found = [base for base in BASES if shape in (None, base.architecture.shape)]
+    if language:
+        language_of(language)
+    found = [
+        base
+        for base in BASES
+        if shape in (None, base.architecture.shape) and (language is None or base.has_seen(language))
+    ]
     if as_json:
         rows = [
             {
@@ -42,8 +53,15 @@ def bases(shape: str | None, as_json: bool) -> None:
             echo(f"{kind}s")
         for base in ours:
             size = "size not stated" if base.millions is None else f"{base.millions:,} M"
-            known = "languages not stated" if base.languages is None else f"{base.languages:,} languages"
+            known = (
+                f"{base.languages:,} language{'s' if base.languages != 1 else ''}"
+                if base.languages
+                else "languages not stated"
+            )
             echo(f"  {base.name}")
             echo(f"      {base.architecture.family}, {size}, {known}, {base.licence or 'licence not stated'}")
             echo(f"      {base.tokenizer}")
             echo(f"      for {base.good_for}")
+    unknown = [base.name for base in BASES if shape in (None, base.architecture.shape) and not base.seen]
+    if language and unknown:
+        echo(f"of {', '.join(unknown)} the table does not say")

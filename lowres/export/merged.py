@@ -13,7 +13,8 @@ import torch
 from lowres.atomic import make_readable
 from lowres.errors import ModelError, Problem
 from lowres.export.usage import mergeable, merged_usage
-from lowres.models.checkpoint import MERGED, OWN_FACTS
+from lowres.models.checkpoint import MERGED
+from lowres.models.digests import OWN_FACTS
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.runs.layout import MODEL
 from lowres.runs.reload_check import read_sample, same

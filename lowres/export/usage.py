@@ -3,6 +3,7 @@
 from typing import Any
 
 from lowres.languages.codes import instruction, translation_request
+from lowres.models.architectures import ARCHITECTURES
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.record import Record
 from lowres.starters.starters import STARTERS
@@ -148,11 +149,13 @@ def adapter_usage(predictor: Any, record: Record) -> str:
         return f"{heading(record, about)}{_with_lowres(predictor)}"
     if facts.task == "pre-training" and mergeable(facts):
         return f"{heading(record, about)}{PRE_TRAINED}"
-    if facts.base in STARTERS.names or facts.decoder_layers is not None:
+    if facts.base in STARTERS.names or facts.decoder_layers is not None or facts.over:
         return f"{heading(record, about)}{BUILT}"
     rest = ROWS if predictor.rows.places is not None else ""
     rest += ADAPTER if hasattr(predictor.transformer, "peft_config") else WEIGHTS
     base = f'"{facts.base}", dtype="float32"' + (f', revision="{facts.revision}"' if facts.revision else "")
+    if modules := facts.base_language and ARCHITECTURES[predictor.transformer.config.model_type].language_modules:
+        base += f', {modules.listed}=["{facts.base_language}"], {modules.default}="{facts.base_language}"'
     return _page(predictor, record, about, tokenizer='f"{folder}/tokenizer"', base=base, rest=rest)
 
 

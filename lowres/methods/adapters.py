@@ -9,12 +9,13 @@ from safetensors import safe_open
 from torch import nn
 
 from lowres.errors import ModelError, Problem
-from lowres.methods.adapter_config import REMEDY, check_config
+from lowres.models.adapter_config import REMEDY, check_config
+from lowres.models.adapter_folder import CONFIG, WEIGHTS
 
 WITHOUT_HEAD = {
     r"^(bert|roberta)\.": ""
 }  # how a weight is called where the encoder stands in a model with a head → without it
-CONFIG, WEIGHTS, NAME = "adapter_config.json", "adapter_model.safetensors", "default"
+NAME = "default"
 
 
 def attach(model: nn.Module, config: PeftConfig) -> PeftModel:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from lowres.methods import adapters
+from lowres.models.adapter_folder import CONFIG, WEIGHTS
 from lowres.models.architectures import Architecture
 from lowres.models.modules import linear_pattern
 from lowres.recipe.methods import Lora, Method
@@ -103,7 +104,7 @@ def save(model: nn.Module, folder: Path, base: str) -> None:
 
 def _as_difference(model: nn.Module, folder: Path) -> None:
     """Rewrite a saved PiSSA adapter as the change that training made, the final less the initial pair; its rank is 2r."""
-    file = folder / adapters.WEIGHTS
+    file = folder / WEIGHTS
     saved = load_file(file)
     for name, module in model.named_modules():
         if hasattr(module, INITIAL_PAIR):
@@ -111,7 +112,7 @@ def _as_difference(model: nn.Module, folder: Path) -> None:
             for half, initial, axis in (("lora_A", down, 0), ("lora_B", -up, 1)):
                 key = f"{name}.{half}.weight"
                 saved[key] = torch.cat([saved[key], initial.cpu()], dim=axis).contiguous()
-    config_file = folder / adapters.CONFIG
+    config_file = folder / CONFIG
     config = json.loads(config_file.read_text(encoding="utf-8"))
     save_file(saved, file, metadata={"format": "pt", INITIAL_RANK: str(config["r"])})
     growth = 2**0.5 if config["use_rslora"] else 2  # the scale, alpha / r or alpha / √r, stays
@@ -127,7 +128,7 @@ def restore(model: nn.Module, folder: Path) -> nn.Module:
     the model predicts as it was trained only if they are rounded again.
     """
     adapted = adapters.restore(model, folder)
-    with safe_open(folder / adapters.WEIGHTS, "pt") as file:
+    with safe_open(folder / WEIGHTS, "pt") as file:
         initial = int((file.metadata() or {}).get(INITIAL_RANK, 0))
     for module in pairs(adapted) if initial else ():
         down, up = _down(module), _up(module)

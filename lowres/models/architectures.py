@@ -29,35 +29,6 @@ class LanguageMarking:
 
 
 @dataclass(frozen=True)
-class TokenizerFacts:
-    """What is special about a tokenizer class of transformers.
-
-    `separate_target` says that texts to be written have a SentencePiece model of their own (`text_target=`). `language_codes`
-    says where language tokens are defined: in a map of the class (“map”), in the list of added tokens (“added”), in the
-    vocabulary (“vocabulary”), or nowhere (“none”). `sentencepiece_bpe` says that the class is Python code over such a model.
-    `rebuilt` says that transformers 5 makes the class anew from the tokens alone, so that the steps around them must be read again.
-    """
-
-    separate_target: bool = False
-    language_codes: Literal["map", "added", "vocabulary", "none"] = "none"
-    sentencepiece_bpe: bool = False
-    rebuilt: bool = False
-
-
-# By class name, without “Fast”; every other class of transformers has none of these.
-TOKENIZERS: Mapping[str, TokenizerFacts] = {
-    "MarianTokenizer": TokenizerFacts(separate_target=True, language_codes="vocabulary"),
-    "M2M100Tokenizer": TokenizerFacts(language_codes="map", sentencepiece_bpe=True),
-    "NllbTokenizer": TokenizerFacts(language_codes="added"),
-    "MBartTokenizer": TokenizerFacts(language_codes="vocabulary"),
-    "MBart50Tokenizer": TokenizerFacts(language_codes="vocabulary"),
-    "T5Tokenizer": TokenizerFacts(rebuilt=True),  # whose unknown token is always 2: in MADLAD-400 that is </s>
-    "DebertaV2Tokenizer": TokenizerFacts(rebuilt=True),  # without the normalisation of its SentencePiece model
-    "RemBertTokenizer": TokenizerFacts(rebuilt=True),  # without [CLS] and [SEP] around a text
-}
-
-
-@dataclass(frozen=True)
 class Blocks:
     """Where the residual blocks of a family begin and end, for adapters that are inserted beside them.
 
@@ -75,6 +46,19 @@ class Blocks:
 
 
 @dataclass(frozen=True)
+class LanguageModules:
+    """How a family has modules for each of its languages in every layer, of which a text goes through those of one (X-MOD).
+
+    `listed` and `default` are the fields of its config that list the languages and name the one that is taken; `place` ends the name
+    of what holds the modules by language.
+    """
+
+    listed: str
+    default: str
+    place: str
+
+
+@dataclass(frozen=True)
 class Architecture:
     """The facts of a model family that the rest of lowres needs.
 
@@ -88,7 +72,7 @@ class Architecture:
     the languages. `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings never are. `beside`
     are the names of parts that read no text, which nothing adapts. `transposed` says that the linear modules hold their weights
     transposed (GPT-2's Conv1D), so that they cannot be quantized. `learning_rates` gives the default learning rate of methods that
-    need another one than METHOD_FACTS says.
+    need another one than METHOD_FACTS says. `language_modules` tells where a family has modules for each language.
     """
 
     family: str
@@ -110,6 +94,7 @@ class Architecture:
     named_keys_values: tuple[str, ...] = ()
     transposed: bool = False
     learning_rates: Mapping[str, float] = field(default_factory=dict)
+    language_modules: LanguageModules | None = None
 
     @property
     def keys_values(self) -> tuple[str, ...]:
@@ -308,6 +293,13 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "xlm-roberta": replace(_BERT, family="XLM-RoBERTa", positions_follow_padding=True),
     "roberta": replace(_BERT, family="RoBERTa", positions_follow_padding=True),
     "xlm-roberta-xl": replace(_BERT, family="XLM-RoBERTa-XL", positions_follow_padding=True, blocks=_XLM_R_XL_BLOCKS),
+    "camembert": replace(_BERT, family="CamemBERT", positions_follow_padding=True),
+    "xmod": replace(
+        _BERT,
+        family="X-MOD",
+        positions_follow_padding=True,
+        language_modules=LanguageModules("languages", "default_language", "output.adapter_modules"),
+    ),
     "rembert": replace(_BERT, family="RemBERT"),
     "electra": replace(
         _BERT, family="ELECTRA", drops_pooler=False, masked_head=("generator_predictions.", "generator_lm_head.")
@@ -373,9 +365,28 @@ VARIANTS: Mapping[str, tuple[str, Architecture]] = {
     ),
 }
 
+# Families that cannot be bases: why, with what their rows would need, and which base to take.
+WITHOUT_ROW: Mapping[str, tuple[str, str]] = {
+    "xlm": (
+        "is an XLM model of 2019 (xlm-mlm-…): its tokens need the Moses tokenizer and are neither extended nor trimmed here, its "
+        "layers stand in four lists side by side, and some are told the language by an embedding",
+        "take its successor, FacebookAI/xlm-roberta-base",
+    ),
+    "flaubert": (
+        "is built as XLM of 2019 is, in a way that lowres does not know",
+        "take almanach/camembert-base for French",
+    ),
+    "canine": (
+        "is a CANINE model: it hashes characters and has no table of tokens that could be fitted to a language",
+        "google/byt5-small reads bytes, of every script",
+    ),
+}
+
 
 def architecture(model_type: str, where: str) -> Architecture:
     """The facts of a family. Raises ModelError for one that is not in the table."""
+    if model_type in WITHOUT_ROW:
+        raise ModelError(Problem(where, *WITHOUT_ROW[model_type]))
     if model_type not in ARCHITECTURES:
         known = ", ".join(sorted(ARCHITECTURES))
         hint = "; ".join(filter(None, [nearest(model_type, ARCHITECTURES), f"known: {known}"]))

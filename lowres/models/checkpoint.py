@@ -1,61 +1,40 @@
 """Finding a base model: its folder and the facts of its config.json, without loading its weights. Imports nothing heavy."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
-from functools import lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
 from lowres.errors import ModelError, Problem, nearest
+from lowres.models.adapter_folder import CONFIG, WEIGHTS, is_adapter, read_adapter
 from lowres.models.architectures import ARCHITECTURES, Architecture, Pooling
+from lowres.models.base_licences import base_licence
 from lowres.models.configuration import (
-    TOKENIZER_FILES,
     check_use,
     read_config,
     sentence_pooling,
     sentence_prefix,
     width,
 )
-from lowres.models.known_bases import close_name, known_base
+from lowres.models.digests import OWN_FACTS, digest_of
+from lowres.models.hub_files import PICKLED, READ, SMALL, TOKENIZER, from_hub, hub_size, is_hub_id, pinned, unreachable
+from lowres.models.known_bases import close_name
 from lowres.models.unknown_family import unknown_encoder
-from lowres.models.weight_files import FORMATS, Shapes, check_names, find_weights, has_head, layer_count, read_json
+from lowres.models.weight_files import (
+    FORMATS,
+    Shapes,
+    check_names,
+    find_weights,
+    has_head,
+    layer_count,
+    read_header,
+    read_json,
+)
 from lowres.places import Places
+from lowres.recipe.methods import METHOD_FACTS
 
 MERGED = "merged"  # the folder of a run with its exported checkpoint
-OWN_FACTS = "lowres.json"  # in an exported checkpoint: facts that config.json has no field for
-SMALL = ("*.json", "*.model", "*.spm", "*.txt", "*.jinja")  # all but the weights
-READ = (*SMALL, "*.safetensors")
-# Taken where a repository has no safetensors; torch then unpickles nothing but tensors.
-PICKLED = ("pytorch_model*.bin",)
-TOKENIZER = (
-    "tokenizer*.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "config.json",
-    "*.model",
-    "*.spm",
-    "*.txt",
-    "vocab.json",
-    "*.jinja",
-)
-# What a base's digest covers: whatever changes what it computes or how its texts are encoded.
-HASHED = (
-    *(
-        "*.safetensors",
-        *PICKLED,
-        *TOKENIZER_FILES,
-        "tokenizer_config.json",
-        "special_tokens_map.json",
-        "added_tokens.json",
-        "chat_template.jinja",
-    ),
-    *("config.json", "1_Pooling/config.json", "config_sentence_transformers.json", OWN_FACTS),
-)
-VOLATILE = ("transformers_version", "_name_or_path")  # of a config: differs between machines that compute the same
 
 
 @dataclass(frozen=True)
@@ -64,7 +43,9 @@ class Checkpoint:
 
     `parameters` counts its weights, embeddings included; `positions` is the longest text it reads, in tokens; `pooling` says how the
     states of a text become one vector, and `prefix` is what the model expects before every text (“query: ” for E5). `untied_head` says
-    that what is written has embeddings of its own, as in mT5.
+    that what is written has embeddings of its own, as in mT5. Of an adapter that was merged, `over` is the model that it was trained
+    over, `licence` that of both, and `made_of` a digest of both. `languages` are those that it has modules for (X-MOD), as its config
+    writes them, and `language` is the one whose modules read the texts.
     """
 
     name: str
@@ -79,6 +60,11 @@ class Checkpoint:
     prefix: str = ""
     revision: str | None = None
     untied_head: bool = False
+    over: str = ""
+    licence: str = ""
+    made_of: str = ""
+    languages: tuple[str, ...] = ()
+    language: str = ""
 
     @property
     def embedding_parameters(self) -> int:
@@ -86,12 +72,13 @@ class Checkpoint:
         return self.vocabulary_size * self.hidden_size * (2 if self.untied_head else 1)
 
     def sha256(self) -> str:
-        """One digest over weights, configuration and tokenizer, in the order of the files' names."""
-        digest = hashlib.sha256()
-        for path in sorted({path for kind in HASHED for path in self.folder.glob(kind)}):
-            found = _config_sha256(path) if path.name == "config.json" else file_sha256(path)
-            digest.update(path.name.encode() + b"\0" + found.encode() + b"\n")
-        return digest.hexdigest()
+        """One digest over weights, configuration and tokenizer, in the order of the files' names.
+
+        Of an adapter that was merged it is over what was merged: elsewhere the sums may be rounded otherwise.
+        """
+        if self.made_of:
+            return self.made_of
+        return digest_of(self.folder)
 
 
 # Facts of bases that the shipped recipes name, so that they can be checked before anything is fetched.
@@ -128,6 +115,9 @@ class Starters(Protocol):
     def add_decoder(self, encoder: Checkpoint, layers: int, decoder: int, cache: Path) -> Path:
         """The folder of an encoder-decoder: the first `layers` layers of `encoder` and a new decoder of `decoder` layers."""
 
+    def merge_adapter(self, base: Checkpoint, adapter: Path, digest: str, cache: Path) -> Path:
+        """The folder of `base` with an adapter in its weights; `digest` is of both."""
+
 
 def find_base(
     name: str,
@@ -157,6 +147,10 @@ def find_base(
             )
         return (starters.build if build else starters.describe)(name, places.cache)
     for folder in () if pinned(name, revision) else (places.near / name, Path(name)):
+        if is_adapter(folder):
+            return _with_adapter(name, folder, revision, places, starters, build=build)
+        if (folder / "record.json").exists() and not build and not is_merged(folder):
+            return _unmerged(name, folder, places, starters)
         if folder.is_dir():
             found = describe(name, _merged(folder) if (folder / "record.json").exists() else folder)
             check_use(found.folder)
@@ -182,35 +176,57 @@ def find_base(
     )
 
 
+def is_merged(run: Path) -> bool:
+    """Whether the weights of a run stand in one checkpoint, which a recipe can take for its base."""
+    return (run / MERGED / "config.json").exists()
+
+
 def _merged(run: Path) -> Path:
     """The exported checkpoint of a run."""
-    if not (run / MERGED / "config.json").exists():
+    if not is_merged(run):
         raise ModelError(
             Problem(str(run), "is a run whose weights are not in one checkpoint yet", f"write it: lowres export {run}")
         )
     return run / MERGED
 
 
+def _unmerged(name: str, run: Path, places: Places, starters: Starters) -> Checkpoint:
+    """The facts of a run's checkpoint before it is written: those of its base, with the run's tokens.
+
+    Raises ModelError where the run cannot be merged, or holds no model.
+    """
+    own = read_json(run / "model" / "model.json") if (run / "model" / "model.json").exists() else {}
+    if not own:
+        raise ModelError(Problem(str(run), "holds no model", "is the run finished?"))
+    mergeable = METHOD_FACTS[str(own["method"])].mergeable if own.get("method") in METHOD_FACTS else False
+    if not mergeable or own.get("quantize") == "8bit":
+        what = f"cannot be one checkpoint: {own.get('method')} over a base in {own.get('quantize')!r:.10} is not merged exactly"
+        raise ModelError(Problem(str(run), what.replace("'off'", "full precision"), "choose another run, or its base"))
+    beside = run / "model" / str(own.get("base_folder") or "")
+    base = find_base(
+        str(beside) if own.get("base_folder") and beside.is_dir() else str(own.get("base")), own.get("revision"), places,
+        starters, build=False, layers=own.get("encoder_layers"), decoder=own.get("decoder_layers"),
+    )  # fmt: skip
+    rows = run / "model" / "rows.safetensors"
+    size = int(read_header(rows)["places"][0]) if rows.exists() else base.vocabulary_size
+    fewer = (base.vocabulary_size - size) * (base.embedding_parameters // base.vocabulary_size)
+    return replace(
+        base, name=name, folder=run / "model" / "tokenizer", vocabulary_size=size, parameters=base.parameters - fewer,
+        licence=base_licence(name, run), revision=None,
+    )  # fmt: skip
+
+
 def tokenizer_folder(name: str, revision: str | None, places: Places, starters: Starters) -> Path:
     """A folder that holds the tokenizer of a base; nothing else is fetched from the hub. Raises ModelError as find_base does."""
-    if Path(name).is_dir() and not pinned(name, revision):
-        folder = Path(name)
-        if not any(any(folder.glob(pattern)) for pattern in ("tokenizer*", "*.model", "vocab*")):
+    folder = Path(name)
+    has_own = any(any(folder.glob(pattern)) for pattern in ("tokenizer*", "*.model", "vocab*"))
+    if folder.is_dir() and not pinned(name, revision) and (has_own or not is_adapter(folder)):
+        if not has_own:
             raise ModelError(Problem(name, "holds no tokenizer", "save it with save_pretrained"))
         return folder
     if not name.startswith("starter:") and is_hub_id(name):
-        return _from_hub(name, revision, places.offline, TOKENIZER)
+        return from_hub(name, revision, places.offline, TOKENIZER)
     return find_base(name, revision, places, starters).folder
-
-
-def pinned(name: str, revision: str | None) -> bool:
-    """Whether a base is a commit on the hub, whatever folders there are; ./owner/name is always a folder."""
-    return revision is not None and is_hub_id(name)
-
-
-def is_hub_id(name: str) -> bool:
-    """Whether a name can be that of a model on the hub: owner/name."""
-    return name.count("/") == 1 and not name.startswith((".", "/", "~"))
 
 
 def _with_decoder(
@@ -237,6 +253,29 @@ def _with_decoder(
     return replace(facts, folder=starters.add_decoder(encoder, depth, layers, cache)) if build else facts
 
 
+def _with_adapter(
+    name: str, folder: Path, revision: str | None, places: Places, starters: Starters, *, build: bool
+) -> Checkpoint:
+    """The facts of a model with an adapter in its weights; it is merged in the cache when first used.
+
+    The model is looked for beside the adapter, then as a recipe's base is. Its commit is that of the recipe, else the adapter's own.
+    """
+    adapter = read_adapter(folder)
+    beside = folder / adapter.over
+    if any(is_adapter(place) for place in (beside, places.near / adapter.over, Path(adapter.over))):
+        what = f"holds an adapter over {adapter.over}, which is an adapter, too"
+        raise ModelError(Problem(str(folder), what, "merge that one with PEFT first"))
+    named = str(beside) if beside.is_dir() else adapter.over
+    base = find_base(named, revision or adapter.revision, places, starters, build=build)
+    licences = (base_licence(base.name, base.folder), base_licence("", folder))
+    base = replace(base, over=adapter.over, licence=" + ".join(dict.fromkeys(filter(None, licences))))
+    if not build:
+        return replace(base, name=name)
+    digest = digest_of(folder, (CONFIG, WEIGHTS, *TOKENIZER), start=base.sha256())
+    merged = describe(name, starters.merge_adapter(base, folder, digest, places.cache))
+    return replace(merged, over=base.over, licence=base.licence, revision=base.revision, made_of=digest)
+
+
 def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint:
     """The facts of a checkpoint folder. Raises ModelError where the folder is not a whole checkpoint, or its weights lack a layer."""
     config, family = read_config(folder)
@@ -260,6 +299,11 @@ def _facts(
 ) -> Checkpoint:  # fmt: skip
     own_file = folder / OWN_FACTS
     own = read_json(own_file) if own_file.exists() else {}
+    modules = family.language_modules
+    languages = tuple(map(str, config.get(modules.listed) or ())) if modules else ()
+    if modules and languages and shapes:  # only those of one language are loaded
+        theirs = sum(prod(shape) for name, shape in shapes.items() if f".{modules.place}." in name)
+        parameters -= theirs - theirs // len(languages)
     return Checkpoint(
         name=name,
         folder=folder,
@@ -273,6 +317,8 @@ def _facts(
         prefix=own.get("prefix", sentence_prefix(name, folder)),
         revision=revision,
         untied_head=family.shape != "encoder" and (config.get("tie_word_embeddings") is False or has_head(shapes)),
+        languages=languages,
+        language=languages[0] if len(languages) == 1 else "",
     )
 
 
@@ -291,7 +337,7 @@ def _hub_base(name: str, revision: str | None, offline: bool, *, build: bool) ->
     from huggingface_hub import HfApi, try_to_load_from_cache
     from huggingface_hub.errors import HfHubHTTPError, NotASafetensorsRepoError, SafetensorsParsingError
 
-    folder = _from_hub(name, revision, offline, SMALL)
+    folder = from_hub(name, revision, offline, SMALL)
     config, family = read_config(folder)
     check_use(folder)
     cached = any(isinstance(try_to_load_from_cache(name, file, revision=revision), str) for file, _ in FORMATS)
@@ -300,66 +346,13 @@ def _hub_base(name: str, revision: str | None, offline: bool, *, build: bool) ->
             found = HfApi().get_safetensors_metadata(name, revision=revision)
         except (NotASafetensorsRepoError, SafetensorsParsingError):
             family = _checked(None, family, config, name)
-            return _facts(name, folder, revision, config, family, _hub_size(name, revision) // 4, None)
+            return _facts(name, folder, revision, config, family, hub_size(name, revision) // 4, None)
         except (HfHubHTTPError, OSError) as error:
-            raise _unreachable(name, revision, offline, error) from error
+            raise unreachable(name, revision, offline, error) from error
         tensors = {key: info.shape for file in found.files_metadata.values() for key, info in file.tensors.items()}
         family = _checked(tensors, family, config, name)
         return _facts(name, folder, revision, config, family, sum(prod(shape) for shape in tensors.values()), tensors)
-    folder = _from_hub(name, revision, offline, READ)
+    folder = from_hub(name, revision, offline, READ)
     if not any(folder.glob("*.safetensors")):
-        folder = _from_hub(name, revision, offline, (*READ, *PICKLED))
+        folder = from_hub(name, revision, offline, (*READ, *PICKLED))
     return describe(name, folder, revision)
-
-
-def _hub_size(name: str, revision: str | None) -> int:
-    """Bytes of the pickled weights of a repository, from its listing."""
-    from huggingface_hub import HfApi
-
-    files = HfApi().model_info(name, revision=revision, files_metadata=True).siblings or []
-    return sum(file.size or 0 for file in files if fnmatch(file.rfilename, PICKLED[0]))
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 digest of a file, in hexadecimal; computed once for a file that does not change."""
-    status = path.stat()
-    return _file_sha256(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _file_sha256(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _config_sha256(path: Path) -> str:
-    """The digest of a config without what differs between machines that compute the same."""
-    config = {key: value for key, value in read_json(path).items() if key not in VOLATILE}
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
-
-
-def _from_hub(name: str, revision: str | None, offline: bool, wanted: Sequence[str]) -> Path:
-    if revision is None:
-        raise ModelError(
-            Problem(
-                "base.revision",
-                f"{name} is on the hub, where names can be moved",
-                "pin it: base.revision, the 40 digits of a commit",
-            )
-        )
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        folder = snapshot_download(name, revision=revision, allow_patterns=list(wanted), local_files_only=offline)
-    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
-        raise _unreachable(name, revision, offline, error) from error
-    return Path(folder)
-
-
-def _unreachable(name: str, revision: str | None, offline: bool, error: Exception) -> ModelError:
-    hint = "run once without --offline" if offline else "is the network up, the name right and the model public?"
-    if known_base(name) is None and (near := close_name(name)):
-        hint = f"{near} {hint}"
-    what = f"{name} at {(revision or '')[:12]} cannot be fetched from the hub: {str(error).splitlines()[0]}"
-    return ModelError(Problem("base.name", what, hint))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lowres.errors import ModelError, Problem
-from lowres.models.architectures import ARCHITECTURES, VARIANTS, Architecture, Pooling, architecture
+from lowres.models.architectures import ARCHITECTURES, VARIANTS, WITHOUT_ROW, Architecture, Pooling, architecture
 from lowres.models.unknown_family import UNKNOWN, is_encoder
 from lowres.models.weight_files import WIDTHS, layer_count, read_json
 
@@ -51,7 +51,7 @@ def _adapter(folder: Path) -> Problem:
     over = str(
         read_json(folder / "adapter_config.json").get("base_model_name_or_path") or "the model that it was trained over"
     )
-    hint = f"merge it first: PeftModel.from_pretrained(model, folder).merge_and_unload().save_pretrained(…), or name {over}"
+    hint = f"fetch it (hf download … --local-dir adapter) and name that folder, ./adapter; or name {over}"
     return Problem(str(folder), f"holds a PEFT adapter over {over}, not a model", hint)
 
 
@@ -62,7 +62,7 @@ def _family(config: Mapping[str, Any], folder: Path) -> Architecture:
         token.encode() in path.read_bytes() for kind in ("tokenizer.json", "*.model") for path in folder.glob(kind)
     ):
         return variant
-    if model_type not in ARCHITECTURES and is_encoder(config):
+    if model_type not in {*ARCHITECTURES, *WITHOUT_ROW} and is_encoder(config):
         return replace(UNKNOWN, family=model_type)
     return architecture(model_type, str(folder / "config.json"))
 

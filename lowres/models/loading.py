@@ -1,10 +1,11 @@
 """Loads the tokenizer and the model of a checkpoint."""
 
+from inspect import signature
 from pickle import UnpicklingError
 from typing import Any
 
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     AutoModel,
     AutoModelForCausalLM,
@@ -78,6 +79,9 @@ def _load(
     """Tokenizer and model; weights whose names begin as `new` says may be missing."""
     tokenizer, architecture = load_tokenizer(checkpoint.folder), checkpoint.architecture
     dropouts = dict.fromkeys(architecture.dropouts, dropout) | dict.fromkeys(architecture.layer_dropouts, 0.0)
+    modules = architecture.language_modules
+    if modules and checkpoint.language:
+        options = {**options, modules.listed: [checkpoint.language], modules.default: checkpoint.language}
     safe = any(checkpoint.folder.glob("*.safetensors"))  # else transformers unpickles with weights_only
     try:
         model, report = kind.from_pretrained(
@@ -93,9 +97,21 @@ def _load(
         if missing[0].startswith(new):  # RemBERT
             hint = "it was published without the head that predicts words; choose another base for pre-training"
         raise ModelError(Problem(str(checkpoint.folder), what, hint))
+    if not architecture.is_known and "attention_mask" not in signature(model.forward).parameters:  # FNet
+        what = f"is of the family {architecture.family}, whose model takes no attention mask and reads padding as text"
+        raise ModelError(Problem(str(checkpoint.folder), what, "choose another base; see lowres bases"))
+    for name, module in model.named_modules():
+        if modules and name.rpartition(".")[0].endswith(
+            modules.place
+        ):  # what they give is put among what they were given
+            module.register_forward_hook(_in_the_precision_of_its_input)
     keep_head_apart(model)
     _restore_dropouts(model, checkpoint)
     return tokenizer, model
+
+
+def _in_the_precision_of_its_input(module: nn.Module, given: tuple[Tensor, ...], found: Tensor) -> Tensor:
+    return found.to(given[0].dtype)
 
 
 def _own_table(model: Any) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast, TokenizersBackend
 
 from lowres.errors import ModelError, Problem
-from lowres.models.architectures import TOKENIZERS, TokenizerFacts
 from lowres.models.configuration import is_replaced
+from lowres.models.tokenizer_families import TOKENIZERS, TokenizerFacts
 from lowres.models.tokenizer_steps import mark_target_tags, restore_steps
 from lowres.models.weight_files import read_json
 

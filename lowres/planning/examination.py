@@ -10,6 +10,7 @@ from lowres.data.corpus import Corpus
 from lowres.errors import Finding, LowresError, PlanError, Problem, RecipeError
 from lowres.models.checkpoint import Checkpoint
 from lowres.models.special_tokens import special_token_pattern
+from lowres.planning.better_bases import better_bases
 from lowres.planning.machine import Machine, Options, refuse_many_processes
 from lowres.planning.outside import outside_problems
 from lowres.planning.plan import (
@@ -36,11 +37,12 @@ class Examined:
     corpus: Corpus
     fitting_data: FittingData
     special_tokens: tuple[Finding, ...] = ()
+    advice: tuple[Finding, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is worth knowing of plan, data, and texts and base together."""
-        return (*self.plan.findings, *self.corpus.findings, *self.special_tokens)
+        return (*self.plan.findings, *self.corpus.findings, *self.special_tokens, *self.advice)
 
 
 def examine(path: Path, options: Options) -> Examined:
@@ -74,7 +76,8 @@ def examine(path: Path, options: Options) -> Examined:
     if problems or not (machine and checkpoint and corpus and fitting_data):
         raise _all_of(file, problems, len(found))
     plan = make_plan(file.recipe, checkpoint, machine, near)
-    return Examined(file, plan, corpus, fitting_data, _special_tokens(checkpoint, corpus))
+    advice = better_bases(plan, corpus.languages)
+    return Examined(file, plan, corpus, fitting_data, _special_tokens(checkpoint, corpus), advice)
 
 
 def _special_tokens(checkpoint: Checkpoint, corpus: Corpus) -> tuple[Finding, ...]:

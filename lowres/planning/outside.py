@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lowres.errors import Finding, PlanError, Problem
+from lowres.models.adapter_folder import CONFIG, is_adapter
+from lowres.models.weight_files import read_json
 from lowres.recipe.sections import Recipe
 
 BUNDLE, RECORD, ORIGIN = "bundle.json", "record.json", "origin.json"
@@ -67,6 +69,11 @@ def _outside(recipe: Recipe, near: Path) -> Iterator[tuple[str, str]]:
         for path, text in _texts(getattr(recipe, section), (section,)):
             if NAMES & set(path) and not Path(os.path.realpath(near / text)).is_relative_to(home):
                 yield ".".join(path), text
+    adapter = near / recipe.base.name
+    if is_adapter(adapter):  # which names the model that it was trained over
+        over = str(read_json(adapter / CONFIG).get("base_model_name_or_path"))
+        if not Path(os.path.realpath(adapter / over)).is_relative_to(home):
+            yield "base.name", over
 
 
 def _texts(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -10,9 +10,11 @@ from lowres.data.further_rows import with_further_rows
 from lowres.data.glossary import read_glossary
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Finding, PlanError, Problem
-from lowres.models.checkpoint import Checkpoint, find_base, is_hub_id
+from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.models.configuration import reads_bytes
+from lowres.models.hub_files import is_hub_id
 from lowres.models.known_bases import known_base
+from lowres.planning.base_language import module_language
 from lowres.planning.footprint import activation_bytes, training_gib, weights_gib
 from lowres.planning.machine import GIB, Machine, Options
 from lowres.planning.outside import outside_findings
@@ -69,6 +71,7 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
     if problems:
         raise PlanError(*problems)
     recipe = as_suits_the_base(recipe, checkpoint)
+    checkpoint = replace(checkpoint, language=module_language(recipe, checkpoint))
     weights = weights_gib(recipe, checkpoint, machine)
     room = max(0.0, 0.8 * machine.memory_gib - weights) * GIB
     per_token = activation_bytes(recipe, checkpoint, 1)
@@ -113,9 +116,9 @@ def base_findings(recipe: Recipe, checkpoint: Checkpoint) -> list[Finding]:
             "pre-training on plain text of the language (task.kind: pre-training) is what adapts it"
         )
         found.append(Finding("note", what, "vocabulary"))
-    known = known_base(checkpoint.name)
+    known = known_base(checkpoint.over or checkpoint.name)
     if known is not None and known.non_commercial:
-        what = f"{checkpoint.name} is licensed {known.licence}: what is trained over it may not be used commercially either"
+        what = f"{known.name} is licensed {known.licence}: what is trained over it may not be used commercially either"
         found.append(Finding("warning", what, "base.name"))
     return found
 

@@ -5,10 +5,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lowres.errors import Problem
-from lowres.models.architectures import TOKENIZERS, Shape, TokenizerFacts
+from lowres.models.architectures import Shape
 from lowres.models.checkpoint import Checkpoint
 from lowres.models.special_tokens import LANGUAGE_CODE, special_names
+from lowres.models.tokenizer_families import TOKENIZERS, TokenizerFacts
 from lowres.models.weight_files import read_json
+from lowres.planning.base_language import base_reads_the_language
 from lowres.planning.footprint import activation_bytes, loading_gib, weights_gib
 from lowres.planning.machine import GIB, Machine
 from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
@@ -227,6 +229,7 @@ def revision_needs_the_hub(recipe: Recipe, checkpoint: Checkpoint, machine: Mach
 
 
 BASE_RULES: tuple[BaseRule, ...] = (
+    base_reads_the_language,
     task_fits_base,
     method_fits_base,
     method_fits_family,

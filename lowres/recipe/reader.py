@@ -20,7 +20,7 @@ FORMAT = 2
 ROUNDS = 4  # of leaving out faulty keys
 # The sections and keys that hold language tags.
 LANGUAGES: tuple[tuple[str, str], ...] = (
-    ("task", "language"), ("task", "source"), ("task", "target"), ("task", "init_from"), ("data", "language"),
+    ("task", "language"), ("task", "source"), ("task", "target"), ("task", "init_from"), ("data", "language"), ("base", "language"),
     ("method", "language_adapters"), ("evaluation", "languages"),
 )  # fmt: skip
 

@@ -154,6 +154,11 @@ class Base(Section):
         description="quantize the linear layers to 8 bits (Dettmers et al. 2022, arXiv 2208.07339) or 4 bits (NF4 with double "
         "quantization, Dettmers et al. 2023, arXiv 2305.14314)",
     )
+    language: LanguageTag | None = Field(
+        default=None,
+        description="of a base with modules for each language (X-MOD): the language whose modules read the texts; by default that of "
+        "the texts, if the base has it, else name a related one",
+    )
     pooling: Literal["auto", "mean", "first", "last"] = Field(
         default="auto", description="how the token vectors of a text become one vector; auto: as the base was trained"
     )

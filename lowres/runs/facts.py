@@ -101,7 +101,7 @@ def plan_facts(plan: Plan) -> PlanFacts:
     return PlanFacts(
         task=plan.recipe.task.kind,
         base=shareable_name(plan.checkpoint.name, plan.near),
-        base_licence=base_licence(plan.checkpoint.name, plan.checkpoint.folder),
+        base_licence=plan.checkpoint.licence or base_licence(plan.checkpoint.name, plan.checkpoint.folder),
         architecture=plan.checkpoint.architecture.family,
         method=plan.recipe.method.kind,
         quantize=plan.recipe.base.quantize,

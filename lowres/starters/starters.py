@@ -21,7 +21,8 @@ from filelock import FileLock
 from lowres.atomic import make_readable, sync_all, write_whole
 from lowres.errors import ModelError, Problem
 from lowres.models.architectures import ARCHITECTURES, Pooling
-from lowres.models.checkpoint import Checkpoint, file_sha256
+from lowres.models.checkpoint import Checkpoint
+from lowres.models.digests import file_sha256
 
 BUILT = "built.json"  # the manifest of what was built: file → sha256
 
@@ -104,6 +105,7 @@ TABLE: Mapping[str, Starter] = {
 
 
 DECODER_VERSION = 2  # of the initialisation of a new decoder
+MERGING_VERSION = 1  # of how adapters are merged
 
 
 class Shipped:
@@ -138,6 +140,16 @@ class Shipped:
             write_translator(encoder, layers, decoder, draft)
 
         return build_once(folder, write)
+
+    def merge_adapter(self, base: Checkpoint, adapter: Path, digest: str, cache: Path) -> Path:
+        """The folder of `base` with an adapter in its weights; `digest` is of both."""
+
+        def write(draft: Path) -> None:
+            from lowres.starters.adapter_merging import write_merged  # torch is needed only to build
+
+            write_merged(base, adapter, draft)
+
+        return build_once(cache / "merged" / f"{digest[:16]}-{MERGING_VERSION}", write)
 
 
 STARTERS = Shipped()

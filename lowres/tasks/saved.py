@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from lzma import LZMAError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
@@ -21,6 +21,7 @@ from lowres.errors import ModelError, Problem
 from lowres.methods import TECHNIQUES
 from lowres.models.architectures import Pooling
 from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.models.hub_files import pinned
 from lowres.models.quantization import PRECISIONS, dequantize, precise_layers, quantize_base
 from lowres.models.tokenization import load_tokenizer
 from lowres.planning import Machine, Options, Plan
@@ -47,7 +48,9 @@ class ModelFacts(BaseModel):
     """What model/model.json says of every model: its base, its method, and how texts are encoded.
 
     `base` is what the recipe calls the base. If that is a folder, `base_folder` is its path from the model folder; before the model is
-    saved, its absolute path. `precise` names the linear layers that could not be quantized; it is found when the model is saved.
+    saved, its absolute path. `over` is the model that an adapter in the base's place was trained over, `base_language` the language
+    whose modules read the texts, of a base that has modules for each. `precise` names the linear layers that could not be quantized;
+    it is found when the model is saved.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")  # each task adds fields of its own
@@ -56,6 +59,8 @@ class ModelFacts(BaseModel):
     shape: str = ""  # of the base
     base: str
     base_folder: str = ""
+    over: str = ""
+    base_language: str = ""
     revision: str | None
     encoder_layers: int | None
     decoder_layers: int | None
@@ -97,6 +102,8 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
         "shape": plan.checkpoint.architecture.shape,
         "base": plan.recipe.base.name,
         "base_folder": _base_folder(plan),
+        "over": _shareable(plan.checkpoint.over),
+        "base_language": plan.checkpoint.language,
         "revision": plan.checkpoint.revision,
         "encoder_layers": plan.recipe.base.encoder_layers,
         "decoder_layers": plan.recipe.base.decoder_layers,
@@ -111,10 +118,15 @@ def common_facts(plan: Plan, corpus: Corpus, adapted: "Adapted") -> dict[str, An
     }
 
 
+def _shareable(name: str) -> str:
+    """A name; of an absolute path its last part, since a run is passed on."""
+    return Path(name).name if Path(name).is_absolute() else name
+
+
 def _base_folder(plan: Plan) -> str:
     """The absolute path of a base that is a folder, beside the recipe or in the current folder; else empty."""
     name = plan.recipe.base.name
-    if plan.checkpoint.revision:
+    if pinned(name, plan.checkpoint.revision):
         return ""
     return next((str(folder.resolve()) for folder in (plan.near / name, Path(name)) if folder.is_dir()), "")
 
@@ -198,7 +210,7 @@ def find_saved_base(folder: Path, facts: ModelFacts, options: Options) -> Checkp
                 "fetch the pinned base again",
             )
         )
-    return checkpoint
+    return replace(checkpoint, language=facts.base_language)
 
 
 def restore_model(

@@ -1,7 +1,8 @@
 """The adapter_config.json of a saved adapter, checked before PEFT reads it: it may come from a stranger.
 
 PEFT knows many options that lowres does not use; some import modules, some compile what is in the file as regular expressions.
-Whatever lowres writes is allowed within bounds; all else must be as PEFT has it by default.
+Whatever lowres writes is allowed within bounds; all else must be as PEFT has it by default. Of an adapter in a base's place a few
+things more are allowed, which PEFT's own users write.
 """
 
 import dataclasses
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from peft import PeftType
+from peft import PeftType, TaskType
 from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
 from lowres.errors import ModelError, Problem
@@ -78,10 +79,25 @@ ALLOWED: Mapping[str, Callable[[object], bool]] = {
     "dropout": _number(0, 1),
     "invertible": _one_of(True, False),
 }
+# What an adapter in a base's place may say as well: heads beside it, and settings that only begin a training.
+ALSO_OF_OTHERS: Mapping[str, Callable[[object], bool]] = {
+    "task_type": lambda value: value is None or value in {kind.value for kind in TaskType},
+    "modules_to_save": lambda value: value is None or (isinstance(value, list) and _modules(value)),
+    "exclude_modules": lambda value: value is None or _modules(value),
+    "layers_to_transform": lambda value: (
+        value is None
+        or (isinstance(value, list) and len(value) <= MAX_NAMES and all(type(one) is int for one in value))
+    ),
+    "fan_in_fan_out": _one_of(True, False),
+    "revision": lambda value: value is None or _text(value),
+    "init_lora_weights": _one_of(True, False, "gaussian", "loftq"),  # others change the base's weights as well
+}
 
 
-def check_config(file: Path) -> None:
-    """Raises ModelError where an adapter_config.json asks for what lowres never writes."""
+def check_config(file: Path, *, of_others: bool = False) -> None:
+    """Raises ModelError where an adapter_config.json asks for what lowres never writes, or does not read `of_others`."""
+    allowed = {**ALLOWED, **ALSO_OF_OTHERS} if of_others else ALLOWED
+    remedy = "merge it with PEFT (merge_and_unload) and name the merged folder" if of_others else REMEDY
     try:
         if file.stat().st_size > MAX_BYTES:
             raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
@@ -90,15 +106,15 @@ def check_config(file: Path) -> None:
         if kind not in TYPES:
             raise ValueError(f"the kind of adapter {kind!r:.100} is not one of {', '.join(TYPES)}")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ModelError(Problem(str(file), f"cannot be read: {error}", REMEDY)) from None
+        raise ModelError(Problem(str(file), f"cannot be read: {error}", remedy)) from None
     defaults = _defaults(kind)
     for key, value in config.items():
-        if key in ALLOWED and ALLOWED[key](value):
+        if key in allowed and allowed[key](value):
             continue
         if key in defaults and (value == defaults[key] or value in (None, False, {}, [])):
             continue
-        what = f"{key!r:.80} is {value!r:.80}, which lowres never writes"
-        raise ModelError(Problem(str(file), what, REMEDY))
+        what = f"{key!r:.80} is {value!r:.80}, which lowres {'does not read' if of_others else 'never writes'}"
+        raise ModelError(Problem(str(file), what, remedy))
 
 
 def _defaults(kind: str) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""Digests of checkpoints: what changes how a model computes or reads texts changes its digest. Imports nothing heavy."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from lowres.models.configuration import TOKENIZER_FILES
+from lowres.models.weight_files import read_json
+
+OWN_FACTS = "lowres.json"  # in an exported checkpoint: facts that config.json has no field for
+HASHED = (
+    *(
+        "*.safetensors",
+        "pytorch_model*.bin",
+        *TOKENIZER_FILES,
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "chat_template.jinja",
+    ),
+    *("config.json", "1_Pooling/config.json", "config_sentence_transformers.json", OWN_FACTS),
+)
+VOLATILE = ("transformers_version", "_name_or_path")  # of a config: differs between machines that compute the same
+
+
+def digest_of(folder: Path, kinds: Sequence[str] = HASHED, start: str = "") -> str:
+    """One digest over the files of these kinds, in the order of their names; `start` is the digest of what they are put on."""
+    digest = hashlib.sha256(start.encode())
+    for path in sorted({path for kind in kinds for path in folder.glob(kind)}):
+        found = _config_sha256(path) if path.name == "config.json" else file_sha256(path)
+        digest.update(path.name.encode() + b"\0" + found.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 digest of a file, in hexadecimal; computed once for a file that does not change."""
+    status = path.stat()
+    return _file_sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _file_sha256(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _config_sha256(path: Path) -> str:
+    """The digest of a config without what differs between machines that compute the same."""
+    config = {key: value for key, value in read_json(path).items() if key not in VOLATILE}
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
