@@ -23,7 +23,6 @@ from lowres.errors import ModelError
 from lowres.export import export
 from lowres.export.to_ctranslate2 import (
     ACCEPTED,
-    LOADERS,
     convert,
     converted_log_probabilities,
     log_probabilities,
@@ -31,7 +30,8 @@ from lowres.export.to_ctranslate2 import (
 from lowres.planning import Options
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run, load_predictor, model_digest
-from lowres.tasks.translation.exported import EXPORT_JSON, ExportFacts, restore_exported
+from lowres.tasks.engines import EXPORT_JSON
+from lowres.tasks.translation.exported import TranslatorExportFacts, restore_exported
 
 FAMILIES = ("marian", "marian-multilingual", "m2m100", "nllb", "mbart50", "mt5", "umt5", "madlad", "byt5")
 PAIRS = parallel("id")[:24]
@@ -53,7 +53,7 @@ def test_every_family_computes_the_same_in_ctranslate2(family: str, tmp_path: Pa
     inputs = [[source, *direction] for source, _ in PAIRS[:8]]
     written, expected = merged.raw_predictions(inputs), log_probabilities(merged, asked)
     digest = model_digest(tmp_path / "model")
-    facts = ExportFacts.of(merged.inputs, digest)
+    facts = TranslatorExportFacts.of(merged.inputs, digest)
     (tmp_path / "ctranslate2").mkdir()
     convert(merged, 32, tmp_path / "ctranslate2")
     (tmp_path / "ctranslate2" / EXPORT_JSON).write_text(facts.model_dump_json(), encoding="utf-8")
@@ -140,8 +140,12 @@ def test_what_a_format_cannot_do_is_refused(
         export(run, "merged", 8)
     with pytest.raises(ModelError, match="convert_hf_to_gguf"):
         export(run, "gguf")
+    with pytest.raises(ModelError, match=r"does not use ONNX Runtime for translation .*encoders that classify"):
+        export(run, "onnx")
     classifier = classification_run(small_data, tiny_encoder, options)
-    with pytest.raises(ModelError, match=f"translators of the types {', '.join(LOADERS)}"):
+    with pytest.raises(
+        ModelError, match=r"does not use CTranslate2 for classification .*encoder-decoders that translate"
+    ):
         export(classifier, "ctranslate2")
     (run.folder / "ctranslate2").mkdir()
     with pytest.raises(ModelError, match="exists already"):

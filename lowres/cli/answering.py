@@ -42,10 +42,10 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 )
 @click.option(
     "--engine",
-    type=click.Choice(["torch", "ctranslate2"]),
+    type=click.Choice(["torch", "ctranslate2", "onnx"]),
     default="torch",
     show_default=True,
-    help="What computes; ctranslate2 after  lowres export RUN --to ctranslate2.",
+    help="What computes; another than torch after  lowres export RUN --to ENGINE.",
 )
 @cache_option
 @offline_option
@@ -208,14 +208,14 @@ def report(run: Path) -> None:
 @run_argument
 @click.option(
     "--to",
-    type=click.Choice(["merged", "ctranslate2", "gguf"]),
+    type=click.Choice(["merged", "ctranslate2", "onnx", "gguf"]),
     default="merged",
     show_default=True,
-    help="merged: a checkpoint for transformers; ctranslate2: smaller and quicker, for translators.",
+    help="merged: a checkpoint for transformers; smaller and quicker: ctranslate2 for translators, onnx for classifiers.",
 )
 @click.option("--bits", type=click.Choice(["8", "16", "32"]), help="Bits of each weight; the format's own by default.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder to write; by default RUN/merged or RUN/ctranslate2."
+    "--out", type=click.Path(path_type=Path), help="Folder to write; by default RUN/merged, RUN/ctranslate2 …"
 )
 @cache_option
 @offline_option

@@ -9,9 +9,10 @@ from lowres.errors import ModelError, Problem
 from lowres.export.fidelity import Fidelity
 from lowres.export.merged import export_merged
 from lowres.export.to_ctranslate2 import export_ctranslate2
+from lowres.export.to_onnx import export_onnx
 from lowres.runs.run import Run
 
-FormatName = Literal["merged", "ctranslate2", "gguf"]
+FormatName = Literal["merged", "ctranslate2", "onnx", "gguf"]
 GGUF = (
     "GGUF is written by a script of llama.cpp, which is in no package: export to merged, then call convert_hf_to_gguf.py of llama.cpp "
     "on that folder"
@@ -37,6 +38,7 @@ def _gguf(run: Run, out: Path, bits: int) -> None:
 FORMATS: Mapping[FormatName, Format] = {
     "merged": Format((32,), _merged),
     "ctranslate2": Format((8, 16, 32), export_ctranslate2),
+    "onnx": Format((32, 8), export_onnx),
     "gguf": Format((8, 16, 32), _gguf),
 }
 
