@@ -59,6 +59,9 @@ def test_every_family_computes_the_same_in_ctranslate2(family: str, tmp_path: Pa
     (tmp_path / "ctranslate2" / EXPORT_JSON).write_text(facts.model_dump_json(), encoding="utf-8")
     exported = restore_exported(tmp_path / "ctranslate2", tmp_path / "model", digest, options)
     np.testing.assert_allclose(converted_log_probabilities(exported.model, asked), expected, atol=2e-3)
+    assert exported.inputs.symbols == merged.inputs.symbols, "placeholders are hidden and revealed alike"
+    hidden = ['See <a href="/x">%(name)s</a> and <b>%(name)s</b> ★', *direction]
+    assert exported.source_ids(*hidden) == merged.source_ids(*hidden)
     for one, other in zip(exported.raw_predictions(inputs), written, strict=True):
         assert one.startswith(other), "transformers ends the longest translation of some families one token sooner"
 
@@ -138,7 +141,7 @@ def test_what_a_format_cannot_do_is_refused(
         _ = Run(run.folder, options=options, engine="ctranslate2").predictor
     with pytest.raises(ModelError, match=r"cannot be written in 8 bits .*32"):
         export(run, "merged", 8)
-    with pytest.raises(ModelError, match="convert_hf_to_gguf"):
+    with pytest.raises(ModelError, match=r"translation with encoder-decoder bases is not written as GGUF"):
         export(run, "gguf")
     with pytest.raises(ModelError, match=r"does not use ONNX Runtime for translation .*encoders that classify"):
         export(run, "onnx")

@@ -18,7 +18,8 @@ from lowres.garbage import without_cycle_search
 if TYPE_CHECKING:
     from lowres.export.formats import FormatName
     from lowres.planning import Options
-    from lowres.runs.run import EngineName, Run
+    from lowres.runs.run import Run
+    from lowres.tasks.engines import EngineName
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
@@ -211,7 +212,7 @@ def report(run: Path) -> None:
     type=click.Choice(["merged", "ctranslate2", "onnx", "gguf"]),
     default="merged",
     show_default=True,
-    help="merged: a checkpoint for transformers; smaller and quicker: ctranslate2 for translators, onnx for classifiers.",
+    help="merged: a checkpoint for transformers; smaller: ctranslate2 for translators, onnx for classifiers, gguf for decoders.",
 )
 @click.option("--bits", type=click.Choice(["8", "16", "32"]), help="Bits of each weight; the format's own by default.")
 @click.option(
