@@ -24,7 +24,6 @@ from lowres.errors import ModelError
 from lowres.export import export
 from lowres.export.to_ctranslate2 import (
     ACCEPTED,
-    LOADERS,
     convert,
     converted_log_probabilities,
     log_probabilities,
@@ -32,7 +31,8 @@ from lowres.export.to_ctranslate2 import (
 from lowres.planning import Options
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run, load_predictor, model_digest
-from lowres.tasks.translation.exported import EXPORT_JSON, ExportFacts, restore_exported
+from lowres.tasks.engines import EXPORT_JSON
+from lowres.tasks.translation.exported import TranslatorExportFacts, restore_exported
 
 FAMILIES = ("marian", "marian-multilingual", "m2m100", "nllb", "mbart50", "mt5", "umt5", "madlad", "byt5")
 PAIRS = parallel("id")[:24]
@@ -59,7 +59,7 @@ def test_every_family_computes_the_same_in_ctranslate2(family: str, tmp_path: Pa
     likely = merged.likelihoods(triples, answers)
     np.testing.assert_allclose([one.log_probability for one in likely], sums, atol=2e-2)
     digest = model_digest(tmp_path / "model")
-    facts = ExportFacts.of(merged.inputs, digest)
+    facts = TranslatorExportFacts.of(merged.inputs, digest)
     (tmp_path / "ctranslate2").mkdir()
     convert(merged, 32, tmp_path / "ctranslate2")
     (tmp_path / "ctranslate2" / EXPORT_JSON).write_text(facts.model_dump_json(), encoding="utf-8")
@@ -68,6 +68,9 @@ def test_every_family_computes_the_same_in_ctranslate2(family: str, tmp_path: Pa
     quick = exported.likelihoods(triples, answers)
     np.testing.assert_allclose([one.log_probability for one in quick], sums, atol=5e-2)
     assert [one.tokens for one in quick] == [one.tokens for one in likely], "confidence has the same signals in both"
+    assert exported.inputs.symbols == merged.inputs.symbols, "placeholders are hidden and revealed alike"
+    hidden = ['See <a href="/x">%(name)s</a> and <b>%(name)s</b> ★', *direction]
+    assert exported.source_ids(*hidden) == merged.source_ids(*hidden)
     for one, other in zip(exported.raw_predictions(inputs), written, strict=True):
         assert one.startswith(other), "transformers ends the longest translation of some families one token sooner"
 
@@ -147,10 +150,14 @@ def test_what_a_format_cannot_do_is_refused(
         _ = Run(run.folder, options=options, engine="ctranslate2").predictor
     with pytest.raises(ModelError, match=r"cannot be written in 8 bits .*32"):
         export(run, "merged", 8)
-    with pytest.raises(ModelError, match="convert_hf_to_gguf"):
+    with pytest.raises(ModelError, match=r"translation with encoder-decoder bases is not written as GGUF"):
         export(run, "gguf")
+    with pytest.raises(ModelError, match=r"does not use ONNX Runtime for translation .*encoders that classify"):
+        export(run, "onnx")
     classifier = classification_run(small_data, tiny_encoder, options)
-    with pytest.raises(ModelError, match=f"translators of the types {', '.join(LOADERS)}"):
+    with pytest.raises(
+        ModelError, match=r"does not use CTranslate2 for classification .*encoder-decoders that translate"
+    ):
         export(classifier, "ctranslate2")
     (run.folder / "ctranslate2").mkdir()
     with pytest.raises(ModelError, match="exists already"):

@@ -37,6 +37,7 @@ SHARED_NAMES = {
     "objective": "of each task: the loss that training minimises, and the score on dev",
     "model": "of each task: a predictor, saved and restored",
     "inputs": "of each task: how texts become token ids",
+    "exported": "of some tasks: a predictor over what was exported from a run",
     "judgement": "of each task, and what they share: scores, baselines, comparisons",
 }
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "core", "base", "misc"}

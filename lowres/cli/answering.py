@@ -19,7 +19,8 @@ from lowres.garbage import without_cycle_search
 if TYPE_CHECKING:
     from lowres.export.formats import FormatName
     from lowres.planning import Options
-    from lowres.runs.run import EngineName, Run
+    from lowres.runs.run import Run
+    from lowres.tasks.engines import EngineName
 
 
 def share_of(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
@@ -63,10 +64,10 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
 )
 @click.option(
     "--engine",
-    type=click.Choice(["torch", "ctranslate2"]),
+    type=click.Choice(["torch", "ctranslate2", "onnx"]),
     default="torch",
     show_default=True,
-    help="What computes; ctranslate2 after  lowres export RUN --to ctranslate2.",
+    help="What computes; another than torch after  lowres export RUN --to ENGINE.",
 )
 @cache_option
 @offline_option
@@ -247,14 +248,14 @@ def report(run: Path) -> None:
 @run_argument
 @click.option(
     "--to",
-    type=click.Choice(["merged", "ctranslate2", "gguf"]),
+    type=click.Choice(["merged", "ctranslate2", "onnx", "gguf"]),
     default="merged",
     show_default=True,
-    help="merged: a checkpoint for transformers; ctranslate2: smaller and quicker, for translators.",
+    help="merged: a checkpoint for transformers; smaller: ctranslate2 for translators, onnx for classifiers, gguf for decoders.",
 )
 @click.option("--bits", type=click.Choice(["8", "16", "32"]), help="Bits of each weight; the format's own by default.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder to write; by default RUN/merged or RUN/ctranslate2."
+    "--out", type=click.Path(path_type=Path), help="Folder to write; by default RUN/merged, RUN/ctranslate2 …"
 )
 @cache_option
 @offline_option

@@ -24,7 +24,8 @@ MIB = 2**20
 
 class Fidelity(BaseModel):
     """What was measured. `same` counts equal answers; `deviation` is the mean difference of `quantity` from the run's, at most
-    `accepted`; `comparison` is the exported model's score less the run's, where the run keeps references; seconds are for all texts.
+    `accepted`; `comparison` is the exported model's score less the run's, where the run keeps references; seconds are for all texts,
+    None where lowres itself does not predict with the format.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,7 +38,7 @@ class Fidelity(BaseModel):
     deviation: float
     accepted: float
     comparison: Comparison | None
-    seconds: float
+    seconds: float | None
     own_seconds: float
     threads: int
     mib: float
@@ -56,9 +57,10 @@ class Fidelity(BaseModel):
                 f"accepted: {-MOST_LOST:+.1f})"
             )
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        lines.append(
-            f"{self.texts} texts took {self.seconds:.1f} s, the run itself {self.own_seconds:.1f} s ({threads})"
-        )
+        if self.seconds is not None:
+            lines.append(
+                f"{self.texts} texts took {self.seconds:.1f} s, the run itself {self.own_seconds:.1f} s ({threads})"
+            )
         return [*lines, f"{self.mib:.1f} MiB, as one checkpoint in 32 bits {self.own_mib:.1f} MiB"]
 
     def refuse_unfaithful(self, run: Path) -> None:

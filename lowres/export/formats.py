@@ -9,13 +9,11 @@ from lowres.errors import ModelError, Problem
 from lowres.export.fidelity import Fidelity
 from lowres.export.merged import export_merged
 from lowres.export.to_ctranslate2 import export_ctranslate2
+from lowres.export.to_gguf import export_gguf
+from lowres.export.to_onnx import export_onnx
 from lowres.runs.run import Run
 
-FormatName = Literal["merged", "ctranslate2", "gguf"]
-GGUF = (
-    "GGUF is written by a script of llama.cpp, which is in no package: export to merged, then call convert_hf_to_gguf.py of llama.cpp "
-    "on that folder"
-)
+FormatName = Literal["merged", "ctranslate2", "onnx", "gguf"]
 
 
 @dataclass(frozen=True)
@@ -30,14 +28,11 @@ def _merged(run: Run, out: Path, bits: int) -> None:
     export_merged(run, out)
 
 
-def _gguf(run: Run, out: Path, bits: int) -> None:
-    raise ModelError(Problem("--to gguf", "lowres does not write GGUF", GGUF))
-
-
 FORMATS: Mapping[FormatName, Format] = {
     "merged": Format((32,), _merged),
     "ctranslate2": Format((8, 16, 32), export_ctranslate2),
-    "gguf": Format((8, 16, 32), _gguf),
+    "onnx": Format((32, 8), export_onnx),
+    "gguf": Format((16, 8, 32), export_gguf),
 }
 
 

@@ -19,12 +19,11 @@ from lowres.export.usage import heading, limits, source_code
 from lowres.models.architectures import ARCHITECTURES
 from lowres.runs.layout import MODEL
 from lowres.runs.run import Run, load_predictor, model_digest
+from lowres.tasks.engines import EXPORT_JSON, installed, refuse_task
 from lowres.tasks.saved import TOKENIZER
 from lowres.tasks.translation.exported import (
-    EXPORT_JSON,
-    INSTALL,
     ConvertedModel,
-    ExportFacts,
+    TranslatorExportFacts,
     patience,
     restore_exported,
 )
@@ -85,7 +84,7 @@ def export_ctranslate2(run: Run, out: Path, bits: int) -> Fidelity:
     Raises ModelError where the run is no translator of a family that CTranslate2 knows, cannot be merged, or where the exported
     model is not the run's within the tolerance; then nothing is written.
     """
-    installed()
+    loaders()
     refuse_existing(out)
     run.verify()
     predictor = load_predictor(run.folder / MODEL, run.options)
@@ -100,7 +99,10 @@ def export_ctranslate2(run: Run, out: Path, bits: int) -> Fidelity:
         if len(merged.segments(text, direction)) == 1
     ]
     expected = log_probabilities(merged, asked)
-    size, facts = weights_mib(merged.transformer), ExportFacts.of(merged.inputs, model_digest(run.folder / MODEL))
+    size, facts = (
+        weights_mib(merged.transformer),
+        TranslatorExportFacts.of(merged.inputs, model_digest(run.folder / MODEL)),
+    )
     with draft_of(out) as draft:
         convert(merged, bits, draft)
         (draft / EXPORT_JSON).write_text(facts.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -121,13 +123,12 @@ def export_ctranslate2(run: Run, out: Path, bits: int) -> Fidelity:
 
 def refuse_family(run: Run, predictor: Any) -> None:
     """Raises ModelError where the run is no translator of a family that CTranslate2 knows."""
-    facts = predictor.facts
+    refuse_task(run.folder, predictor.facts, "ctranslate2")
     kind = predictor.transformer.config.model_type
-    if facts.task == "translation" and kind in LOADERS:
-        return
-    what = f"a {facts.task} run over a model of the type {kind} cannot be exported to CTranslate2 by lowres"
-    hint = f"translators of the types {', '.join(LOADERS)} can; lowres export RUN writes a checkpoint for transformers"
-    raise ModelError(Problem(str(run.folder), what, hint))
+    if kind not in LOADERS:
+        what = f"CTranslate2 does not know models of the type {kind}"
+        hint = f"it knows {', '.join(LOADERS)}; lowres export RUN writes a checkpoint for transformers"
+        raise ModelError(Problem(str(run.folder), what, hint))
 
 
 def convert(predictor: Any, bits: int, folder: Path) -> None:
@@ -140,7 +141,7 @@ def convert(predictor: Any, bits: int, folder: Path) -> None:
     config.normalize_embedding = blocks.embedding == "layernorm_embedding"
     config.tie_word_embeddings = bool(getattr(config, SCALED.get(kind, ""), False))
     with torch.no_grad():
-        spec = getattr(installed(), LOADERS[kind])().get_model_spec(model)
+        spec = getattr(loaders(), LOADERS[kind])().get_model_spec(model)
     tokens = token_names(tokenizer, inputs.rows)
     spec.register_source_vocabulary(tokens)
     spec.register_target_vocabulary(tokens)
@@ -152,13 +153,9 @@ def convert(predictor: Any, bits: int, folder: Path) -> None:
     spec.save(str(folder))
 
 
-def installed() -> Any:
+def loaders() -> Any:
     """The module of CTranslate2 with its loaders. Raises ModelError where it is not installed."""
-    try:
-        from ctranslate2.converters import transformers as loaders
-    except ImportError as error:
-        raise ModelError(Problem("--to ctranslate2", "CTranslate2 is not installed", INSTALL)) from error
-    return loaders
+    return installed("ctranslate2", "ctranslate2.converters.transformers", "--to ctranslate2")
 
 
 def token_names(tokenizer: Any, rows: int) -> list[str]:

@@ -65,6 +65,7 @@ ALLOWED: Mapping[str, Callable[[object], bool]] = {
     "lora_alpha": _number(0, 1e6),
     "lora_dropout": _number(0, 1),
     "use_dora": _one_of(True, False),
+    "fan_in_fan_out": _one_of(True, False),  # PEFT says so of GPT-2, whose matrices are stored transposed
     "use_rslora": _one_of(True, False),
     "init_lora_weights": _one_of(True, False, "pissa", "loftq"),
     "total_step": _number(1, 1e9),

@@ -177,6 +177,8 @@ def dequantize(model: Any, architecture: Architecture) -> None:
     """Undo quantize_base: ordinary float32 layers with exactly the weights that the quantized ones computed with."""
     modules: dict[str, Any] = linear_modules(model, architecture)
     for name, quantized in modules.items():
+        if not isinstance(quantized, nn.Linear):
+            continue  # GPT-2's Conv1D, which is never quantized
         linear = nn.Linear(quantized.in_features, quantized.out_features, bias=quantized.bias is not None)
         linear.weight = nn.Parameter(precise_weight(quantized), requires_grad=False)
         if quantized.bias is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from lowres.atomic import write_whole
 from lowres.chatter import without_chatter
@@ -19,6 +19,7 @@ from lowres.record import RECORD_VERSION, Record
 from lowres.runs.filling import Filled, Flag, check_file, direction_of, fill
 from lowres.runs.layout import MODEL, PREDICTIONS, RECORD, REPORT
 from lowres.score import Score
+from lowres.tasks.engines import EngineName, restore_exported
 from lowres.tasks.job import Form
 from lowres.tasks.saved import MODEL_JSON, ModelFacts, read_facts, reading
 from lowres.tasks.table import TASKS, restore
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     import pandas
 
 README = "README.md"
-EngineName = Literal["torch", "ctranslate2"]
 
 
 def load_predictor(folder: Path, options: Options, form: Form = "trained") -> Any:
@@ -48,9 +48,7 @@ def load_exported(run: Path, engine: EngineName, options: Options) -> Any:
     if not folder.is_dir():
         what = f"nothing was exported for the engine {engine}"
         raise ModelError(Problem(str(run), what, f"lowres export {run} --to {engine}"))
-    from lowres.tasks.translation.exported import restore_exported
-
-    return restore_exported(folder, model, model_digest(model), options)
+    return restore_exported(engine, folder, model, model_digest(model), options)
 
 
 def no_confidence(what: str) -> ModelError:
@@ -97,7 +95,7 @@ def _flat(facts: dict[str, Any]) -> dict[str, Any]:
 class Run:
     """A run in a folder. `record` holds every fact; the model is loaded at the first prediction.
 
-    The `engine` ctranslate2 computes with what `lowres export RUN --to ctranslate2` wrote into the folder.
+    An `engine` other than torch computes with what `lowres export RUN --to …` wrote for it into the folder.
     """
 
     def __init__(self, folder: Path, *, options: Options | None = None, engine: EngineName = "torch") -> None:

@@ -22,6 +22,11 @@ OTHERWISE: Mapping[tuple[str, str], tuple[str, str]] = {
 }
 
 
+def package_of(kind: str, shape: str) -> str:
+    """The package that does a task with a base of this shape."""
+    return OTHERWISE.get((kind, shape), TASKS[kind])[0]
+
+
 def job_of(kind: str, shape: str) -> Job:
     """Everything a task can do with a base of this shape."""
     package, name = OTHERWISE.get((kind, shape), TASKS[kind])
@@ -31,5 +36,4 @@ def job_of(kind: str, shape: str) -> Job:
 
 def restore(kind: str, shape: str, folder: Path, options: Options, form: Form) -> Any:
     """A saved predictor, without loading what only training and evaluation need."""
-    package, _ = OTHERWISE.get((kind, shape), TASKS[kind])
-    return import_module(f"{package}.model").restore(folder, options, form)
+    return import_module(f"{package_of(kind, shape)}.model").restore(folder, options, form)

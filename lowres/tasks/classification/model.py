@@ -85,8 +85,14 @@ class Classifier:
 
     def log_probabilities(self, texts: Sequence[str], languages: Sequence[str | None]) -> Floats:
         """Natural logarithms of the encoder's probabilities, float64 of shape (texts, labels)."""
-        found = probabilities(self.model, self.inputs, self.inputs.token_ids(texts), languages, self.accelerator)
+        found = self.head_probabilities(texts, languages)
         return np.log(np.maximum(found.astype(np.float64), 1e-12))
+
+    def head_probabilities(
+        self, texts: Sequence[str], languages: Sequence[str | None], head: int = 0
+    ) -> NDArray[np.float32]:
+        """The encoder's probability of each label of one head, float32 of shape (texts, labels)."""
+        return probabilities(self.model, self.inputs, self.inputs.token_ids(texts), languages, self.accelerator, head)
 
     def predict(
         self, texts: Sequence[str], *, language: str | None = None, head: str | None = None
@@ -107,8 +113,7 @@ class Classifier:
             known = ", ".join(self.facts.auxiliary) or "none"
             raise ModelError(Problem("head", f"there is no head “{head}”", f"auxiliary heads of this run: {known}"))
         number, labels = 1 + list(self.facts.auxiliary).index(head), self.facts.auxiliary[head]
-        token_ids = self.inputs.token_ids(texts)
-        found = probabilities(self.model, self.inputs, token_ids, languages, self.accelerator, number)
+        found = self.head_probabilities(texts, languages, number)
         return [
             Prediction(text, labels[int(row.argmax())], dict(zip(labels, map(float, row), strict=True)))
             for text, row in zip(texts, found, strict=True)

@@ -7,13 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from lowres.errors import ModelError, Problem
 from lowres.models.architectures import LanguageMarking
 from lowres.models.tokenization import load_tokenizer
 from lowres.planning import Machine, Options
 from lowres.recipe.sections import Decoding
+from lowres.tasks.engines import ExportFacts, export_again, export_facts, installed
 from lowres.tasks.job import make_accelerator
 from lowres.tasks.saved import TOKENIZER, Rows, read_facts, reading, refuse_large_tokenizer
 from lowres.tasks.translation.inputs import TokenIds, TranslationInputs
@@ -25,18 +23,11 @@ from lowres.tasks.translation.search import Generated, longest_translation, sear
 if TYPE_CHECKING:  # an optional package
     import ctranslate2
 
-EXPORT_JSON = "export.json"  # in an exported folder: what is true of its model that CTranslate2 does not ask
 VOCABULARY = "shared_vocabulary.json"
-INSTALL = "pip install ctranslate2"
-EXPORT_AGAIN = "remove it, and export again: lowres export RUN --to ctranslate2"
 
 
-class ExportFacts(BaseModel):
-    """What export.json says: how the family marks languages, and the ids of special tokens. `rows` counts output embeddings, `model`
-    is the digest of the run's model.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
+class TranslatorExportFacts(ExportFacts):
+    """What export.json says: how the family marks languages, and the ids of special tokens. `rows` counts output embeddings."""
 
     marked_source: Literal["nothing", "own tag", "target tag", "words"]
     forced: bool
@@ -44,10 +35,9 @@ class ExportFacts(BaseModel):
     end: int
     pad: int
     rows: int
-    model: str
 
     @classmethod
-    def of(cls, inputs: TranslationInputs, model: str) -> "ExportFacts":
+    def of(cls, inputs: TranslationInputs, model: str) -> "TranslatorExportFacts":
         """The facts of a translator's inputs, and the digest of its model."""
         marking = inputs.language_marking
         return cls(
@@ -142,19 +132,14 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
     The base is not needed. `digest` is that of the model folder. Raises ModelError where CTranslate2 is not installed, a file cannot
     be read, or the run's model is another one than was exported.
     """
-    try:
-        import ctranslate2
-    except ImportError as error:
-        raise ModelError(Problem("--engine ctranslate2", "CTranslate2 is not installed", INSTALL)) from error
+    ctranslate2 = installed("ctranslate2", "ctranslate2", "--engine ctranslate2")
     facts = read_facts(model_folder, TranslatorFacts)
+    own = export_facts(folder, TranslatorExportFacts, "ctranslate2", digest)
     machine = Machine.detect(options.device, options.threads)
-    with reading(folder, EXPORT_AGAIN):
-        own = ExportFacts.model_validate_json((folder / EXPORT_JSON).read_bytes())
+    with reading(folder, export_again("ctranslate2")):
         tokens = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
         device = "cuda" if machine.device == "cuda" else "cpu"
         engine = ctranslate2.Translator(str(folder), device=device, intra_threads=machine.cores, inter_threads=1)
-    if own.model != digest:
-        raise ModelError(Problem(str(folder), "was exported from another model than that of this run", EXPORT_AGAIN))
     with reading(model_folder / TOKENIZER):
         refuse_large_tokenizer(model_folder / TOKENIZER)
         tokenizer: Any = load_tokenizer(model_folder / TOKENIZER)
