@@ -10,7 +10,6 @@ import pyarrow.parquet
 import pytest
 from readings import golden, said, texts, written
 
-from lowres.data.formats.columnar import read_hub
 from lowres.data.formats.gettext import read_po
 from lowres.data.formats.readers import read_file
 from lowres.errors import DataError
@@ -91,17 +90,6 @@ def test_parquet(here: Path) -> None:
         {"text": "", "label": "2"},
         {"text": "NA", "label": ""},
     ]
-
-
-def test_a_hub_data_set_gives_class_labels_by_name(here: Path) -> None:
-    datasets = pytest.importorskip("datasets")
-    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
-    data = datasets.Dataset.from_dict({"text": ["iyo", "indak", ""], "label": [1, 0, -1]}, features=features)
-    (here / "set").mkdir()
-    data.to_parquet("set/train.parquet")
-    table = read_hub("./set", "0" * 40, None, "train", here / "cache", offline=True)
-    assert [tuple(record.fields.values()) for record in table.records] == [("iyo", "yes"), ("indak", "no")]
-    assert table.read == 3
 
 
 CATALOGUE = """\

@@ -11,9 +11,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from peft import PeftType
-from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
-
 from lowres.errors import ModelError, Problem
 
 MAX_BYTES = 4 << 20
@@ -103,6 +100,11 @@ def check_config(file: Path) -> None:
 
 def _defaults(kind: str) -> dict[str, Any]:
     """The fields of a kind of adapter with PEFT's defaults, as JSON has them."""
+    from peft import PeftType
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    import lowres.methods.tuner  # noqa: F401 – PEFT knows bottleneck adapters once it is imported
+
     found: dict[str, Any] = {}
     for field in dataclasses.fields(PEFT_TYPE_TO_CONFIG_MAPPING[PeftType(kind)]):
         made = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
