@@ -53,6 +53,14 @@ def test_only_newlines_end_a_line(here: Path, name: str, sign: str) -> None:
     assert texts(table) == [f"one{sign}two", "three"]
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.tsv", "a.csv", "a.jsonl"])
+def test_joiners_stay_as_they_were_written(here: Path, name: str) -> None:
+    words = ["می\u200cخواهم", "क्\u200dष", "ക്\u200d", "\U0001f469\u200d\U0001f33e", "Auf\u200clage"]
+    lines = [json.dumps({"text": word}, ensure_ascii=False) for word in words] if name == "a.jsonl" else words
+    header = "text\n" if name in ("a.tsv", "a.csv") else ""
+    assert texts(read_file(written(here, name, header + "\n".join(lines) + "\n"), name)) == words
+
+
 def test_tsv_has_no_quoting(here: Path) -> None:
     table = read_file(written(here, "a.tsv", 'text\tlabel\n"open\tp\nsaid "hi"\tn\n"both"\tp\n'), "a.tsv")
     assert texts(table) == ['"open', 'said "hi"', '"both"']
