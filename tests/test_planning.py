@@ -239,8 +239,9 @@ def test_phrase_tables_of_many_pairs_are_estimated_within_a_quarter_and_never_be
         [sys.executable, "-c", LEARNING], input=json.dumps(asked), capture_output=True, text=True, check=True, timeout=300
     )  # fmt: skip
     measured = float(done.stdout)
-    assert len(train) > 5_000
-    assert measured <= phrase_tables_gib(examined.plan, examined.corpus) <= 1.25 * measured
+    assert len(train) > 4_000
+    estimated = phrase_tables_gib(examined.plan, examined.corpus)
+    assert measured <= estimated <= 1.25 * measured, f"{estimated:.3f} GiB for {measured:.3f}"
 
 
 def test_what_a_gpu_holds_is_counted_apart_from_what_its_host_holds(desk: Path, options: Options) -> None:
