@@ -9,13 +9,14 @@ from pathlib import Path
 
 from lowres.data.formats.readers import read_file
 from lowres.statistical.phrases import PhraseTable
+from lowres.statistical.word_alignment import MAX_PHRASE, MAX_WORDS
 
 GIB = 2**30
 ASKED = 50  # texts that are translated, each without its own counts
 
 
 def main() -> None:
-    """Print the memory and how much of it falls to a character of a source."""
+    """Print the memory and how much of it falls to a phrase of the sources."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("source", help="column")
@@ -29,10 +30,9 @@ def main() -> None:
     table = PhraseTable.learn(pairs)
     for number in range(min(ASKED, len(pairs))):
         table.translate(pairs[number][0], leave=number)
-    taken, characters = peak_bytes() - before, sum(len(source) for source, _ in pairs)
-    print(
-        f"{len(pairs):,} pairs, {characters:,} characters: {taken / GIB:.2f} GiB, {taken / characters:.0f} bytes a character"
-    )
+    taken, lengths = peak_bytes() - before, [min(MAX_WORDS, len(source.split())) for source, _ in pairs]
+    phrases = sum(max(0, words - more) for words in lengths for more in range(MAX_PHRASE))
+    print(f"{len(pairs):,} pairs, {phrases:,} phrases: {taken / GIB:.2f} GiB, {taken / phrases:.0f} bytes a phrase")
 
 
 def peak_bytes() -> int:

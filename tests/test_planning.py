@@ -225,7 +225,7 @@ print((peak() - before) / 2**20)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process by itself")
-def test_phrase_tables_of_many_pairs_are_estimated_within_a_quarter_and_never_below(
+def test_phrase_tables_of_many_pairs_are_never_estimated_below_and_the_run_within_a_quarter(
     tmp_path: Path, options: Options
 ) -> None:
     languages = {"cs": "ces", "en": "eng", "pl": "pol", "sk": "slk", "de": "deu", "nl": "nld", "ru": "rus", "es": "spa"}
@@ -246,7 +246,9 @@ def test_phrase_tables_of_many_pairs_are_estimated_within_a_quarter_and_never_be
     measured = float(done.stdout)
     assert len(train) > 4_000
     estimated = phrase_tables_gib(examined.plan, examined.corpus)
-    assert measured <= estimated <= 1.25 * measured, f"{estimated:.3f} GiB for {measured:.3f}"
+    assert measured <= estimated <= 1.5 * measured, f"{estimated:.3f} GiB for {measured:.3f}"
+    run = device_memory_gib(examined.plan, examined.corpus)
+    assert run > 3 and run <= 1.25 * (run - estimated + measured)
 
 
 def test_what_a_gpu_holds_is_counted_apart_from_what_its_host_holds(desk: Path, options: Options) -> None:

@@ -7,10 +7,11 @@ from lowres.planning.footprint import host_gib
 from lowres.planning.machine import GIB
 from lowres.planning.plan import Plan
 from lowres.recipe.task_section import Translation
+from lowres.statistical.word_alignment import MAX_PHRASE, MAX_WORDS
 
-# Bytes of a phrase table for each character of a source: counts of phrases and of word pairs, and the aligned pairs themselves.
-# Measured with 1 000 to 20 000 pairs of MinangNLP and NLLB-Seed (docs/results/speed.md).
-TABLE_BYTES = 900
+# Bytes of a phrase table for each phrase in its sources: the counts of its translations, of word pairs, and the aligned words. The
+# most that was measured; of short messages, which repeat their phrases, two thirds of it (docs/results/speed.md).
+PHRASE_BYTES = 1750
 
 
 def phrase_tables_gib(plan: Plan, corpus: Corpus) -> float:
@@ -19,7 +20,13 @@ def phrase_tables_gib(plan: Plan, corpus: Corpus) -> float:
     if not isinstance(task, Translation) or (task.hints == "off" and recipe.ensemble.phrase_table == "off"):
         return 0.0
     found = pairs(corpus.train, directions(task, corpus.languages))
-    return TABLE_BYTES * sum(len(pair.source.fields["text"]) for pair in found) / GIB
+    return PHRASE_BYTES * sum(_phrases(pair.source.fields["text"]) for pair in found) / GIB
+
+
+def _phrases(text: str) -> int:
+    """How many runs of words a text has that may be a phrase."""
+    words = min(MAX_WORDS, len(text.split()))
+    return sum(max(0, words - more) for more in range(MAX_PHRASE))
 
 
 def device_memory_gib(plan: Plan, corpus: Corpus) -> float:
