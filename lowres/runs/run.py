@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lowres.atomic import write_whole
+from lowres.chatter import without_chatter
 from lowres.data.formats.tables import capped
 from lowres.errors import DataError, ModelError, Problem
 from lowres.planning import Options
@@ -82,9 +83,10 @@ class Run:
     def predictor(self) -> Any:
         """The model, loaded once: a classifier, a translator or a masked language model."""
         self.verify()
-        if self.engine != "torch":
-            return load_exported(self.folder, self.engine, self.options)
-        return load_predictor(self.folder / MODEL, self.options)
+        with without_chatter():
+            if self.engine != "torch":
+                return load_exported(self.folder, self.engine, self.options)
+            return load_predictor(self.folder / MODEL, self.options)
 
     def verify(self) -> None:
         """Compare the files of the model with the record. Raises ModelError where one is missing, was added, or has other bytes.
