@@ -53,6 +53,15 @@ class Answers(BaseHTTPRequestHandler):
                 while True:
                     self.wfile.write(BODY)
             return
+        if self.path == "/trickle":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(BODY)))
+            self.end_headers()
+            with suppress(OSError):
+                for byte in BODY:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(0.01)
+            return
         if self.path not in ("/whole", "/cut", "/altered", "/busy", "/stalling", "/shifted", "/dripping"):
             self.send_error(404)
             return
@@ -156,6 +165,21 @@ def test_attempts_are_counted_only_where_nothing_comes(server: str, tmp_path: Pa
         path = fetch(File("card:x.tsv", SHA256, f"{server}/dripping"), tmp_path / "cache")
         assert path.read_bytes() == BODY
         assert len(Answers.asked) == -(-len(BODY) // 20_000) > downloading.ATTEMPTS
+
+
+def test_a_server_that_only_drips_is_not_waited_for(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloading, "SLOW_SECONDS", 0.2)
+    monkeypatch.setattr(downloading, "SLOWEST", 2_000)
+    with (
+        tried("downloads", "refused in a line"),
+        pytest.raises(DataError, match=r"/trickle \(sends fewer than 2,000 bytes a second\)"),
+    ):
+        fetch(File("card:x.tsv", SHA256, f"{server}/trickle"), tmp_path / "cache")
+    assert len(Answers.asked) == downloading.ATTEMPTS
+    monkeypatch.setattr(downloading, "SLOW_SECONDS", 0)  # looked at after every block
+    assert fetch(File("card:x.tsv", SHA256, f"{server}/whole"), tmp_path / "cache").read_bytes() == BODY
 
 
 def test_a_part_that_does_not_fit_is_begun_again(server: str, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import pyarrow.parquet
 import pytest
 from readings import golden, said, texts, written
 
-from lowres.data.formats.columnar import read_hub
 from lowres.data.formats.gettext import read_po
 from lowres.data.formats.readers import read_file
 from lowres.errors import DataError
@@ -54,6 +53,14 @@ def test_only_newlines_end_a_line(here: Path, name: str, sign: str) -> None:
     assert texts(table) == [f"one{sign}two", "three"]
 
 
+@pytest.mark.parametrize("name", ["a.txt", "a.tsv", "a.csv", "a.jsonl"])
+def test_joiners_stay_as_they_were_written(here: Path, name: str) -> None:
+    words = ["می\u200cخواهم", "क्\u200dष", "ക്\u200d", "\U0001f469\u200d\U0001f33e", "Auf\u200clage"]
+    lines = [json.dumps({"text": word}, ensure_ascii=False) for word in words] if name == "a.jsonl" else words
+    header = "text\n" if name in ("a.tsv", "a.csv") else ""
+    assert texts(read_file(written(here, name, header + "\n".join(lines) + "\n"), name)) == words
+
+
 def test_tsv_has_no_quoting(here: Path) -> None:
     table = read_file(written(here, "a.tsv", 'text\tlabel\n"open\tp\nsaid "hi"\tn\n"both"\tp\n'), "a.tsv")
     assert texts(table) == ['"open', 'said "hi"', '"both"']
@@ -91,17 +98,6 @@ def test_parquet(here: Path) -> None:
         {"text": "", "label": "2"},
         {"text": "NA", "label": ""},
     ]
-
-
-def test_a_hub_data_set_gives_class_labels_by_name(here: Path) -> None:
-    datasets = pytest.importorskip("datasets")
-    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
-    data = datasets.Dataset.from_dict({"text": ["iyo", "indak", ""], "label": [1, 0, -1]}, features=features)
-    (here / "set").mkdir()
-    data.to_parquet("set/train.parquet")
-    table = read_hub("./set", "0" * 40, None, "train", here / "cache", offline=True)
-    assert [tuple(record.fields.values()) for record in table.records] == [("iyo", "yes"), ("indak", "no")]
-    assert table.read == 3
 
 
 CATALOGUE = """\

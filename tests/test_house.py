@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import lowres
+from lowres.models.checkpoint import Checkpoint
 
 PACKAGE = Path(lowres.__file__).parent
 # Each package may import only from layers below its own (earlier lines), and from its own files.
@@ -157,6 +158,15 @@ def test_reading_and_checking_a_recipe_loads_nothing_heavy() -> None:
     assert not loaded_after(
         f"from lowres.cli import lowres\nlowres.main(['check', {str(recipe)!r}], standalone_mode=False)"
     )
+
+
+def test_an_audit_loads_tokenizers_and_no_torch(starter: Checkpoint, tmp_path: Path) -> None:
+    """The tokenizer of a starter, or of a saved run, says all by itself; AutoTokenizer would load torch."""
+    text = tmp_path / "text.txt"
+    text.write_text("Nikmati cicilan untuak pamasanan tiket pisawat\n", encoding="utf-8")
+    asked = ["audit", str(text), "--base", str(starter.folder), "--json"]
+    code = f"from lowres.cli import lowres\nlowres.main({asked!r}, standalone_mode=False)"
+    assert loaded_after(code) == {"transformers"}
 
 
 def _cpu_seconds(*arguments: str) -> float:

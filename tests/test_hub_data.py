@@ -1,32 +1,102 @@
-"""Data sets of the Hugging Face hub, served from a local folder; offline nothing asks for the network."""
+"""Data sets of the Hugging Face hub, from a small server that speaks as it does; offline nothing asks for the network."""
 
+import hashlib
+import json
 import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from readings import said
 
 from lowres.data.corpus import SPLITS, Corpus
+from lowres.data.formats.columnar import read_hub
 from lowres.data.pairs import pair_counts
 from lowres.data.reading import read_corpus
 from lowres.places import Places
 from lowres.recipe.sections import HubData
 from lowres.recipe.task_section import Classification, Task, Translation
 
+NAME, OTHER = "someone/pets", "f" * 40
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CLASSIFY = Classification(kind="classification")
 
 
+class Hub(BaseHTTPRequestHandler):
+    """One data set at one commit, the files of a folder, as the hub answers."""
+
+    folder: Path
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+    def do_HEAD(self) -> None:
+        """As GET, without the body."""
+        self.do_GET(body=False)
+
+    def do_GET(self, body: bool = True) -> None:
+        """The facts, the listing, or a file."""
+        path, files = self.path.split("?")[0], {file.name: file for file in sorted(self.folder.iterdir())}
+        name, about = path.partition(f"/resolve/{COMMIT}/")[2], {"Content-Type": "application/json"}
+        if path == f"/api/datasets/{NAME}/tree/{COMMIT}":
+            sizes = {name: file.stat().st_size for name, file in files.items()}
+            listed = [{"type": "file", "path": name, "size": size, "oid": "0"} for name, size in sizes.items()]
+            self.answer(json.dumps(listed).encode(), body, about)
+        elif path in (f"/api/datasets/{NAME}", f"/api/datasets/{NAME}/revision/{COMMIT}"):
+            facts = {"id": NAME, "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}
+            self.answer(json.dumps(facts).encode(), body, about)
+        elif name in files:
+            data = files[name].read_bytes()
+            tag = hashlib.sha256(data).hexdigest()
+            self.answer(data, body, {"ETag": f'"{tag}"', "X-Repo-Commit": COMMIT})
+        else:
+            self.answer(b"", body, {"X-Error-Code": "EntryNotFound"}, 404)
+
+    def answer(self, data: bytes, body: bool, headers: dict[str, str], status: int = 200) -> None:
+        """Send an answer."""
+        self.send_response(status)
+        for key, value in {"Content-Length": str(len(data)), **headers}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(data)
+
+
 @pytest.fixture
-def pets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data set with three splits, as the hub lays them out, where `datasets` looks for a local folder first."""
-    folder = tmp_path / "someone" / "pets"
-    folder.mkdir(parents=True)
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder whose files the hub has; the user stands in another one."""
+    import datasets.config
+
+    Hub.folder = tmp_path / "repository"
+    Hub.folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", url)
+    for name, value in {
+        "ENDPOINT": url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": url + "/{repo_id}/resolve/{revision}/{filename}",
+        "HF_HUB_CACHE": str(tmp_path / "hub"),
+        "HF_HUB_OFFLINE": False,
+    }.items():
+        monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
+    (tmp_path / "desk").mkdir()
+    monkeypatch.chdir(tmp_path / "desk")
+    yield Hub.folder
+    server.shutdown()
+
+
+@pytest.fixture
+def pets(repository: Path) -> Path:
+    """The place of a user, where a data set with three splits is on the hub."""
     for number, name in enumerate(("train", "validation", "test")):
         rows = [f"ayam {number} {n},hens {number} {n},{'pn'[n % 2]},{'ab'[n % 4 // 2]}" for n in range(8)]
-        (folder / f"{name}.csv").write_text("\n".join(["min,eng,mood,half", *rows]) + "\n", encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+        (repository / f"{name}.csv").write_text("\n".join(["min,eng,mood,half", *rows]) + "\n", encoding="utf-8")
+    return Path.cwd()
 
 
 @pytest.fixture
@@ -44,15 +114,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return seen
 
 
-def read(data: HubData, near: Path, task: Task = CLASSIFY) -> Corpus:
-    return read_corpus(data, task, Places(near, near / "cache", offline=True), seed=13)
+def read(data: HubData, near: Path, task: Task = CLASSIFY, *, offline: bool = False) -> Corpus:
+    return read_corpus(data, task, Places(near, near / "cache", offline=offline), seed=13)
 
 
 def hub(**facts: object) -> HubData:
-    return HubData.model_validate({"hub": "someone/pets", "revision": COMMIT, "licence": "MIT"} | facts)
+    return HubData.model_validate({"hub": NAME, "revision": COMMIT, "licence": "MIT"} | facts)
 
 
-def test_splits_and_columns_of_a_hub_data_set(pets: Path, calls: list[object]) -> None:
+def test_splits_and_columns_of_a_hub_data_set(pets: Path) -> None:
     data = hub(language="min-Latn", columns={"text": "min", "label": "mood"})
     found = read(data, pets)
     assert [len(found.split(split)) for split in SPLITS] == [8, 8, 8] and found.labels == ("n", "p")
@@ -60,14 +130,13 @@ def test_splits_and_columns_of_a_hub_data_set(pets: Path, calls: list[object]) -
     assert found.files[0].name == f"someone/pets@{COMMIT[:12]} train"
     few = read(hub(language="min-Latn", columns={"text": "min", "label": "mood"}, rows={"half": "a"}), pets)
     assert [len(few.split(split)) for split in SPLITS] == [4, 4, 4]
-    assert not calls
 
 
-def test_a_hub_data_set_of_pairs(pets: Path, calls: list[object]) -> None:
+def test_a_hub_data_set_of_pairs(pets: Path) -> None:
     task = Translation(kind="translation", source="eng-Latn", target="min-Latn")
     found = read(hub(columns={"source": "eng", "target": "min"}), pets, task)
     assert {split: count.pairs for split, count in pair_counts(task, found).items()} == dict.fromkeys(SPLITS, 8)
-    assert "there is no column “source”" in said(lambda: read(hub(), pets, task)) and not calls
+    assert "there is no column “source”" in said(lambda: read(hub(), pets, task))
 
 
 def test_offline_a_data_set_that_is_not_there_asks_nobody(
@@ -75,13 +144,51 @@ def test_offline_a_data_set_that_is_not_there_asks_nobody(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     data = hub(hub="someone/elsewhere", language="min-Latn")
-    message = said(lambda: read(data, tmp_path))
+    message = said(lambda: read(data, tmp_path, offline=True))
     assert f"someone/elsewhere@{COMMIT[:12]} train  cannot be read" in message
     assert "offline: run once with a connection" in message and calls == []
+
+
+def test_offline_what_was_read_before_is_read_again_and_no_other_commit(
+    pets: Path, request: pytest.FixtureRequest
+) -> None:
+    data = hub(language="min-Latn", columns={"text": "min", "label": "mood"})
+    found = read(data, pets)
+    calls = request.getfixturevalue("calls")  # from now on there is no network
+    assert read(data, pets, offline=True) == found
+    other = data.model_copy(update={"revision": OTHER})
+    assert f"only the commit {COMMIT[:12]} is in the cache" in said(lambda: read(other, pets, offline=True))
+    assert not calls
+
+
+def test_a_folder_that_is_called_as_a_data_set_is_never_read_in_its_place(pets: Path) -> None:
+    folder = pets / NAME
+    folder.mkdir(parents=True)
+    for name in ("train", "validation", "test"):
+        (folder / f"{name}.csv").write_text("min,mood\nanother text,p\nand more,n\n", encoding="utf-8")
+    data = hub(language="min-Latn", columns={"text": "min", "label": "mood"})
+    assert read(data, pets).dev[3].fields["text"] == "ayam 1 3"
+    there = data.model_copy(update={"hub": "someone/elsewhere"})
+    folder.rename(pets / "someone" / "elsewhere")
+    assert "someone/elsewhere" in said(lambda: read(there, pets))
+    assert "cannot be read" in said(lambda: read(there, pets, offline=True))
+
+
+def test_a_hub_data_set_gives_class_labels_by_name(repository: Path) -> None:
+    import datasets
+
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
+    data = datasets.Dataset.from_dict({"text": ["iyo", "indak", ""], "label": [1, 0, -1]}, features=features)
+    data.to_parquet(repository / "train.parquet")
+    table = read_hub(NAME, COMMIT, None, "train", Path("cache"), offline=False)
+    assert [tuple(record.fields.values()) for record in table.records] == [("iyo", "yes"), ("indak", "no")]
+    assert table.read == 3
 
 
 def test_the_libraries_may_use_the_network_again_afterwards(pets: Path) -> None:
     from huggingface_hub import constants
 
-    read(hub(language="min-Latn", columns={"text": "min", "label": "mood"}), pets)
+    data = hub(language="min-Latn", columns={"text": "min", "label": "mood"})
+    read(data, pets)
+    read(data, pets, offline=True)
     assert not constants.HF_HUB_OFFLINE

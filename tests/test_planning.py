@@ -1,5 +1,6 @@
 """Planning: every mistake at once with its line, keys without effect refused, and the machine as it is."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,13 +12,17 @@ import pytest
 from conftest import rows, write_tsv
 
 from lowres.cli.check_facts import check_facts
+from lowres.data.pairs import directions, pairs
 from lowres.errors import LowresError, PlanError
 from lowres.models.checkpoint import KNOWN
-from lowres.planning import Machine, Options, estimate_seconds, examine, kept_states_gib, weights_gib
+from lowres.planning import Machine, Options, device_memory_gib, estimate_seconds, examine, host_memory_gib, weights_gib
 from lowres.planning.footprint import training_gib
 from lowres.planning.machine import refuse_many_processes
+from lowres.planning.peak_memory import phrase_tables_gib
+from lowres.planning.plan import make_plan
 from lowres.planning.rules import weights_fit_memory
 from lowres.recipe import parse_recipe
+from lowres.recipe.task_section import Translation
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 HEAD = "lowres: 2\nname: Small\n"
@@ -195,8 +200,68 @@ def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("name", "measured"), [("quickstart", 4.03), ("which-language", 2.84)])
 def test_memory_is_estimated_within_a_quarter_and_never_below(name: str, measured: float, cache: Path) -> None:
     examined = examine(RECIPES / f"{name}.yaml", Options(cache=cache, offline=True, device="cpu", threads=2))
-    estimated = examined.plan.memory_gib + kept_states_gib(examined.plan, examined.corpus)
+    estimated = device_memory_gib(examined.plan, examined.corpus)
     assert measured <= estimated <= 1.25 * measured
+
+
+LEARNING = """
+import json, sys
+from lowres.statistical.phrases import learn_phrase_tables
+texts = {}
+for source, target, text, translation in json.load(sys.stdin):
+    texts.setdefault((source, target), []).append((text, translation))
+
+def peak():  # of this process alone: getrusage begins with that of the one that started it
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+
+before = peak()
+tables = learn_phrase_tables(texts)
+for direction, pairs in texts.items():
+    for number in range(50):
+        tables[direction].translate(pairs[number][0], leave=number)
+print((peak() - before) / 2**20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process by itself")
+def test_phrase_tables_of_many_pairs_are_never_estimated_below_and_the_run_within_a_quarter(
+    tmp_path: Path, options: Options
+) -> None:
+    languages = {"cs": "ces", "en": "eng", "pl": "pol", "sk": "slk", "de": "deu", "nl": "nld", "ru": "rus", "es": "spa"}
+    tags = ", ".join(f"{name}-{'Cyrl' if name == 'rus' else 'Latn'}" for name in languages.values())
+    text = (
+        f"task: {{kind: translation, source: [{tags}], target: hsb-Latn}}\n"
+        f"data: {{card: django-messages, subset: [hsb, {', '.join(languages)}]}}\n"
+    )
+    (tmp_path / "recipe.yaml").write_text(HEAD + text + TRANSLATOR, encoding="utf-8")
+    examined = examine(tmp_path / "recipe.yaml", options)
+    task = examined.plan.recipe.task
+    assert isinstance(task, Translation)
+    train = pairs(examined.corpus.train, directions(task, examined.corpus.languages))
+    asked = [(*pair.direction, pair.source.fields["text"], pair.target.fields["text"]) for pair in train]
+    done = subprocess.run(
+        [sys.executable, "-c", LEARNING], input=json.dumps(asked), capture_output=True, text=True, check=True, timeout=300
+    )  # fmt: skip
+    measured = float(done.stdout)
+    assert len(train) > 4_000
+    estimated = phrase_tables_gib(examined.plan, examined.corpus)
+    assert measured <= estimated <= 1.5 * measured, f"{estimated:.3f} GiB for {measured:.3f}"
+    run = device_memory_gib(examined.plan, examined.corpus)
+    assert run > 3 and run <= 1.25 * (run - estimated + measured)
+
+
+def test_what_a_gpu_holds_is_counted_apart_from_what_its_host_holds(desk: Path, options: Options) -> None:
+    Path("recipe.yaml").write_text(HEAD + PAIRS + ALIGNED + TRANSLATOR, encoding="utf-8")
+    examined = examine(Path("recipe.yaml"), options)
+    recipe, checkpoint, corpus = examined.plan.recipe, examined.plan.checkpoint, examined.corpus
+    on_card = make_plan(recipe, checkpoint, CARD)
+    here, card = device_memory_gib(examined.plan, corpus), device_memory_gib(on_card, corpus)
+    assert weights_gib(recipe, checkpoint, CARD) + 0.5 < card < here - 1.5  # no libraries, no data
+    host = host_memory_gib(on_card, corpus)
+    assert host is not None and host >= 4 * checkpoint.parameters / 2**30 + 0.9
+    assert host_memory_gib(examined.plan, corpus) is None
+    assert "host_memory_gib_at_most" in check_facts(replace(examined, plan=on_card))
 
 
 LAPTOP, CARD = Machine("cpu", "a laptop", 4, 8.0, bf16=False), Machine("cuda", "a card", 4, 8.0, bf16=True)

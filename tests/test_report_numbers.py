@@ -43,3 +43,11 @@ def test_a_scale_holds_its_values_between_round_ticks(values: list[float]) -> No
     assert 2 <= len(found.ticks) <= 8
     step = found.ticks[1] - found.ticks[0]
     assert all(abs(tick / step - round(tick / step)) < 1e-6 for tick in found.ticks)
+
+
+@pytest.mark.parametrize("values", [[-12.0, -3.0], [-0.4, -0.1], [-5.0], [-3.0, 50.0], [101.0, 140.0], [0.0, 100.0]])
+def test_a_scale_passes_its_bounds_only_where_values_do(values: list[float]) -> None:
+    found = axis(values, floor=0, ceiling=100)
+    assert found.low <= min(values) and max(values) <= found.high and len(found.ticks) >= 2
+    assert min(values) < 0 or min(found.ticks) >= 0
+    assert max(values) > 100 or max(found.ticks) <= 100

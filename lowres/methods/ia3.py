@@ -1,6 +1,5 @@
 """IA³ (Liu et al. 2022, arXiv 2205.05638) through PEFT: trained factors on keys, values and inner feed-forward states."""
 
-from peft import IA3Config
 from torch import nn
 
 from lowres.methods import adapters
@@ -11,6 +10,8 @@ from lowres.recipe.methods import Ia3, Method
 
 def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
     """Freeze the model and add factors to the outputs of key and value layers and to the inputs of the last feed-forward layer."""
+    from peft import IA3Config
+
     assert isinstance(method, Ia3)
     inner = linear_pattern(model, architecture, "last", method.layers)
     keys = linear_pattern(model, architecture, "keys and values", method.layers)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -22,6 +21,8 @@ INITIAL_RANK = "lowres_begun"  # in the metadata of a saved adapter: how many of
 
 def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
     """Freeze the model and add a trainable pair of low-rank factors to its linear layers."""
+    from peft import LoraConfig
+
     assert isinstance(method, Lora)
     config = LoraConfig(
         r=method.rank, lora_alpha=method.alpha, lora_dropout=method.dropout, use_dora=method.dora, use_rslora=method.rslora,

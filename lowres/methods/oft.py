@@ -1,6 +1,5 @@
 """Orthogonal fine-tuning (OFT, Qiu et al. 2023, arXiv 2306.07280) through PEFT: the inputs of frozen layers are rotated in blocks."""
 
-from peft import OFTConfig
 from torch import nn
 
 from lowres.methods import adapters
@@ -11,6 +10,8 @@ from lowres.recipe.methods import Method, Oft
 
 def apply(model: nn.Module, method: Method, architecture: Architecture) -> nn.Module:
     """Freeze the model and add trainable rotations before its linear layers."""
+    from peft import OFTConfig
+
     assert isinstance(method, Oft)
     config = OFTConfig(
         oft_block_size=method.block_size,

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel
 from torch import nn
 
 from lowres.errors import ModelError, Problem
@@ -30,7 +29,7 @@ def stack(model: Any, folders: Mapping[str, Path]) -> None:
 
 def adapter_languages(model: Any) -> tuple[str, ...]:
     """The languages that have an adapter; none where the model has no language adapters."""
-    names = model.peft_config if isinstance(model, PeftModel) else ()
+    names = getattr(model, "peft_config", ())  # only a model with adapters has it
     return tuple(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))
 
 

@@ -12,9 +12,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from peft import PeftType, TaskType
-from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
-
 from lowres.errors import ModelError, Problem
 
 MAX_BYTES = 4 << 20
@@ -80,9 +77,17 @@ ALLOWED: Mapping[str, Callable[[object], bool]] = {
     "dropout": _number(0, 1),
     "invertible": _one_of(True, False),
 }
+
+
+def _is_task_type(value: object) -> bool:
+    from peft import TaskType
+
+    return value is None or value in {kind.value for kind in TaskType}
+
+
 # What an adapter in a base's place may say as well: heads beside it, and settings that only begin a training.
 ALSO_OF_OTHERS: Mapping[str, Callable[[object], bool]] = {
-    "task_type": lambda value: value is None or value in {kind.value for kind in TaskType},
+    "task_type": _is_task_type,
     "modules_to_save": lambda value: value is None or (isinstance(value, list) and _modules(value)),
     "exclude_modules": lambda value: value is None or _modules(value),
     "layers_to_transform": lambda value: (
@@ -120,6 +125,11 @@ def check_config(file: Path, *, of_others: bool = False) -> None:
 
 def _defaults(kind: str) -> dict[str, Any]:
     """The fields of a kind of adapter with PEFT's defaults, as JSON has them."""
+    from peft import PeftType
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    import lowres.methods.tuner  # noqa: F401 – PEFT knows bottleneck adapters once it is imported
+
     found: dict[str, Any] = {}
     for field in dataclasses.fields(PEFT_TYPE_TO_CONFIG_MAPPING[PeftType(kind)]):
         made = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default

@@ -1,7 +1,9 @@
 """Loads the tokenizer and the model of a checkpoint."""
 
+from collections.abc import Mapping
 from inspect import signature
 from pickle import UnpicklingError
+from types import MappingProxyType
 from typing import Any
 
 from safetensors import SafetensorError
@@ -34,37 +36,49 @@ FAILURES = (
 )
 
 
-def load_encoder(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, nn.Module]:
+def load_encoder(
+    checkpoint: Checkpoint, dropout: float = 0.0, tokenizer: PreTrainedTokenizerBase | None = None
+) -> tuple[PreTrainedTokenizerBase, nn.Module]:
     """Load tokenizer and encoder in float32. Code that a checkpoint brings is never executed.
 
     `dropout` is that inside the base, of states and attention, while it trains; whole layers are never left out. It is 0 unless a
     recipe wants it: an adapter is small enough not to need it, and every dropout mask costs time (docs/results/speed.md). The config
-    keeps the base's values, so that an exported model has them. Raises ModelError where the
-    checkpoint cannot be loaded, or has no weights for a part of the model.
+    keeps the base's values, so that an exported model has them. A `tokenizer` that is given, as of a saved model, stands in the
+    place of the base's own, which then need not be loaded. Raises ModelError where the checkpoint cannot be loaded, or has no
+    weights for a part of the model.
     """
     options: dict[str, object] = {"add_pooling_layer": False} if checkpoint.architecture.drops_pooler else {}
-    return _load(AutoModel, checkpoint, dropout, options, new=() if checkpoint.architecture.is_known else ("pooler.",))
+    new = () if checkpoint.architecture.is_known else ("pooler.",)
+    return _load(AutoModel, checkpoint, dropout, tokenizer, options, new)
 
 
-def load_translator(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
+def load_translator(
+    checkpoint: Checkpoint, dropout: float = 0.0, tokenizer: PreTrainedTokenizerBase | None = None
+) -> tuple[PreTrainedTokenizerBase, Any]:
     """Load tokenizer and encoder-decoder with its head, as load_encoder does."""
-    tokenizer, model = _load(AutoModelForSeq2SeqLM, checkpoint, dropout, {})
+    tokenizer, model = _load(AutoModelForSeq2SeqLM, checkpoint, dropout, tokenizer)
     if getattr(model.config, "decoder_start_token_id", None) is None:  # T5Gemma 2
         model.config.decoder_start_token_id = model.config.bos_token_id
     return tokenizer, model
 
 
-def load_decoder(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
+def load_decoder(
+    checkpoint: Checkpoint, dropout: float = 0.0, tokenizer: PreTrainedTokenizerBase | None = None
+) -> tuple[PreTrainedTokenizerBase, Any]:
     """Load tokenizer and decoder with its head, as load_encoder does."""
-    return _load(AutoModelForCausalLM, checkpoint, dropout, {})
+    return _load(AutoModelForCausalLM, checkpoint, dropout, tokenizer)
 
 
-def load_masked(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
+def load_masked(
+    checkpoint: Checkpoint, dropout: float = 0.0, tokenizer: PreTrainedTokenizerBase | None = None
+) -> tuple[PreTrainedTokenizerBase, Any]:
     """Load tokenizer and encoder with a masked-LM head, as load_encoder does; a checkpoint without a head gets a new one.
 
     Raises ModelError where the tokenizer has no mask token.
     """
-    tokenizer, model = _load(AutoModelForMaskedLM, checkpoint, dropout, {}, new=checkpoint.architecture.masked_head)
+    tokenizer, model = _load(
+        AutoModelForMaskedLM, checkpoint, dropout, tokenizer, new=checkpoint.architecture.masked_head
+    )
     if tokenizer.mask_token_id is None:
         what = f"{checkpoint.name} has no mask token, so it cannot be trained to predict masked words"
         raise ModelError(
@@ -74,10 +88,13 @@ def load_masked(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTraine
 
 
 def _load(
-    kind: Any, checkpoint: Checkpoint, dropout: float, options: dict[str, object], new: tuple[str, ...] = ()
-) -> tuple[PreTrainedTokenizerBase, Any]:
+    kind: Any, checkpoint: Checkpoint, dropout: float, tokenizer: PreTrainedTokenizerBase | None,
+    options: Mapping[str, object] = MappingProxyType({}), new: tuple[str, ...] = (),
+) -> tuple[PreTrainedTokenizerBase, Any]:  # fmt: skip
     """Tokenizer and model; weights whose names begin as `new` says may be missing."""
-    tokenizer, architecture = load_tokenizer(checkpoint.folder), checkpoint.architecture
+    architecture = checkpoint.architecture
+    if tokenizer is None:
+        tokenizer = load_tokenizer(checkpoint.folder)
     dropouts = dict.fromkeys(architecture.dropouts, dropout) | dict.fromkeys(architecture.layer_dropouts, 0.0)
     modules = architecture.language_modules
     if modules and checkpoint.language:

@@ -8,7 +8,7 @@ from typing import Any
 
 import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, PreTrainedTokenizerFast, TokenizersBackend
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, TokenizersBackend
 
 from lowres.errors import ModelError, Problem
 from lowres.models.configuration import is_replaced
@@ -47,8 +47,13 @@ def _by_its_class(folder: Path) -> Any:
     """The tokenizer by the class that belongs to the family, else by the one that its settings name (XLM-R-XL)."""
     settings = folder / "tokenizer_config.json"
     name = str(read_json(settings).get("tokenizer_class") or "") if settings.exists() else ""
+    if name == "TokenizersBackend" and (folder / "tokenizer.json").exists():
+        kinds: list[Any] = [TokenizersBackend]  # says all by itself
+    else:
+        from transformers import AutoTokenizer  # loads torch, which an audit has no use for
+
+        kinds = [AutoTokenizer]
     named = getattr(transformers, name.removesuffix("Fast"), None)
-    kinds: list[Any] = [AutoTokenizer]
     if isinstance(named, type) and issubclass(named, TokenizersBackend) and named is not TokenizersBackend:
         kinds.append(named)
     failed: Exception | None = None

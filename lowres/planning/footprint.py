@@ -10,9 +10,12 @@ from lowres.recipe.task_section import Translation
 
 # Fitted to the peak resident memory, on processors, of recipes/which-language.yaml (2.6 to 2.8 GiB) and recipes/quickstart.yaml (3.8
 # to 4.0 GiB): what libraries, data, fitting the vocabulary and evaluation take, how much more than the tensors of a batch the C
-# library holds, and what a task that writes takes besides: logits, beams and the phrase table.
-FIXED_GIB, FRAGMENTATION, WRITING_GIB = 2.4, 1.8, 0.8
+# library holds, and what a task that writes takes besides: logits and beams. Phrase tables are counted by their texts: peak_memory.py.
+FIXED_GIB, FRAGMENTATION, WRITING_GIB = 2.4, 1.8, 0.6
 LIBRARIES_GIB = 0.9  # torch, transformers and peft, imported, and the data
+# What a GPU holds besides, by reading and not measured: CUDA's context with its kernels, blocks that PyTorch keeps for tensors of
+# other sizes, and the logits that the loss computes at once (24 million in float32, with their gradient and softmax).
+CONTEXT_GIB, CARD_FRAGMENTATION, LOGITS_GIB = 0.5, 1.3, 0.3
 BYTES_OF_A_WEIGHT: Mapping[str, float | None] = {
     "off": None,
     "8bit": 1.01,
@@ -49,8 +52,19 @@ def activation_bytes(recipe: Recipe, checkpoint: Checkpoint, tokens: int) -> flo
 
 
 def training_gib(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, tokens: int) -> float:
-    """Peak memory in GiB of a training whose batches are computed in parts of so many tokens."""
-    activations = FRAGMENTATION * activation_bytes(recipe, checkpoint, tokens) / GIB
-    writing = WRITING_GIB if isinstance(recipe.task, Translation) else 0.0
-    training = weights_gib(recipe, checkpoint, machine) + activations + writing + FIXED_GIB
+    """Peak memory in GiB of the device in a training whose batches are computed in parts of so many tokens, without phrase tables.
+
+    A GPU holds weights, gradients, the optimizer's moments, activations and logits; libraries and data are its host's.
+    """
+    writes = isinstance(recipe.task, Translation)
+    activations = activation_bytes(recipe, checkpoint, tokens) / GIB
+    weights = weights_gib(recipe, checkpoint, machine)
+    if machine.device == "cuda":
+        return weights + CARD_FRAGMENTATION * activations + (LOGITS_GIB if writes else 0.0) + CONTEXT_GIB
+    training = weights + FRAGMENTATION * activations + (WRITING_GIB if writes else 0.0) + FIXED_GIB
     return max(training, loading_gib(checkpoint, machine) + LIBRARIES_GIB)
+
+
+def host_gib(checkpoint: Checkpoint) -> float:
+    """Memory in GiB that the host of a GPU needs: libraries, data and evaluation, or the whole base in float32 as it is read."""
+    return max(FIXED_GIB, 4 * checkpoint.parameters / GIB + LIBRARIES_GIB)

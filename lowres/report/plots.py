@@ -50,8 +50,12 @@ class Point:
 
 
 def axis(values: Sequence[float], *, steps: int = 5, floor: float = -math.inf, ceiling: float = math.inf) -> Axis:
-    """A scale with round ticks between `floor` and `ceiling` that contains all values; `steps` is about how many ticks."""
+    """A scale with round ticks that contains all values; `steps` is about how many ticks.
+
+    No tick lies below `floor` or above `ceiling`, unless a value does.
+    """
     low, high = min(values), max(values)
+    floor, ceiling = (floor if floor <= low else -math.inf), (ceiling if high <= ceiling else math.inf)
     if high - low < 1e-9:
         low, high = low - 1, high + 1
     rough = (high - low) / steps

@@ -106,7 +106,7 @@ def hint_effect(record: Record) -> list[str]:
     if not total["words"]:
         return []
     return [
-        f"Word by word: of {whole(total['right'])} words that the phrase table's hint has right, the model alone keeps "
+        f"Word by word: of {whole(total['right'])} words that the phrase table’s hint has right, the model alone keeps "
         f"{whole(total['kept'])} and damages {whole(total['damaged'])}; of {whole(total['wrong'])} wrong ones it leaves out "
         f"{whole(total['mended'])}; it finds {whole(total['found'])} of {whole(total['words'] - total['right'])} words that the hint "
         "lacks."

@@ -215,11 +215,8 @@ def find_saved_base(folder: Path, facts: ModelFacts, options: Options) -> Checkp
 
 def restore_model(
     folder: Path, facts: ModelFacts, checkpoint: Checkpoint, base: Any, accelerator: Accelerator, form: Form
-) -> tuple[PreTrainedTokenizerBase, Any]:
-    """The saved tokenizer, and the base with its embedding rows, quantized as in training, with its adapter."""
-    with reading(folder / TOKENIZER):
-        refuse_large_tokenizer(folder / TOKENIZER)
-        tokenizer = load_tokenizer(folder / TOKENIZER)
+) -> Any:
+    """The base with the saved embedding rows, quantized as in training, with its adapter."""
     if (folder / ROWS).exists():
         with reading(folder / ROWS):
             place_rows(base, *load_rows(folder / ROWS))
@@ -234,7 +231,7 @@ def restore_model(
         dequantize(base, family)  # to the rounded weights: the adapter was trained over just these
     with reading(folder / ADAPTER):
         model = technique.restore(base, folder / ADAPTER)
-    return tokenizer, technique.merge(model) if form == "merged" else model
+    return technique.merge(model) if form == "merged" else model
 
 
 @dataclass(frozen=True)
@@ -249,7 +246,7 @@ class Restored(Generic[Found]):
 
 
 def restored(
-    folder: Path, kind: type[Found], load: Callable[[Checkpoint], tuple[Any, Any]], options: Options, form: Form
+    folder: Path, kind: type[Found], load: Callable[..., tuple[Any, Any]], options: Options, form: Form
 ) -> Restored[Found]:
     """Base, embedding rows and adapter from a run's model folder. Raises ModelError where one is missing or the base is another."""
     facts = read_facts(folder, kind)
@@ -257,6 +254,9 @@ def restored(
     torch.set_num_threads(machine.cores)
     accelerator = make_accelerator(machine, "bf16" if machine.bf16 and form == "trained" else "fp32")
     checkpoint = find_saved_base(folder, facts, options)
-    _, base = load(checkpoint)
-    tokenizer, model = restore_model(folder, facts, checkpoint, base, accelerator, form)
+    with reading(folder / TOKENIZER):
+        refuse_large_tokenizer(folder / TOKENIZER)
+        tokenizer = load_tokenizer(folder / TOKENIZER)
+    _, base = load(checkpoint, tokenizer=tokenizer)
+    model = restore_model(folder, facts, checkpoint, base, accelerator, form)
     return Restored(facts, checkpoint, tokenizer, model, accelerator)

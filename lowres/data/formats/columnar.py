@@ -60,17 +60,22 @@ def _whole(file: "pyarrow.parquet.ParquetFile", name: str) -> "pyarrow.Table":
 def read_hub(repo: str, revision: str, config: str | None, split: str, cache: Path, offline: bool) -> Table:
     """Read one split of a hub data set at a commit with `datasets`; class labels are given by name.
 
-    `repo` may also be a folder of data files. The table's sha256 is over its texts, since the hub names no file.
+    A folder that is called as the data set is never read in its place. The table's sha256 is over its texts, since the hub names no
+    file.
     """
     import datasets
     from datasets import ClassLabel, DownloadConfig
 
     name = f"{repo}@{revision[:12]} {split}"
     try:
-        data = datasets.load_dataset(
-            repo, config, split=split, revision=revision, cache_dir=str(cache / "datasets"),
+        builder = datasets.load_dataset_builder(
+            f"hf://datasets/{repo}", config, revision=revision, cache_dir=str(cache / "datasets"),
             download_config=DownloadConfig(local_files_only=offline, cache_dir=str(cache / "datasets")),
         )  # fmt: skip
+        if builder.hash != revision:  # without a connection, `datasets` takes whatever commit it has
+            raise ValueError(f"only the commit {str(builder.hash)[:12]} is in the cache")
+        builder.download_and_prepare()
+        data = builder.as_dataset(split=split)
     except (ValueError, OSError, datasets.exceptions.DatasetsError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         hint = (

@@ -86,7 +86,13 @@ def _messages(raw: bytes, name: str) -> Iterator[tuple[int, str, dict[str, str]]
         except OSError as error:
             line = re.search(r"\(line (\d+)\)|:(\d+)", str(error).rpartition(str(unpacked))[2])
             where = f"{name}:{line[1] or line[2]}" if line else name
-            raise DataError(Problem(where, "is not in the syntax of a gettext catalogue")) from None
+            raise DataError(
+                Problem(
+                    where,
+                    "is not in the syntax of a gettext catalogue",
+                    "is a quotation mark missing? msgfmt -c finds more",
+                )
+            ) from None
     for entry in catalogue:
         kind = "obsolete" if entry.obsolete else "fuzzy" if "fuzzy" in entry.flags else ""
         yield (

@@ -17,6 +17,19 @@ from lowres.errors import DataError, Finding, Problem
 _WORDS: Mapping[bool | None, str] = {None: "", True: "true", False: "false"}
 _LINES = re.compile(r"\.(?:jsonl|ndjson)(?:\.\w+)?$", re.IGNORECASE)  # names of files with one object a line
 _SPACE = " \t\r\n"
+# What Python's json says, for who does not program; “at column 5” follows.
+_SAID: Mapping[str, str] = {
+    "Expecting value": "a value is missing",
+    "Expecting property name enclosed in double quotes": "the name of a field in double quotation marks is missing",
+    "Expecting ',' delimiter": "a comma is missing",
+    "Expecting ':' delimiter": "a colon is missing",
+    "Illegal trailing comma before end of object": "a comma stands before the closing }",
+    "Illegal trailing comma before end of array": "a comma stands before the closing ]",
+    "Unterminated string starting at": "a text is never closed that begins",
+    "Invalid control character at": "a tab or another control character stands in a text",
+    "Invalid \\escape": "a backslash stands alone, which must be doubled,",
+    "Extra data": "something follows after the end",
+}
 _OF_A_ROW = re.compile(r".+\.\d+")  # name of a column in a table that is written column by column
 
 
@@ -75,7 +88,7 @@ def _values(text: str, name: str, problems: list[Problem], findings: list[Findin
             try:
                 value = _parsed(line) if line.strip() else _Fields()
             except json.JSONDecodeError as error:
-                problems.append(Problem(f"{name}:{number}", f"is not JSON: {error.msg} at column {error.colno}"))
+                problems.append(Problem(f"{name}:{number}", _no_json(error)))
             except ValueError as error:
                 problems.append(Problem(f"{name}:{number}", f"is not a JSON object of texts: {error}"))
             else:
@@ -84,7 +97,7 @@ def _values(text: str, name: str, problems: list[Problem], findings: list[Findin
     try:
         values = list(_one_behind_the_other(text))
     except json.JSONDecodeError as error:
-        problems.append(Problem(f"{name}:{error.lineno}", f"is not JSON: {error.msg} at column {error.colno}"))
+        problems.append(Problem(f"{name}:{error.lineno}", _no_json(error)))
         return
     except ValueError as error:
         problems.append(Problem(name, f"is not JSON with objects of texts: {error}"))
@@ -230,3 +243,8 @@ def _is_json(line: str) -> bool:
     except ValueError:
         return True
     return True
+
+
+def _no_json(error: json.JSONDecodeError) -> str:
+    """What is wrong with a text that is not JSON, in plain words."""
+    return f"is not JSON: {_SAID.get(error.msg, error.msg)} at column {error.colno}"

@@ -141,7 +141,11 @@ def check_columns(name: str, columns: Sequence[str], line: int = 1) -> None:
     for column in dict.fromkeys(columns):
         if columns.count(column) > 1:
             problems.append(
-                Problem(f"{name}:{line}", f"the column “{column}” stands twice in the header", _no_header(columns))
+                Problem(
+                    f"{name}:{line}",
+                    f"the column “{column}” stands twice in the header",
+                    _no_header(columns) or "give one of them another name",
+                )
             )
         if not column.strip():
             problems.append(Problem(f"{name}:{line}", "a column of the header has no name"))

@@ -235,9 +235,11 @@ def corruption_of(
     return Denoising(inputs, tokenizer.mask_token_id, decoder_prefix, tokenizer.eos_token_id, share)
 
 
-def load(checkpoint: Checkpoint, dropout: float = 0.0) -> tuple[PreTrainedTokenizerBase, Any]:
-    """Tokenizer and model with the head that is pre-trained, loaded from a checkpoint."""
-    return LOADERS[checkpoint.architecture.shape](checkpoint, dropout)
+def load(
+    checkpoint: Checkpoint, dropout: float = 0.0, tokenizer: PreTrainedTokenizerBase | None = None
+) -> tuple[PreTrainedTokenizerBase, Any]:
+    """Tokenizer and model with the head that is pre-trained, loaded from a checkpoint; with another tokenizer if it is given."""
+    return LOADERS[checkpoint.architecture.shape](checkpoint, dropout, tokenizer)
 
 
 def tagged_for(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus) -> Tagged:

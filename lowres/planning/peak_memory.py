@@ -1,0 +1,42 @@
+"""How much memory a run will take with its data: on the device that computes and, where that is a GPU, on its host."""
+
+from lowres.data.corpus import Corpus
+from lowres.data.pairs import directions, pairs
+from lowres.planning.durations import kept_states_gib
+from lowres.planning.footprint import host_gib
+from lowres.planning.machine import GIB
+from lowres.planning.plan import Plan
+from lowres.recipe.task_section import Translation
+from lowres.statistical.word_alignment import MAX_PHRASE, MAX_WORDS
+
+# Bytes of a phrase table for each phrase in its sources: the counts of its translations, of word pairs, and the aligned words. The
+# most that was measured; of short messages, which repeat their phrases, two thirds of it (docs/results/speed.md).
+PHRASE_BYTES = 1750
+
+
+def phrase_tables_gib(plan: Plan, corpus: Corpus) -> float:
+    """Memory of the phrase tables of all directions, in GiB; a translator has them for hints, and to answer in its place."""
+    recipe, task = plan.recipe, plan.recipe.task
+    if not isinstance(task, Translation) or (task.hints == "off" and recipe.ensemble.phrase_table == "off"):
+        return 0.0
+    found = pairs(corpus.train, directions(task, corpus.languages))
+    return PHRASE_BYTES * sum(_phrases(pair.source.fields["text"]) for pair in found) / GIB
+
+
+def _phrases(text: str) -> int:
+    """How many runs of words a text has that may be a phrase."""
+    words = min(MAX_WORDS, len(text.split()))
+    return sum(max(0, words - more) for more in range(MAX_PHRASE))
+
+
+def device_memory_gib(plan: Plan, corpus: Corpus) -> float:
+    """Peak memory of the device that computes, in GiB. A processor's memory holds everything."""
+    tables = phrase_tables_gib(plan, corpus) if plan.machine.device != "cuda" else 0.0
+    return plan.memory_gib + kept_states_gib(plan, corpus) + tables
+
+
+def host_memory_gib(plan: Plan, corpus: Corpus) -> float | None:
+    """Peak memory of the machine around a GPU, in GiB; None where the device's memory is the machine's own."""
+    if plan.machine.device != "cuda":
+        return None
+    return host_gib(plan.checkpoint) + phrase_tables_gib(plan, corpus)
