@@ -23,7 +23,7 @@ LAYERS = (
     ("planning",),
     ("tasks",),
     ("runs",),
-    ("export",),
+    ("export", "demo"),
     ("running", "other_data"),
     ("seeds",),
     ("cli",),

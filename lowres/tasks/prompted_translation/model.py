@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lowres.data.pairs import Direction
+from lowres.languages import normalise
 from lowres.models.frames import Frame, TokenIds
 from lowres.models.loading import load_decoder
 from lowres.planning import Options
@@ -14,7 +16,7 @@ from lowres.tasks.job import Form
 from lowres.tasks.prompted_translation.inputs import TranslationPrompts
 from lowres.tasks.saved import Rows, reading, restored
 from lowres.tasks.translation.model import PHRASE_TABLES, Translator, TranslatorFacts
-from lowres.tasks.translation.search import Generated
+from lowres.tasks.translation.search import Generated, Hypothesis
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class PromptedTranslator(Translator):
         decoding = self.facts.decoding
         most = [self.prompts.most(source, decoding.max_length_ratio) for source in sources]
         return continue_prompts(self.model, self.prompts.frame, sources, decoding, most, self.accelerator)
+
+    def hypotheses(self, text: str, direction: Direction) -> list[Hypothesis]:
+        """The one translation that the search of a decoder returns."""
+        (found,) = self.write([self._source(normalise(text), *direction)], [direction[1]])
+        return [Hypothesis(found.text, found.truncated, None)]
 
 
 def restore(folder: Path, options: Options, form: Form = "trained") -> PromptedTranslator:

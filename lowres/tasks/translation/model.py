@@ -22,7 +22,7 @@ from lowres.tasks.job import Form
 from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
 from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.inputs import TranslationInputs
-from lowres.tasks.translation.search import Generated, generate
+from lowres.tasks.translation.search import Generated, Hypothesis, generate, n_best
 from lowres.tasks.translation.segments import Segment, joined, segments
 
 PHRASE_TABLES = "phrase-tables.json.xz"
@@ -127,6 +127,11 @@ class Translator:
     def write(self, sources: Sequence[list[int]], targets: Sequence[str]) -> list[Generated]:
         """The translation of each encoded source into its target language."""
         return generate(self.model, self.inputs, sources, targets, self.facts.decoding, self.accelerator)
+
+    def hypotheses(self, text: str, direction: Direction) -> list[Hypothesis]:
+        """What the neural model's search ends with for a text that fits it whole, the best first."""
+        source = self._source(normalise(text), *direction)
+        return n_best(self.model, self.inputs, source, direction[1], self.facts.decoding, self.accelerator)
 
     def segments(self, text: str, direction: Direction) -> list[Segment]:
         """The text in NFC, in parts no longer than nearly all training sources; none for an empty text."""

@@ -1,0 +1,126 @@
+"""The page itself, with gradio: fields and buttons over `answers` and `corrections`, and nothing else."""
+
+import threading
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from lowres.demo.answer_html import about, answer_html, kept_html, problems_html
+from lowres.demo.answers import answer, labels_of, languages_of
+from lowres.demo.corrections import CONSENT, LONGEST_NAME, LONGEST_TEXT, TABLE, Agreement, Corrections
+from lowres.demo.corrections_card import data_lines
+from lowres.errors import LowresError
+from lowres.report.formatting import language_of
+from lowres.runs.run import Run
+
+ARROW = "→"
+LOCAL, NETWORK = "127.0.0.1", "0.0.0.0"
+
+
+def demo_page(run: Run, corrections: Corrections) -> gr.Blocks:
+    """The page of a run, whose corrections are kept there."""
+    choices = [ARROW.join(languages) for languages in languages_of(run)]
+    labels, translates = labels_of(run), corrections.task == "translation"
+    one_at_a_time = threading.Lock()
+
+    def ask(text: str, choice: str) -> tuple[str, Any, tuple[str, str, str]]:
+        try:
+            with one_at_a_time:
+                found = answer(run, text[:LONGEST_TEXT], tuple(choice.split(ARROW)))
+        except LowresError as error:
+            return problems_html(error.problems), gr.skip(), ("", "", "")
+        first = found.suggestions[0].text if found.suggestions else None
+        return answer_html(found), first, (text, choice, first or "")
+
+    def keep(
+        text: str, choice: str, right: str | None, said: tuple[str, str, str], by: str, licence: str, agreed: bool
+    ) -> str:
+        answered = said[2] if said[:2] == (text, choice) else ""  # the text may have been changed since
+        agreement = Agreement(by, licence, agreed)
+        try:
+            count = corrections.add(tuple(choice.split(ARROW)), text, right or "", answered, agreement)
+        except LowresError as error:
+            return problems_html(error.problems)
+        lines = data_lines(
+            run.record.recipe.text, corrections.task, corrections.rows(), str(corrections.folder / TABLE)
+        )
+        return kept_html(count, corrections.folder.name, lines)
+
+    def written_in(choice: str) -> list[Any]:
+        """The fields of source and correction in the languages of this choice."""
+        source, target = _ends(choice)
+        return [_in(source), _in(target) if translates else gr.skip()]
+
+    with gr.Blocks(title=run.record.recipe.name, analytics_enabled=False) as page:
+        gr.HTML(about(run))
+        name = "Direction" if translates else "Language"
+        choice = gr.Dropdown(
+            [(language_of(one).name, one) for one in choices], value=choices[0], label=name, visible=len(choices) > 1
+        )
+        source, target = _ends(choices[0])
+        text = _field("Text", source)
+        ask_button = gr.Button("Translate" if translates else "Classify", variant="primary")
+        shown = gr.HTML(elem_id="answer")
+        said = gr.State(("", "", ""))
+        with gr.Accordion("Correct it", open=True):
+            right = (
+                _field("The right translation", target)
+                if translates
+                else gr.Dropdown(list(labels), value=None, label="The right label")
+            )
+            by = gr.Textbox(label="Name or pseudonym", max_length=LONGEST_NAME)
+            licence = gr.Dropdown(list(CONSENT), value="private", label="Licence")
+            agreed = gr.Checkbox(label=CONSENT["private"], value=False, container=False)
+            keep_button = gr.Button("Keep the correction")
+            kept = gr.HTML(elem_id="kept")
+        for trigger in (ask_button.click, text.submit):
+            _on(trigger, ask, [text, choice], [shown, right, said])
+        _on(choice.change, written_in, [choice], [text, right])
+        _on(licence.change, lambda name: gr.Checkbox(label=CONSENT[name], value=False), [licence], [agreed])
+        _on(keep_button.click, keep, [text, choice, right, said, by, licence, agreed], [kept])
+    return page
+
+
+def serve(page: gr.Blocks, port: int | None, *, on_network: bool) -> str:
+    """Serve a page until it is closed, and return its address. Nothing can be uploaded, and nothing is asked of the outside."""
+    page.queue(default_concurrency_limit=4, max_size=32)
+    _, address, _ = page.launch(
+        server_name=NETWORK if on_network else LOCAL, server_port=port, share=False, inbrowser=False, prevent_thread_lock=True,
+        quiet=True, footer_links=[], max_file_size=1, ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,
+        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="teal"),
+        css=files("lowres.demo").joinpath("demo.css").read_text(encoding="utf-8"),
+    )  # fmt: skip
+    return str(address)
+
+
+def _on(trigger: Callable[..., Any], function: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
+    trigger(function, inputs, outputs, api_visibility="private", show_progress="minimal")
+
+
+def _ends(choice: str) -> tuple[str, str]:
+    """The languages of the two fields."""
+    source, _, target = choice.partition(ARROW)
+    return source, target or source
+
+
+def _field(label: str, tag: str) -> Any:
+    return gr.Textbox(label=label, lines=3, max_lines=12, max_length=LONGEST_TEXT, **_written(tag))
+
+
+def _in(tag: str) -> Any:
+    return gr.Textbox(**_written(tag))
+
+
+def _written(tag: str) -> dict[str, Any]:
+    """How a field shows a language: its direction, and its tag for fonts and spelling."""
+    spoken = language_of(tag)
+    return {"rtl": spoken.direction == "rtl", "html_attributes": gr.InputHTMLAttributes(lang=spoken.bcp47)}
+
+
+def beside(run: Path) -> Path:
+    """The folder of the corrections of a run, beside it."""
+    whole = run.resolve()
+    return run.parent / f"{whole.name}-corrections" if run.name else whole.with_name(f"{whole.name}-corrections")
