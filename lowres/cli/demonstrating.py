@@ -35,7 +35,7 @@ OPEN = (
     "--port", type=click.IntRange(1024, 65535), help="Port of the page; the first free one from 7860 by default."
 )
 @click.option(
-    "--on-network", is_flag=True, help="Let others in the same network, such as phones, open the page too; by default only this machine."
+    "--on-network", is_flag=True, help="Let others in the same network, such as phones, open the page too."
 )  # fmt: skip
 @cache_option
 @offline_option

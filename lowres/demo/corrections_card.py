@@ -41,7 +41,7 @@ def card(run_name: str, task: str, rows: Sequence[Row], table: str) -> str:
 # Corrections of “{_cell(run_name)}”
 
 Speakers tried a model of lowres and wrote down what is right. Each row of `{table}` is one text with its correction, the model's
-own answer (`answer`), who made the correction (`by`: a name or pseudonym), the `licence`, the sentence that they agreed to (`consent`),
+own answer (`answer`), who made the correction (`by`: a name or pseudonym), the `licence`, the sentence they agreed to (`consent`),
 and the `date`. The table is in UTF-8 with tabs; fields are quoted as in CSV where they need it.
 
 Languages: {", ".join(str(language(tag)) for tag in tags)}.

@@ -88,11 +88,8 @@ def n_best(
         ids, mask = padded([source], inputs.pad, accelerator.device)
         prefix = torch.tensor([inputs.decoder_prefix(target)], device=accelerator.device)
         settings = _settings(inputs, decoding, ids.shape[1], prefix.shape[1])
-        settings.num_return_sequences, settings.output_scores, settings.return_dict_in_generate = (
-            decoding.beams,
-            True,
-            True,
-        )
+        settings.num_return_sequences = decoding.beams
+        settings.output_logits = settings.return_dict_in_generate = True
         found = model.generate(
             input_ids=ids, attention_mask=mask, decoder_input_ids=prefix, generation_config=settings,
             past_key_values=BeamCache(DynamicCache(), DynamicCache()),
@@ -100,17 +97,17 @@ def n_best(
         lines = found.sequences[:, prefix.shape[1] :].tolist()
         beams = found.beam_indices.tolist() if decoding.beams > 1 else [[0] * len(lines[0])]
         return [
-            Hypothesis(inputs.text(line), inputs.end not in line, _probability(line, rows, found.scores, inputs.end))
+            Hypothesis(inputs.text(line), inputs.end not in line, _probability(line, rows, found.logits, inputs.end))
             for line, rows in zip(lines, beams, strict=True)
         ]
 
 
-def _probability(line: TokenIds, rows: Sequence[int], scores: Sequence[torch.Tensor], end: int) -> float:
+def _probability(line: TokenIds, rows: Sequence[int], logits: Sequence[torch.Tensor], end: int) -> float:
     """The geometric mean of the probabilities of a line's tokens up to its end; `rows` says in which beam each was chosen."""
     tokens = line[: line.index(end) + 1] if end in line else line
     found = [
         float(torch.log_softmax(step[row].float(), -1)[token])
-        for token, row, step in zip(tokens, rows, scores, strict=False)
+        for token, row, step in zip(tokens, rows, logits, strict=False)
     ]
     return math.exp(sum(found) / len(found)) if found else 0.0
 
