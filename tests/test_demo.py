@@ -71,77 +71,33 @@ def arabic(text: str) -> str:
     return " ".join(WORDS[word].translate(LETTERS) for word in text.split())
 
 
-@pytest.fixture(scope="module")
-def translator(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, cache: Path) -> Run:
-    folder = tmp_path_factory.mktemp("demo-translation")
+def translation_recipe(folder: Path, base: Path) -> Path:
+    """A recipe that translates into the toy language, with its data."""
     for split, part in {"train": TEXTS[:61], "dev": TEXTS[61:68], "test": TEXTS[68:]}.items():
         lines = ["source\ttarget", *(f"{text}\t{arabic(text)}" for text in part)]
         (folder / f"{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return _finished(folder, TRANSLATION.format(base=tiny_encoder), cache)
+    (folder / "recipe.yaml").write_text(TRANSLATION.format(base=base), encoding="utf-8")
+    return folder / "recipe.yaml"
+
+
+def classification_recipe(folder: Path, base: Path) -> Path:
+    """A recipe that tells good from bad, with its data."""
+    for split, (start, stop) in {"train": (0, 24), "dev": (24, 32), "test": (32, 44)}.items():
+        write_tsv(folder / f"{split}.tsv", rows(start, stop))
+    (folder / "recipe.yaml").write_text(CLASSIFICATION.format(base=base), encoding="utf-8")
+    return folder / "recipe.yaml"
+
+
+@pytest.fixture(scope="module")
+def translator(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, cache: Path) -> Run:
+    recipe = translation_recipe(tmp_path_factory.mktemp("demo-translation"), tiny_encoder)
+    return run_recipe(recipe, recipe.with_name("out"), options=Options(cache, offline=True, device="cpu", threads=1))
 
 
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, cache: Path) -> Run:
-    folder = tmp_path_factory.mktemp("demo-classification")
-    for split, (start, stop) in {"train": (0, 24), "dev": (24, 32), "test": (32, 44)}.items():
-        write_tsv(folder / f"{split}.tsv", rows(start, stop))
-    return _finished(folder, CLASSIFICATION.format(base=tiny_encoder), cache)
-
-
-def _finished(folder: Path, recipe: str, cache: Path) -> Run:
-    (folder / "recipe.yaml").write_text(recipe, encoding="utf-8")
-    options = Options(cache=cache, offline=True, device="cpu", threads=1)
-    return run_recipe(folder / "recipe.yaml", folder / "out", options=options)
-
-
-def test_the_best_hypothesis_is_the_translation_and_its_confidence_is_the_models_own(translator: Run) -> None:
-    for model in (translator.predictor, translator.predictor.greedy()):
-        found = model.hypotheses(ENGLISH, DIRECTION)
-        assert found[0].text == model.without_phrase_tables().translate([ENGLISH], [DIRECTION])[0].translation
-        assert len(found) == model.facts.decoding.beams
-        shares = [one.probability for one in found]
-        assert shares == sorted(shares, reverse=True) and 0 < shares[-1] <= shares[0] < 1
-    inputs = model.inputs
-    source = model._source(ENGLISH, *DIRECTION)
-    written = model.model.generate(
-        input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([inputs.decoder_prefix("qaa-Arab")]), num_beams=1,
-        max_new_tokens=60, eos_token_id=inputs.end, pad_token_id=inputs.pad, no_repeat_ngram_size=8,
-        suppress_tokens=list(inputs.suppressed),
-    )  # fmt: skip
-    with torch.no_grad():
-        logits = model.model(input_ids=torch.tensor([source]), decoder_input_ids=written).logits.float()
-    start = len(inputs.decoder_prefix("qaa-Arab"))
-    tokens = written[0, start:]
-    logs = torch.log_softmax(logits[0, start - 1 : -1], -1)[range(len(tokens)), tokens]
-    assert inputs.text(tokens.tolist()) == found[0].text
-    assert float(logs.mean().exp()) == pytest.approx(found[0].probability, abs=0.02)
-
-
-def test_a_translation_stands_beside_what_the_other_system_says(translator: Run) -> None:
-    assert languages_of(translator) == [DIRECTION] and labels_of(translator) == ()
-    found = answer(translator, f" {ENGLISH}", DIRECTION)
-    assert found.suggestions[0].text == translator.predict(ENGLISH, source="eng-Latn", target="qaa-Arab")[0].translation
-    assert found.suggestions[0].text == arabic(ENGLISH) and found.suggestions[0].systems[0] == "phrase table"
-    model = [one for one in found.suggestions if "model" in one.systems]
-    assert model and all(one.confidence is not None for one in model)
-    assert len({one.text for one in found.suggestions}) == len(found.suggestions) > 1
-    assert not answer(translator, " ", DIRECTION).suggestions
-    long = ". ".join([ENGLISH] * 12)
-    (whole,) = answer(translator, long, DIRECTION).suggestions
-    assert whole.text == translator.predict(long, source="eng-Latn", target="qaa-Arab")[0].translation
-    with pytest.raises(ModelError, match="one of eng-Latn→qaa-Arab"):
-        answer(translator, ENGLISH, ("eng-Latn", "min-Latn"))
-
-
-def test_labels_come_with_their_probabilities(classifier: Run) -> None:
-    text = "the soup was warm and good"
-    found = answer(classifier, text, ("eng-Latn",))
-    (predicted,) = classifier.predict(text)
-    assert [one.text for one in found.suggestions][0] == predicted.label
-    assert {one.text: one.confidence for one in found.suggestions} == pytest.approx(predicted.probabilities)
-    assert set(labels_of(classifier)) == {"positive", "negative"}
-    cut = answer(classifier, f"{text} " * 60, ("eng-Latn",))
-    assert "longer than the model reads" in cut.notices[0]
+    recipe = classification_recipe(tmp_path_factory.mktemp("demo-classification"), tiny_encoder)
+    return run_recipe(recipe, recipe.with_name("out"), options=Options(cache, offline=True, device="cpu", threads=1))
 
 
 def test_texts_are_shown_in_their_direction_and_never_as_markup() -> None:
@@ -196,11 +152,9 @@ def test_the_card_says_who_agreed_to_what(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("task", ["translation", "classification"])
-def test_a_recipe_with_the_corrections_passes_check(
-    request: pytest.FixtureRequest, tmp_path: Path, task: str, cache: Path
-) -> None:
-    run: Run = request.getfixturevalue("translator" if task == "translation" else "classifier")
-    kept = Corrections(tmp_path / "of: a run", run.record.recipe.name, task)  # type: ignore[arg-type]
+def test_a_recipe_with_the_corrections_passes_check(tmp_path: Path, task: str, tiny_encoder: Path, cache: Path) -> None:
+    recipe = (translation_recipe if task == "translation" else classification_recipe)(tmp_path, tiny_encoder)
+    kept = Corrections(tmp_path / "of: a run", "Toy", task)  # type: ignore[arg-type]
     if task == "translation":
         kept.add(DIRECTION, 'an "old"\tvillage', "دورپا", "", MARIA)
         kept.add(DIRECTION, "a cold river", "ریوو سورو", "", replace(MARIA, licence="private"))
@@ -208,12 +162,11 @@ def test_a_recipe_with_the_corrections_passes_check(
     else:
         kept.add(("eng-Latn",), 'an "odd" place', "negative", "positive", MARIA)
         kept.add(("eng-Latn",), "a fine\nplace", "positive", "positive", replace(MARIA, licence="NOODL-1.0"))
-    before = (run.folder.parent / "recipe.yaml").read_text(encoding="utf-8")
+    before, again = recipe.read_text(encoding="utf-8"), tmp_path / "again.yaml"
     lines = data_lines(before, task, kept.rows(), str(kept.folder / TABLE))
-    recipe = run.folder.parent / "again.yaml"
-    recipe.write_text(before.replace(DATA, lines + "\n"), encoding="utf-8")
+    again.write_text(before.replace(DATA, lines + "\n"), encoding="utf-8")
     facts = []
-    for path in (run.folder.parent / "recipe.yaml", recipe):
+    for path in (recipe, again):
         answered = CliRunner().invoke(
             command, ["check", str(path), "--json", "--offline", "--device", "cpu", "--cache", str(cache)], catch_exceptions=False
         )  # fmt: skip
@@ -248,7 +201,8 @@ def demo(run: Run, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def field(label: str) -> str:
     """The field under a label, as an expression of JavaScript."""
-    return f"[...document.querySelectorAll('label')].find(one => one.innerText.startsWith('{label}'))?.querySelector('textarea, input')"
+    found = f"[...document.querySelectorAll('label')].find(one => one.innerText.startsWith('{label}'))"
+    return f"{found}?.querySelector('textarea, input')"
 
 
 def button(name: str) -> str:
@@ -335,9 +289,57 @@ def test_the_server_asks_nothing_and_is_open_to_others_only_when_told(
     assert not OUTSIDE and page.analytics_enabled is False
 
 
-def test_without_gradio_or_with_another_task_the_command_says_what_to_do(
-    classifier: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_gradio_the_command_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)
     with pytest.raises(ModelError, match=r'pip install "lowres\[demo\]"'):
-        CliRunner().invoke(command, ["demo", str(classifier.folder)], catch_exceptions=False)
+        CliRunner().invoke(command, ["demo", "runs/any"], catch_exceptions=False)
+
+
+def test_labels_come_with_their_probabilities(classifier: Run) -> None:
+    text = "the soup was warm and good"
+    found = answer(classifier, text, ("eng-Latn",))
+    (predicted,) = classifier.predict(text)
+    assert found.suggestions[0].text == predicted.label
+    assert {one.text: one.confidence for one in found.suggestions} == pytest.approx(predicted.probabilities)
+    assert set(labels_of(classifier)) == {"positive", "negative"}
+    cut = answer(classifier, f"{text} " * 60, ("eng-Latn",))
+    assert "longer than the model reads" in cut.notices[0]
+
+
+def test_the_best_hypothesis_is_the_translation_and_its_confidence_is_the_models_own(translator: Run) -> None:
+    for model in (translator.predictor, translator.predictor.greedy()):
+        found = model.hypotheses(ENGLISH, DIRECTION)
+        assert found[0].text == model.without_phrase_tables().translate([ENGLISH], [DIRECTION])[0].translation
+        assert len(found) == model.facts.decoding.beams
+        shares = [one.probability for one in found]
+        assert shares == sorted(shares, reverse=True) and 0 < shares[-1] <= shares[0] < 1
+    inputs = model.inputs
+    source = model._source(ENGLISH, *DIRECTION)
+    written = model.model.generate(
+        input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([inputs.decoder_prefix("qaa-Arab")]), num_beams=1,
+        max_new_tokens=60, eos_token_id=inputs.end, pad_token_id=inputs.pad, no_repeat_ngram_size=8,
+        suppress_tokens=list(inputs.suppressed),
+    )  # fmt: skip
+    with torch.no_grad():
+        logits = model.model(input_ids=torch.tensor([source]), decoder_input_ids=written).logits.float()
+    start = len(inputs.decoder_prefix("qaa-Arab"))
+    tokens = written[0, start:]
+    logs = torch.log_softmax(logits[0, start - 1 : -1], -1)[range(len(tokens)), tokens]
+    assert inputs.text(tokens.tolist()) == found[0].text
+    assert float(logs.mean().exp()) == pytest.approx(found[0].probability, abs=0.02)
+
+
+def test_a_translation_stands_beside_what_the_other_system_says(translator: Run) -> None:
+    assert languages_of(translator) == [DIRECTION] and labels_of(translator) == ()
+    found = answer(translator, f" {ENGLISH}", DIRECTION)
+    assert found.suggestions[0].text == translator.predict(ENGLISH, source="eng-Latn", target="qaa-Arab")[0].translation
+    assert found.suggestions[0].text == arabic(ENGLISH) and found.suggestions[0].systems[0] == "phrase table"
+    model = [one for one in found.suggestions if "model" in one.systems]
+    assert model and all(one.confidence is not None for one in model)
+    assert len({one.text for one in found.suggestions}) == len(found.suggestions) > 1
+    assert not answer(translator, " ", DIRECTION).suggestions
+    long = ". ".join([ENGLISH] * 12)
+    (whole,) = answer(translator, long, DIRECTION).suggestions
+    assert whole.text == translator.predict(long, source="eng-Latn", target="qaa-Arab")[0].translation
+    with pytest.raises(ModelError, match="one of eng-Latn→qaa-Arab"):
+        answer(translator, ENGLISH, ("eng-Latn", "min-Latn"))

@@ -122,5 +122,5 @@ def _written(tag: str) -> dict[str, Any]:
 
 def beside(run: Path) -> Path:
     """The folder of the corrections of a run, beside it."""
-    whole = run.resolve()
-    return run.parent / f"{whole.name}-corrections" if run.name else whole.with_name(f"{whole.name}-corrections")
+    name = f"{run.resolve().name}-corrections"
+    return run.resolve().with_name(name) if run.name in ("", "..") else run.with_name(name)
