@@ -122,7 +122,7 @@ class Memorised:
 def memorise(plan: Plan, folder: Path) -> Memorised:
     """Train on the toy texts and save into a folder."""
     data, task = corpus(plan.recipe.task.kind), plan.recipe.task.kind
-    job = job_of(task)
+    job = job_of(task, plan.checkpoint.architecture.shape)
     tokenizer, model = job.load(plan.checkpoint)
     texts = [row.fields["text"] for row in data.train]
     adapted = adapt(

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 from bitsandbytes import nn as few_bits
+from decoder_bases import DECODERS as DECODER_LAYOUTS
+from decoder_bases import write_decoder
 from encoder_bases import ENCODERS, config_of, write_encoder
 from peft import PeftModel, PeftType, get_peft_model
 from torch import Tensor, nn
@@ -153,6 +155,7 @@ def same(one: Tensor, other: Tensor) -> bool:
 
 def test_every_family_is_here_or_among_the_published_layouts(tmp_path: Path) -> None:
     layouts = {config_of(write_encoder(name, tmp_path / name))["model_type"] for name in ENCODERS}
+    layouts |= {config_of(write_decoder(name, tmp_path / f"decoder-{name}"))["model_type"] for name in DECODER_LAYOUTS}
     assert set(ARCHITECTURES) <= {*FAMILIES, *layouts}
 
 

@@ -21,7 +21,7 @@ from lowres.tasks.table import job_of
 from lowres.vocabulary.adapting import adapt
 from lowres.vocabulary.fitting_data import FittingData
 
-LOADERS = {"xlm-roberta": job_of("pre-training").load, "mt5": load_translator, "mbart50": load_translator}
+LOADERS = {"xlm-roberta": job_of("pre-training", "encoder").load, "mt5": load_translator, "mbart50": load_translator}
 RECIPE = """\
 lowres: 2
 name: Dropout
@@ -99,7 +99,7 @@ def test_states_that_a_frozen_encoder_keeps_have_none(tmp_path: Path) -> None:
         plan_of(write_base("mbart50", tmp_path), translation(), method="{kind: decoder}"),
         pairs_corpus(parallel("id")[:6]),
     )
-    job = job_of("translation")
+    job = job_of("translation", plan.checkpoint.architecture.shape)
     tokenizer, base = job.load(plan.checkpoint, 0.3)
     nothing = adapt(
         tokenizer,

@@ -32,7 +32,7 @@ from lowres.recipe import parse_recipe
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.runs.run import load_predictor
 from lowres.tasks.equipping import callbacks_of
-from lowres.tasks.job import make_accelerator
+from lowres.tasks.job import Job, make_accelerator
 from lowres.tasks.table import job_of
 from lowres.training.checkpoints import Checkpoints
 from lowres.training.loop import Step, train
@@ -191,10 +191,14 @@ class Trained:
     answers: list[Any]
 
 
+def job_for(plan: Plan) -> Job:
+    return job_of(plan.recipe.task.kind, plan.checkpoint.architecture.shape)
+
+
 def begun(cell: tuple[str, str, str], base: Path) -> tuple[Any, Plan, Corpus]:
     """A model that is to be trained, with its plan and data."""
     plan, data = planned(*cell, base), corpus(FAMILIES[cell[0]][0])
-    job = job_of(plan.recipe.task.kind)
+    job = job_for(plan)
     tokenizer, model = job.load(plan.checkpoint)
     adapted = adapt(
         tokenizer, job.encoder(model), "", plan.recipe.vocabulary, FittingData([row.fields["text"] for row in data.train]), whole=model
@@ -205,7 +209,7 @@ def begun(cell: tuple[str, str, str], base: Path) -> tuple[Any, Plan, Corpus]:
 def steps_of(predictor: Any, plan: Plan, data: Corpus, checkpoints: Checkpoints | None = None) -> Iterator[Step]:
     kept = checkpoints and checkpoints.read()
     return train(
-        predictor.model, job_of(plan.recipe.task.kind).objective(predictor, plan, data), plan.recipe.training,
+        predictor.model, job_for(plan).objective(predictor, plan, data), plan.recipe.training,
         accelerator=predictor.accelerator, micro_batch_tokens=512, callbacks=callbacks_of(predictor.model, plan), begun=kept,
         checkpoints=checkpoints,
     )  # fmt: skip
@@ -215,7 +219,7 @@ def trained(cell: tuple[str, str, str], base: Path, folder: Path) -> Trained:
     predictor, plan, data = begun(cell, base)
     steps = list(steps_of(predictor, plan, data))
     predictor.save(folder)
-    asked = job_of(plan.recipe.task.kind).sample(predictor, plan, data, len(TEXTS))
+    asked = job_for(plan).sample(predictor, plan, data, len(TEXTS))
     return Trained(cell, folder, steps, asked, predictor.raw_predictions(asked))
 
 

@@ -67,7 +67,10 @@ def test_faults_of_recipe_data_base_and_plan_are_named_at_once(desk: Path, optio
         "or starter:encoder; see lowres bases)"
     )
     assert found[2].startswith("recipe.yaml:6:28  method.rank: “many” is not a whole number")
-    assert found[3] == "recipe.yaml:7:11  decoding: is for translation, not for classification (leave it out)"
+    assert (
+        found[3]
+        == "recipe.yaml:7:11  decoding: is for translation and generation, not for classification (leave it out)"
+    )
     assert found[4].startswith("nowhere.tsv")
 
 
@@ -80,7 +83,9 @@ def test_faults_of_recipe_data_base_and_plan_are_named_at_once(desk: Path, optio
         LABELS
         + TABLES
         + "evaluation: {languages: [eng-Latn]}\n": "evaluation.languages: is for translation, not for classification",
-        LABELS + TABLES + "decoding: {beams: 1}\n": "decoding: is for translation, not for classification",
+        LABELS
+        + TABLES
+        + "decoding: {beams: 1}\n": "decoding: is for translation and generation, not for classification",
         LABELS
         + TABLES
         + "ensemble: {phrase_table: auto}\n": "ensemble.phrase_table: is for translation, not for classification",
