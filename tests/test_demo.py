@@ -57,7 +57,7 @@ task: {{kind: classification, language: eng-Latn}}
     + DATA.replace("{", "{{").replace("}", "}}")
     + """\
 base: {{name: "{base}"}}
-method: {{kind: features}}
+training: {{epochs: 1, max_length: 64}}
 evaluation: {{resamples: 100}}
 """
 )
@@ -121,8 +121,8 @@ def test_what_is_written_down_is_read_again_letter_for_letter(tmp_path: Path, te
     (row,) = kept.rows()
     assert (row["source"], row["target"], row["answer"], row["by"]) == (text, f"{text} 2", "said", "Maria")
     assert row["consent"] == CONSENT["CC-BY-4.0"] and "under CC-BY-4.0" in row["consent"]
-    table = read_file(kept.folder / TABLE, TABLE, "yes")
-    assert [table.columns["source"][0], table.columns["target"][0]] == [text, f"{text} 2"]
+    (record,) = read_file(kept.folder / TABLE, TABLE, "yes").records
+    assert (record.fields["source"], record.fields["target"]) == (text, f"{text} 2")
 
 
 def test_nothing_is_kept_without_a_name_a_text_and_consent(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_nothing_is_kept_without_a_name_a_text_and_consent(tmp_path: Path) -> No
     assert [problem.where for problem in caught.value.problems] == ["correction", "name", "licence", "consent"]
     assert not kept.folder.exists()
     Corrections(tmp_path, "Toy", "translation").add(DIRECTION, "a", "b", "", MARIA)
-    with pytest.raises(DataError, match=r"corrections\.tsv:1  has other columns .* choose another folder"):
+    with pytest.raises(DataError, match=r"corrections\.tsv:1  has other columns .*choose another folder"):
         Corrections(tmp_path, "Toy", "classification").add(("eng-Latn",), "a text", "good", "", MARIA)
 
 

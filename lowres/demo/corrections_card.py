@@ -127,5 +127,5 @@ def _scalar(value: Any) -> str:
     """A scalar as it stands where YAML reads it back so, else in quotation marks."""
     if not isinstance(value, str):
         return json.dumps(value)
-    plain = value and value[0].isalnum() and all(c.isalnum() or c in "-_./ ;" for c in value) and value == value.strip()
+    plain = value and (value[0].isalnum() or value[0] in "/.") and all(c.isalnum() or c in "-_./ ;" for c in value) and value == value.strip()
     return value if plain and YAML(typ="safe").load(value) == value else json.dumps(value, ensure_ascii=False)
