@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,9 @@ from lowres.languages import language
 from lowres.languages.tags import shortest_code
 
 Row = Mapping[str, str]
+_PLAIN = re.compile(
+    r"[\w/.](?:[\w/.; -]*[\w/.-])?"
+)  # what may stand in YAML without quotation marks, unless it is a number or the like
 _HUB = {spdx: name for name, spdx in SPDX.items()}
 _HUB_TASK = {"translation": "translation", "classification": "text-classification"}
 _TAGS = {"translation": ("source_language", "target_language"), "classification": ("language",)}
@@ -127,5 +131,5 @@ def _scalar(value: Any) -> str:
     """A scalar as it stands where YAML reads it back so, else in quotation marks."""
     if not isinstance(value, str):
         return json.dumps(value)
-    plain = value and (value[0].isalnum() or value[0] in "/.") and all(c.isalnum() or c in "-_./ ;" for c in value) and value == value.strip()
+    plain = _PLAIN.fullmatch(value)
     return value if plain and YAML(typ="safe").load(value) == value else json.dumps(value, ensure_ascii=False)
