@@ -179,3 +179,23 @@ def test_texts_longer_than_nearly_all_training_sources_are_translated_in_parts(t
     lengths = sorted(found.inputs.lengths([pair.source.fields["text"] for pair in known], *direction))
     assert usual == lengths[97], "two of a hundred may be longer"
     assert usual_length(found.inputs, known[:1]) == found.inputs.lengths([texts[0]], *direction)[0]
+
+
+def test_placeholders_are_read_and_written_as_symbols(tmp_path: Path) -> None:
+    found = translator_over("byt5", tmp_path, max_length=200)
+    text = 'See <a href="/x">%(name)s</a> and <b>%(name)s</b> ★'
+    inputs = found.inputs
+    (ids,) = inputs.sources([text], "eng-Latn", "ind-Latn", ["Lihat <b>%(name)s</b>"])
+    read = inputs.text(ids)
+    assert "See ● and ■ ★" in read and "Lihat ■" in read  # the star stands in the text itself
+    assert inputs.revealed("Lihat ■ dan ● ★", text) == 'Lihat <b>%(name)s</b> dan <a href="/x">%(name)s</a> ★'
+    rows = [Row("1", "1", "eng-Latn", {"text": text}), Row("2", "1", "ind-Latn", {"text": "Lihat <b>%(name)s</b>"})]
+    (pair,) = pairs(rows, [("eng-Latn", "ind-Latn")])
+    assert inputs.text(encode_pairs(inputs, [pair]).targets[0]) == "Lihat ■"
+    assert found.facts.symbols == inputs.symbols != ""
+
+
+def test_symbols_that_a_tokenizer_does_not_know_are_not_used(tmp_path: Path) -> None:
+    found = translator_over("mt5", tmp_path)
+    assert "★" not in found.tokenizer.get_vocab() and found.inputs.symbols == ""
+    assert "%(name)s" in found.inputs.text(found.inputs.targets(["%(name)s"], "ind-Latn")[0]).replace(" ", "")

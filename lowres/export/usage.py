@@ -97,6 +97,10 @@ CHAT = (
 )
 PLAIN_FRAME = 'f"### Instruction:\\n{question}\\n\\n### Response:\\n"'
 HINTED = "It was trained with a phrase table's translation before each text, which only lowres makes; without, it is worse.\n\n"
+SYMBOLS = (
+    "In what it read and wrote, placeholders – markup, addresses, fields such as %(name)s – stood as symbols ({symbols}), one for "
+    "each; the code leaves them as they are, and the model may damage them.\n\n"
+)
 BITS = "It was trained over the base in {bits} bits; over full-precision weights, as here, predictions differ slightly.\n\n"
 NEEDS = "The code needs transformers 5 or later{more}.\n\n"
 NGRAMS = (
@@ -167,6 +171,8 @@ def _page(predictor: Any, record: Record, about: str, *, tokenizer: str, base: s
 def _limits(facts: Any) -> str:
     """What the run's predictions have beyond those of the code."""
     notes = HINTED if getattr(facts, "hints", False) else ""
+    if symbols := getattr(facts, "symbols", ""):
+        notes += SYMBOLS.format(symbols=symbols)
     if table := getattr(facts, "by_phrase_table", ()):
         notes += PHRASES.format(directions=", ".join(f"{source}→{target}" for source, target in table))
     if weights := getattr(facts, "weights", None):

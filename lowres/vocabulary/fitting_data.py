@@ -10,6 +10,7 @@ from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Problem, nearest
 from lowres.languages import normalise
 from lowres.languages.codes import instruction, translation_request
+from lowres.languages.placeholders import SYMBOLS
 from lowres.places import Places
 from lowres.recipe.sections import CardData, Recipe
 from lowres.recipe.task_section import Classification, PreTraining, Task, Translation
@@ -79,11 +80,11 @@ def gather(recipe: Recipe, corpus: Corpus, places: Places) -> FittingData:
 
 
 def _prompts(task: Task, languages: Sequence[str]) -> list[str]:
-    """The instructions that T5's family and decoders are given, for each direction."""
+    """The symbols for placeholders, and the instructions that T5's family and decoders are given, for each direction."""
     if not isinstance(task, Translation):
         return []
     ways = directions(task, languages)
-    return [text for way in ways for text in (instruction(*way), translation_request("", *way, "…"))]
+    return [SYMBOLS, *(text for way in ways for text in (instruction(*way), translation_request("", *way, "…")))]
 
 
 def _is_subset(recipe: Recipe, name: str, near: Path) -> bool:

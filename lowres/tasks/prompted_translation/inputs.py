@@ -34,6 +34,10 @@ class TranslationPrompts:
         """How many tokens stand around an empty question."""
         return len(self.frame.prompt(""))
 
+    def revealed(self, written: str, source: str) -> str:
+        """The answer itself: prompts show placeholders as they are."""
+        return written
+
     def lengths(self, texts: Sequence[str], source: str, target: str) -> list[int]:
         """Number of tokens of the prompt of each text, without a hint."""
         return [len(self.frame.prompt(translation_request(normalise(text), source, target))) for text in texts]

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from lowres.data.pairs import Direction, Pair
 from lowres.languages import normalise
 from lowres.languages.codes import instruction
+from lowres.languages.placeholders import SYMBOLS, hide_placeholders, reveal_placeholders, symbols_of
 from lowres.models.architectures import LanguageMarking
 from lowres.models.tokenization import tokenizer_facts
 from lowres.vocabulary.tokenizer_json import sentinels
@@ -21,7 +22,8 @@ class TranslationInputs:
     """Turns texts into the token ids of one family of models, and token ids into text.
 
     `tags` gives the id of each language's token, in families that have them; `start` is the first token of the decoder, `end` the
-    last token of both sides; `rows` is the number of output embeddings, of which the last may belong to no token.
+    last token of both sides; `rows` is the number of output embeddings, of which the last may belong to no token. `symbols` stand for
+    placeholders in what the model reads and writes, so that it copies one token where it would spell out markup or an address.
     """
 
     tokenizer: PreTrainedTokenizerBase
@@ -33,6 +35,7 @@ class TranslationInputs:
     prefix: str
     max_length: int
     rows: int = 0
+    symbols: str = ""
 
     def sources(
         self, texts: Sequence[str], source: str, target: str, hints: Sequence[str] | None = None, *, synthetic: bool = False
@@ -43,7 +46,7 @@ class TranslationInputs:
         before synthetic texts, where the family has one.
         """
         tag = self.synthetic_tag if synthetic else None
-        before = self.subwords(hints, target_side=True) if hints else [[]] * len(texts)
+        before = self.beside(hints, texts) if hints else [[]] * len(texts)
         return [
             self.fitted(ids, hint, tag) for ids, hint in zip(self.encoded(texts, source, target), before, strict=True)
         ]
@@ -52,6 +55,7 @@ class TranslationInputs:
         """Token ids of whole texts with what the family adds: language tokens, instruction, prefix, end token."""
         if not texts:
             return []
+        texts = [self.hidden(text, text) for text in texts]
         marking = self.language_marking.source
         if marking == "own tag":
             return [[self.tags[source], *ids, self.end] for ids in self.subwords(texts)]
@@ -102,8 +106,8 @@ class TranslationInputs:
         return tuple(sorted({self.pad, *self.tags.values(), *(known[name] for name in sentinels(known)), *unused}))
 
     def targets(self, texts: Sequence[str], target: str) -> list[TokenIds]:
-        """Token ids to be written, with the end token, truncated to `max_length`."""
-        return [self.fitted_target(ids, target) for ids in self.subwords(texts, target_side=True)]
+        """Token ids to be written where a text is to be written as it is, with the end token, truncated to `max_length`."""
+        return [self.fitted_target(ids, target) for ids in self.beside(texts, texts)]
 
     def fitted_target(self, ids: TokenIds, target: str) -> TokenIds:
         """A target of at most `max_length` tokens, made of the token ids of its text."""
@@ -124,6 +128,19 @@ class TranslationInputs:
         written = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False, **side)
         return normalise(str(written))
 
+    def beside(self, texts: Sequence[str], sources: Sequence[str]) -> list[TokenIds]:
+        """Token ids of hints or translations without special tokens, with the symbols that their sources have for placeholders."""
+        hidden = [self.hidden(text, source) for text, source in zip(texts, sources, strict=True)]
+        return self.subwords(hidden, target_side=True)
+
+    def hidden(self, text: str, source: str) -> str:
+        """A source, its hint or its translation with symbols for placeholders."""
+        return hide_placeholders(normalise(text), symbols_of(normalise(source), self.symbols))
+
+    def revealed(self, written: str, source: str) -> str:
+        """What was written for a source, with the source's placeholders again."""
+        return reveal_placeholders(written, symbols_of(normalise(source), self.symbols))
+
     def subwords(self, texts: Sequence[str], *, target_side: bool = False) -> list[TokenIds]:
         """Token ids of texts without special tokens, by the tokenizer of the source, or of the target where they differ."""
         if not texts:
@@ -137,6 +154,19 @@ class TranslationInputs:
         """The normalised text. Marian takes >>ind<< at its start for a command; behind a space, which is dropped, it is text."""
         text = normalise(text)
         return f" {text}" if text.startswith(">>") and two_sided(self.tokenizer) else text
+
+
+def writable_symbols(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Those symbols for placeholders that a tokenizer reads and writes unchanged."""
+    if two_sided(tokenizer):  # the models of the two sides need not know the same symbols
+        return ""
+    kept = ""
+    for symbol in SYMBOLS:
+        text = f"a {symbol} b{symbol}"
+        ids = tokenizer(text, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+        written = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        kept += symbol if str(written).strip() == text else ""
+    return kept
 
 
 def two_sided(tokenizer: PreTrainedTokenizerBase) -> bool:
@@ -164,11 +194,10 @@ def encode_pairs(inputs: TranslationInputs, pairs: Sequence[Pair], hints: Sequen
     for number, pair in enumerate(pairs):
         kinds.setdefault((pair.direction, pair.synthetic), []).append(number)
     for ((source, target), synthetic), numbers in kinds.items():
-        whole = inputs.encoded([pairs[number].source.fields["text"] for number in numbers], source, target)
-        before = (
-            inputs.subwords([hints[number] for number in numbers], target_side=True) if hints else [[]] * len(numbers)
-        )
-        written = inputs.subwords([pairs[number].target.fields["text"] for number in numbers], target_side=True)
+        texts = [pairs[number].source.fields["text"] for number in numbers]
+        whole = inputs.encoded(texts, source, target)
+        before = inputs.beside([hints[number] for number in numbers], texts) if hints else [[]] * len(numbers)
+        written = inputs.beside([pairs[number].target.fields["text"] for number in numbers], texts)
         tag = inputs.synthetic_tag if synthetic else None
         for number, ids, hint, target_ids in zip(numbers, whole, before, written, strict=True):
             sources[number], targets[number] = inputs.fitted(ids, hint, tag), inputs.fitted_target(target_ids, target)

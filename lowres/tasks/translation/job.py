@@ -20,7 +20,7 @@ from lowres.tasks.equipping import equip
 from lowres.tasks.job import Announce, Job, Round
 from lowres.tasks.saved import Rows, common_facts
 from lowres.tasks.translation.backtranslation import chosen_texts, translate_back
-from lowres.tasks.translation.inputs import usual_length
+from lowres.tasks.translation.inputs import usual_length, writable_symbols
 from lowres.tasks.translation.judgement import judge
 from lowres.tasks.translation.model import (
     Translated,
@@ -52,13 +52,16 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     adapted = tagged.adapted
     model = equip(base, adapted, plan, accelerator.device)
     common = common_facts(plan, corpus, adapted)
-    inputs = inputs_of(adapted.tokenizer, model, language_marking, tagged.tags, common["prefix"], common["max_length"])
+    symbols = writable_symbols(adapted.tokenizer)
+    inputs = inputs_of(
+        adapted.tokenizer, model, language_marking, tagged.tags, common["prefix"], common["max_length"], symbols
+    )
     known = pairs(corpus.train, chosen)
     wanted = task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"
     longest = min(usual_length(inputs, known), inputs.max_length)
     facts = TranslatorFacts(
         **common, directions=list(chosen), tags=dict(tagged.tags), longest=longest, decoding=recipe.decoding,
-        hints=task.hints == "lexicon",
+        hints=task.hints == "lexicon", symbols=symbols,
     )  # fmt: skip
     return Translator(
         model.to(accelerator.device), inputs, facts, accelerator, Rows.of(adapted),

@@ -32,8 +32,9 @@ class TranslatorFacts(ModelFacts):
     """What a translator's model.json holds.
 
     `tags` gives each language's token; `longest` is the number of tokens that nearly all training sources stay within, at most
-    `max_length`: longer texts are translated in parts. With `hints` the model reads the phrase table's translation before each source.
-    In the directions of `by_phrase_table` the phrase table alone answers, since it was better on dev.
+    `max_length`: longer texts are translated in parts. With `hints` the model reads the phrase table's translation before each source;
+    `symbols` stand for placeholders in what it reads and writes. In the directions of `by_phrase_table` the phrase table alone
+    answers, since it was better on dev.
     """
 
     directions: list[tuple[str, str]]
@@ -41,6 +42,7 @@ class TranslatorFacts(ModelFacts):
     longest: int
     decoding: Decoding
     hints: bool
+    symbols: str = ""
     by_phrase_table: list[tuple[str, str]] = []
 
 
@@ -118,7 +120,10 @@ class Translator:
         sources = [self._source(*one) for one in left]
         targets = [target for _, _, target in left]
         generated = self.write(sources, targets)
-        written |= dict(zip(left, generated, strict=True))
+        written |= {
+            one: replace(found, text=self.inputs.revealed(found.text, one[0]))
+            for one, found in zip(left, generated, strict=True)
+        }
         return [
             _translated(text, direction, found, [written[segment.text, *direction] for segment in found])
             for text, direction, found in zip(texts, directions, segmented, strict=True)
@@ -207,14 +212,15 @@ def language_marking_of(language_marking: LanguageMarking | None) -> LanguageMar
 
 
 def inputs_of(
-    tokenizer: Any, model: Any, language_marking: LanguageMarking, tags: Mapping[str, str], prefix: str, max_length: int
-) -> TranslationInputs:
+    tokenizer: Any, model: Any, language_marking: LanguageMarking, tags: Mapping[str, str], prefix: str, max_length: int,
+    symbols: str,
+) -> TranslationInputs:  # fmt: skip
     config = model.config
     ids = {tag: int(tokenizer.convert_tokens_to_ids(token)) for tag, token in tags.items()}
     end = config.eos_token_id[0] if isinstance(config.eos_token_id, list) else config.eos_token_id
     return TranslationInputs(
         tokenizer, language_marking, ids, config.decoder_start_token_id, end, config.pad_token_id, prefix, max_length,
-        len(model.get_output_embeddings().weight),
+        len(model.get_output_embeddings().weight), symbols,
     )  # fmt: skip
 
 
@@ -239,7 +245,9 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Translato
     found = restored(folder, TranslatorFacts, load_translator, options, form)
     facts, accelerator = found.facts, found.accelerator
     language_marking = language_marking_of(found.checkpoint.architecture.language_marking)
-    inputs = inputs_of(found.tokenizer, found.model, language_marking, facts.tags, facts.prefix, facts.max_length)
+    inputs = inputs_of(
+        found.tokenizer, found.model, language_marking, facts.tags, facts.prefix, facts.max_length, facts.symbols
+    )
     needed = facts.hints or facts.by_phrase_table or (folder / PHRASE_TABLES).exists()
     with reading(folder / PHRASE_TABLES):
         phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if needed else {}

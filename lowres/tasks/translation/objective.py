@@ -85,7 +85,10 @@ class TranslationObjective:
     def score(self) -> float:
         """chrF++ on dev, 0–100."""
         targets = [pair.target.language for pair in self.dev]
-        found = search(self.model, self.inputs, self.dev_sources, targets, Decoding(beams=1), self.accelerator)
+        written = search(self.model, self.inputs, self.dev_sources, targets, Decoding(beams=1), self.accelerator)
+        found = [
+            self.inputs.revealed(text, pair.source.fields["text"]) for text, pair in zip(written, self.dev, strict=True)
+        ]
         references = [pair.target.fields["text"] for pair in self.dev]
         return primary_metric(references, found, [pair.direction_name for pair in self.dev])
 
