@@ -21,7 +21,8 @@ class Problem:
 
     def __str__(self) -> str:
         text = f"{self.where}  {self.what}" if self.where else self.what
-        return f"{text} ({self.hint})" if self.hint else text
+        text = f"{text} ({self.hint})" if self.hint else text
+        return " ".join(text.splitlines())  # one line, whatever texts of others it quotes
 
 
 class LowresError(Exception):

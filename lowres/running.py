@@ -16,7 +16,9 @@ from lowres.export import adapter_usage, export_merged, mergeable
 from lowres.models.checkpoint import MERGED
 from lowres.planning import Options, Plan, prepare, read_data, read_fitting_data
 from lowres.planning.machine import refuse_many_processes
+from lowres.planning.outside import refuse_outside
 from lowres.recipe import Lock, RecipeFile, open_recipe, read_lock, write_lock
+from lowres.runs.disk_space import look_at_disk, saving
 from lowres.runs.facts import (
     data_facts,
     environment,
@@ -56,6 +58,8 @@ def run(
     refuse_many_processes()
     options = options or Options()
     file = recipe if isinstance(recipe, RecipeFile) else open_recipe(recipe)
+    with file.naming_lines():
+        refuse_outside(file.recipe, file.path.parent)
     if not restart and (done := completed(file, out)):
         return Run(done, options=options)
     folder = out or (None if restart else unfinished(file)) or default_folder(file)
@@ -93,12 +97,16 @@ def run(
         )
         for finding in (*predictor.findings, *languages, *quantization_findings(predictor.transformer, plan)):
             writer.finding(finding)
+        for finding in look_at_disk(writer.folder, predictor.model, merges=job.is_base):
+            writer.finding(finding)
         trainings = fit(predictor, job, adapted, plan, corpus, writer, interruption)
         writer.write(training=training_facts(writer.steps, writer.resumed, predictor.model))
-        predictor.save(writer.folder / MODEL)  # before the rest, so that nothing that was learned can be lost
+        with saving(writer.folder / MODEL):  # before the rest, so that nothing that was learned can be lost
+            predictor.save(writer.folder / MODEL)
         fit_again(predictor, job, plan, corpus, writer)
         predictor = job.complete(predictor, plan, corpus, writer.stage)
-        predictor.save(writer.folder / MODEL)
+        with saving(writer.folder / MODEL):
+            predictor.save(writer.folder / MODEL)
         write_lock(writer.folder / LOCK, lock(file, plan, corpus))
 
         writer.stage("evaluation")
@@ -163,7 +171,8 @@ def fit_again(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer
             training=training_facts(writer.steps, writer.resumed, predictor.model),
             back_translation=[*writer.record.back_translation, more.facts(before, writer.steps[len(before) :])],
         )
-        predictor.save(writer.folder / MODEL)
+        with saving(writer.folder / MODEL):
+            predictor.save(writer.folder / MODEL)
 
 
 def verify_lock(now: Lock, writer: RunWriter) -> None:

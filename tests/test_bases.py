@@ -226,6 +226,7 @@ def test_a_head_of_its_own_is_said_to_be_one(
     made.save_pretrained(tmp_path)
     tiny_tokenizer.save_pretrained(str(tmp_path))
     changed(tie_word_embeddings=False)(tmp_path)
+    assert describe(family, tmp_path).embedding_parameters == 2 * 64 * 16
     _, loaded = load_translator(describe(family, tmp_path))
     head = loaded.lm_head.weight.detach().clone()
     assert loaded.config.tie_word_embeddings is False
@@ -243,6 +244,7 @@ def test_an_exported_config_keeps_the_dropout_of_its_base(
     BartForConditionalGeneration(config).save_pretrained(tmp_path)
     tiny_tokenizer.save_pretrained(str(tmp_path))
     _, model = load_translator(describe("bart", tmp_path))
+    assert describe("bart", tmp_path).embedding_parameters == 64 * 16
     model.save_pretrained(tmp_path / "again")
     saved = json.loads((tmp_path / "again" / "config.json").read_text())
     assert (saved["dropout"], saved["decoder_layerdrop"]) == (0.2, 0.05)

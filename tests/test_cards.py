@@ -123,6 +123,16 @@ def test_an_unknown_card_names_those_there_are() -> None:
         (SHA256, "abc", 20, "sha256"),
         ("min-Latn", "Minangkabau", 18, "language"),
         ("{folder: weather}", "{folder: weather, url: https://example.org/}", 15, "exactly one of"),
+        ("{folder: weather}", "{folder: ../weather}", 15, "must stay below the source of the card"),
+        ("{folder: weather}", "{folder: /etc}", 15, "must stay below the source of the card"),
+        ("path: train.tsv", "path: a/../../train.tsv", 20, "must stay below the source of the card"),
+        ("{folder: weather}", "{url: https://127.0.0.1/x/}", 15, "must name a public host"),
+        ("{folder: weather}", "{url: 'https://[::1]/x/'}", 15, "must name a public host"),
+        ("{folder: weather}", "{url: https://localhost:8443/x/}", 15, "must name a public host"),
+        ("{folder: weather}", "{url: https://192.168.0.1/x/}", 15, "must name a public host"),
+        ("{folder: weather}", "{url: https://router/x/}", 15, "must name a public host"),
+        ("{folder: weather}", "{url: https://me:secret@example.org/x/}", 15, "and no user"),
+        ("path: train.tsv", "path: /etc/passwd", 20, "must stay below the source of the card"),
     ],
 )
 def test_faults_are_refused_with_their_line(tmp_path: Path, old: str, new: str, line: int, said: str) -> None:

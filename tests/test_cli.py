@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import rows, write_tsv
 
+from lowres.cli import _show_bug
 from lowres.cli.answering import lines_of
 from lowres.cli.safe_text import clean, clean_json, one_line
 from lowres.errors import DataError
@@ -239,3 +240,14 @@ def test_only_a_newline_ends_a_line() -> None:
     assert lines_of(b"a\rb\x0cc") == ["a\rb\x0cc"]
     with pytest.raises(DataError, match="line 2"):
         lines_of(b"a\n\xff\n")
+
+
+def test_a_traceback_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise KeyError("a tensor called \x1b]52;c;eA==\x07 \u202e", "t͡ʃ क्\u200dष")
+    except KeyError as error:
+        _show_bug(KeyError, KeyError(f"{error.args[0]} {error.args[1]}"), error.__traceback__)
+        _show_bug(ValueError, ValueError(*error.args[:1]), error.__traceback__)
+    said = capsys.readouterr().err
+    assert "Traceback" in said and "ValueError: a tensor called \\u001b]52;c;eA==\\u0007" in said
+    assert not set(said) & set("\x1b\x07\u202e")

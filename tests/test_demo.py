@@ -314,7 +314,7 @@ def test_the_best_hypothesis_is_the_translation_and_its_confidence_is_the_models
         shares = [one.probability for one in found]
         assert shares == sorted(shares, reverse=True) and 0 < shares[-1] <= shares[0] < 1
     inputs = model.inputs
-    source = model._source(ENGLISH, *DIRECTION)
+    source = model.source_ids(ENGLISH, *DIRECTION)
     written = model.model.generate(
         input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([inputs.decoder_prefix("qaa-Arab")]), num_beams=1,
         max_new_tokens=60, eos_token_id=inputs.end, pad_token_id=inputs.pad, no_repeat_ngram_size=8,

@@ -172,3 +172,24 @@ def test_benchmarks_import_what_there_is(path: Path) -> None:
         if alias.name not in (defined(str(node.module)) or ())
     ]
     assert not lost
+
+
+def test_every_promise_of_security_names_tests_that_there_are() -> None:
+    page = text_of(ROOT / "docs" / "security.md")
+    rows = [line for line in page.splitlines() if line.startswith("|") and "---" not in line and "held by" not in line]
+    assert len(rows) > 25
+    lost, held = [], re.compile(r"\[[\w.]+\]\(\.\./(tests/[\w/]+\.py)\): ((?:`\w+`(?:, )?)+)")
+    for row in rows:
+        named = held.findall(row)
+        if not named:
+            lost.append(f"no test: {row}")
+        for file, tests in named:
+            there = {
+                node.name for node in ast.walk(ast.parse(text_of(ROOT / file))) if isinstance(node, ast.FunctionDef)
+            }
+            lost += [f"{file}: {name}" for name in re.findall(r"\w+", tests) if name not in there]
+    assert not lost, "\n".join(lost)
+    target = re.search(r"^test-faults:.*\n\t(.*)$", text_of(ROOT / "Makefile"), re.MULTILINE)
+    assert target, "make test-faults is gone"
+    promised = {file for row in rows for file, _ in held.findall(row)}
+    assert not [file for file in promised if not file.startswith("tests/faults/") and file not in target[1]]

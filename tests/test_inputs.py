@@ -13,7 +13,7 @@ from lowres.data.pairs import Pair, pairs
 from lowres.tasks.translation.inputs import encode_pairs, usual_length
 from lowres.tasks.translation.job import objective
 from lowres.tasks.translation.model import Translator
-from lowres.tasks.translation.search import LOGITS, _batches
+from lowres.tasks.translation.search import LOGITS, search_batches
 from lowres.tasks.translation.segments import joined, segments
 
 PAIRS = [pair for pair in parallel("id") if 4 < len(pair[0].split()) < 12][:120]
@@ -148,7 +148,7 @@ def test_decomposed_text_is_translated_as_composed(tmp_path: Path) -> None:
 
 def test_batches_of_the_search_stay_within_their_logits() -> None:
     for beams, vocabulary in ((4, 256_000), (1, 12_000), (5, 128_000)):
-        batches = list(_batches([10] * 400, beams, vocabulary, "cpu"))
+        batches = list(search_batches([10] * 400, beams, vocabulary, "cpu"))
         assert sorted(row for rows in batches for row in rows) == list(range(400))
         assert all(len(rows) * beams * vocabulary <= max(LOGITS, beams * vocabulary) for rows in batches)
 

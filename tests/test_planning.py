@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,12 @@ from conftest import rows, write_tsv
 
 from lowres.cli.check_facts import check_facts
 from lowres.errors import LowresError, PlanError
-from lowres.planning import Machine, Options, estimate_seconds, examine, kept_states_gib
+from lowres.models.checkpoint import KNOWN
+from lowres.planning import Machine, Options, estimate_seconds, examine, kept_states_gib, weights_gib
+from lowres.planning.footprint import training_gib
 from lowres.planning.machine import refuse_many_processes
+from lowres.planning.rules import weights_fit_memory
+from lowres.recipe import parse_recipe
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 HEAD = "lowres: 2\nname: Small\n"
@@ -167,6 +172,18 @@ def test_a_device_that_is_not_here_is_refused() -> None:
             Machine.detect("cuda")
 
 
+def test_windows_is_said_to_be_untested(desk: Path, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("recipe.yaml").write_text(HEAD + LABELS + TABLES, encoding="utf-8")
+
+    def said() -> list[str]:
+        return [finding.what for finding in examine(Path("recipe.yaml"), options).findings if "Windows" in finding.what]
+
+    assert not said()
+    monkeypatch.setattr("platform.system", lambda: "Windows")
+    assert said() == ["lowres is not tested on Windows; use WSL, the Windows Subsystem for Linux"]
+    assert "on Windows use WSL" in (RECIPES.parent / "README.md").read_text(encoding="utf-8")
+
+
 def test_several_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "1")
     refuse_many_processes()
@@ -180,6 +197,31 @@ def test_memory_is_estimated_within_a_quarter_and_never_below(name: str, measure
     examined = examine(RECIPES / f"{name}.yaml", Options(cache=cache, offline=True, device="cpu", threads=2))
     estimated = examined.plan.memory_gib + kept_states_gib(examined.plan, examined.corpus)
     assert measured <= estimated <= 1.25 * measured
+
+
+LAPTOP, CARD = Machine("cpu", "a laptop", 4, 8.0, bf16=False), Machine("cuda", "a card", 4, 8.0, bf16=True)
+
+
+def test_a_processor_must_hold_the_whole_base_before_it_is_quantized() -> None:
+    small = next(facts for (name, _), facts in KNOWN.items() if name.startswith("facebook/nllb"))
+    large = replace(small, parameters=3_344_863_232, hidden_size=2048, layers=24)  # NLLB-3.3B
+    text = HEAD + PAIRS + ALIGNED + "base: {name: some/nllb, revision: " + "a" * 40 + ", quantize: 4bit}\n"
+    recipe = parse_recipe(text, "recipe.yaml")
+    refused = weights_fit_memory(recipe, large, LAPTOP)
+    assert refused and "needs about 12.5 GiB here; a laptop has 8.0" in refused.what
+    assert weights_fit_memory(recipe, large, CARD) is None and weights_fit_memory(recipe, small, LAPTOP) is None
+    assert training_gib(recipe, large, LAPTOP, 100) > 12.5 > training_gib(recipe, large, CARD, 100)
+
+
+def test_a_head_of_its_own_is_counted_as_it_is_held() -> None:
+    """mT5 writes with embeddings that are no layer: they stay in float32."""
+    mt5 = next(facts for (name, _), facts in KNOWN.items() if name.startswith("google/mt5"))
+    recipe = parse_recipe(
+        HEAD + PAIRS + ALIGNED + "base: {name: some/mt5, revision: " + "a" * 40 + "}\n", "recipe.yaml"
+    )
+    layers = mt5.parameters - 2 * 250_112 * 512
+    assert mt5.embedding_parameters == 2 * 250_112 * 512
+    assert weights_gib(recipe, mt5, CARD) * 2**30 == pytest.approx(4 * 2 * 250_112 * 512 + 2 * layers)
 
 
 def test_check_counts_pairs_and_labels(desk: Path, options: Options) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import rows, write_tsv
+from matrix import tried
 
 import lowres
 from lowres.atomic import write_whole
@@ -22,7 +24,7 @@ from lowres.planning import Options
 from lowres.recipe import open_recipe, read_lock
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run, read_record
-from lowres.runs.writing import RunWriter, silent
+from lowres.runs.writing import RunWriter, completed, silent
 from lowres.training.checkpoints import Checkpoints, CheckpointState
 from lowres.training.loop import Step
 
@@ -164,11 +166,15 @@ def test_a_link_in_a_run_is_not_written_through(finished: Path, tmp_path: Path) 
     (project / "out" / "report.html").unlink()
     (project / "out" / "report.html").symlink_to(precious)
     assert Run(project / "out").report().read_text(encoding="utf-8").startswith("<!")
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / "log.jsonl").symlink_to(precious)
     file = open_recipe(write_recipe(tmp_path))
-    with pytest.raises(DataError, match=r"holds a link, log\.jsonl"), RunWriter(file, tmp_path / "new", silent):
-        pass
+    for name in ("log.jsonl", "model", "model/adapter/adapter_model.safetensors", "checkpoints/00000001.json"):
+        link = tmp_path / "new" / name
+        link.parent.mkdir(parents=True)
+        link.symlink_to(precious)
+        words = f"holds a link, {re.escape(name)}, and nothing is written through links"
+        with tried("links in the folder of a run", "refused, nothing written"), pytest.raises(DataError, match=words):
+            RunWriter(file, tmp_path / "new", silent).__enter__()
+        shutil.rmtree(tmp_path / "new")
     assert precious.read_text(encoding="utf-8") == "precious"
 
 
@@ -203,13 +209,16 @@ def test_what_a_power_cut_leaves_is_understood(tmp_path: Path) -> None:
         (folder / "record.json").write_bytes(content)
         (folder / "recipe.yaml").write_bytes(b"")
         (folder / ".record.json.part").write_bytes(b"half")
+        (folder / "model").mkdir(exist_ok=True)
+        (folder / "model" / ".tmpAb3xZ").write_bytes(b"half of the weights")
+        (folder / "merging-x1").mkdir()
         with RunWriter(file, folder, silent) as writer:
             assert [step.update for step in writer.steps] == [1], "the checkpoint says what run this is"
             assert words in writer.record.findings[0].what and "set aside" in writer.record.findings[0].what
         assert read_record(folder / "record.json").status == "running"
         assert (folder / "damaged-record.json").read_bytes() == content
         assert (folder / "recipe.yaml").read_text(encoding="utf-8") == file.text
-        assert not (folder / ".record.json.part").exists()
+        assert not {path.name for path in folder.rglob("*")} & {".record.json.part", ".tmpAb3xZ", "merging-x1"}
     (folder / "record.json").write_bytes(b"")
     with RunWriter(file, folder, silent, restart=True) as writer:
         assert not writer.steps and not (folder / "checkpoints").exists()
@@ -304,6 +313,22 @@ def test_a_run_that_was_cut_off_when_all_was_done_is_done(
     assert run_recipe(recipe, options=options, notify=stages.append).folder == folder
     assert not stages and not (folder / "checkpoints").exists()
     assert (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize("rests", [["checkpoints/00000001.safetensors"], ["checkpoints/.tmpAb3"], [".busy"]])
+def test_a_done_run_with_rests_is_done(rests: list[str], tmp_path: Path) -> None:
+    file, folder = open_recipe(write_recipe(tmp_path)), tmp_path / "out"
+    with RunWriter(file, folder, silent) as writer:
+        writer.write(status="done")
+    for name in rests:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"")
+    with tried("a kill in the last writes of a run", "the run is done"):
+        assert completed(file, folder) == folder
+        assert not (folder / "checkpoints").exists() and not (folder / ".busy").exists()
+    other = open_recipe(write_recipe(tmp_path, epochs=2))
+    (folder / "checkpoints").mkdir()
+    assert completed(other, folder) is None
 
 
 def test_two_writers_are_refused_to_the_end(tmp_path: Path) -> None:

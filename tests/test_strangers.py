@@ -189,3 +189,14 @@ def test_what_was_saved_is_loaded_and_can_be_read_by_others(
         expected = stat.S_IMODE((folder / "model.json").stat().st_mode)
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*") if path.is_file()}
         assert set(modes.values()) == {expected} and any(name.endswith(".safetensors") for name in modes), modes
+
+
+def test_the_threads_that_are_asked_for_are_used(classifier: Path, options: Options) -> None:
+    """predict, export and the reload check go this way."""
+    before = torch.get_num_threads()
+    try:
+        for threads in (2, 1):
+            load_predictor(classifier, replace(options, threads=threads))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)

@@ -4,16 +4,42 @@ A card is a Markdown file: YAML front matter as in Hugging Face data-set cards, 
 then the data statement in prose.
 """
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 import lowres
 from lowres.errors import CardError, Problem, RecipeError, nearest
 from lowres.recipe.strict import parse, read_text
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _stays_inside(path: str) -> str:
+    parts = path.replace("\\", "/").split("/")
+    if ".." in parts or path.startswith(("/", "\\")) or parts[0].endswith(":"):
+        raise ValueError("must stay below the source of the card: no .., and no absolute path")
+    return path
+
+
+Inside = Annotated[str, AfterValidator(_stays_inside)]
+
+
+def _is_public(url: str) -> str:
+    host = urlsplit(url).hostname or ""
+    try:
+        public = ip_address(host).is_global
+    except ValueError:
+        public = "." in host and not host.endswith((".localhost", ".local", ".internal"))
+    if not public or "@" in urlsplit(url).netloc:
+        raise ValueError("must name a public host, and no user")
+    return url
+
+
+Address = Annotated[str, Field(pattern=r"^https://.*/$"), AfterValidator(_is_public)]
 
 
 class _Part(BaseModel):
@@ -26,17 +52,17 @@ class CardFile(_Part):
     The sha256 of a pattern is that of the lines “sha256  path” of its files, sorted by path.
     """
 
-    path: str = Field(min_length=1, description="below the source of the card; ** and * in a package")
+    path: Inside = Field(min_length=1, description="below the source of the card; ** and * in a package")
     sha256: Digest
 
 
 class Origin(_Part):
     """Where the files come from: exactly one of url, package and folder."""
 
-    url: str | None = Field(None, pattern=r"^https://.*/$", description="folder at one commit, with / at its end")
+    url: Address | None = Field(None, description="folder at one commit, with / at its end")
     package: str | None = Field(None, description="Python package that ships the files")
     version: str | None = Field(None, description="its version")
-    folder: str | None = Field(None, description="folder beside the card")
+    folder: Inside | None = Field(None, description="folder beside the card")
 
     @model_validator(mode="after")
     def _one(self) -> "Origin":

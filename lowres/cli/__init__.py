@@ -6,6 +6,7 @@ Nothing heavy is imported before a command needs it.
 import errno
 import shlex
 import sys
+from types import TracebackType
 
 import rich_click as click
 
@@ -69,6 +70,7 @@ def main() -> None:
     """Run a command. Exit status: 0 done, 2 the user's input is at fault, 1 a bug of lowres, 130 interrupted."""
     from lowres.errors import LowresError
 
+    sys.excepthook = _show_bug
     try:
         lowres.main(standalone_mode=False)
     except click.ClickException as error:
@@ -87,8 +89,18 @@ def main() -> None:
             raise
         from lowres.cli.safe_text import clean
 
-        click.echo(clean(f"{error.filename}  {error.strerror} ({UNWRITABLE[error.errno]})"), err=True)
+        where = f"{error.filename}  " if error.filename else ""
+        click.echo(clean(f"{where}{error.strerror} ({UNWRITABLE[error.errno]})"), err=True)
         sys.exit(2)
+
+
+def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a traceback, which can hold names from any file, without characters that a terminal reacts to."""
+    from traceback import format_exception
+
+    from lowres.cli.safe_text import clean
+
+    click.echo(clean("".join(format_exception(kind, error, trace))), err=True, nl=False)
 
 
 def _say_stopped(error: BaseException) -> None:

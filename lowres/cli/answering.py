@@ -16,8 +16,9 @@ from lowres.cli.safe_text import echo, echo_json, one_line
 from lowres.garbage import without_cycle_search
 
 if TYPE_CHECKING:
+    from lowres.export.formats import FormatName
     from lowres.planning import Options
-    from lowres.runs.run import Run
+    from lowres.runs.run import EngineName, Run
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
@@ -39,6 +40,13 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="With --out, for messages in JSON: a translation of the file, whose messages are kept.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["torch", "ctranslate2"]),
+    default="torch",
+    show_default=True,
+    help="What computes; ctranslate2 after  lowres export RUN --to ctranslate2.",
+)
 @cache_option
 @offline_option
 @device_option
@@ -53,6 +61,7 @@ def predict(
     target: str | None,
     out: Path | None,
     earlier: Path | None,
+    engine: "EngineName",
     cache: Path | None,
     offline: bool,
     device: str,
@@ -75,7 +84,7 @@ def predict(
         )
     if out or (len(texts) == 1 and Path(texts[0]).is_file()):
         options = machine_options(cache, (), offline, device, threads)
-        fill_file(run, texts, out, source, target, earlier, options, as_json)
+        fill_file(run, texts, out, source, target, earlier, engine, options, as_json)
         return
     if texts:
         lines = [decoded(f"text {number}", os.fsencode(text)) for number, text in enumerate(texts, start=1)]
@@ -83,7 +92,7 @@ def predict(
         lines = lines_of(sys.stdin.buffer.read())
     skip_compilation(run / "model")
     with without_cycle_search(for_good=True):
-        found = _loaded(run, machine_options(cache, (), offline, device, threads))
+        found = _loaded(run, engine, machine_options(cache, (), offline, device, threads))
     predictions = found.predict(lines, language=language, source=source, target=target, head=head)
     for prediction in predictions:
         if as_json:
@@ -94,20 +103,20 @@ def predict(
         click.echo(notice, err=True)
 
 
-def _loaded(run: Path, options: "Options") -> "Run":
+def _loaded(run: Path, engine: "EngineName", options: "Options") -> "Run":
     """The run with its model in memory."""
     quiet_libraries()
 
     from lowres.runs.run import Run
 
-    found = Run(run, options=options)
+    found = Run(run, options=options, engine=engine)
     _ = found.predictor
     return found
 
 
 def fill_file(
     run: Path, texts: tuple[str, ...], out: Path | None, source: str | None, target: str | None, earlier: Path | None,
-    options: "Options", as_json: bool,
+    engine: "EngineName", options: "Options", as_json: bool,
 ) -> None:  # fmt: skip
     """Translate a file with the model of a run, and say what became of it."""
     from lowres.errors import DataError, Problem
@@ -121,7 +130,7 @@ def fill_file(
 
     from lowres.runs.run import Run
 
-    filled = Run(run, options=options).fill(texts[0], out, source=source, target=target, earlier=earlier)
+    filled = Run(run, options=options, engine=engine).fill(texts[0], out, source=source, target=target, earlier=earlier)
     if as_json:
         echo_json(json_format.dumps(vars(filled), ensure_ascii=False))
         return
@@ -197,23 +206,41 @@ def report(run: Path) -> None:
 
 @click.command()
 @run_argument
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write; by default RUN/merged.")
+@click.option(
+    "--to",
+    type=click.Choice(["merged", "ctranslate2", "gguf"]),
+    default="merged",
+    show_default=True,
+    help="merged: a checkpoint for transformers; ctranslate2: smaller and quicker, for translators.",
+)
+@click.option("--bits", type=click.Choice(["8", "16", "32"]), help="Bits of each weight; the format's own by default.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder to write; by default RUN/merged or RUN/ctranslate2."
+)
 @cache_option
 @offline_option
 @threads_option
 @json_option
-def export(run: Path, out: Path | None, cache: Path | None, offline: bool, threads: int | None, as_json: bool) -> None:
-    """Merge the model of RUN into one ordinary checkpoint: for transformers alone, or as the base of another recipe (base.name: RUN).
+def export(
+    run: Path, to: "FormatName", bits: str | None, out: Path | None, cache: Path | None, offline: bool, threads: int | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Write the model of RUN as one ordinary checkpoint, for transformers alone or as the base of another recipe (base.name: RUN), or
+    in a smaller and quicker format for use without lowres.
 
-    Nothing is written unless the merged model predicts the same as the adapted one.
+    Nothing is written unless the exported model predicts as RUN does.
     """
     quiet_libraries()
 
-    from lowres.export import export_merged
+    from lowres.export import export as export_run
     from lowres.runs.run import Run
 
-    folder = export_merged(Run(run, options=machine_options(cache, (), offline, "cpu", threads)), out)
+    found = Run(run, options=machine_options(cache, (), offline, "cpu", threads))
+    folder, fidelity = export_run(found, to, int(bits) if bits else None, out)
     if as_json:
-        echo_json(json_format.dumps({"folder": str(folder)}))
+        measured = {"fidelity": fidelity.model_dump(mode="json")} if fidelity else {}
+        echo_json(json_format.dumps({"folder": str(folder), **measured}, ensure_ascii=False))
         return
     echo(f"{folder}: weights, tokenizer and README.md, which says how to use them without lowres")
+    for line in fidelity.sentences() if fidelity else ():
+        echo(f"  {line}")

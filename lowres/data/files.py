@@ -1,5 +1,6 @@
 """Finding a card's file in the cache, a mirror, an installed package or on the network; accepted only if its sha256 is right."""
 
+import errno
 import hashlib
 import http.client
 import importlib.metadata
@@ -13,20 +14,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import IO
+from urllib.parse import urlsplit
 
 import platformdirs
 from filelock import FileLock
 
 from lowres.cards import Card, CardFile
+from lowres.data.formats.file_text import MAX_BYTES
 from lowres.errors import DataError, Problem
 
-ATTEMPTS = 4
+ATTEMPTS = 4  # in a row that bring nothing
 PAUSE_SECONDS = 1.0  # before the second attempt; longer before each later one
 TIMEOUT_SECONDS = 30
 LASTING = frozenset((401, 403, 404, 410))  # HTTP status codes for which another attempt is of no use
-BLOCK = 1 << 20  # bytes read at a time
+BLOCK = 1 << 20  # bytes read at a time, at most
+PARTIAL = 206  # the HTTP status code for the rest of a file
+NO_SUCH_RANGE = 416  # the HTTP status code for a part that is longer than the file
+UNWRITABLE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS))
 
 
 @dataclass(frozen=True)
@@ -173,10 +178,13 @@ def _not_found(file: File, tried: Sequence[str], remedy: str) -> DataError:
 def _keep(path: Path, kept: Path) -> Path:
     """Copy into the cache, whole or not at all."""
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=kept.parent, suffix=".part", delete=False) as part:
-        draft = Path(part.name)
-    shutil.copyfile(path, draft)
-    return draft.replace(kept)
+    draft = kept.with_name(f"{kept.name}.copy")
+    with FileLock(kept.with_name(f"{kept.name}.lock")):
+        try:
+            shutil.copyfile(path, draft)
+            return draft.replace(kept)
+        finally:
+            draft.unlink(missing_ok=True)
 
 
 def _in_mirrors(file: File, mirrors: Sequence[Path], tried: list[str]) -> Path | None:
@@ -244,8 +252,8 @@ def _fetch_many(file: File, source: PackageFile, mirrors: Sequence[Path], tried:
     raise _not_found(file, tried, _pip(source))
 
 
-class _HttpsOnly(urllib.request.HTTPRedirectHandler):
-    """Follows redirects as long as they stay encrypted."""
+class _SameHost(urllib.request.HTTPRedirectHandler):
+    """Follows redirects as long as they stay encrypted, and on the host that the card names."""
 
     def redirect_request(
         self,
@@ -256,32 +264,40 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        """Refuse a redirect to anything but https."""
+        """Refuse a redirect to anything but https on the same host."""
         if not newurl.startswith("https://"):
             raise urllib.error.URLError(f"redirected to {newurl}, which is not https")
+        if urlsplit(newurl).netloc != urlsplit(req.full_url).netloc:
+            raise urllib.error.URLError(f"redirected to {newurl}, which is another host than the card names")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def _download(file: File, url: str, kept: Path, tried: list[str]) -> Path:
-    """Download into the cache; an interrupted download is resumed where it broke off."""
+    """Download into the cache; an interrupted download is resumed where it broke off, as often as anything comes."""
     kept.parent.mkdir(parents=True, exist_ok=True)
     part = kept.with_name(kept.name + ".part")
-    reason = ""
+    reason, failures, most = "", 0, part.stat().st_size if part.exists() else 0
     with FileLock(kept.with_name(kept.name + ".lock")):
         if kept.is_file() and sha256_of(kept) == file.sha256:  # another run was faster
             return kept
-        for attempt in range(ATTEMPTS):
-            time.sleep(attempt * PAUSE_SECONDS)
+        while failures < ATTEMPTS:
+            time.sleep(failures * PAUSE_SECONDS)
             resumed = part.exists()
             try:
                 _receive(url, part)
             except urllib.error.HTTPError as error:
-                part.unlink(missing_ok=True)
+                if error.code in {NO_SUCH_RANGE, *LASTING}:
+                    part.unlink(missing_ok=True)
                 reason = f"HTTP {error.code} {error.reason}"
                 if error.code in LASTING:
                     break
-            except (OSError, http.client.HTTPException) as error:
+                failures += 1
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                if getattr(error, "errno", None) in UNWRITABLE:
+                    raise DataError(_unwritable(part, error)) from error
                 reason = _first_line(error)
+                have = part.stat().st_size if part.exists() else 0
+                failures, most = (1, have) if have > most else (failures + 1, most)
             else:
                 found = sha256_of(part)
                 if found == file.sha256:
@@ -290,23 +306,43 @@ def _download(file: File, url: str, kept: Path, tried: list[str]) -> Path:
                 reason = f"its sha256 is {found[:12]}…, the card says {file.sha256[:12]}…"
                 if not resumed:  # whole and wrong: asking again would bring the same
                     break
+                failures += 1
     tried.append(f"{url} ({reason})")
     raise _not_found(file, tried, _REMEDY)
 
 
 def _receive(url: str, part: Path) -> None:
-    """Add to `part` what is missing of `url`. Raises OSError or HTTPException where the connection breaks."""
+    """Add to `part` what is missing of `url`. Raises OSError or HTTPException where the connection breaks.
+
+    What has come is on the disk even if no more comes. No more is written than a data file may have.
+    """
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(
         url, headers={"User-Agent": "lowres"} | ({"Range": f"bytes={have}-"} if have else {})
     )
-    with urllib.request.build_opener(_HttpsOnly).open(request, timeout=TIMEOUT_SECONDS) as answer:
-        with part.open("ab" if answer.status == 206 else "wb") as out:
-            while block := answer.read(BLOCK):
+    with urllib.request.build_opener(_SameHost).open(request, timeout=TIMEOUT_SECONDS) as answer:
+        if answer.status != PARTIAL:
+            have = 0
+        elif not answer.headers.get("Content-Range", f"bytes {have}-").startswith(f"bytes {have}-"):
+            part.unlink()
+            raise http.client.HTTPException("another part of the file was sent than was asked for")
+        left, size = answer.length, have
+        with part.open("ab" if have else "wb") as out:
+            while block := answer.read1(BLOCK):
+                size += len(block)
+                if size > MAX_BYTES:
+                    part.unlink()
+                    raise DataError(Problem(url, f"sends more than {MAX_BYTES >> 20:,} MiB", "is the address right?"))
                 out.write(block)
-        # a connection that is closed early looks like the end of the file to read(n)
-        if answer.length:
-            raise http.client.IncompleteRead(b"", answer.length)
+                out.flush()
+        # a connection that is closed early looks like the end of the file
+        if left is not None and size - have < left:
+            raise http.client.IncompleteRead(b"", left - (size - have))
+
+
+def _unwritable(part: Path, error: BaseException) -> Problem:
+    hint = "make room, or name another folder with --cache; what has come is kept and the download goes on from there"
+    return Problem(str(part), f"cannot be written: {getattr(error, 'strerror', '') or error}", hint)
 
 
 def _first_line(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from lowres.cards.licence_chain import LicenceChain
 from lowres.errors import ModelError, Problem
 from lowres.export.model_card import licences_page, model_card
 from lowres.planning.licensing import chain_of, find_card
+from lowres.planning.outside import BUNDLE
 from lowres.recipe import parse_recipe
 from lowres.recipe.sections import CardData, Recipe
 from lowres.record import Record
@@ -22,7 +23,7 @@ from lowres.runs.facts import versions
 from lowres.runs.layout import LOCK, MODEL, RECIPE, RECORD
 from lowres.runs.run import Run
 
-BUNDLE, CARDS, LICENCES = "bundle.json", "cards", "LICENCES.md"
+CARDS, LICENCES = "cards", "LICENCES.md"
 BUNDLE_VERSION = 1
 # Everything of a run that is shared, beside the record; nothing else is, such as predictions, logs and the report, which quote texts.
 SHARED = (

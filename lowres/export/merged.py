@@ -3,11 +3,14 @@
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from lowres.atomic import make_readable
 from lowres.errors import ModelError, Problem
 from lowres.export.usage import mergeable, merged_usage
 from lowres.models.checkpoint import MERGED, OWN_FACTS
@@ -15,8 +18,9 @@ from lowres.recipe.methods import METHOD_FACTS
 from lowres.runs.layout import MODEL
 from lowres.runs.reload_check import read_sample, same
 from lowres.runs.run import Run, load_predictor
+from lowres.runs.writing import DRAFT
 from lowres.tasks.job import Predictor
-from lowres.tasks.saved import ModelFacts, make_readable
+from lowres.tasks.saved import ModelFacts
 
 DIFFERENT = "a fault of lowres; please report it with the run's folder"
 
@@ -28,10 +32,20 @@ def export_merged(run: Run, out: Path | None = None) -> Path:
     for bit. Raises ModelError where a run cannot be merged exactly, or the folder is there already.
     """
     out = out or run.folder / MERGED
+    refuse_existing(out)
+    merged = merged_predictor(run)
+    with draft_of(out) as draft:
+        write(merged, merged.facts, draft)
+        (draft / "README.md").write_text(merged_usage(merged, run.record), encoding="utf-8")
+    return out
+
+
+def merged_predictor(run: Run) -> Predictor:
+    """The run's predictor with its adapter in the weights. Raises ModelError where it predicts otherwise than the adapted one."""
     run.verify()
     apart = load_predictor(run.folder / MODEL, run.options, "precise")
-    refuse(run, apart.facts, out)
-    merged = load_predictor(run.folder / MODEL, run.options, "merged")
+    refuse(run, apart.facts)
+    merged: Predictor = load_predictor(run.folder / MODEL, run.options, "merged")
     sample = read_sample(run.folder)
     for text, expected, found in zip(
         sample.inputs,
@@ -43,22 +57,30 @@ def export_merged(run: Run, out: Path | None = None) -> Path:
             raise ModelError(
                 Problem(str(run.folder), f"“{text[0]}”: {expected} before merging, {found} after", DIFFERENT)
             )
+    return merged
+
+
+@contextmanager
+def draft_of(out: Path) -> Iterator[Path]:
+    """A new folder beside `out` that takes its name when all went well, and goes otherwise. Its README.md must be written."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=out.parent, prefix="merging-"))
+    draft = Path(tempfile.mkdtemp(dir=out.parent, prefix=DRAFT))
     try:
-        write(merged, merged.facts, draft)
-        (draft / "README.md").write_text(merged_usage(merged, run.record), encoding="utf-8")
+        yield draft
         make_readable(draft, "README.md")
         draft.replace(out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return out
 
 
-def refuse(run: Run, facts: ModelFacts, out: Path) -> None:
-    """Raises ModelError where merged weights cannot give the same predictions, or `out` exists."""
+def refuse_existing(out: Path) -> None:
+    """Raises ModelError where `out` exists."""
     if out.exists():
         raise ModelError(Problem(str(out), "exists already", "remove it, or name another folder with --out"))
+
+
+def refuse(run: Run, facts: ModelFacts) -> None:
+    """Raises ModelError where merged weights cannot give the same predictions."""
     if not METHOD_FACTS[facts.method].mergeable:
         what = f"a {facts.method} adapter cannot be merged into the base: it is not a linear map"
         raise ModelError(Problem(str(run.folder), what, "share the run's folder as it is"))

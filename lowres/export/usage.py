@@ -145,11 +145,11 @@ def adapter_usage(predictor: Any, record: Record) -> str:
     facts = predictor.facts
     about = f"{facts.method} over {facts.base}, with the embedding rows and the tokenizer that belong to it."
     if facts.method == "bottleneck":
-        return f"{_heading(record, about)}{_with_lowres(predictor)}"
+        return f"{heading(record, about)}{_with_lowres(predictor)}"
     if facts.task == "pre-training" and mergeable(facts):
-        return f"{_heading(record, about)}{PRE_TRAINED}"
+        return f"{heading(record, about)}{PRE_TRAINED}"
     if facts.base in STARTERS.names or facts.decoder_layers is not None:
-        return f"{_heading(record, about)}{BUILT}"
+        return f"{heading(record, about)}{BUILT}"
     rest = ROWS if predictor.rows.places is not None else ""
     rest += ADAPTER if hasattr(predictor.transformer, "peft_config") else WEIGHTS
     base = f'"{facts.base}", dtype="float32"' + (f', revision="{facts.revision}"' if facts.revision else "")
@@ -160,15 +160,15 @@ def _page(predictor: Any, record: Record, about: str, *, tokenizer: str, base: s
     facts = predictor.facts
     notes = NEEDS.format(more="" if base == "folder" else " and peft" if ADAPTER in rest else "")
     notes += BITS.format(bits=facts.quantize[0]) if facts.quantize != "off" and base != "folder" else ""
-    notes += _limits(facts)
+    notes += limits(facts)
     decoder_prefix = IMPORTS.format(auto=_auto(predictor), tokenizer=tokenizer, base=base) + _own_head(predictor)
     asking = {"classification": _labels, "translation": _translation, "generation": _prompted}.get(
         facts.task, _nothing
     )(predictor)
-    return f"{_heading(record, about)}{notes}```python\n{decoder_prefix}{rest}{asking}```\n"
+    return f"{heading(record, about)}{notes}```python\n{decoder_prefix}{rest}{asking}```\n"
 
 
-def _limits(facts: Any) -> str:
+def limits(facts: Any) -> str:
     """What the run's predictions have beyond those of the code."""
     notes = HINTED if getattr(facts, "hints", False) else ""
     if symbols := getattr(facts, "symbols", ""):
@@ -210,7 +210,7 @@ def _auto(predictor: Any) -> str:
     return "AutoModel" if predictor.facts.task == "classification" else "AutoModelForMaskedLM"
 
 
-def _heading(record: Record, about: str) -> str:
+def heading(record: Record, about: str) -> str:
     data = f" Data: {record.data.name} ({record.data.licence})." if record.data else ""
     return f"# {record.recipe.name}\n\n{about}{data}\n\n"
 
@@ -257,19 +257,25 @@ def _translation(predictor: Any) -> str:
         return _prompted(predictor)
     facts, inputs = predictor.facts, predictor.inputs
     source, target = facts.directions[0]
+    decoder_prefix, decoding = inputs.decoder_prefix(target), facts.decoding
+    return TRANSLATION.format(
+        source=source, target=target, longest_source=facts.longest, ids=source_code(predictor),
+        decoder_prefix=decoder_prefix, beams=decoding.beams, longest=decoding.max_length_ratio,
+        penalty=decoding.length_penalty, no_repeat=decoding.no_repeat_ngram_size, most=inputs.max_length - len(decoder_prefix),
+        suppressed=list(inputs.suppressed), end=inputs.end, pad=inputs.pad,
+    )  # fmt: skip
+
+
+def source_code(predictor: Any) -> str:
+    """An expression for the token ids of a text that an encoder-decoder translates in its first direction."""
+    facts, inputs = predictor.facts, predictor.inputs
+    source, target = facts.directions[0]
     plain = 'tokenizer(text, add_special_tokens=False)["input_ids"]'
     whole = f'tokenizer({facts.prefix!r} + text)["input_ids"]'
     words = instruction(source, target)
-    ids = {
+    return {
         "own tag": f"[{inputs.tags.get(source)}, *{plain}, {inputs.end}]",
         "target tag": f"[{inputs.tags.get(target)}, *{whole}]" if target in inputs.tags else whole,
         "words": f'tokenizer({facts.prefix + words!r} + text)["input_ids"]',
         "nothing": whole,
     }[inputs.language_marking.source]
-    decoder_prefix, decoding = inputs.decoder_prefix(target), facts.decoding
-    return TRANSLATION.format(
-        source=source, target=target, longest_source=facts.longest, ids=ids,
-        decoder_prefix=decoder_prefix, beams=decoding.beams, longest=decoding.max_length_ratio,
-        penalty=decoding.length_penalty, no_repeat=decoding.no_repeat_ngram_size, most=inputs.max_length - len(decoder_prefix),
-        suppressed=list(inputs.suppressed), end=inputs.end, pad=inputs.pad,
-    )  # fmt: skip

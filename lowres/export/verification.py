@@ -12,9 +12,10 @@ from math import isclose
 from pathlib import Path, PurePosixPath
 
 from lowres.errors import DataError, Finding, ModelError, Problem
-from lowres.export.bundle import BUNDLE, BUNDLE_VERSION, CARDS, hashes
+from lowres.export.bundle import BUNDLE_VERSION, CARDS, hashes
 from lowres.planning import Options, make_plan, read_data
 from lowres.planning.machine import Machine
+from lowres.planning.outside import BUNDLE, refuse_outside
 from lowres.planning.plan import base_of
 from lowres.recipe import open_recipe
 from lowres.recipe.lock import read_lock
@@ -94,6 +95,7 @@ def reproduce(folder: Path, options: Options, near: Path | None = None) -> Verif
     run = Run(folder, options=options)
     file = open_recipe(folder / RECIPE)
     place = near or folder / CARDS
+    refuse_outside(file.recipe, place, given=True)
     file = file.model_copy(update={"path": place / file.path.name})
     corpus = read_data(file, options)
     if run.record.data is None or corpus.fingerprint != run.record.data.fingerprint:

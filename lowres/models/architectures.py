@@ -117,6 +117,11 @@ class Architecture:
         return self.named_keys_values or self.attention[1:3]
 
     @property
+    def first_stack(self) -> Literal["encoder", "decoder"]:
+        """The stack of layers that `layers` leads to: that of the encoder, or of a decoder that has none."""
+        return "decoder" if self.shape == "decoder" else "encoder"
+
+    @property
     def is_known(self) -> bool:
         """Whether the family has a row of its own, so that every method fits it."""
         return self.blocks is not None

@@ -22,7 +22,7 @@ from lowres.models.configuration import (
 )
 from lowres.models.known_bases import close_name, known_base
 from lowres.models.unknown_family import unknown_encoder
-from lowres.models.weight_files import FORMATS, Shapes, check_names, find_weights, layer_count, read_json
+from lowres.models.weight_files import FORMATS, Shapes, check_names, find_weights, has_head, layer_count, read_json
 from lowres.places import Places
 
 MERGED = "merged"  # the folder of a run with its exported checkpoint
@@ -63,7 +63,8 @@ class Checkpoint:
     """A base model on disk.
 
     `parameters` counts its weights, embeddings included; `positions` is the longest text it reads, in tokens; `pooling` says how the
-    states of a text become one vector, and `prefix` is what the model expects before every text (“query: ” for E5).
+    states of a text become one vector, and `prefix` is what the model expects before every text (“query: ” for E5). `untied_head` says
+    that what is written has embeddings of its own, as in mT5.
     """
 
     name: str
@@ -77,6 +78,12 @@ class Checkpoint:
     pooling: Pooling
     prefix: str = ""
     revision: str | None = None
+    untied_head: bool = False
+
+    @property
+    def embedding_parameters(self) -> int:
+        """Weights of the embeddings, those of an untied head included."""
+        return self.vocabulary_size * self.hidden_size * (2 if self.untied_head else 1)
 
     def sha256(self) -> str:
         """One digest over weights, configuration and tokenizer, in the order of the files' names."""
@@ -99,7 +106,7 @@ KNOWN: Mapping[tuple[str, str | None], Checkpoint] = {
         Checkpoint(
             name="google/mt5-small", revision="73fb5dbe4756edadc8fbe8c769b0a109493acf7a", folder=Path(),
             architecture=ARCHITECTURES["mt5"], hidden_size=512, layers=8, vocabulary_size=250_112, positions=10_000,
-            parameters=300_176_768, pooling="mean",
+            parameters=300_176_768, pooling="mean", untied_head=True,
         ),
     )
 }  # fmt: skip
@@ -235,7 +242,7 @@ def describe(name: str, folder: Path, revision: str | None = None) -> Checkpoint
     config, family = read_config(folder)
     weights = find_weights(folder)
     family = _checked(weights.shapes, family, config, str(folder))
-    return _facts(name, folder, revision, config, family, weights.parameters)
+    return _facts(name, folder, revision, config, family, weights.parameters, weights.shapes)
 
 
 def _checked(shapes: Shapes | None, family: Architecture, config: Mapping[str, Any], where: str) -> Architecture:
@@ -248,8 +255,9 @@ def _checked(shapes: Shapes | None, family: Architecture, config: Mapping[str, A
 
 
 def _facts(
-    name: str, folder: Path, revision: str | None, config: Mapping[str, Any], family: Architecture, parameters: int
-) -> Checkpoint:
+    name: str, folder: Path, revision: str | None, config: Mapping[str, Any], family: Architecture, parameters: int,
+    shapes: Shapes | None,
+) -> Checkpoint:  # fmt: skip
     own_file = folder / OWN_FACTS
     own = read_json(own_file) if own_file.exists() else {}
     return Checkpoint(
@@ -257,13 +265,14 @@ def _facts(
         folder=folder,
         architecture=family,
         hidden_size=width(config),
-        layers=layer_count(config, "decoder" if family.shape == "decoder" else "encoder"),
+        layers=layer_count(config, family.first_stack),
         vocabulary_size=int(config["vocab_size"]),
         positions=_positions(config, family),
         parameters=parameters,
         pooling=own.get("pooling") or sentence_pooling(folder) or family.pooling,
         prefix=own.get("prefix", sentence_prefix(name, folder)),
         revision=revision,
+        untied_head=family.shape != "encoder" and (config.get("tie_word_embeddings") is False or has_head(shapes)),
     )
 
 
@@ -291,12 +300,12 @@ def _hub_base(name: str, revision: str | None, offline: bool, *, build: bool) ->
             found = HfApi().get_safetensors_metadata(name, revision=revision)
         except (NotASafetensorsRepoError, SafetensorsParsingError):
             family = _checked(None, family, config, name)
-            return _facts(name, folder, revision, config, family, _hub_size(name, revision) // 4)
+            return _facts(name, folder, revision, config, family, _hub_size(name, revision) // 4, None)
         except (HfHubHTTPError, OSError) as error:
             raise _unreachable(name, revision, offline, error) from error
         tensors = {key: info.shape for file in found.files_metadata.values() for key, info in file.tensors.items()}
         family = _checked(tensors, family, config, name)
-        return _facts(name, folder, revision, config, family, sum(prod(shape) for shape in tensors.values()))
+        return _facts(name, folder, revision, config, family, sum(prod(shape) for shape in tensors.values()), tensors)
     folder = _from_hub(name, revision, offline, READ)
     if not any(folder.glob("*.safetensors")):
         folder = _from_hub(name, revision, offline, (*READ, *PICKLED))
@@ -339,11 +348,11 @@ def _from_hub(name: str, revision: str | None, offline: bool, wanted: Sequence[s
             )
         )
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         folder = snapshot_download(name, revision=revision, allow_patterns=list(wanted), local_files_only=offline)
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+    except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
         raise _unreachable(name, revision, offline, error) from error
     return Path(folder)
 

@@ -36,7 +36,7 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
     family = _family(config, folder)
     for what, found in (
         ("vocab_size", config.get("vocab_size")), ("hidden_size", width(config)),
-        ("number of layers", layer_count(config, "decoder" if family.shape == "decoder" else "encoder")),
+        ("number of layers", layer_count(config, family.first_stack)),
     ):  # fmt: skip
         if not found:
             raise ModelError(Problem(str(config_file), f"gives no {what}", "fetch the base again"))

@@ -44,7 +44,7 @@ def _names(folder: Path) -> Iterator[str]:
         for key, value in stated.items():
             if key.endswith("_token"):
                 yield from _contents([value])
-            elif key.endswith("special_tokens"):
+            elif key.endswith("special_tokens") and isinstance(value, (dict, list)):  # not split_special_tokens
                 yield from _contents(value.values() if isinstance(value, dict) else value)
         yield from _contents((stated.get("added_tokens_decoder") or {}).values())
     if (added := folder / "added_tokens.json").exists():

@@ -46,6 +46,11 @@ class WeightFiles:
         return sum(prod(shape) for shape in self.shapes.values())
 
 
+def has_head(shapes: Shapes | None) -> bool:
+    """Whether embeddings of what is written stand in the files beside the others."""
+    return any(name.endswith("lm_head.weight") for name in shapes or ())
+
+
 def find_weights(folder: Path) -> WeightFiles:
     """The files that transformers would load: safetensors, else pickles of tensors; one file, else the shards of an index.
 
@@ -163,7 +168,7 @@ def check_names(shapes: Shapes, family: Architecture, config: Mapping[str, Any],
 
 def _missing_layers(names: Shapes, family: Architecture, config: Mapping[str, Any]) -> list[str]:
     """The linear modules that each layer of each stack should have and has not, by name."""
-    paths = {"decoder" if family.shape == "decoder" else "encoder": family.layers}
+    paths: dict[str, str] = {family.first_stack: family.layers}
     if family.shape == "encoder-decoder":
         last = family.layers.rpartition(".")[2]
         paths = {"encoder": f"encoder.{last}", "decoder": f"decoder.{last}"}

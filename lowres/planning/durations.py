@@ -98,7 +98,7 @@ def _predicting(plan: Plan, tokens: float) -> float:
 
 def _body(plan: Plan) -> int:
     """Weights outside the embeddings."""
-    return plan.checkpoint.parameters - plan.checkpoint.vocabulary_size * plan.checkpoint.hidden_size
+    return plan.checkpoint.parameters - plan.checkpoint.embedding_parameters
 
 
 def _rate(plan: Plan) -> float:

@@ -11,6 +11,7 @@ from lowres.errors import Finding, LowresError, PlanError, Problem, RecipeError
 from lowres.models.checkpoint import Checkpoint
 from lowres.models.special_tokens import special_token_pattern
 from lowres.planning.machine import Machine, Options, refuse_many_processes
+from lowres.planning.outside import outside_problems
 from lowres.planning.plan import (
     Plan,
     base_of,
@@ -52,6 +53,8 @@ def examine(path: Path, options: Options) -> Examined:
     if file is None:
         raise RecipeError(*found)
     problems, near = list(found), file.path.parent
+    if outside := outside_problems(file.recipe, near):  # before anything of them is read
+        raise _all_of(file, [*problems, *outside], len(found))
 
     def tried(action: Callable[[], Found]) -> Found | None:
         try:

@@ -8,10 +8,11 @@ from lowres.recipe.methods import METHOD_FACTS, Freeze
 from lowres.recipe.sections import Recipe
 from lowres.recipe.task_section import Translation
 
-# Fitted to the peak resident memory of recipes/which-language.yaml (2.6 to 2.8 GiB) and recipes/quickstart.yaml (3.8 to 4.0 GiB): what
-# libraries, data, fitting the vocabulary and evaluation take, how much more than the tensors of a batch the C library holds, and what
-# a task that writes takes besides: logits, beams and the phrase table.
+# Fitted to the peak resident memory, on processors, of recipes/which-language.yaml (2.6 to 2.8 GiB) and recipes/quickstart.yaml (3.8
+# to 4.0 GiB): what libraries, data, fitting the vocabulary and evaluation take, how much more than the tensors of a batch the C
+# library holds, and what a task that writes takes besides: logits, beams and the phrase table.
 FIXED_GIB, FRAGMENTATION, WRITING_GIB = 2.4, 1.8, 0.8
+LIBRARIES_GIB = 0.9  # torch, transformers and peft, imported, and the data
 BYTES_OF_A_WEIGHT: Mapping[str, float | None] = {
     "off": None,
     "8bit": 1.01,
@@ -24,7 +25,7 @@ def weights_gib(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> flo
     its gradient and Adam's two moments, all in float32.
     """
     method = recipe.method
-    embeddings = checkpoint.vocabulary_size * checkpoint.hidden_size
+    embeddings = checkpoint.embedding_parameters
     layers = checkpoint.parameters - embeddings
     if METHOD_FACTS[method.kind].everything:
         return 16 * checkpoint.parameters / GIB
@@ -33,6 +34,13 @@ def weights_gib(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> flo
         return (4 * checkpoint.parameters + 12 * share * layers) / GIB
     size = BYTES_OF_A_WEIGHT[recipe.base.quantize] or (2.0 if machine.bf16 else 4.0)
     return (4 * embeddings + size * layers) / GIB
+
+
+def loading_gib(checkpoint: Checkpoint, machine: Machine) -> float:
+    """Memory in GiB that loading takes on the device, before anything is quantized or trimmed: a processor holds the whole base in
+    float32; a GPU gets what is left of it then, layer by layer.
+    """
+    return 4 * checkpoint.parameters / GIB if machine.device != "cuda" else 0.0
 
 
 def activation_bytes(recipe: Recipe, checkpoint: Checkpoint, tokens: int) -> float:
@@ -44,4 +52,5 @@ def training_gib(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, token
     """Peak memory in GiB of a training whose batches are computed in parts of so many tokens."""
     activations = FRAGMENTATION * activation_bytes(recipe, checkpoint, tokens) / GIB
     writing = WRITING_GIB if isinstance(recipe.task, Translation) else 0.0
-    return weights_gib(recipe, checkpoint, machine) + activations + writing + FIXED_GIB
+    training = weights_gib(recipe, checkpoint, machine) + activations + writing + FIXED_GIB
+    return max(training, loading_gib(checkpoint, machine) + LIBRARIES_GIB)

@@ -14,6 +14,7 @@ from lowres.models.configuration import reads_bytes
 from lowres.models.known_bases import known_base
 from lowres.planning.footprint import activation_bytes, training_gib, weights_gib
 from lowres.planning.machine import GIB, Machine, Options
+from lowres.planning.outside import outside_findings
 from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES
 from lowres.planning.rules import BASE_RULES
 from lowres.recipe import RecipeFile
@@ -81,7 +82,7 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
         findings.append(Finding("note", what, "base.name"))
     if machine.device == "cpu" and not machine.bf16:
         findings.append(Finding("note", "this processor has no fast bfloat16: training in float32, about half as fast"))
-    findings += base_findings(recipe, checkpoint)
+    findings += [*base_findings(recipe, checkpoint), *outside_findings(recipe, near)]
     if platform.system() == "Windows":
         findings.append(Finding("warning", "lowres is not tested on Windows; use WSL, the Windows Subsystem for Linux"))
     return Plan(

@@ -9,7 +9,7 @@ from lowres.models.architectures import TOKENIZERS, Shape, TokenizerFacts
 from lowres.models.checkpoint import Checkpoint
 from lowres.models.special_tokens import LANGUAGE_CODE, special_names
 from lowres.models.weight_files import read_json
-from lowres.planning.footprint import activation_bytes, weights_gib
+from lowres.planning.footprint import activation_bytes, loading_gib, weights_gib
 from lowres.planning.machine import GIB, Machine
 from lowres.recipe.methods import METHOD_FACTS, Bottleneck, Lora
 from lowres.recipe.sections import Recipe
@@ -208,10 +208,8 @@ def text_fits_positions(recipe: Recipe, checkpoint: Checkpoint, machine: Machine
 
 def weights_fit_memory(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """Weights and the smallest batch must fit into the memory."""
-    needed = (
-        weights_gib(recipe, checkpoint, machine)
-        + activation_bytes(recipe, checkpoint, recipe.training.max_length) / GIB
-    )
+    activations = activation_bytes(recipe, checkpoint, recipe.training.max_length) / GIB
+    needed = max(weights_gib(recipe, checkpoint, machine) + activations, loading_gib(checkpoint, machine))
     if needed > machine.memory_gib:
         return Problem(
             "base.name",

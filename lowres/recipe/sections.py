@@ -98,7 +98,7 @@ class FileData(Section):
 class HubData(Section):
     """A data set on the Hugging Face hub, at one commit."""
 
-    hub: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name")
+    hub: str = Field(pattern=r"^\w[\w.-]*/\w[\w.-]*$", description="owner/name")
     revision: str = Field(pattern=r"^[0-9a-f]{40}$", description="the commit, 40 hexadecimal digits")
     config: str | None = Field(default=None, description="configuration of the data set")
     splits: dict[Literal["train", "dev", "test"], str] = Field(

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from lowres.errors import ModelError, Problem
 from lowres.record import Record
 from lowres.report import formatting, table_rows
 from lowres.report.formatting import language_of
@@ -44,8 +45,17 @@ STATUS = {
 def render(record: Record) -> str:
     """Render the record as one HTML page, which has no scripts, loads nothing, and prints well.
 
-    Every text of the record is escaped, and its control and bidi characters are made visible.
+    Every text of the record is escaped, and its control and bidi characters are made visible. Raises ModelError where the facts of
+    a record, which may be anybody's, do not fit together.
     """
+    try:
+        return _page(record)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        what = f"its facts do not fit together: {error}"
+        raise ModelError(Problem("record.json", what, "it was damaged, or changed by hand")) from error
+
+
+def _page(record: Record) -> str:
     return (
         environment()
         .get_template("page.html")

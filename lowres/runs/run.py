@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lowres.atomic import write_whole
 from lowres.data.formats.tables import capped
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas
 
 README = "README.md"
+EngineName = Literal["torch", "ctranslate2"]
 
 
 def load_predictor(folder: Path, options: Options, form: Form = "trained") -> Any:
@@ -36,6 +37,17 @@ def load_predictor(folder: Path, options: Options, form: Form = "trained") -> An
         )
     with reading(folder):  # whatever a stranger put into its files
         return restore(task, facts.shape, folder, options, form)
+
+
+def load_exported(run: Path, engine: EngineName, options: Options) -> Any:
+    """Load what was exported into the folder of a run. Raises ModelError where nothing was, or from another model."""
+    model, folder = run / MODEL, run / engine
+    if not folder.is_dir():
+        what = f"nothing was exported for the engine {engine}"
+        raise ModelError(Problem(str(run), what, f"lowres export {run} --to {engine}"))
+    from lowres.tasks.translation.exported import restore_exported
+
+    return restore_exported(folder, model, model_digest(model), options)
 
 
 class Predictions(list[Any]):
@@ -57,16 +69,21 @@ def _flat(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 class Run:
-    """A run in a folder. `record` holds every fact; the model is loaded at the first prediction."""
+    """A run in a folder. `record` holds every fact; the model is loaded at the first prediction.
 
-    def __init__(self, folder: Path, *, options: Options | None = None) -> None:
-        self.folder, self.options = folder, options or Options()
+    The `engine` ctranslate2 computes with what `lowres export RUN --to ctranslate2` wrote into the folder.
+    """
+
+    def __init__(self, folder: Path, *, options: Options | None = None, engine: EngineName = "torch") -> None:
+        self.folder, self.options, self.engine = folder, options or Options(), engine
         self.record = read_record(folder / RECORD)
 
     @cached_property
     def predictor(self) -> Any:
         """The model, loaded once: a classifier, a translator or a masked language model."""
         self.verify()
+        if self.engine != "torch":
+            return load_exported(self.folder, self.engine, self.options)
         return load_predictor(self.folder / MODEL, self.options)
 
     def verify(self) -> None:
@@ -208,6 +225,11 @@ def model_files(folder: Path) -> dict[str, str]:
     return found
 
 
+def model_digest(folder: Path) -> str:
+    """One digest of all files of a model folder but README.md."""
+    return hashlib.sha256(json.dumps(model_files(folder), sort_keys=True).encode()).hexdigest()
+
+
 def _difference(recorded: str | None, found: str | None) -> str:
     if recorded == found:
         return ""
@@ -246,6 +268,6 @@ def read_record(path: Path) -> Record:
         ) from error
 
 
-def load(folder: str | Path, *, options: Options | None = None) -> Run:
+def load(folder: str | Path, *, options: Options | None = None, engine: EngineName = "torch") -> Run:
     """Open a finished run: `lowres.load("runs/…").predict(["…"])`. Raises ModelError if the folder holds no run."""
-    return Run(Path(folder), options=options)
+    return Run(Path(folder), options=options, engine=engine)

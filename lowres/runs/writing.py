@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from lowres.atomic import PART, sync, sync_all, write_whole
+from lowres.atomic import is_draft, sync, sync_all, write_whole
 from lowres.errors import DataError, Finding, Interrupted, ModelError, Problem
 from lowres.recipe import RecipeFile
 from lowres.record import CostFacts, Record
@@ -53,16 +53,16 @@ def default_folder(file: RecipeFile) -> Path:
 
 def unfinished(file: RecipeFile) -> Path | None:
     """The run of exactly this recipe in runs/ that was cut off after the most updates and can be resumed, if there is one."""
-    found = [folder for folder in _begun(file) if not _is_done(folder) and not busy(folder)]
+    found = [folder for folder in _begun(file) if not _is_done(folder, file) and not busy(folder)]
     return max(found, key=lambda folder: (newest_origin(folder / CHECKPOINTS)[0], folder.name), default=None)
 
 
 def completed(file: RecipeFile, out: Path | None) -> Path | None:
-    """The run of this recipe, in `out` or in runs/, that was cut off when all was done: its checkpoints are still there, and go."""
-    for folder in _begun(file) if out is None else [out]:
-        checkpoints = folder / CHECKPOINTS
-        if newest_origin(checkpoints)[1].get("recipe") == file.sha256 and _is_done(folder) and not busy(folder):
-            remove_checkpoints(checkpoints)
+    """The run of this recipe, in `out` or in runs/, that was cut off when all was done: what it had no time to delete goes."""
+    for folder in _named_for(file) if out is None else [out]:
+        has_rests = (folder / CHECKPOINTS).is_dir() or (out is not None and (folder / BUSY).exists())
+        if has_rests and _is_done(folder, file) and not busy(folder):
+            remove_checkpoints(folder / CHECKPOINTS)
             (folder / BUSY).unlink(missing_ok=True)
             return folder
     return None
@@ -70,15 +70,20 @@ def completed(file: RecipeFile, out: Path | None) -> Path | None:
 
 def _begun(file: RecipeFile) -> list[Path]:
     """The runs of exactly this recipe in runs/ that have a checkpoint."""
-    folders = sorted(Path("runs").glob(f"{glob_escape(file.path.stem)}-*")) if Path("runs").is_dir() else []
-    return [folder for folder in folders if newest_origin(folder / CHECKPOINTS)[1].get("recipe") == file.sha256]
+    origins = {folder: newest_origin(folder / CHECKPOINTS)[1] for folder in _named_for(file)}
+    return [folder for folder, origin in origins.items() if origin.get("recipe") == file.sha256]
 
 
-def _is_done(folder: Path) -> bool:
+def _named_for(file: RecipeFile) -> list[Path]:
+    return sorted(Path("runs").glob(f"{glob_escape(file.path.stem)}-*")) if Path("runs").is_dir() else []
+
+
+def _is_done(folder: Path, file: RecipeFile) -> bool:
     try:
-        return read_record(folder / RECORD).status == "done"
+        record = read_record(folder / RECORD)
     except ModelError:
         return False
+    return record.status == "done" and record.recipe.sha256 == file.sha256
 
 
 def busy(folder: Path) -> bool:
@@ -157,11 +162,11 @@ class RunWriter:
 
     def _tidy(self) -> None:
         """Delete what a process that was killed left half-written."""
-        for path in self.folder.iterdir():
-            if path.name.startswith(".") and path.suffix == PART:
+        for path in list(self.folder.glob(f"{DRAFT}*")):
+            shutil.rmtree(path)
+        for path in list(self.folder.rglob(".*")):
+            if is_draft(path) and path.is_file():
                 path.unlink()
-            elif path.name.startswith(DRAFT) and path.is_dir():
-                shutil.rmtree(path)
 
     def _leave(self, *, for_good: bool) -> None:
         """Let others write here. The lock file goes only with a finished run: who waits for a file that is gone locks nothing."""
@@ -173,7 +178,7 @@ class RunWriter:
     def _refuse_foreign_folder(self) -> None:
         """Refuse a folder that holds anything but an unfinished run of this recipe; and links, which may lead anywhere."""
         found = sorted(self.folder.iterdir()) if self.folder.is_dir() else []
-        links = [path.name for path in found if path.is_symlink()]
+        links = [path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_symlink()]
         if links:
             what = f"holds a link, {links[0]}, and nothing is written through links"
             raise DataError(Problem(str(self.folder), what, "remove it, or name another folder with --out"))

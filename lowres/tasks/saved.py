@@ -2,7 +2,6 @@
 
 import json
 import os
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -130,14 +129,6 @@ def reading(path: Path, remedy: str = "copy the run's folder again, or carry out
     except UNREADABLE as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(Problem(str(path), f"cannot be read: {reason}", remedy)) from error
-
-
-def make_readable(folder: Path, like: str = MODEL_JSON) -> None:
-    """Give a folder and all below it the permissions of its file `like`, since safetensors are written for their owner alone."""
-    mode = stat.S_IMODE((folder / like).stat().st_mode)
-    for path in (folder, *folder.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(mode | (mode & 0o444) >> 2 if path.is_dir() else mode)
 
 
 def save_model(folder: Path, facts: ModelFacts, model: Any, rows: Rows, tokenizer: PreTrainedTokenizerBase) -> None:

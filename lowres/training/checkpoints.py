@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from lowres.atomic import PART, sync, write_whole
+from lowres.atomic import PART, is_draft, sync, write_whole
 from lowres.errors import Finding, Problem, TrainingError
 
 EVERY_SECONDS = 60.0
@@ -172,7 +172,7 @@ def remove_checkpoints(folder: Path) -> None:
     for inner in _inner(folder):
         remove_checkpoints(inner)
     for path in (*manifests(folder), *folder.iterdir()):  # no manifest stays without its tensors
-        if path.suffix in (TENSORS, MANIFEST, PART):
+        if path.suffix in (TENSORS, MANIFEST, PART) or is_draft(path):
             path.unlink(missing_ok=True)
     if not any(folder.iterdir()):
         folder.rmdir()

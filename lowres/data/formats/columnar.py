@@ -14,14 +14,8 @@ if TYPE_CHECKING:
     import pyarrow
 
 BATCH = 1000  # rows read at a time
-DAMAGED = (
-    OSError,
-    ValueError,
-    KeyError,
-    IndexError,
-    OverflowError,
-    MemoryError,
-)  # what pyarrow raises for it beside its own errors
+# What pyarrow raises for a damaged file beside its own errors.
+DAMAGED = (OSError, ValueError, KeyError, IndexError, OverflowError, MemoryError)
 
 
 def read_parquet(path: Path, name: str) -> Table:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
+from lowres.atomic import make_readable
 from lowres.data.corpus import Corpus
 from lowres.errors import Finding, ModelError, Problem
 from lowres.languages import normalise
@@ -22,7 +23,7 @@ from lowres.tasks.classification.forward import probabilities
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.tasks.job import Form
-from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
+from lowres.tasks.saved import MODEL_JSON, ModelFacts, Rows, reading, restored, save_model
 
 HEAD, NGRAMS = "head.safetensors", "ngrams"
 CENTRE = "centre "  # what stands before a language tag in the names of the mean vectors
@@ -156,7 +157,7 @@ class Classifier:
         self.save_head(folder)
         if self.ngrams:
             self.ngrams.save(folder / NGRAMS)
-        make_readable(folder)
+        make_readable(folder, MODEL_JSON)
 
     def save_head(self, folder: Path) -> None:
         """Write the weights of the linear heads, and the mean vectors of the languages where there are any."""

@@ -8,6 +8,7 @@ from typing import Any
 from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
+from lowres.atomic import make_readable
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import Finding, ModelError, Problem
 from lowres.languages import normalise
@@ -19,7 +20,7 @@ from lowres.recipe.sections import Decoding
 from lowres.tasks.generation.continuation import continue_prompts
 from lowres.tasks.generation.inputs import PromptInputs
 from lowres.tasks.job import Form
-from lowres.tasks.saved import ModelFacts, Rows, make_readable, restored, save_model
+from lowres.tasks.saved import MODEL_JSON, ModelFacts, Rows, restored, save_model
 
 
 class WriterFacts(ModelFacts):
@@ -95,7 +96,7 @@ class Writer:
     def save(self, folder: Path) -> None:
         """Write adapter, embedding rows, tokenizer and facts: everything beside the base."""
         save_model(folder, self.facts, self.model, self.rows, self.tokenizer)
-        make_readable(folder)
+        make_readable(folder, MODEL_JSON)
 
 
 def question(instruction: str, text: str) -> str:

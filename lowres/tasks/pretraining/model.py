@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from transformers import GenerationConfig, PreTrainedTokenizerBase
 
+from lowres.atomic import make_readable
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import Finding, ModelError, Problem
 from lowres.languages import normalise
@@ -25,7 +26,7 @@ from lowres.tasks.job import Form
 from lowres.tasks.pretraining.inputs import SegmentInputs, TokenIds, surroundings
 from lowres.tasks.pretraining.masking import Causal, Corruption, Denoising, Masking, SpanCorruption
 from lowres.tasks.pretraining.objective import choose_words, costs
-from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
+from lowres.tasks.saved import MODEL_JSON, ModelFacts, Rows, reading, restored, save_model
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.language_tokens import Tagged, tag_languages
 from lowres.vocabulary.tokenizer_json import has_subwords, sentinels
@@ -188,7 +189,7 @@ class MaskedLM:
         save_model(folder, self.facts, self.model, self.rows, self.tokenizer)
         if isinstance(self.corruption, Masking):
             save_head(self.model, folder / HEAD)
-        make_readable(folder)
+        make_readable(folder, MODEL_JSON)
 
 
 def _joined(text: str, fills: Sequence[str]) -> str:

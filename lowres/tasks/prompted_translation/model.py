@@ -39,8 +39,9 @@ class PromptedTranslator(Translator):
 
     def hypotheses(self, text: str, direction: Direction) -> list[Hypothesis]:
         """The one translation that the search of a decoder returns."""
-        (found,) = self.write([self._source(normalise(text), *direction)], [direction[1]])
-        return [Hypothesis(found.text, found.truncated, None)]
+        text = normalise(text)
+        (found,) = self.write([self.source_ids(text, *direction)], [direction[1]])
+        return [Hypothesis(self.inputs.revealed(found.text, text), found.truncated, None)]
 
 
 def restore(folder: Path, options: Options, form: Form = "trained") -> PromptedTranslator:

@@ -8,6 +8,7 @@ from typing import Any
 from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
+from lowres.atomic import make_readable
 from lowres.data.corpus import Corpus, Row
 from lowres.data.pairs import Direction, Pair, pairs
 from lowres.errors import Finding, ModelError, Problem, nearest
@@ -19,7 +20,7 @@ from lowres.planning import Options, Plan
 from lowres.recipe.sections import Decoding
 from lowres.statistical.phrases import PhraseTable, load_phrase_tables, save_phrase_tables
 from lowres.tasks.job import Form
-from lowres.tasks.saved import ModelFacts, Rows, make_readable, reading, restored, save_model
+from lowres.tasks.saved import MODEL_JSON, ModelFacts, Rows, reading, restored, save_model
 from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.inputs import TranslationInputs
 from lowres.tasks.translation.search import Generated, Hypothesis, generate, n_best
@@ -117,7 +118,7 @@ class Translator:
             if (source, target) in self.facts.by_phrase_table
         }
         left = list(dict.fromkeys(one for one in inputs if one not in written))
-        sources = [self._source(*one) for one in left]
+        sources = [self.source_ids(*one) for one in left]
         targets = [target for _, _, target in left]
         generated = self.write(sources, targets)
         written |= {
@@ -135,8 +136,10 @@ class Translator:
 
     def hypotheses(self, text: str, direction: Direction) -> list[Hypothesis]:
         """What the neural model's search ends with for a text that fits it whole, the best first."""
-        source = self._source(normalise(text), *direction)
-        return n_best(self.model, self.inputs, source, direction[1], self.facts.decoding, self.accelerator)
+        text = normalise(text)
+        source = self.source_ids(text, *direction)
+        found = n_best(self.model, self.inputs, source, direction[1], self.facts.decoding, self.accelerator)
+        return [replace(one, text=self.inputs.revealed(one.text, text)) for one in found]
 
     def segments(self, text: str, direction: Direction) -> list[Segment]:
         """The text in NFC, in parts no longer than nearly all training sources; none for an empty text."""
@@ -150,7 +153,8 @@ class Translator:
         """Whether a text is no longer than nearly all training sources."""
         return self.inputs.lengths([text], *direction)[0] <= self.facts.longest
 
-    def _source(self, text: str, source: str, target: str) -> list[int]:
+    def source_ids(self, text: str, source: str, target: str) -> list[int]:
+        """The token ids of a text that fits, with its hint if the model reads hints."""
         hints = [self.hints.hint(text, source, target)] if self.hints else None
         return self.inputs.sources([text], source, target, hints)[0]
 
@@ -197,7 +201,7 @@ class Translator:
         save_model(folder, self.facts, self.model, self.rows, self.inputs.tokenizer)
         if self.phrase_tables:
             save_phrase_tables(folder / PHRASE_TABLES, self.phrase_tables)
-        make_readable(folder)
+        make_readable(folder, MODEL_JSON)
 
 
 def _translated(text: str, direction: Direction, found: Sequence[Segment], written: Sequence[Generated]) -> Translated:
@@ -248,12 +252,18 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Translato
     inputs = inputs_of(
         found.tokenizer, found.model, language_marking, facts.tags, facts.prefix, facts.max_length, facts.symbols
     )
+    phrase_tables = restored_phrase_tables(folder, facts)
+    return Translator(
+        found.model.to(accelerator.device).eval(), inputs, facts, accelerator, Rows(None, 0), phrase_tables
+    )
+
+
+def restored_phrase_tables(folder: Path, facts: TranslatorFacts) -> dict[tuple[str, str], PhraseTable]:
+    """The phrase tables of a run's model folder. Raises ModelError where one is missing that the model needs."""
     needed = facts.hints or facts.by_phrase_table or (folder / PHRASE_TABLES).exists()
     with reading(folder / PHRASE_TABLES):
         phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if needed else {}
         missing = [direction for direction in facts.by_phrase_table if direction not in phrase_tables]
         if missing:
             raise KeyError("→".join(missing[0]))
-    return Translator(
-        found.model.to(accelerator.device).eval(), inputs, facts, accelerator, Rows(None, 0), phrase_tables
-    )
+    return phrase_tables

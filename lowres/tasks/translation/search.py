@@ -64,7 +64,7 @@ def generate(
     found = [Generated("", truncated=False)] * len(sources)
     precision = PRECISIONS[accelerator.mixed_precision]
     with head_in(model, precision), torch.inference_mode(), accelerator.autocast():
-        for rows in _batches(
+        for rows in search_batches(
             [len(ids) for ids in sources], decoding.beams, len(inputs.tokenizer), accelerator.device.type
         ):
             ids, mask = padded([sources[row] for row in rows], inputs.pad, accelerator.device)
@@ -117,13 +117,18 @@ def _settings(inputs: TranslationInputs, decoding: Decoding, source: int, prefix
     return GenerationConfig(  # type: ignore[no-untyped-call]
         num_beams=decoding.beams, do_sample=False, length_penalty=decoding.length_penalty, early_stopping=False,
         no_repeat_ngram_size=decoding.no_repeat_ngram_size,
-        max_new_tokens=min(int(decoding.max_length_ratio * source) + 10, inputs.max_length - prefix),
+        max_new_tokens=longest_translation(source, prefix, inputs, decoding),
         pad_token_id=inputs.pad, eos_token_id=inputs.end, decoder_start_token_id=inputs.start,
         suppress_tokens=list(inputs.suppressed), bos_token_id=None, use_cache=True,
     )  # fmt: skip
 
 
-def _batches(lengths: Sequence[int], beams: int, vocabulary: int, device: str) -> Iterator[list[int]]:
+def longest_translation(longest: int, prefix: int, inputs: TranslationInputs, decoding: Decoding) -> int:
+    """How many tokens a batch may write, whose longest source has so many tokens, behind a prefix of the decoder."""
+    return min(int(decoding.max_length_ratio * longest) + 10, inputs.max_length - prefix)
+
+
+def search_batches(lengths: Sequence[int], beams: int, vocabulary: int, device: str) -> Iterator[list[int]]:
     """Batches within the budgets of source tokens and of logits."""
     budget = max(1, SEARCH_TOKENS // beams)
     most = max(1, LOGITS // (beams * vocabulary))

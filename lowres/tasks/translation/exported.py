@@ -1,0 +1,152 @@
+"""A translator whose search is CTranslate2's, over exported weights: inputs, hints, phrase tables and segments are the same."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lowres.errors import ModelError, Problem
+from lowres.models.architectures import LanguageMarking
+from lowres.models.tokenization import load_tokenizer
+from lowres.planning import Machine, Options
+from lowres.recipe.sections import Decoding
+from lowres.tasks.job import make_accelerator
+from lowres.tasks.saved import TOKENIZER, Rows, read_facts, reading, refuse_large_tokenizer
+from lowres.tasks.translation.inputs import TokenIds, TranslationInputs
+from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_phrase_tables
+from lowres.tasks.translation.search import Generated, longest_translation, search_batches
+
+if TYPE_CHECKING:  # an optional package
+    import ctranslate2
+
+EXPORT_JSON = "export.json"  # in an exported folder: what is true of its model that CTranslate2 does not ask
+VOCABULARY = "shared_vocabulary.json"
+INSTALL = "pip install ctranslate2"
+EXPORT_AGAIN = "remove it, and export again: lowres export RUN --to ctranslate2"
+
+
+class ExportFacts(BaseModel):
+    """What export.json says: how the family marks languages, and the ids of special tokens. `rows` counts output embeddings, `model`
+    is the digest of the run's model.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    marked_source: Literal["nothing", "own tag", "target tag", "words"]
+    forced: bool
+    start: int
+    end: int
+    pad: int
+    rows: int
+    model: str
+
+    @classmethod
+    def of(cls, inputs: TranslationInputs, model: str) -> "ExportFacts":
+        """The facts of a translator's inputs, and the digest of its model."""
+        marking = inputs.language_marking
+        return cls(
+            marked_source=marking.source, forced=marking.forced, start=inputs.start, end=inputs.end, pad=inputs.pad, rows=inputs.rows,
+            model=model,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ConvertedModel:
+    """A model of CTranslate2, and its tokens in the order of their ids."""
+
+    engine: "ctranslate2.Translator"
+    tokens: Sequence[str]
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """The id of each token."""
+        return {token: number for number, token in enumerate(self.tokens)}
+
+    def named(self, ids: TokenIds) -> list[str]:
+        """The tokens of these ids."""
+        return [self.tokens[one] for one in ids]
+
+
+@dataclass(frozen=True)
+class ExportedTranslator(Translator):
+    """A translator whose model is converted."""
+
+    model: ConvertedModel
+
+    def write(self, sources: Sequence[list[int]], targets: Sequence[str]) -> list[Generated]:
+        """The translation of each encoded source into its target language, by CTranslate2."""
+        return generate(self.model, self.inputs, sources, targets, self.facts.decoding)
+
+
+def generate(
+    model: ConvertedModel, inputs: TranslationInputs, sources: Sequence[TokenIds], targets: Sequence[str], decoding: Decoding
+) -> list[Generated]:  # fmt: skip
+    """The translation of each source into its target language, with the settings of our own search."""
+    found = [Generated("", truncated=False)] * len(sources)
+    suppressed = [[model.tokens[one]] for one in inputs.suppressed]
+    for rows in search_batches([len(ids) for ids in sources], decoding.beams, len(inputs.tokenizer), "cpu"):
+        prefixes = [model.named(inputs.decoder_prefix(targets[row])[1:]) for row in rows]
+        longest = max(len(sources[row]) for row in rows)
+        written = model.engine.translate_batch(
+            [model.named(sources[row]) for row in rows], target_prefix=prefixes, beam_size=decoding.beams,
+            length_penalty=decoding.length_penalty, no_repeat_ngram_size=decoding.no_repeat_ngram_size,
+            max_decoding_length=len(prefixes[0]) + longest_translation(longest, 1 + len(prefixes[0]), inputs, decoding),
+            max_input_length=0, suppress_sequences=suppressed, return_end_token=True,
+            patience=patience(decoding), num_hypotheses=decoding.beams, return_scores=True,
+        )  # fmt: skip
+        for row, prefix, result in zip(rows, prefixes, written, strict=True):
+            ids = [model.ids[token] for token in best(result, len(prefix), decoding)]
+            found[row] = Generated(inputs.text(ids), truncated=inputs.end not in ids)
+    return found
+
+
+def patience(decoding: Decoding) -> float:
+    """How many times its beams CTranslate2 finishes; with 1 it ends a search sooner than transformers (docs/results/export.md)."""
+    return 2.0 if decoding.beams > 1 else 1.0
+
+
+def best(result: "ctranslate2.TranslationResult", given: int, decoding: Decoding) -> list[str]:
+    """The tokens of the best hypothesis behind the `given` ones, which CTranslate2 counts in the length that it divides scores by."""
+
+    def score(number: int) -> float:
+        length = len(result.hypotheses[number])
+        return float(result.scores[number] * (length / max(1, length - given)) ** decoding.length_penalty)
+
+    number = max(range(len(result.hypotheses)), key=score)
+    return list(result.hypotheses[number][given:])
+
+
+def restore_exported(folder: Path, model_folder: Path, digest: str, options: Options) -> ExportedTranslator:
+    """The translator of an exported folder, with tokenizer and phrase tables from the run's model folder.
+
+    The base is not needed. `digest` is that of the model folder. Raises ModelError where CTranslate2 is not installed, a file cannot
+    be read, or the run's model is another one than was exported.
+    """
+    try:
+        import ctranslate2
+    except ImportError as error:
+        raise ModelError(Problem("--engine ctranslate2", "CTranslate2 is not installed", INSTALL)) from error
+    facts = read_facts(model_folder, TranslatorFacts)
+    machine = Machine.detect(options.device, options.threads)
+    with reading(folder, EXPORT_AGAIN):
+        own = ExportFacts.model_validate_json((folder / EXPORT_JSON).read_bytes())
+        tokens = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
+        device = "cuda" if machine.device == "cuda" else "cpu"
+        engine = ctranslate2.Translator(str(folder), device=device, intra_threads=machine.cores, inter_threads=1)
+    if own.model != digest:
+        raise ModelError(Problem(str(folder), "was exported from another model than that of this run", EXPORT_AGAIN))
+    with reading(model_folder / TOKENIZER):
+        refuse_large_tokenizer(model_folder / TOKENIZER)
+        tokenizer: Any = load_tokenizer(model_folder / TOKENIZER)
+    ids = {tag: int(tokenizer.convert_tokens_to_ids(token)) for tag, token in facts.tags.items()}
+    inputs = TranslationInputs(
+        tokenizer, LanguageMarking(own.marked_source, own.forced), ids, own.start, own.end, own.pad, facts.prefix,
+        facts.max_length, own.rows, facts.symbols,
+    )  # fmt: skip
+    tables = restored_phrase_tables(model_folder, facts)
+    model, accelerator = ConvertedModel(engine, tokens), make_accelerator(machine, "fp32")
+    return ExportedTranslator(model, inputs, facts, accelerator, Rows(None, 0), tables)
