@@ -26,6 +26,8 @@ from lowres.demo.answers import Answer, Suggestion, answer, labels_of, languages
 from lowres.demo.corrections import CONSENT, TABLE, Agreement, Corrections
 from lowres.demo.corrections_card import data_lines
 from lowres.errors import DataError, ModelError
+from lowres.models.modules import head_in
+from lowres.models.quantization import PRECISIONS
 from lowres.planning import Options
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run
@@ -315,12 +317,13 @@ def test_the_best_hypothesis_is_the_translation_and_its_confidence_is_the_models
         assert shares == sorted(shares, reverse=True) and 0 < shares[-1] <= shares[0] < 1
     inputs = model.inputs
     source = model.source_ids(ENGLISH, *DIRECTION)
-    written = model.model.generate(
-        input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([inputs.decoder_prefix("qaa-Arab")]), num_beams=1,
-        max_new_tokens=60, eos_token_id=inputs.end, pad_token_id=inputs.pad, no_repeat_ngram_size=8,
-        suppress_tokens=list(inputs.suppressed),
-    )  # fmt: skip
-    with torch.no_grad():
+    precision = PRECISIONS[model.accelerator.mixed_precision]
+    with head_in(model.model, precision), torch.no_grad(), model.accelerator.autocast():
+        written = model.model.generate(
+            input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([inputs.decoder_prefix("qaa-Arab")]),
+            num_beams=1, max_new_tokens=60, eos_token_id=inputs.end, pad_token_id=inputs.pad, no_repeat_ngram_size=8,
+            suppress_tokens=list(inputs.suppressed),
+        )  # fmt: skip
         logits = model.model(input_ids=torch.tensor([source]), decoder_input_ids=written).logits.float()
     start = len(inputs.decoder_prefix("qaa-Arab"))
     tokens = written[0, start:]
