@@ -31,6 +31,7 @@ from lowres.models.quantization import PRECISIONS
 from lowres.planning import Options
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run
+from lowres.tasks.translation.search import longest_translation
 
 DATA = (
     "data: {files: {train: train.tsv, dev: dev.tsv, test: test.tsv}, licence: CC0-1.0, source: written for this test}\n"
@@ -106,7 +107,10 @@ def test_texts_are_shown_in_their_direction_and_never_as_markup() -> None:
     shown = answer_html(
         Answer("x", DIRECTION, (Suggestion("<b>میرا</b>\u202e", ("phrase table",), None),), ("missing: <br>",))
     )
-    assert '<p class="words" lang="qaa-Arab" dir="rtl">&lt;b&gt;میرا&lt;/b&gt;⟨U+202E⟩</p>' in shown
+    assert (
+        '<div class="answer" dir="rtl"><p class="words" lang="qaa-Arab" dir="rtl">&lt;b&gt;میرا&lt;/b&gt;⟨U+202E⟩</p>'
+        in shown
+    )
     assert "missing: &lt;br&gt;" in shown and "%" not in shown
     tones = answer_html(Answer("x", ("eng-Latn", "yor-Latn"), (Suggestion("Ọ̀rọ̀ ẹ̀dùn", ("model",), 0.5),)))
     assert 'lang="yo-Latn" dir="ltr">Ọ̀rọ̀ ẹ̀dùn<' in tones and "50\u202f%" in tones
@@ -127,11 +131,27 @@ def test_what_is_written_down_is_read_again_letter_for_letter(tmp_path: Path, te
     assert (record.fields["source"], record.fields["target"]) == (text, f"{text} 2")
 
 
+def test_a_table_that_somebody_has_edited_keeps_its_bytes(tmp_path: Path) -> None:
+    kept = Corrections(tmp_path, "Toy", "translation")
+    kept.add(DIRECTION, "soup", "میرا", "", MARIA)
+    edited = "\ufeff" + (tmp_path / TABLE).read_text(encoding="utf-8").replace("soup", '"warm soup"').rstrip("\n")
+    (tmp_path / TABLE).write_bytes(edited.replace("\n", "\r\n").encode())
+    before = (tmp_path / TABLE).read_bytes()
+    assert kept.add(DIRECTION, "room", "بادو", "", MARIA) == 2
+    assert (tmp_path / TABLE).read_bytes().startswith(before + b"\n")
+    assert [row["source"] for row in kept.rows()] == ["warm soup", "room"]
+    (tmp_path / TABLE).write_bytes(before.decode("utf-8-sig").encode("utf-16"))
+    with pytest.raises(DataError, match="UTF-16"):
+        kept.add(DIRECTION, "cook", "پلو", "", MARIA)
+
+
 def test_nothing_is_kept_without_a_name_a_text_and_consent(tmp_path: Path) -> None:
     kept = Corrections(tmp_path / "new", "Toy", "classification")
     with pytest.raises(DataError) as caught:
         kept.add(("eng-Latn",), "a text", " ", "", Agreement("x" * 100, "mine", agreed=False))
     assert [problem.where for problem in caught.value.problems] == ["correction", "name", "licence", "consent"]
+    with pytest.raises(DataError, match="text  holds the control character U\\+0000"):
+        kept.add(("eng-Latn",), "a\0text", "good", "", MARIA)
     assert not kept.folder.exists()
     Corrections(tmp_path, "Toy", "translation").add(DIRECTION, "a", "b", "", MARIA)
     with pytest.raises(DataError, match=r"corrections\.tsv:1  has other columns .*choose another folder"):
@@ -239,18 +259,17 @@ def test_a_speaker_translates_and_corrects_in_a_browser(translator: Run, tmp_pat
         page.write(field("Name"), "Maria")
         page.press("document.querySelector('input[type=checkbox]')")
         page.press(button("Keep the correction"))
-        page.until("document.querySelector('#kept details')")
-        page.press("document.querySelector('#kept summary')")
+        page.until("document.querySelector('#kept .kept')?.innerText.includes('one correction')")
+        page.write(field("Text"), "the soup was good")
+        page.press(button("Keep the correction"))
+        page.until("document.querySelector('#kept .notice')?.innerText.includes('Text has been changed since')")
         assert page.ask("document.documentElement.scrollWidth") == 360, "nothing is wider than a phone"
-        assert page.ask("document.querySelector('#kept pre').innerText").startswith(
-            "data:\n  - {files: {train: train.tsv"
-        )
         asked = {one.split("/")[2] for one in page.requests if not one.startswith(("data:", "blob:"))}
         assert asked == {address.split("/")[2]}, "the page asks only the machine that it comes from"
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
-    assert "1 new corrections, 1 in" in said and f"files: {{train: {folder / TABLE}}}" in said
+    assert "New corrections: 1; in all: 1, in" in said and f"files: {{train: {folder / TABLE}}}" in said
     (row,) = Corrections(folder, "", "translation").rows()
     assert (row["source"], row["target"], row["answer"]) == (ENGLISH, "ریوو وچو", arabic(ENGLISH))
     assert (row["by"], row["licence"], row["consent"]) == ("Maria", "private", CONSENT["private"])
@@ -316,18 +335,17 @@ def test_the_best_hypothesis_is_the_translation_and_its_confidence_is_the_models
         shares = [one.probability for one in found]
         assert shares == sorted(shares, reverse=True) and 0 < shares[-1] <= shares[0] < 1
     inputs = model.inputs
-    source = model.source_ids(ENGLISH, *DIRECTION)
+    source, prefix = model.source_ids(ENGLISH, *DIRECTION), inputs.decoder_prefix("qaa-Arab")
     precision = PRECISIONS[model.accelerator.mixed_precision]
     with head_in(model.model, precision), torch.no_grad(), model.accelerator.autocast():
         written = model.model.generate(
-            input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([inputs.decoder_prefix("qaa-Arab")]),
-            num_beams=1, max_new_tokens=60, eos_token_id=inputs.end, pad_token_id=inputs.pad, no_repeat_ngram_size=8,
-            suppress_tokens=list(inputs.suppressed),
+            input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([prefix]), num_beams=1, no_repeat_ngram_size=model.facts.decoding.no_repeat_ngram_size,
+            max_new_tokens=longest_translation(len(source), len(prefix), inputs, model.facts.decoding),
+            eos_token_id=inputs.end, pad_token_id=inputs.pad, suppress_tokens=list(inputs.suppressed),
         )  # fmt: skip
         logits = model.model(input_ids=torch.tensor([source]), decoder_input_ids=written).logits.float()
-    start = len(inputs.decoder_prefix("qaa-Arab"))
-    tokens = written[0, start:]
-    logs = torch.log_softmax(logits[0, start - 1 : -1], -1)[range(len(tokens)), tokens]
+    tokens = written[0, len(prefix) :]
+    logs = torch.log_softmax(logits[0, len(prefix) - 1 : -1], -1)[range(len(tokens)), tokens]
     assert inputs.text(tokens.tolist()) == found[0].text
     assert float(logs.mean().exp()) == pytest.approx(found[0].probability, abs=0.02)
 

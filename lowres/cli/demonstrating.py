@@ -83,7 +83,7 @@ def _say_what_is_kept(run: "Run", corrections: "Corrections", before: int) -> No
     from lowres.demo.corrections_card import data_lines
 
     rows = corrections.rows()
-    echo(f"\n{len(rows) - before} new corrections, {len(rows)} in {corrections.folder}")
+    echo(f"\nNew corrections: {len(rows) - before}; in all: {len(rows)}, in {corrections.folder}")
     if rows:
         echo("Train on them with these lines in the recipe (paths are those of its folder):\n")
         echo(data_lines(run.record.recipe.text, corrections.task, rows, str(corrections.folder / TABLE)))

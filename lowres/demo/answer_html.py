@@ -37,9 +37,9 @@ def answer_html(answer: Answer) -> Markup:
             "There is no text yet." if not answer.text else "There is no answer."
         )
     first, *others = answer.suggestions
-    parts = [Markup('<div class="answer">{}</div>').format(_suggestion(first, answer))]
+    parts = [_suggestion(first, answer, "div", "answer")]
     if others:
-        items = Markup("").join(Markup("<li>{}</li>").format(_suggestion(one, answer)) for one in others[:MOST_OTHERS])
+        items = Markup("").join(_suggestion(one, answer, "li", "other") for one in others[:MOST_OTHERS])
         parts.append(Markup('<ul class="others" aria-label="Other answers">{}</ul>').format(items))
     parts += [Markup('<p class="notice" role="alert">{}</p>').format(visible(notice)) for notice in answer.notices]
     if any(one.confidence is not None for one in answer.suggestions):
@@ -47,16 +47,17 @@ def answer_html(answer: Answer) -> Markup:
     return Markup("\n").join(parts)
 
 
-def _suggestion(one: Suggestion, answer: Answer) -> Markup:
+def _suggestion(one: Suggestion, answer: Answer, element: str, kind: str) -> Markup:
+    """A suggestion, laid out in the direction of its language; what is said about it stays English."""
     spoken = language_of(answer.languages[-1])
     is_label = len(answer.languages) == 1
-    tag, direction = ("und", "auto") if is_label else (spoken.bcp47, spoken.direction)
+    tag, direction, block = ("und", "auto", "ltr") if is_label else (spoken.bcp47, *[spoken.direction] * 2)
     sure = "" if one.confidence is None else percent(one.confidence)
     by = sure if is_label else listing([*one.systems[:-1], f"{one.systems[-1]} {sure}".strip()])
     share = "" if one.confidence is None else _bar(one.confidence)
-    return Markup('<p class="words" lang="{}" dir="{}">{}</p><p class="meta">{}</p>{}').format(
-        tag, direction, visible(one.text), by, share
-    )
+    return Markup(
+        '<{0} class="{1}" dir="{2}"><p class="words" lang="{3}" dir="{4}">{5}</p><p class="meta"><bdi dir="ltr">{6}</bdi></p>{7}</{0}>'
+    ).format(element, kind, block, tag, direction, visible(one.text), by, share)
 
 
 def _bar(share: float) -> Markup:
@@ -71,9 +72,7 @@ def problems_html(problems: Sequence[Problem]) -> Markup:
     return Markup('<p class="notice" role="alert">{}</p>').format(said)
 
 
-def kept_html(count: int, folder: str, lines: str) -> Markup:
-    """That a correction was kept, how many there are, and the lines that add them to the recipe."""
-    said = f"Kept, thank you. {count} correction{'s' * (count != 1)} in {folder}."
-    status = Markup('<p class="note" role="status">{}</p>').format(said)
-    summary = "Train on them: lines for the recipe"
-    return status + Markup('<details class="lines"><summary>{}</summary><pre>{}</pre></details>').format(summary, lines)
+def kept_html(count: int) -> Markup:
+    """That a correction was kept, and how many there are."""
+    said = f"Kept, thank you. There {'is one correction' if count == 1 else f'are {count} corrections'} now."
+    return Markup('<p class="kept" role="status">{}</p>').format(said)

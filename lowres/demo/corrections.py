@@ -1,7 +1,8 @@
-"""Speakers' corrections: a table in a folder, with a card that says who agreed to what."""
+"""Speakers' corrections: a table in a folder to which rows are only ever added, with a card that says who agreed to what."""
 
 import csv
 import io
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,7 @@ from typing import Literal
 from filelock import FileLock
 
 from lowres.atomic import write_whole
+from lowres.data.formats.file_text import decode
 from lowres.data.formats.quoting import quoted_rows
 from lowres.demo.corrections_card import card
 from lowres.errors import DataError, Problem
@@ -65,7 +67,7 @@ class Corrections:
         path = self.folder / TABLE
         if not path.exists():
             return []
-        found = quoted_rows(path.read_text(encoding="utf-8"), "\t", str(path))
+        found = quoted_rows(decode(path.read_bytes(), str(path)), "\t", str(path))
         (_, header), *body = found.rows or [(1, [])]
         wrong = [
             Problem(f"{path}:{line}", "has another number of fields") for line, row in body if len(row) != len(header)
@@ -80,7 +82,8 @@ class Corrections:
     def add(self, languages: Sequence[str], text: str, right: str, answer: str, agreement: Agreement) -> int:
         """Keep a correction, and return how many there are now. One that is there already is not kept twice.
 
-        Raises DataError, which names each field that is missing or too long.
+        It is on the disk when this returns; what stood in the table before stays byte for byte. Raises DataError, which names each
+        field that is missing, too long or no text.
         """
         text, right, by = normalise(text), normalise(right), " ".join(normalise(agreement.by).split())
         if problems := _problems(text, right, by, agreement):
@@ -101,9 +104,18 @@ class Corrections:
             rows = self.rows()
             if row not in rows:
                 rows.append(row)
-                write_whole(self.folder / TABLE, _table(self.header, rows))
+                write_whole(self.folder / TABLE, self._with(row))
             write_whole(self.folder / CARD, card(self.run_name, self.task, rows, TABLE))
         return len(rows)
+
+    def _with(self, row: Row) -> bytes:
+        """The table with one row more."""
+        path = self.folder / TABLE
+        before = path.read_bytes() if path.exists() else b""
+        new = [row[column] for column in self.header]
+        if not before:
+            return _lines(self.header, new)
+        return before + (b"" if before.endswith(b"\n") else b"\n") + _lines(new)
 
 
 def _problems(text: str, right: str, by: str, agreement: Agreement) -> list[Problem]:
@@ -114,6 +126,11 @@ def _problems(text: str, right: str, by: str, agreement: Agreement) -> list[Prob
         for field, (value, most) in said.items()
         if len(value) > most
     ]
+    problems += [
+        Problem(field, f"holds the control character U+{ord(odd):04X}", "remove it")
+        for field, (value, _) in said.items()
+        if (odd := next((one for one in value if unicodedata.category(one) == "Cc" and one not in "\t\r\n"), None))
+    ]
     if agreement.licence not in CONSENT:
         problems.append(Problem("licence", f"is not one of {', '.join(CONSENT)}"))
     if not agreement.agreed:
@@ -121,10 +138,8 @@ def _problems(text: str, right: str, by: str, agreement: Agreement) -> list[Prob
     return problems
 
 
-def _table(header: Sequence[str], rows: Sequence[Row]) -> str:
-    """A table with tabs; fields that hold a tab, a line break or a quotation mark are quoted."""
+def _lines(*rows: Sequence[str]) -> bytes:
+    """Rows with tabs between their fields; those that hold a tab, a line break or a quotation mark are quoted."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, header, dialect="excel-tab", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    csv.writer(text, dialect="excel-tab", lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

@@ -10,13 +10,13 @@ import gradio as gr
 
 from lowres.demo.answer_html import about, answer_html, kept_html, problems_html
 from lowres.demo.answers import answer, labels_of, languages_of
-from lowres.demo.corrections import CONSENT, LONGEST_NAME, LONGEST_TEXT, TABLE, Agreement, Corrections
-from lowres.demo.corrections_card import data_lines
-from lowres.errors import LowresError
+from lowres.demo.corrections import CONSENT, LONGEST_NAME, LONGEST_TEXT, Agreement, Corrections
+from lowres.errors import LowresError, Problem
 from lowres.report.formatting import language_of
 from lowres.runs.run import Run
 
 ARROW = "→"
+TEXT, RIGHT = "Text", "The right translation"
 LOCAL, NETWORK = "127.0.0.1", "0.0.0.0"
 
 
@@ -24,6 +24,7 @@ def demo_page(run: Run, corrections: Corrections) -> gr.Blocks:
     """The page of a run, whose corrections are kept there."""
     choices = [ARROW.join(languages) for languages in languages_of(run)]
     labels, translates = labels_of(run), corrections.task == "translation"
+    verb = "Translate" if translates else "Classify"
     one_at_a_time = threading.Lock()
 
     def ask(text: str, choice: str) -> tuple[str, Any, tuple[str, str, str]]:
@@ -38,21 +39,24 @@ def demo_page(run: Run, corrections: Corrections) -> gr.Blocks:
     def keep(
         text: str, choice: str, right: str | None, said: tuple[str, str, str], by: str, licence: str, agreed: bool
     ) -> str:
-        answered = said[2] if said[:2] == (text, choice) else ""  # the text may have been changed since
+        if said[0] and said[:2] != (text, choice):
+            changed = Problem("text", "has been changed since", f"press {verb} again, then correct the new answer")
+            return problems_html([changed])
         agreement = Agreement(by, licence, agreed)
         try:
-            count = corrections.add(tuple(choice.split(ARROW)), text, right or "", answered, agreement)
+            count = corrections.add(tuple(choice.split(ARROW)), text, right or "", said[2], agreement)
         except LowresError as error:
             return problems_html(error.problems)
-        lines = data_lines(
-            run.record.recipe.text, corrections.task, corrections.rows(), str(corrections.folder / TABLE)
-        )
-        return kept_html(count, corrections.folder.name, lines)
+        except OSError as error:
+            unwritten = Problem("correction", f"could not be written: {error.strerror}", "tell those who run this page")
+            return problems_html([unwritten])
+        return kept_html(count)
 
-    def written_in(choice: str) -> list[Any]:
-        """The fields of source and correction in the languages of this choice."""
+    def change(choice: str) -> list[Any]:
+        """The fields in the languages of this choice; an answer in other languages is no longer shown."""
         source, target = _ends(choice)
-        return [_in(source), _in(target) if translates else gr.skip()]
+        right = gr.Textbox(value="", **_written(RIGHT, target)) if translates else None
+        return [gr.Textbox(**_written(TEXT, source)), right, "", ("", "", "")]
 
     with gr.Blocks(title=run.record.recipe.name, analytics_enabled=False) as page:
         gr.HTML(about(run))
@@ -61,15 +65,13 @@ def demo_page(run: Run, corrections: Corrections) -> gr.Blocks:
             [(language_of(one).name, one) for one in choices], value=choices[0], label=name, visible=len(choices) > 1
         )
         source, target = _ends(choices[0])
-        text = _field("Text", source)
-        ask_button = gr.Button("Translate" if translates else "Classify", variant="primary")
+        text = _field(TEXT, source)
+        ask_button = gr.Button(verb, variant="primary")
         shown = gr.HTML(elem_id="answer")
         said = gr.State(("", "", ""))
         with gr.Accordion("Correct it", open=True):
             right = (
-                _field("The right translation", target)
-                if translates
-                else gr.Dropdown(list(labels), value=None, label="The right label")
+                _field(RIGHT, target) if translates else gr.Dropdown(list(labels), value=None, label="The right label")
             )
             by = gr.Textbox(label="Name or pseudonym", max_length=LONGEST_NAME)
             licence = gr.Dropdown(list(CONSENT), value="private", label="Licence")
@@ -78,7 +80,7 @@ def demo_page(run: Run, corrections: Corrections) -> gr.Blocks:
             kept = gr.HTML(elem_id="kept")
         for trigger in (ask_button.click, text.submit):
             _on(trigger, ask, [text, choice], [shown, right, said])
-        _on(choice.change, written_in, [choice], [text, right])
+        _on(choice.change, change, [choice], [text, right, shown, said])
         _on(licence.change, lambda name: gr.Checkbox(label=CONSENT[name], value=False), [licence], [agreed])
         _on(keep_button.click, keep, [text, choice, right, said, by, licence, agreed], [kept])
     return page
@@ -90,10 +92,23 @@ def serve(page: gr.Blocks, port: int | None, *, on_network: bool) -> str:
     _, address, _ = page.launch(
         server_name=NETWORK if on_network else LOCAL, server_port=port, share=False, inbrowser=False, prevent_thread_lock=True,
         quiet=True, footer_links=[], max_file_size=1, ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,
-        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="teal"),
+        theme=_theme(),
         css=files("lowres.demo").joinpath("demo.css").read_text(encoding="utf-8"),
     )  # fmt: skip
     return str(address)
+
+
+def _theme() -> Any:
+    """The fonts of the device, and a green on which white letters can be read (5.5 : 1)."""
+    plain = gr.themes.Base(
+        font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], primary_hue="teal"
+    )
+    dark, darker = "*primary_700", "*primary_800"
+    return plain.set(
+        button_primary_background_fill=dark, button_primary_background_fill_dark=dark,
+        button_primary_background_fill_hover=darker, button_primary_background_fill_hover_dark=darker,
+        checkbox_background_color_selected=dark, checkbox_background_color_selected_dark=dark,
+    )  # fmt: skip
 
 
 def _on(trigger: Callable[..., Any], function: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
@@ -106,18 +121,15 @@ def _ends(choice: str) -> tuple[str, str]:
     return source, target or source
 
 
-def _field(label: str, tag: str) -> Any:
-    return gr.Textbox(label=label, lines=3, max_lines=12, max_length=LONGEST_TEXT, **_written(tag))
+def _field(name: str, tag: str) -> Any:
+    return gr.Textbox(lines=3, max_lines=12, max_length=LONGEST_TEXT, **_written(name, tag))
 
 
-def _in(tag: str) -> Any:
-    return gr.Textbox(**_written(tag))
-
-
-def _written(tag: str) -> dict[str, Any]:
-    """How a field shows a language: its direction, and its tag for fonts and spelling."""
+def _written(name: str, tag: str) -> dict[str, Any]:
+    """How a field shows a language: its name, its direction, and its tag for fonts and spelling."""
     spoken = language_of(tag)
-    return {"rtl": spoken.direction == "rtl", "html_attributes": gr.InputHTMLAttributes(lang=spoken.bcp47)}
+    attributes = gr.InputHTMLAttributes(lang=spoken.bcp47)
+    return {"label": f"{name} ({spoken.name})", "rtl": spoken.direction == "rtl", "html_attributes": attributes}
 
 
 def beside(run: Path) -> Path:
