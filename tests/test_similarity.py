@@ -8,7 +8,7 @@ from bases import parallel
 from click.testing import CliRunner
 
 from lowres.cli import lowres
-from lowres.statistical.similarity import likeness
+from lowres.languages.likeness import likeness
 
 
 def texts(locale: str) -> list[str]:

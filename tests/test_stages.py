@@ -1,5 +1,6 @@
 """Stages before the task: plain text and other labelled rows, on the same weights; each is kept only if dev is better with it."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,22 @@ def test_a_stage_that_helps_is_kept_and_one_that_harms_is_not(
     assert any(text.startswith("stage 2, rows: kept; dev") for text in told)
     assert "stage 2, rows: kept" in (run.folder / "report.html").read_text(encoding="utf-8")
     assert run.record.data is not None and run.record.data.rows["train"] == {"pcm-Latn": 4}
+
+
+def test_rows_of_the_nearest_languages_alone_may_be_taken(tmp_path: Path, tiny_encoder: Path, options: Options) -> None:
+    """Of Nigerian Pidgin's neighbours here, English is written like it, Turkish is not; its own rows are not taken again."""
+    written = "licence: CC0-1.0, source: written for this test"
+    data = ", ".join(
+        f"{{files: {{train: {name}.tsv}}, language: {name}-Latn, {written}}}" for name in ("tur", "pcm", "eng")
+    )
+    path = write_project(tmp_path, tiny_encoder, f"  - {{kind: rows, nearest: 1, data: [{data}]}}")
+    write_tsv(tmp_path / "pcm.tsv", rows(30, 35))
+    write_tsv(tmp_path / "tur.tsv", [(f"çok güzel bir gün, {number}", "positive") for number in range(9)])
+    corpus = read_data(open_recipe(path), options)
+    assert {row.language for row in corpus.stages[0]} == {"eng-Latn"}
+    assert len(corpus.stages[0]) == 60
+    (told,) = [finding.what for finding in corpus.findings if "written most like" in finding.what]
+    assert re.fullmatch(r"written most like the training texts \(0–100\): eng-Latn \d+; 1 left out", told), told
 
 
 @pytest.mark.parametrize("method", [LORA, "{kind: full}", "{kind: bottleneck, reduction_factor: 4}"])

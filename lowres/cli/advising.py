@@ -36,7 +36,7 @@ def sources(
     read. Ranked by character trigrams; the share of the target's words that the other has is given beside. A ranking by dev, of a
     recipe's stages, is better where it can be paid for.
     """
-    from lowres.statistical.similarity import likeness
+    from lowres.languages.likeness import likeness
 
     options = machine_options(cache, mirrors, offline, "cpu", None)
     (name, wanted), *others = _texts(target, options).items()

@@ -1,5 +1,6 @@
 """Further rows that a recipe names: those of the stages before the task, and plain texts of languages."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from lowres.cards import read_card
@@ -8,6 +9,7 @@ from lowres.data.corpus import Corpus, Row
 from lowres.data.fresh_rows import labelled, read_split, reasons
 from lowres.data.rows import limited
 from lowres.errors import DataError, Finding, Problem
+from lowres.languages.likeness import likeness
 from lowres.places import Places
 from lowres.recipe.sections import CardData, Data, Recipe, RowsStage, Source
 from lowres.recipe.task_section import Classification, PreTraining, Task
@@ -26,6 +28,8 @@ def with_further_rows(corpus: Corpus, recipe: Recipe, places: Places) -> Corpus:
         where = f"first, item {number}.data"
         supervised = isinstance(stage, RowsStage)
         rows = found.rows(stage.data, recipe.task if supervised else plain, where) if stage.data is not None else ()
+        if isinstance(stage, RowsStage) and stage.nearest is not None:
+            rows = found.nearest(rows, stage.nearest, where)
         if not rows and supervised:
             raise DataError(Problem(where, "has no training rows", "name data that have some"))
         stages.append(rows)
@@ -67,6 +71,21 @@ class _Further:
             kept += [sample.row for sample in limited(free, source.limit, self.seed)]
             self.licences.append(_licence(source, self.places))
         return tuple(kept)
+
+    def nearest(self, rows: Sequence[Row], count: int, where: str) -> tuple[Row, ...]:
+        """The rows of the `count` languages written most like the training texts, of which none is the task's own."""
+        own = set(self.corpus.languages)
+        texts: dict[str, list[str]] = {}
+        for row in rows:
+            if row.language not in own:
+                texts.setdefault(row.language, []).append(row.fields["text"])
+        mine = [row.fields["text"] for row in self.corpus.train]
+        alike = {tag: likeness(mine, found).trigrams for tag, found in texts.items()}
+        ranked = sorted(alike, key=lambda tag: (-alike[tag], tag))
+        listed = ", ".join(f"{tag} {alike[tag]:.0f}" for tag in ranked[:count])
+        left = f"; {len(ranked) - count} left out" if len(ranked) > count else ""
+        self.findings.append(Finding("note", f"written most like the training texts (0–100): {listed}{left}", where))
+        return tuple(row for row in rows if row.language in ranked[:count])
 
 
 def _licence(source: Source, places: Places) -> str:

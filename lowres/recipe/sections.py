@@ -234,6 +234,11 @@ class RowsStage(_Stage):
 
     kind: Literal["rows"]
     data: Data = Field(description="labelled rows; only training rows are used, and none that stand in dev or test")
+    nearest: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="only the rows of so many languages of these data that are written most like the recipe's training texts, "
+        "by their character trigrams (lowres advise sources)",
+    )
 
 
 Stage = Annotated[TextsStage | RowsStage, Field(discriminator="kind")]

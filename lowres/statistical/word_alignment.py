@@ -25,7 +25,7 @@ MIN_ASSOCIATION = 0.02  # words with less association are not aligned
 SIMILARITY_WEIGHT = 0.3  # added for words of the same spelling (names, numbers, loans), in part for similar ones
 ROUNDS = 2
 MAX_WORDS = 80  # words of a sentence that are aligned
-MAX_PHRASE = 2  # words of a phrase on either side; three gave no clear gain and make the file larger
+MAX_PHRASE = 4  # words of a phrase on either side: on dev of messages +0.9 chrF++ beside two words, of NusaX +0.1; six give no more
 
 Words = tuple[str, ...]
 

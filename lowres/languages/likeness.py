@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import regex
 
-from lowres.languages import matching_key
+from lowres.languages.keys import matching_key
 
 _WORD = regex.compile(r"\w+")
 
