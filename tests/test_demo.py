@@ -115,6 +115,8 @@ def test_texts_are_shown_in_their_direction_and_never_as_markup() -> None:
     tones = answer_html(Answer("x", ("eng-Latn", "yor-Latn"), (Suggestion("Ọ̀rọ̀ ẹ̀dùn", ("model",), 0.5),)))
     assert 'lang="yo-Latn" dir="ltr">Ọ̀rọ̀ ẹ̀dùn<' in tones and "50\u202f%" in tones
     assert "not the chance" in tones
+    label = answer_html(Answer("x", ("eng-Latn",), (Suggestion("خۆش", ("model",), 0.5),)))
+    assert '<div class="answer" dir="ltr"><p class="words" lang="und" dir="auto">خۆش<' in label
 
 
 @pytest.mark.parametrize(

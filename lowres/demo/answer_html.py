@@ -51,7 +51,8 @@ def _suggestion(one: Suggestion, answer: Answer, element: str, kind: str) -> Mar
     """A suggestion, laid out in the direction of its language; what is said about it stays English."""
     spoken = language_of(answer.languages[-1])
     is_label = len(answer.languages) == 1
-    tag, direction, block = ("und", "auto", "ltr") if is_label else (spoken.bcp47, *[spoken.direction] * 2)
+    tag, direction = ("und", "auto") if is_label else (spoken.bcp47, spoken.direction)
+    block = "ltr" if is_label else direction
     sure = "" if one.confidence is None else percent(one.confidence)
     by = sure if is_label else listing([*one.systems[:-1], f"{one.systems[-1]} {sure}".strip()])
     share = "" if one.confidence is None else _bar(one.confidence)
