@@ -341,7 +341,8 @@ def test_the_best_hypothesis_is_the_translation_and_its_confidence_is_the_models
     precision = PRECISIONS[model.accelerator.mixed_precision]
     with head_in(model.model, precision), torch.no_grad(), model.accelerator.autocast():
         written = model.model.generate(
-            input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([prefix]), num_beams=1, no_repeat_ngram_size=model.facts.decoding.no_repeat_ngram_size,
+            input_ids=torch.tensor([source]), decoder_input_ids=torch.tensor([prefix]), num_beams=1,
+            no_repeat_ngram_size=model.facts.decoding.no_repeat_ngram_size,
             max_new_tokens=longest_translation(len(source), len(prefix), inputs, model.facts.decoding),
             eos_token_id=inputs.end, pad_token_id=inputs.pad, suppress_tokens=list(inputs.suppressed),
         )  # fmt: skip
