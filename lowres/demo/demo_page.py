@@ -58,7 +58,8 @@ def demo_page(run: Run, corrections: Corrections) -> gr.Blocks:
         right = gr.Textbox(value="", **_written(RIGHT, target)) if translates else None
         return [gr.Textbox(**_written(TEXT, source)), right, "", ("", "", "")]
 
-    with gr.Blocks(title=run.record.recipe.name, analytics_enabled=False) as page:
+    page = gr.Blocks(title=run.record.recipe.name, analytics_enabled=False)
+    with page:
         gr.HTML(about(run))
         name = "Direction" if translates else "Language"
         choice = gr.Dropdown(
