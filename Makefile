@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-faults check format schema wheel bench-bases bench-methods bench-nusax bench-translation bench-vocabulary starter clean
+.PHONY: help quickstart test test-python test-faults check format schema docs wheel bench-bases bench-methods bench-nusax bench-translation bench-vocabulary starter clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,14 @@ quickstart: .venv/quickstart  ## install, then train and evaluate a first small 
 
 test: .venv/dev  ## run the tests; with MIRROR=folder also those on published data
 	LOWRES_MIRROR=$(MIRROR) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses 2 --durations 25 --ignore tests/faults
+
+# Tests of every part that take little time, for a Python that is not the one of .venv.
+OTHER_TESTS := archives data headers house json_rows keys labels languages linguistic_formats lock ngrams notebook phrases quoting recipe rows run schema sentences starting
+
+test-python:  ## quick tests with another PYTHON, in an environment of its own
+	$(PYTHON) -m venv .venv-$(notdir $(PYTHON))
+	.venv-$(notdir $(PYTHON))/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	OMP_NUM_THREADS=1 .venv-$(notdir $(PYTHON))/bin/python -m pytest -q $(OTHER_TESTS:%=tests/test_%.py)
 
 test-faults: .venv/dev  ## what docs/security.md promises, tried in many ways; prints a table of what happened (20 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/faults tests/test_cache.py tests/test_cards.py tests/test_cli.py tests/test_disk.py tests/test_divergence.py tests/test_downloads.py tests/test_hub_bases.py tests/test_no_network.py tests/test_outside.py tests/test_real_layouts.py tests/test_recipe.py tests/test_report.py tests/test_run_folder.py tests/test_secrets.py tests/test_sharing.py tests/test_strangers.py tests/test_training.py
@@ -32,6 +40,9 @@ format: .venv/dev  ## format the code
 
 schema: .venv/dev  ## write docs/recipe.schema.json
 	$(BIN)/lowres schema > docs/recipe.schema.json
+
+docs: .venv/dev  ## build the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds (about an hour on two cores)
 	$(BIN)/python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml $(MIRROR_OPTION)
@@ -66,7 +77,7 @@ wheel: .venv/dev  ## build the package
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:  ## remove everything that make made
-	rm -rf .venv dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* dist site .pytest_cache .mypy_cache .ruff_cache
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

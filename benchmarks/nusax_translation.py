@@ -26,7 +26,7 @@ from lowres.languages import normalise
 from lowres.runs.layout import PREDICTIONS, RECORD
 from lowres.runs.run import read_record
 from lowres.score import Score
-from lowres.tasks.translation.job import phrase_tables_of
+from lowres.tasks.translation.phrase_tables import phrase_tables_of
 
 LOCAL = ("ace", "ban", "bbc", "bjn", "bug", "jav", "mad", "min", "nij", "sun")
 PIVOTS = ("ind", "eng")

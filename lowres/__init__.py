@@ -36,7 +36,10 @@ def __getattr__(name: str) -> object:
     if name not in _ENTRY_POINTS:
         raise AttributeError(f"module 'lowres' has no attribute {name!r}; it has {', '.join(__all__)}")
     module, thing = _ENTRY_POINTS[name]
-    return getattr(import_module(module), thing)
+    from lowres.chatter import quiet_imports
+
+    with quiet_imports():
+        return getattr(import_module(module), thing)
 
 
 def __dir__() -> list[str]:

@@ -266,6 +266,39 @@ class HintEffect(Fact):
     counts: dict[str, int]
 
 
+class TermFacts(Fact):
+    """How often terms of the glossary are translated as required: `terms` in the test sources, term accuracy by system (0–100)."""
+
+    terms: int
+    scores: dict[str, Score]
+
+
+class CalibrationBin(Fact):
+    """Test sentences with similar estimates: their number, the mean estimate, and the true mean with its interval (0–100)."""
+
+    sentences: int
+    estimated: float
+    true: float
+    low: float
+    high: float
+
+
+class ConfidenceFacts(Fact):
+    """How well estimates of sentence chrF++ agree with the truth on test.
+
+    `level` is the share of sentences (0–1) whose chrF++ the intervals promise to hold; of `scores`, “coverage” is the share that they
+    do hold (0–100). The other scores are of the share `flagged` of the sentences with the lowest estimates, and of the rest.
+    `fitted_on` counts dev sentences, by the system that answers.
+    """
+
+    level: float
+    flagged: float
+    fitted_on: dict[str, int]
+    sentences: int
+    scores: list[Score]
+    bins: list[CalibrationBin]
+
+
 class EvaluatedFacts(Fact):
     """A finished run that was evaluated on other data: the name of its folder, the data, and how many rows were left out, by reason.
 
@@ -331,6 +364,8 @@ class Record(Fact):
     translations: list[Translation] = []
     tested: dict[str, int] = Field(default={}, description="test pairs by direction")
     hint_effects: list[HintEffect] = Field(default=[], description="word by word, by direction")
+    confidence: ConfidenceFacts | None = None
+    glossary: TermFacts | None = None
     findings: list[FindingFact] = Field(default=[], description="what came up in training and evaluation")
     model_files: dict[str, str] = Field(default={}, description="SHA-256 of every file of model/ that is loaded")
     cost: CostFacts | None = None

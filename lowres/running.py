@@ -10,6 +10,7 @@ from accelerate.utils import set_seed
 from transformers import PreTrainedTokenizerBase
 
 from lowres.atomic import write_whole
+from lowres.chatter import without_chatter
 from lowres.data.corpus import Corpus
 from lowres.errors import Finding, PlanError, Problem
 from lowres.export import adapter_usage, export_merged, mergeable
@@ -31,10 +32,11 @@ from lowres.runs.facts import (
 from lowres.runs.interruption import Interruption
 from lowres.runs.judging import evaluate_test
 from lowres.runs.layout import LOCK, MODEL
+from lowres.runs.progress import shown_progress
 from lowres.runs.reload_check import SAMPLE_SIZE, ReloadSample, check_reload
 from lowres.runs.run import Run
 from lowres.runs.trainings import fit
-from lowres.runs.writing import Notify, RunWriter, completed, default_folder, silent, unfinished
+from lowres.runs.writing import Notify, RunWriter, completed, default_folder, unfinished
 from lowres.tasks.equipping import callbacks_of, quantization_findings
 from lowres.tasks.job import Job, Predictor, make_accelerator
 from lowres.tasks.retention import retention, retention_finding
@@ -46,14 +48,14 @@ from lowres.vocabulary.language_tokens import language_tokens, token_findings
 
 
 def run(
-    recipe: str | Path | RecipeFile, out: Path | None = None, *, options: Options | None = None, notify: Notify = silent,
+    recipe: str | Path | RecipeFile, out: Path | None = None, *, options: Options | None = None, notify: Notify | None = None,
     restart: bool = False,
 ) -> Run:  # fmt: skip
     """Carry out a recipe and return the finished run. Raises LowresError if the user's input is at fault.
 
     The run is written to `out`, by default to a new folder in runs/. An interrupted run of the same recipe – in `out`, or the
     newest one in runs/ – is resumed, unless `restart`. `notify` is called with every event: stages, steps, findings, and the record
-    at the end.
+    at the end; without it a notebook shows how far the run is.
     """
     refuse_many_processes()
     options = options or Options()
@@ -64,8 +66,9 @@ def run(
         return Run(done, options=options)
     folder = out or (None if restart else unfinished(file)) or default_folder(file)
     with (
+        without_chatter(),
         Interruption() as interruption,
-        RunWriter(file, folder, notify, restart=restart) as writer,
+        RunWriter(file, folder, notify or shown_progress(), restart=restart) as writer,
         file.naming_lines(),
     ):
         writer.stage("plan")

@@ -24,9 +24,10 @@ from lowres.runs.run import Run
 from lowres.runs.writing import Event, Stage
 from lowres.tasks.translation.backtranslation import chosen_texts, translate_back
 from lowres.tasks.translation.filtering import synthetic
-from lowres.tasks.translation.job import objective, phrase_tables_of, rounds
+from lowres.tasks.translation.job import objective, rounds
 from lowres.tasks.translation.model import Translator, language_marking_of
 from lowres.tasks.translation.objective import Hints, TranslationInputs, encode_pairs, epoch_rows
+from lowres.tasks.translation.phrase_tables import phrase_tables_of
 from lowres.training.loop import Step
 from lowres.training.rounds import train_further
 from lowres.training.state import NO_CALLBACKS

@@ -3,6 +3,7 @@
 import ast
 import io
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import rich_click as click
 from ruamel.yaml import YAML
 
+import lowres
 from lowres.cli import COMMANDS
 from lowres.recipe import wording
 from lowres.recipe.reader import parse_recipe
@@ -106,28 +108,120 @@ def test_recipes_that_are_shown_are_valid(page: Path) -> None:
         parse_recipe(recipe, name_of(page))
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_block_of_yaml_is_a_recipe_or_part_of_one(page: Path) -> None:
+    for block in re.findall(r"^```ya?ml\n(.*?)^```", text_of(page), re.MULTILINE | re.DOTALL):
+        assert block.partition(":")[0] in {"lowres", *Recipe.model_fields}, block
+
+
 def test_pages_show_recipes() -> None:
     assert sum(len(list(recipes_of(page))) for page in PAGES) > 8
 
 
-def options_of(command: click.Command) -> set[str]:
-    return {option for parameter in command.params for option in parameter.opts} | {"--help"}
+def commands_of(page: Path) -> Iterator[str]:
+    """The command lines in its code blocks, each on one line, without prompt, comment and what the shell does with it."""
+    for block in blocks(page):
+        for line in re.sub(r"\\\n\s*", "", block).splitlines():
+            words = line.strip().removeprefix("$ ").removeprefix(".venv/bin/")
+            if words.startswith("lowres ") and not re.match(r"lowres\s+(command|API)\b", words):
+                yield words
+
+
+def problem_of(line: str) -> str:
+    """Why click would not take this line, whatever files there are; empty where it would."""
+    words = re.split(r" (?:<|>|\|) ", line)[0]
+    name, *rest = shlex.split(words, comments=True)[1:]
+    known = {command.name: command for command in COMMANDS}
+    if name.startswith("-"):
+        return "" if name in ("--help", "--version") else "no option of lowres"
+    if name not in known:
+        return "no command"
+    context = click.Context(known[name])
+    try:
+        given, left, _ = known[name].make_parser(context).parse_args(list(rest))
+        for parameter in known[name].params:
+            value = given.get(parameter.name)
+            value = (
+                value if isinstance(value, str | list | tuple) else None
+            )  # click has a mark of its own for what is not given
+            if isinstance(parameter, click.Argument) and parameter.required and not value:
+                return f"without {parameter.human_readable_name}"
+            if value and not isinstance(parameter.type, click.Path):
+                parameter.type_cast_value(context, value)
+    except click.UsageError as error:
+        return error.format_message()
+    return f"too many arguments: {left}" if left else ""
+
+
+def test_a_wrong_command_line_is_told() -> None:
+    wrong = {
+        "lowres rum recipe.yaml": "no command",
+        "lowres run": "without RECIPE",
+        "lowres run a.yaml b.yaml": "too many",
+        "lowres run a.yaml --sedes 3": "No such option",
+        "lowres run a.yaml --seeds three": "not a valid integer",
+        "lowres export RUN --bits 7": "is not one of",
+    }
+    assert not [line for line, why in wrong.items() if why not in problem_of(line)], list(map(problem_of, wrong))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=name_of)
+def test_commands_that_are_shown_are_taken(page: Path) -> None:
+    refused = {line: why for line in commands_of(page) if (why := problem_of(line))}
+    assert not refused
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=name_of)
+def test_commands_that_are_named_exist(page: Path) -> None:
+    known = {
+        command.name: {option for parameter in command.params for option in parameter.opts} for command in COMMANDS
+    }
+    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
+    for line in [
+        *re.findall(r"`([^`\n]+)`", text_of(page)),
+        *(line for block in blocks(page) for line in block.splitlines()),
+    ]:
+        words = line.split("#")[0].removeprefix(".venv/bin/").split()
+        if words[:1] == ["make"] and len(words) > 1:
+            assert words[1] in targets, line
+        elif words[:1] == ["lowres"] and len(words) > 1 and not words[1].startswith("-"):
+            assert words[1] in known or words[1].isupper(), line
+            assert {word for word in words if word.startswith("--")} <= {*known.get(words[1], ()), "--help"}, line
+
+
+def test_pages_show_commands() -> None:
+    assert sum(len(list(commands_of(page))) for page in PAGES) > 80
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_commands_that_are_shown_have_their_options(page: Path) -> None:
-    known = {command.name: options_of(command) for command in COMMANDS}
-    shown = [line for block in blocks(page) for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", text_of(page))
-    targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
-    for line in shown:
-        words = line.split("#")[0].removeprefix(".venv/bin/")
-        if words.startswith("lowres ") and page.name != "CHANGELOG.md":
-            name, *rest = words.split()[1:]
-            if not name.startswith("-"):
-                assert name in known, line
-                assert {word for word in rest if word.startswith("--")} <= known[name], line
-        elif words.startswith("make "):
-            assert words.split()[1] in targets, line
+def test_python_that_is_shown_can_be_read_and_names_what_there_is(page: Path) -> None:
+    for block in blocks(page):
+        if re.search(r"^(import|from) lowres\b", block, re.MULTILINE):
+            for node in ast.walk(ast.parse(block)):
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "lowres":
+                    assert node.attr in lowres.__all__
+
+
+TRANSLATED = sorted((ROOT / "docs").glob("start.*.md"))
+
+
+def test_first_steps_stand_in_four_more_languages() -> None:
+    assert [page.name for page in TRANSLATED] == [f"start.{code}.md" for code in ("es", "fr", "id", "sw")]
+
+
+@pytest.mark.parametrize("page", TRANSLATED, ids=name_of)
+def test_a_translated_page_shows_what_the_english_one_shows(page: Path) -> None:
+    def shown(page: Path) -> list[str]:
+        return [re.sub(r"\s+# .*", "", line) for block in blocks(page) for line in block.splitlines()]
+
+    english = ROOT / "docs" / "start.md"
+    assert shown(page) == shown(english)
+    assert [line.count("#") for line in text_of(page).splitlines() if line.startswith("#")] == [
+        line.count("#") for line in text_of(english).splitlines() if line.startswith("#")
+    ]
+    assert text_of(page).splitlines()[2].startswith("> **") and "](start.md)" in text_of(page), (
+        "to be reviewed by speakers"
+    )
 
 
 def test_every_benchmark_is_cited_with_its_results() -> None:

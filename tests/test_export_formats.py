@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ def test_every_family_computes_the_same_in_ctranslate2(family: str, tmp_path: Pa
     ]
     inputs = [[source, *direction] for source, _ in PAIRS[:8]]
     written, expected = merged.raw_predictions(inputs), log_probabilities(merged, asked)
+    triples, answers = [(source, *direction) for source, _ in PAIRS], [target for _, target in PAIRS]
+    given, ends = len(merged.inputs.decoder_prefix(direction[1])) - 1, np.cumsum([0, *(len(ids) for _, ids in asked)])
+    sums = [sum(expected[start + given : end]) for start, end in pairwise(ends)]
+    likely = merged.likelihoods(triples, answers)
+    np.testing.assert_allclose([one.log_probability for one in likely], sums, atol=2e-2)
     digest = model_digest(tmp_path / "model")
     facts = ExportFacts.of(merged.inputs, digest)
     (tmp_path / "ctranslate2").mkdir()
@@ -59,6 +65,9 @@ def test_every_family_computes_the_same_in_ctranslate2(family: str, tmp_path: Pa
     (tmp_path / "ctranslate2" / EXPORT_JSON).write_text(facts.model_dump_json(), encoding="utf-8")
     exported = restore_exported(tmp_path / "ctranslate2", tmp_path / "model", digest, options)
     np.testing.assert_allclose(converted_log_probabilities(exported.model, asked), expected, atol=2e-3)
+    quick = exported.likelihoods(triples, answers)
+    np.testing.assert_allclose([one.log_probability for one in quick], sums, atol=5e-2)
+    assert [one.tokens for one in quick] == [one.tokens for one in likely], "confidence has the same signals in both"
     for one, other in zip(exported.raw_predictions(inputs), written, strict=True):
         assert one.startswith(other), "transformers ends the longest translation of some families one token sooner"
 

@@ -12,7 +12,7 @@ import lowres
 PACKAGE = Path(lowres.__file__).parent
 # Each package may import only from layers below its own (earlier lines), and from its own files.
 LAYERS = (
-    ("atomic", "errors", "garbage", "places", "score"),
+    ("atomic", "chatter", "errors", "garbage", "places", "score"),
     ("languages",),
     ("recipe", "record"),
     ("summary",),

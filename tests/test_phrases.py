@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lowres.statistical.phrases import PhraseTable, learn_phrase_tables, load_phrase_tables, save_phrase_tables
+from lowres.statistical.phrase_table_files import load_phrase_tables, save_phrase_tables
+from lowres.statistical.phrases import PhraseTable, learn_phrase_tables
 from lowres.statistical.word_alignment import AlignedPair, align_pairs
 
 # A made-up pair of tongues: "no" goes in front on the left and behind on the right; final -a becomes -o.

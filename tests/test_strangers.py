@@ -19,7 +19,7 @@ from lowres.errors import ModelError
 from lowres.planning import Options
 from lowres.runs.run import load_predictor
 from lowres.statistical.ngrams import NgramClassifier
-from lowres.statistical.phrases import MAX_FILE_BYTES
+from lowres.statistical.phrase_table_files import MAX_FILE_BYTES
 
 PAIRS = [pair for pair in parallel("id") if 4 < len(pair[0].split()) < 12][:60]
 Damage = Callable[[Path], object]

@@ -20,6 +20,20 @@ if TYPE_CHECKING:
     from lowres.planning import Options
     from lowres.runs.run import EngineName, Run
 
+
+def share_of(context: click.Context, option: click.Parameter, value: str | None) -> float | None:
+    """“20%” as 0.2."""
+    if value is None:
+        return None
+    try:
+        share = float(value.strip().rstrip("% ")) / (100 if value.strip().endswith("%") else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise click.BadParameter("is no share of the lines; say --flag 20%", context, option)
+    return share
+
+
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
 
@@ -39,6 +53,12 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
     "--earlier",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="With --out, for messages in JSON: a translation of the file, whose messages are kept.",
+)
+@click.option(
+    "--flag",
+    callback=share_of,
+    metavar="SHARE",
+    help="Mark the lines to check first, such as 20%: those with the lowest confidence.",
 )
 @click.option(
     "--engine",
@@ -61,6 +81,7 @@ def predict(
     target: str | None,
     out: Path | None,
     earlier: Path | None,
+    flag: float | None,
     engine: "EngineName",
     cache: Path | None,
     offline: bool,
@@ -75,6 +96,9 @@ def predict(
 
     With --out, TEXTS is one file (.po .xlf .tmx .json .arb .tsv .csv .txt): what is untranslated in it is translated and marked as not
     reviewed, and everything else stays as it is.
+
+    With --flag, each line ends with a tab and, if it is to be checked first, the word “check”; with --json, “check” is true or false;
+    with --out, these lines are listed in a table beside the file, and in .po marked by a comment.
     """
     if not (run / "record.json").exists():
         from lowres.errors import ModelError, Problem
@@ -84,7 +108,7 @@ def predict(
         )
     if out or (len(texts) == 1 and Path(texts[0]).is_file()):
         options = machine_options(cache, (), offline, device, threads)
-        fill_file(run, texts, out, source, target, earlier, engine, options, as_json)
+        fill_file(run, texts, out, source, target, earlier, flag, engine, options, as_json)
         return
     if texts:
         lines = [decoded(f"text {number}", os.fsencode(text)) for number, text in enumerate(texts, start=1)]
@@ -93,12 +117,16 @@ def predict(
     skip_compilation(run / "model")
     with without_cycle_search(for_good=True):
         found = _loaded(run, engine, machine_options(cache, (), offline, device, threads))
-    predictions = found.predict(lines, language=language, source=source, target=target, head=head)
-    for prediction in predictions:
+    predictions = found.predict(
+        lines, language=language, source=source, target=target, head=head, confidence=as_json or flag is not None
+    )
+    marks = predictions.flagged(flag) if flag else [False] * len(predictions)
+    for prediction, mark in zip(predictions, marks, strict=True):
         if as_json:
-            echo_json(json_format.dumps(vars(prediction), ensure_ascii=False))
+            facts = vars(prediction) | ({"check": mark} if flag else {})
+            echo_json(json_format.dumps(facts, ensure_ascii=False))
         else:
-            click.echo(shown(prediction))
+            click.echo(shown(prediction) + (("\tcheck" if mark else "\t") if flag else ""))
     for notice in notices(predictions):
         click.echo(notice, err=True)
 
@@ -116,7 +144,7 @@ def _loaded(run: Path, engine: "EngineName", options: "Options") -> "Run":
 
 def fill_file(
     run: Path, texts: tuple[str, ...], out: Path | None, source: str | None, target: str | None, earlier: Path | None,
-    engine: "EngineName", options: "Options", as_json: bool,
+    flag: float | None, engine: "EngineName", options: "Options", as_json: bool,
 ) -> None:  # fmt: skip
     """Translate a file with the model of a run, and say what became of it."""
     from lowres.errors import DataError, Problem
@@ -130,12 +158,16 @@ def fill_file(
 
     from lowres.runs.run import Run
 
-    filled = Run(run, options=options, engine=engine).fill(texts[0], out, source=source, target=target, earlier=earlier)
+    filled = Run(run, options=options, engine=engine).fill(
+        texts[0], out, source=source, target=target, earlier=earlier, flag=flag
+    )
     if as_json:
         echo_json(json_format.dumps(vars(filled), ensure_ascii=False))
         return
     mark = f", marked: {filled.marks}" if filled.marks else "; the format has no mark for what nobody has reviewed"
     echo(f"{out}: {filled.written:,} filled in{mark}; {filled.finished:,} were there before")
+    if filled.check_file:
+        echo(f"{out.with_name(filled.check_file)}: the {filled.flagged:,} to check first")
     if filled.in_pieces:
         click.echo(
             f"{filled.in_pieces:,} of them were translated between their placeholders, so look at these first", err=True

@@ -17,14 +17,14 @@ def explained(key: str) -> list[str]:
     `key` is a key with its section, such as training.epochs, or its last part alone. Raises RecipeError where there is none.
     """
     schema = recipe_schema()
-    keys = list(_keys(schema, schema, ""))
+    known = list(keys(schema, schema, ""))
     wanted = key.strip().removeprefix("data.[].")
-    found = [one for one in keys if one[0] == wanted or (one[0] or ROOT) == wanted]
-    found = found or [one for one in keys if re.sub(r" \([^)]*\)", "", one[0]) == wanted]
-    found = found or [one for one in keys if one[0].split(".")[-1] == wanted]
+    found = [one for one in known if one[0] == wanted or (one[0] or ROOT) == wanted]
+    found = found or [one for one in known if re.sub(r" \([^)]*\)", "", one[0]) == wanted]
+    found = found or [one for one in known if one[0].split(".")[-1] == wanted]
     if not found:
         names = sorted(
-            {re.sub(r" \([^)]*\)", "", path) for path, *_ in keys} | {path.split(".")[-1] for path, *_ in keys}
+            {re.sub(r" \([^)]*\)", "", path) for path, *_ in known} | {path.split(".")[-1] for path, *_ in known}
         )
         raise RecipeError(Problem(key, "is no key of a recipe", nearest(wanted, names) or "see lowres explain recipe"))
     lines: list[str] = []
@@ -33,7 +33,7 @@ def explained(key: str) -> list[str]:
     return lines
 
 
-def _keys(schema: Schema, node: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:
+def keys(schema: Schema, node: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:
     """(path, its part of the schema, whether it must be there) of every key; a kind of a section stands in brackets."""
     if not path:
         yield "", schema, True
@@ -43,7 +43,7 @@ def _keys(schema: Schema, node: Schema, path: str) -> Iterator[tuple[str, Schema
             whole = f"{here}.{name}" if here else name
             yield whole, inner, name in form.get("required", ())
             if path.count(".") < 4:
-                yield from _keys(schema, inner, whole)
+                yield from keys(schema, inner, whole)
 
 
 def _forms(schema: Schema, node: Schema) -> Iterator[tuple[str, Schema]]:
@@ -53,6 +53,8 @@ def _forms(schema: Schema, node: Schema) -> Iterator[tuple[str, Schema]]:
     elif "properties" in node:
         kind = node["properties"].get("kind", {}).get("const", "")
         yield kind, node
+    elif "items" in node:
+        yield from _forms(schema, node["items"])
     else:
         for option in node.get("oneOf") or node.get("anyOf") or ():
             if option.get("type") != "array":
@@ -68,10 +70,8 @@ def _resolved(schema: Schema, node: Schema) -> Schema:
 
 def _about(schema: Schema, path: str, node: Schema, required: bool) -> list[str]:
     forms = list(_forms(schema, node))
-    head = f"{path or ROOT}: {_possible(schema, node)}" if path else "A recipe has these sections:"
-    head += (
-        ", required" if required and path else f", by default {_shown(node['default'])}" if "default" in node else ""
-    )
+    head = f"{path or ROOT}: {possible(schema, node)}" if path else "A recipe has these sections:"
+    head += ", required" if required and path else f", by default {shown(node['default'])}" if "default" in node else ""
     lines = [head]
     if text := node.get("description"):
         lines.append(f"  {text}")
@@ -81,21 +81,22 @@ def _about(schema: Schema, path: str, node: Schema, required: bool) -> list[str]
             lines.append(f"  {kind + ': ' if kind else ''}{what}")
         for name, inner in form.get("properties", {}).items():
             if name != "kind":
-                about = inner.get("description") or _description(schema, inner)
-                lines.append(f"    {name:<22} {about or _possible(schema, inner)}")
+                lines.append(f"    {name:<22} {description(schema, inner) or possible(schema, inner)}")
     return lines
 
 
-def _description(schema: Schema, node: Schema) -> str:
-    """The first paragraph about a section."""
+def description(schema: Schema, node: Schema) -> str:
+    """What a key does; of a section without a description of its own, the first paragraph about it."""
+    if "description" in node:
+        return str(node["description"])
     texts = [form.get("description", "").split("\n\n")[0].replace("\n", " ") for _, form in _forms(schema, node)]
     return " / ".join(filter(None, texts))
 
 
-def _possible(schema: Schema, node: Schema) -> str:
+def possible(schema: Schema, node: Schema) -> str:
     """What a key takes, in words."""
     if "$ref" in node:
-        return _possible(schema, _resolved(schema, node))
+        return possible(schema, _resolved(schema, node))
     if "enum" in node:
         return "one of " + ", ".join(map(str, node["enum"]))
     if "const" in node:
@@ -103,7 +104,7 @@ def _possible(schema: Schema, node: Schema) -> str:
     options = node.get("oneOf", node.get("anyOf"))
     if options:
         return " or ".join(
-            dict.fromkeys(_possible(schema, option) for option in options if option.get("type") != "null")
+            dict.fromkeys(possible(schema, option) for option in options if option.get("type") != "null")
         )
     kind = node.get("type", "")
     name = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "a text",
@@ -118,11 +119,11 @@ def _number(value: float) -> str:
     return f"{value:g}" if value < 1e6 else f"{int(value)}"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_shown(inner)}" for key, inner in value.items()) + "}" if value else "none"
+        return "{" + ", ".join(f"{key}: {shown(inner)}" for key, inner in value.items()) + "}" if value else "none"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_shown, value)) or "none"
+        return ", ".join(map(shown, value)) or "none"
     if isinstance(value, str):
         return value or "empty"
     return "none" if value is None else str(value).lower()

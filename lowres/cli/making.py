@@ -120,7 +120,7 @@ def _run_seeds(
 
 def summary(record: "Record") -> list[str]:
     """The result in a few lines: the primary metric with its interval, baselines, verdict, times."""
-    from lowres.report.verdict import answering
+    from lowres.report.verdict import answering, sureness, terms_kept
 
     rows = [(record.recipe.name, record.scores), *((baseline.name, baseline.scores) for baseline in record.baselines)]
     width = max(len(name) for name, _ in rows)
@@ -134,7 +134,7 @@ def summary(record: "Record") -> list[str]:
                 interval = f"[{score.low:.{digits}f}, {score.high:.{digits}f}]" if known else "not estimable"
                 value = f"{score.name} {score.value:5.{digits}f}"
                 lines.append(f"  {name:<{width}}  {value}  {score.confidence:.0%} interval {interval}")
-    lines += [f"  {sentence}" for sentence in answering(record)]
+    lines += [f"  {sentence}" for sentence in (*answering(record), *sureness(record), *terms_kept(record))]
     lines += [f"  {finding.level}: {finding.what}" for finding in record.findings]
     if record.transfer:
         lines.append(f"  {record.transfer.verdict}: {record.transfer.why}")

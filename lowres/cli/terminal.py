@@ -11,24 +11,10 @@ from lowres.cli.safe_text import clean
 from lowres.errors import Finding
 from lowres.record import Record
 from lowres.runs.facts import peak_memory_gib
+from lowres.runs.progress import STAGES
 from lowres.runs.writing import Event, Stage
 from lowres.training.loop import Step
 
-STAGES = {
-    "plan": "planning",
-    "data": "reading the data",
-    "base": "loading the base",
-    "vocabulary": "fitting the vocabulary",
-    "training": "training",
-    "back-translation": "translating texts that have no translation",
-    "n-grams": "fitting the n-gram classifier",
-    "phrase table": "comparing model and phrase table on dev",
-    "evaluation": "scoring the test split",
-    "before": "scoring the base before training",
-    "baselines": "baselines on the same rows",
-    "reload check": "checking the saved model in a fresh process",
-    "report": "writing the report",
-}
 PLAIN_LINES = 20
 
 

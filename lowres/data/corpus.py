@@ -53,12 +53,22 @@ class LabelledRows:
 
 
 @dataclass(frozen=True)
+class GlossaryEntry:
+    """A term and its required translation, with the tags of their languages."""
+
+    source_language: str
+    target_language: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
 class Corpus:
     """The rows of a recipe and what is known of their origin.
 
     `labels` are the classes in their order, empty for other tasks than classification. `auxiliary` maps the name of each
     further head to its training rows. `stages` are the rows of each stage that comes before the task, `plain` texts without labels.
-    `findings` are notes and warnings for the console and the report.
+    `glossary` are the terms that the task must translate so. `findings` are notes and warnings for the console and the report.
     """
 
     name: str
@@ -74,6 +84,7 @@ class Corpus:
     auxiliary: Mapping[str, LabelledRows] = field(default_factory=dict)
     stages: tuple[tuple[Row, ...], ...] = ()
     plain: tuple[Row, ...] = ()
+    glossary: tuple[GlossaryEntry, ...] = ()
 
     def split(self, name: Split) -> tuple[Row, ...]:
         """The rows of one split."""
@@ -95,7 +106,7 @@ class Corpus:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 over every row of every split, in order: corpora with equal rows have equal fingerprints."""
+        """sha256 over every row of every split and every term, in order: corpora with equal ones have equal fingerprints."""
         digest = hashlib.sha256()
         for name in SPLITS:
             for row in self.split(name):
@@ -108,4 +119,6 @@ class Corpus:
             for row in rows:
                 line = [part, row.id, row.cluster, row.language, sorted(row.fields.items())]
                 digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        for entry in self.glossary:
+            digest.update(json.dumps(["glossary", *vars(entry).values()], ensure_ascii=False).encode() + b"\n")
         return digest.hexdigest()

@@ -15,13 +15,14 @@ from lowres.cards.licence_chain import LicenceChain
 from lowres.errors import ModelError, Problem
 from lowres.export.model_card import licences_page, model_card
 from lowres.planning.licensing import chain_of, find_card
-from lowres.planning.outside import BUNDLE
+from lowres.planning.outside import BUNDLE, outside_problems
 from lowres.recipe import parse_recipe
 from lowres.recipe.sections import CardData, Recipe
 from lowres.record import Record
 from lowres.runs.facts import versions
 from lowres.runs.layout import LOCK, MODEL, RECIPE, RECORD
 from lowres.runs.run import Run
+from lowres.tasks.translation.phrase_tables import GLOSSARY
 
 CARDS, LICENCES = "cards", "LICENCES.md"
 BUNDLE_VERSION = 1
@@ -34,6 +35,7 @@ SHARED = (
     f"{MODEL}/*.json.xz",
     f"{MODEL}/*.model",
     f"{MODEL}/*.txt",
+    f"{MODEL}/{GLOSSARY}",
     f"{MODEL}/README.md",
 )
 TEXTUAL = (".json", ".md", ".yaml", ".lock", ".txt")
@@ -65,7 +67,7 @@ def share(run: Run, out: Path, agreed: str = "", near: Sequence[Path] = ()) -> L
             if path.is_file() and any(fnmatch(name, pattern) for pattern in SHARED):
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, draft / name)
-        for name, content in _made(record, recipe, chain, agreed, places).items():
+        for name, content in _made(record, recipe, chain, agreed, places, run.folder / MODEL / GLOSSARY).items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).write_text(content, encoding="utf-8", newline="\n")
         refuse_personal(draft)
@@ -100,7 +102,9 @@ def _unagreed(name: str, licence: str) -> Problem:
     return Problem("share", what, "ask them, then say --agreed “who agreed, and when”")
 
 
-def _made(record: Record, recipe: Recipe, chain: LicenceChain, agreed: str, near: Sequence[Path]) -> Mapping[str, str]:
+def _made(
+    record: Record, recipe: Recipe, chain: LicenceChain, agreed: str, near: Sequence[Path], glossary: Path
+) -> Mapping[str, str]:
     """Path → text of what is made for the bundle. The record comes without the texts that it quotes."""
     quoting = record.model_copy(update={"examples": [], "translations": []})
     cards = {}
@@ -108,6 +112,10 @@ def _made(record: Record, recipe: Recipe, chain: LicenceChain, agreed: str, near
         if isinstance(source, CardData):
             card = find_card(source.card, near)
             cards[f"{CARDS}/{card.name}.md"] = (card.folder / f"{card.name}.md").read_text(encoding="utf-8")
+    named = getattr(recipe.task, "glossary", None)
+    outside = [problem.where for problem in outside_problems(recipe, Path(CARDS), given=True)]
+    if named and glossary.exists() and "task.glossary" not in outside:
+        cards[f"{CARDS}/{named}"] = glossary.read_text(encoding="utf-8")  # where the recipe's own files are looked for
     return {
         **cards,
         RECORD: quoting.model_dump_json(indent=1) + "\n",

@@ -9,11 +9,11 @@ from lowres.recipe.sections import Recipe
 
 BUNDLE, RECORD = "bundle.json", "record.json"
 GIVEN = (BUNDLE, RECORD)  # beside one of these a recipe is part of a bundle or of a run, which people pass on
-SECTIONS = ("data", "first", "base", "vocabulary", "method")
+SECTIONS = ("task", "data", "first", "base", "vocabulary", "method")
 # Whatever stands below these keys is the name of a file or folder; a base's name can also be that of a model on the hub.
-NAMES = {"files", "card", "name", "lexicon", "protect", "runs", "language_adapters"}
+NAMES = {"files", "card", "name", "lexicon", "protect", "glossary", "runs", "language_adapters"}
 # Of these, what is read for its texts, which may come to stand in what a run leaves.
-TEXTS = {"files", "card", "lexicon", "protect"}
+TEXTS = {"files", "card", "lexicon", "protect", "glossary"}
 
 
 def refuse_outside(recipe: Recipe, near: Path, *, given: bool = False) -> None:

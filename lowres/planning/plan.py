@@ -1,12 +1,13 @@
 """From a recipe and a machine to a plan: finds base and data, asks the rules."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from lowres.data.corpus import Corpus
 from lowres.data.further_rows import with_further_rows
+from lowres.data.glossary import read_glossary
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError, Finding, PlanError, Problem
 from lowres.models.checkpoint import Checkpoint, find_base, is_hub_id
@@ -19,6 +20,7 @@ from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES
 from lowres.planning.rules import BASE_RULES
 from lowres.recipe import RecipeFile
 from lowres.recipe.sections import Recipe
+from lowres.recipe.task_section import Translation
 from lowres.starters.starters import STARTERS
 from lowres.vocabulary.fitting_data import FittingData, gather
 
@@ -156,6 +158,11 @@ def read_data(file: RecipeFile, options: Options) -> Corpus:
     recipe, places = file.recipe, options.places(file.path.parent)
     corpus = read_corpus(recipe.data, recipe.task, places, seed=recipe.training.seed)
     corpus = with_further_rows(corpus, recipe, places)
+    if isinstance(recipe.task, Translation) and (glossary := read_glossary(recipe.task, corpus.languages, places)):
+        corpus = replace(
+            corpus, glossary=glossary.entries, files=(*corpus.files, glossary.file),
+            findings=(*corpus.findings, *glossary.findings),
+        )  # fmt: skip
     problems = [problem for rule in DATA_RULES for problem in rule(recipe, corpus)]
     if problems:
         raise DataError(*problems)

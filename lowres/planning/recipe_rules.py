@@ -85,6 +85,14 @@ def keep_fits_filter(recipe: Recipe, near: Path) -> Iterator[Problem]:
         yield Problem("task.back_translation.keep", what, "leave one of them out")
 
 
+def glossary_has_a_use(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """A glossary acts through the phrase table and its hints."""
+    task = recipe.task
+    if isinstance(task, Translation) and task.glossary and (task.hints, recipe.ensemble.phrase_table) == ("off", "off"):
+        what = "has no effect with hints: off and ensemble.phrase_table: off"
+        yield Problem("task.glossary", what, "leave it out, or allow one of them")
+
+
 def dropout_fits_method(recipe: Recipe, near: Path) -> Iterator[Problem]:
     """Dropout inside the base is for training it, or adapters in it."""
     if recipe.training.dropout and recipe.method.kind in BASE_AS_IT_IS:
@@ -169,6 +177,7 @@ RECIPE_RULES: tuple[RecipeRule, ...] = (
     layers_need_a_decoder,
     replacing_is_not_extending,
     keep_fits_filter,
+    glossary_has_a_use,
     dropout_fits_method,
     stages_fit_method,
     centre_fits_method,

@@ -92,6 +92,11 @@ class Translation(Section):
         default="lexicon",
         description="put a word-by-word translation in front of each source, from a phrase table learned from the training pairs",
     )
+    glossary: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="a table of terms that must be translated so, with the columns source and target, and source_language and "
+        "target_language where the task has several; for the phrase table and its hints",
+    )
     max_pairs: Annotated[int, Field(ge=1)] | None = Field(
         default=None,
         description="at most so many training pairs of each direction in an epoch; the next epoch takes others",

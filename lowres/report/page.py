@@ -11,8 +11,9 @@ from lowres.errors import ModelError, Problem
 from lowres.record import Record
 from lowres.report import formatting, table_rows
 from lowres.report.formatting import language_of
-from lowres.report.plots import learning_curve, marker_alone
+from lowres.report.plots import calibration, learning_curve, marker_alone
 from lowres.report.verdict import averaged, cautions, part_name, test_rows, verdict
+from lowres.score import Score
 
 LARGEST_CONFUSION = 24
 EXPLAINED = {
@@ -82,6 +83,7 @@ def _page(record: Record) -> str:
             mixups=table_rows.mixups(record.confusion, 3 if _small(record) else 20) if record.confusion else [],
             matrix=_small(record),
             curve=_curve(record),
+            calibration=calibration(record.confidence.bins, record.primary_metric) if record.confidence else "",
             wrong=table_rows.pick(record.examples, right=False),
             right=table_rows.pick(record.examples, right=True, most=table_rows.MOST_EXAMPLES // 2),
             data_labels=_labels(record),
@@ -89,7 +91,7 @@ def _page(record: Record) -> str:
             before=table_rows.fits(record.vocabulary.fertility_before if record.vocabulary else ()),
             widest=_widest(record),
             file_name=PurePath(record.recipe.path).name,
-            signatures=list(dict.fromkeys(score.signature for score in record.scores)),
+            signatures=list(dict.fromkeys(score.signature for score in _all_scores(record))),
             tests=list(dict.fromkeys(comparison.test for comparison in record.comparisons)),
         )
     )
@@ -136,6 +138,11 @@ def _where(record: Record) -> str:
     if not names:
         return ""
     return f"in {names[0]}" if len(names) == 1 else f"in {len(names)} languages"
+
+
+def _all_scores(record: Record) -> list[Score]:
+    sure = record.confidence.scores if record.confidence else ()
+    return [*record.scores, *sure, *(record.glossary.scores.values() if record.glossary else ())]
 
 
 def _small(record: Record) -> bool:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from lowres.record import StepFacts
+from lowres.record import CalibrationBin, StepFacts
 from lowres.report.formatting import interval, number, visible, whole
 
 Marker = Literal["circle", "diamond", "square", "triangle"]
@@ -142,6 +142,36 @@ def learning_curve(steps: Sequence[StepFacts], best: int, score: str) -> Markup:
         values = [y for _, y in scored]
         panels.append(_panel(f"{score} on dev", scored, span, axis(values, steps=3, floor=0, ceiling=100), best))
     return Markup().join(panels)
+
+
+def calibration(bins: Sequence[CalibrationBin], score: str) -> Markup:
+    """True means against estimated ones, each with its interval; where estimates are right the markers lie on the diagonal."""
+    height = 240
+    values = [value for one in bins for value in (one.estimated, one.true)]
+    both = axis(values, steps=5, floor=0, ceiling=100)
+    words = "; ".join(
+        f"estimated {number(one.estimated)}, true {number(one.true)}, interval {interval(one.low, one.high)}"
+        for one in bins
+    )
+    marks = []
+    for one in bins:
+        x, y = both.percent(one.estimated), _height(one.true, both, height)
+        ends = [_height(min(max(end, both.low), both.high), both, height) for end in (one.low, one.high)]
+        marks.append(
+            Markup(
+                '<line class="whisker" x1="{x}" x2="{x}" y1="{:.1f}" y2="{:.1f}"/>'
+                '<circle class="dot" cx="{x}" cy="{:.1f}" r="4"/>'
+            ).format(*ends, y, x=x)
+        )
+    diagonal = Markup('<line class="diagonal" x1="0" x2="100%" y1="{}" y2="0"/>').format(height)
+    return Markup(
+        '<div class="panel"><p class="name">True {name} by estimated {name}, test sentences in {} groups</p>'
+        '<svg class="chart" height="{}" role="img" aria-label="{words}"><title>{words}</title>{}{}{}'
+        '<g class="circle">{}</g></svg></div>'
+    ).format(
+        len(bins), height, _grid(both, height), _updates(both, height), diagonal, Markup().join(marks), name=visible(score),
+        words=words,
+    )  # fmt: skip
 
 
 def _panel(name: str, points: Sequence[tuple[float, float]], across: Axis, up: Axis, best: int | None) -> Markup:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from lowres.record import Baseline, Comparison, Record
-from lowres.report.formatting import interval, listing, number, p_value, whole
+from lowres.report.formatting import interval, listing, number, p_value, percent, whole
 from lowres.score import Unit, overall
 
 # Small test sets cannot tell apart systems of similar quality (Card et al. 2020, doi 10.18653/v1/2020.emnlp-main.745).
@@ -47,7 +47,43 @@ def verdict(record: Record, where: str) -> list[str]:
         *answering(record),
         *_against_others(record),
         *hint_effect(record),
+        *sureness(record),
+        *terms_kept(record),
     ]
+
+
+def sureness(record: Record) -> list[str]:
+    """A sentence that says whether the confidence of translations holds, and what flagging finds; none without such."""
+    facts = record.confidence
+    if facts is None:
+        return []
+    found = {score.name: score for score in facts.scores}
+    coverage, lowest, rest, gain = (
+        found[name] for name in ("coverage", "chrF++ of flagged", "chrF++ of the rest", "rest above flagged")
+    )
+    return [
+        f"The intervals of its confidence should hold {percent(facts.level)} of the true values, and hold "
+        f"{number(coverage.value)}\u202f% on test ({interval(coverage.low, coverage.high)}); the {percent(facts.flagged)} of the "
+        f"sentences with the lowest confidence have chrF++ {number(lowest.value)}, the rest {number(rest.value)}, which is "
+        f"{number(gain.value, sign=True)} ({interval(gain.low, gain.high, sign=True)})."
+    ]
+
+
+def terms_kept(record: Record) -> list[str]:
+    """A sentence that says how often terms of the glossary are translated as required; none without a glossary."""
+    facts = record.glossary
+    if facts is None:
+        return []
+    shares = [
+        f"{name} {number(score.value)}\u202f% ({interval(score.low, score.high)})"
+        for name, score in facts.scores.items()
+    ]
+    plural = (
+        "terms of the glossary in the test texts are"
+        if facts.terms > 1
+        else "term of the glossary in the test texts is"
+    )
+    return [f"{whole(facts.terms)} {plural} translated as required by {listing(shares, most=len(shares))}."]
 
 
 def answering(record: Record) -> list[str]:

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from lowres.atomic import write_whole
+from lowres.chatter import without_chatter
 from lowres.data.formats.tables import capped
 from lowres.errors import DataError, ModelError, Problem
+from lowres.evaluation.estimate_calibration import flagged_rows
+from lowres.evaluation.estimator import LEAST, Estimate
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record
-from lowres.runs.filling import Filled, direction_of, fill
+from lowres.runs.filling import Filled, Flag, check_file, direction_of, fill
 from lowres.runs.layout import MODEL, PREDICTIONS, RECORD, REPORT
 from lowres.score import Score
 from lowres.tasks.job import Form
@@ -50,14 +53,37 @@ def load_exported(run: Path, engine: EngineName, options: Options) -> Any:
     return restore_exported(folder, model, model_digest(model), options)
 
 
+def no_confidence(what: str) -> ModelError:
+    """The error where answers are to be flagged whose confidence the run cannot tell."""
+    problem = f"this run has no confidence for {what}, so nothing can be flagged"
+    return ModelError(Problem("--flag", problem, f"translators learn it from dev, of at least {LEAST} sentences"))
+
+
 class Predictions(list[Any]):
     """Predictions in the order of their texts."""
+
+    def flagged(self, share: float) -> list[bool]:
+        """Which to check first: the share (0–1) of them with the lowest confidence, of labels with the lowest probability.
+
+        Empty texts are none. Raises ModelError where the run cannot tell.
+        """
+        sure = [_confidence(one) for one in self]
+        if self and all(one is None for one in sure) and any(getattr(one, "text", "").strip() for one in self):
+            raise no_confidence("these texts")
+        return [bool(one) for one in flagged_rows(sure, share)]
 
     def to_dataframe(self) -> "pandas.DataFrame":
         """One row for each text, one column for each fact; probabilities have a column for each label."""
         import pandas
 
         return pandas.DataFrame([_flat(vars(prediction)) for prediction in self])
+
+
+def _confidence(prediction: Any) -> float | None:
+    """What tells how sure a prediction is: higher is surer, None where it is not known."""
+    probabilities = getattr(prediction, "probabilities", None)
+    found = probabilities[prediction.label] if probabilities else getattr(prediction, "confidence", None)
+    return None if found is None else float(found)
 
 
 def _flat(facts: dict[str, Any]) -> dict[str, Any]:
@@ -82,9 +108,10 @@ class Run:
     def predictor(self) -> Any:
         """The model, loaded once: a classifier, a translator or a masked language model."""
         self.verify()
-        if self.engine != "torch":
-            return load_exported(self.folder, self.engine, self.options)
-        return load_predictor(self.folder / MODEL, self.options)
+        with without_chatter():
+            if self.engine != "torch":
+                return load_exported(self.folder, self.engine, self.options)
+            return load_predictor(self.folder / MODEL, self.options)
 
     def verify(self) -> None:
         """Compare the files of the model with the record. Raises ModelError where one is missing, was added, or has other bytes.
@@ -115,12 +142,14 @@ class Run:
         source: str | None = None,
         target: str | None = None,
         head: str | None = None,
+        confidence: bool = True,
     ) -> "Predictions":
         """Predict for one text or for many (a list, a Series, a generator); one prediction for each text, in order.
 
         A classifier of several languages is more accurate if `language` is given; `head` names an auxiliary task that it has
-        learned. A translator of several directions needs `source` and `target`. All are language tags, but for `head`. Raises
-        ModelError for what the run does not know.
+        learned. A translator of several directions needs `source` and `target`. All are language tags, but for `head`.
+        Without `confidence` a translator does not estimate how sure it is, which takes a while where the phrase table answers.
+        Raises ModelError for what the run does not know.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
         problems = [
@@ -137,7 +166,8 @@ class Run:
                 mine = " and ".join(key for key in given if key in taken)
                 raise ModelError(Problem(name, f"this run has no use for {name}", f"give {mine} instead"))
         named = {name: tag for name, tag in given.items() if tag is not None}
-        return Predictions(self.predictor.predict(texts, **named))
+        extra = {"confidence": confidence} if "confidence" in taken else {}
+        return Predictions(self.predictor.predict(texts, **named, **extra))
 
     def fill(
         self,
@@ -147,11 +177,14 @@ class Run:
         source: str | None = None,
         target: str | None = None,
         earlier: Path | None = None,
+        flag: float | None = None,
     ) -> Filled:
         """Translate what is missing in a file (.po, .xlf, .tmx, messages in JSON, a table, plain text) and write the whole to `out`.
 
         What is there already stays byte for byte. A run of several directions needs `source` and `target`, unless the file names
-        its languages. `earlier` is a translation of a JSON file, whose messages are kept. Raises ModelError and DataError.
+        its languages. `earlier` is a translation of a JSON file, whose messages are kept. `flag` is the share (0–1) of the
+        translations to be checked first: those with the lowest confidence are listed in a table beside `out`, and in .po marked by a
+        comment. Raises ModelError and DataError.
         """
         path, out = Path(path), Path(out)
         translator = self.predictor
@@ -159,16 +192,25 @@ class Run:
             raise ModelError(
                 Problem(str(self.folder), "is no translator", "only a translator fills in what is missing in a file")
             )
-        if out.exists() or not path.is_file():
-            what = "exists already" if out.exists() else "there is no such file"
-            raise DataError(Problem(str(out if out.exists() else path), what, "choose another name"))
+        new = [out, check_file(out)] if flag else [out]
+        wrong = [*((one, "exists already") for one in new if one.exists())]
+        wrong += [] if path.is_file() else [(path, "there is no such file")]
+        if wrong:
+            raise DataError(Problem(str(wrong[0][0]), wrong[0][1], "choose another name"))
         direction = None if source or target else direction_of(path, translator.facts.directions)
         direction = direction or translator.direction(source, target)
 
-        def translate(texts: Sequence[str]) -> list[str]:
-            return [one.translation for one in translator.translate(texts, [direction] * len(texts))]
+        known: dict[str, Estimate | None] = {}
 
-        return fill(path, out, direction, translate, earlier)
+        def translate(texts: Sequence[str]) -> list[str]:
+            ask = translator.estimated if flag else translator.translate
+            found = ask(texts, [direction] * len(texts))
+            known.update((one.text, Estimate(one.confidence, *one.interval) if one.interval else None) for one in found)
+            return [one.translation for one in found]
+
+        if flag and translator.system(direction) not in translator.estimators:
+            raise no_confidence("→".join(direction))
+        return fill(path, out, direction, translate, earlier, Flag(flag, known.__getitem__) if flag else None)
 
     def report(self) -> Path:
         """Write report.html again from the record, and return its path."""

@@ -7,21 +7,18 @@ guessed by analogy (lowres/statistical/transliteration.py). Between close langua
 model that reads this translation as a hint with each source learns faster (Zhang et al. 2021 for such hints).
 """
 
-import json
-import lzma
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import nlargest
-from pathlib import Path
 
 import regex
-from pydantic import TypeAdapter
 
 from lowres.languages.placeholders import PLACEHOLDER
+from lowres.statistical.terms import SENTENCE_ENDS, Term, Terms, within
 from lowres.statistical.transliteration import Transliterator
 from lowres.statistical.word_alignment import MAX_PHRASE, PLACEHOLDER_WORD, WORD, AlignedPair, Words, align_pairs
 
@@ -43,11 +40,8 @@ BEAM = 4  # partial translations that are kept at each place
 START, END = "<s>", "</s>"
 CLOSING = frozenset(",.;:!?)]}%”’…")
 OPENING = frozenset("([{“‘")
-SENTENCE_ENDS = frozenset('.!?:"“')
 
 Counts = dict[str, dict[str, int]]
-MAX_FILE_BYTES = 512 << 20  # unpacked: a file may be a stranger's
-_FILE = TypeAdapter(dict[str, tuple[Counts, Counts]])
 
 
 class BigramModel:
@@ -118,12 +112,14 @@ class ReducedBigramModel:
 class PhraseTable:
     """Counts of phrase pairs ("" where a word has no translation) and of bigrams of the target language.
 
-    `pairs` are the aligned pairs it was learned from, needed to leave one out; a table read from a file has none.
+    `pairs` are the aligned pairs it was learned from, needed to leave one out; a table read from a file has none. What `terms` require
+    wins over what was learned.
     """
 
     counts: Counts
     bigrams: Counts
     pairs: tuple[AlignedPair, ...] = ()
+    terms: Terms = field(default_factory=lambda: Terms({}))
 
     @classmethod
     def learn(cls, pairs: Sequence[tuple[str, str]]) -> "PhraseTable":
@@ -146,7 +142,16 @@ class PhraseTable:
 
         With `leave`, the number of a training pair, the counts of that pair are left out.
         """
-        return next(iter(self.translations(text, 1, leave)))
+        return self.best(text, leave)[0]
+
+    def best(self, text: str, leave: int | None = None) -> tuple[str, float]:
+        """The best translation, and its score."""
+        return next(iter(self.translations(text, 1, leave).items()))
+
+    def known_words(self, text: str) -> list[bool]:
+        """For each word of a text, whether the table has a translation of it; punctuation and placeholders are no words."""
+        words = (match.group() for match in WORD.finditer(text))
+        return [word.lower() in self.counts for word in words if word[0].isalpha()]
 
     def translations(self, text: str, n: int, leave: int | None = None) -> dict[str, float]:
         """At most `n` different translations with their scores (natural logarithms, not normalised), the best first."""
@@ -156,9 +161,10 @@ class PhraseTable:
         names = [
             i > 0 and match.group()[0].isupper() and words[i - 1] not in SENTENCE_ENDS for i, match in enumerate(found)
         ]
+        terms = {term.start: term for term in self.terms.found_in([match.group() for match in found])}
         best: dict[str, float] = {}
-        for score, end in _best(words, names, known, n):
-            best.setdefault(_detokenized(text, found, _steps(end)), score)
+        for score, end in _best(words, names, known, n, terms):
+            best.setdefault(_detokenized(text, found, _steps(end), terms), score)
         return best
 
     @cached_property
@@ -249,20 +255,26 @@ Node = tuple[
 ]  # score, the node before, its source words from and to, target words
 
 
-def _best(words: Sequence[str], names: Sequence[bool], known: _Options, n: int) -> list[tuple[float, Node]]:
+def _best(
+    words: Sequence[str], names: Sequence[bool], known: _Options, n: int, terms: Mapping[int, Term]
+) -> list[tuple[float, Node]]:
     """The ends of the best translations of these words, phrase by phrase, with their scores, the best first.
 
+    `terms` go by the number of their first word; no phrase reaches into one.
     At each place the best BEAM target words are kept, and for each of them the best `n` ways that lead there.
     """
     reached: list[dict[str, list[Node]]] = [{} for _ in range(len(words) + 1)]
     reached[0][START] = [(0.0, None, 0, 0, ())]
     for i in range(len(words)):
         beam = sorted(reached[i].items(), key=lambda item: (-item[1][0][0], item[0]))[:BEAM]
-        for end in range(i + 1, min(i + MAX_PHRASE, len(words)) + 1):
+        for end in [terms[i].end] if i in terms else range(i + 1, min(i + MAX_PHRASE, len(words)) + 1):
             phrase = " ".join(words[i:end])
-            if end > i + 1 and phrase not in known.table.counts:
+            if i not in terms and (
+                (end > i + 1 and phrase not in known.table.counts) or within(terms.values(), i, end)
+            ):
                 continue
-            for target, worth in known.options(phrase, names[i] and end == i + 1):
+            required = [(terms[i].words, 0.0)] if i in terms else None
+            for target, worth in required or known.options(phrase, names[i] and end == i + 1):
                 for last, nodes in beam:
                     more = worth
                     for word in target:
@@ -289,8 +301,10 @@ def _steps(end: Node) -> list[tuple[int, int, Words]]:
     return steps[::-1]
 
 
-def _detokenized(text: str, found: Sequence["regex.Match[str]"], steps: Sequence[tuple[int, int, Words]]) -> str:
-    """The target words with the spaces and capitals of their source words; placeholders in their order."""
+def _detokenized(
+    text: str, found: Sequence["regex.Match[str]"], steps: Sequence[tuple[int, int, Words]], terms: Mapping[int, Term]
+) -> str:
+    """The target words with the spaces and capitals of their source words; placeholders in their order; terms as they are required."""
     parts: list[str] = []
     dropped = ""  # the capital of a first word without translation goes to the next word
     for i, end, target in steps:
@@ -299,6 +313,9 @@ def _detokenized(text: str, found: Sequence["regex.Match[str]"], steps: Sequence
         gaps = [text[found[k - 1].end() if k else 0 : found[k].start()] for k in range(i, end)]
         if not target and not parts:
             dropped = dropped or source[0]
+        if i in terms:
+            parts.append((gaps[0] if parts or not i else "") + terms[i].translation)
+            continue
         for k, word in enumerate(target):
             like = source[k] if len(target) == len(source) else _capitals_source(word, k, source)
             if len(target) == len(source) or not k:
@@ -315,25 +332,6 @@ def _capitals_source(word: str, k: int, source: Sequence[str]) -> str:
     """The source word whose capitals a target word takes, where the numbers of words differ."""
     same = [other for other in source if other.lower() == word]
     return (same or [source[0] if not k or all(other.isupper() for other in source) else ""])[0]
-
-
-def save_phrase_tables(path: Path, phrase_tables: Mapping[tuple[str, str], PhraseTable]) -> None:
-    """Write the counts of each direction as JSON, compressed with xz."""
-    whole = {f"{source}→{target}": [found.counts, found.bigrams] for (source, target), found in phrase_tables.items()}
-    path.write_bytes(lzma.compress(json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode()))
-
-
-def load_phrase_tables(path: Path) -> dict[tuple[str, str], PhraseTable]:
-    """The phrase tables that `save_phrase_tables` wrote. Raises ValueError for a file that is cut, too large, or of another form."""
-    unpacker = lzma.LZMADecompressor()
-    data = unpacker.decompress(path.read_bytes(), max_length=MAX_FILE_BYTES)
-    if not unpacker.eof:
-        raise ValueError(f"the file is cut, or unpacks to more than {MAX_FILE_BYTES >> 20} MiB")
-    found = {}
-    for direction, (counts, bigrams) in _FILE.validate_json(data).items():
-        source, target = direction.split("→")
-        found[source, target] = PhraseTable(counts, bigrams)
-    return found
 
 
 def learn_phrase_tables(

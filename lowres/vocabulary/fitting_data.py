@@ -25,7 +25,7 @@ class FittingData:
 
     `bitexts` holds training texts with their translations into a language that the base knows, by pair of languages;
     `dev_pairs` the same for dev, `lexicon` words with their translations, `protect` texts whose tokenisation should not
-    change, `prompts` the instructions that stand before texts.
+    change, `prompts` the instructions that stand before texts, and the terms of a glossary.
     """
 
     train: Sequence[str]
@@ -75,7 +75,10 @@ def gather(recipe: Recipe, corpus: Corpus, places: Places) -> FittingData:
         dev_pairs=dev_pairs,
         lexicon=_word_list(section.lexicon, near) if section.lexicon else (),
         protect=[text for name in section.protect for text in _texts(others[name])],
-        prompts=_prompts(recipe.task, corpus.languages),
+        prompts=[
+            *_prompts(recipe.task, corpus.languages),
+            *(text for one in corpus.glossary for text in (one.source, one.target)),
+        ],
     )
 
 

@@ -1,7 +1,8 @@
 """Documents that translations are written into: what is missing from them, and everything else byte for byte as it was."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,14 @@ class Splice:
 class Blank:
     """A translation that is missing: its place “name:line”, and the texts to translate (two where a message has a plural).
 
-    `write` gives the changes that their translations make; it raises ValueError where they cannot stand there.
+    `write` gives the changes that their translations make; it raises ValueError where they cannot stand there. `remark` gives those
+    that put a remark of one line for translators beside it; None where the format has no room for one.
     """
 
     where: str
     texts: tuple[str, ...]
     write: Callable[[Sequence[str]], list[Splice]]
+    remark: Callable[[str], list[Splice]] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,14 @@ class Document:
     skipped: dict[str, int] | None = None
     always: tuple[Splice, ...] = ()
 
-    def filled(self, translations: Sequence[Sequence[str] | None]) -> bytes:
-        """The document with the translations of each blank's texts; None leaves a blank as it is."""
+    def filled(
+        self, translations: Sequence[Sequence[str] | None], remarks: Mapping[int, str] = MappingProxyType({})
+    ) -> bytes:
+        """The document with the translations of each blank's texts; None leaves a blank as it is. `remarks` go by its number."""
         splices = list(self.always)
-        for blank, translated in zip(self.blanks, translations, strict=True):
+        for number, (blank, translated) in enumerate(zip(self.blanks, translations, strict=True)):
             if translated is not None:
+                splices += blank.remark(remarks[number]) if blank.remark and number in remarks else []
                 splices += blank.write(translated)
         parts, at = [], 0
         for splice in sorted(splices, key=lambda one: (one.start, one.end)):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from lowres.data.formats.documents import Blank, Document, Splice, surrounded
@@ -54,7 +55,8 @@ def open_po(path: Path, name: str) -> Document:
             finished += 1
         else:
             texts = (source,) if plural is None else (source, plural)
-            blanks.append(Blank(f"{name}:{message.line}", texts, _writer(message, texts, forms, end)))
+            place = f"{name}:{message.line}"
+            blanks.append(Blank(place, texts, _writer(message, texts, forms, end), partial(_remark, message, end)))
     return Document(name, data, tuple(blanks), finished, "fuzzy", languages)
 
 
@@ -121,6 +123,12 @@ def _fuzzy(message: _Message, end: bytes) -> Splice:
         stop = message.flags.start + len(message.flags.text.rstrip())
         return Splice(stop, stop, b", fuzzy")
     return Splice(message.first, message.first, b"#, fuzzy" + end)
+
+
+def _remark(message: _Message, end: bytes, text: str) -> list[Splice]:
+    """A translator's comment before the flags, which editors show beside the message."""
+    start = message.flags.start if message.flags else message.first
+    return [Splice(start, start, b"# " + text.encode() + end)]
 
 
 def _quoted(key: str, text: str, end: bytes) -> bytes:

@@ -24,10 +24,11 @@ from lowres.tasks.job import Job
 from lowres.tasks.prompted_translation.inputs import EncodedPairs, TranslationPrompts, encode_pairs
 from lowres.tasks.prompted_translation.model import PromptedTranslator, restore
 from lowres.tasks.saved import Rows, common_facts
-from lowres.tasks.translation.job import complete, lines, phrase_tables_of, sample
+from lowres.tasks.translation.job import complete, lines, sample
 from lowres.tasks.translation.judgement import judge
 from lowres.tasks.translation.model import TranslatorFacts, pairs_to_evaluate, predict_test
 from lowres.tasks.translation.objective import epoch_rows
+from lowres.tasks.translation.phrase_tables import phrase_tables_of
 from lowres.vocabulary.adapting import Adapted
 
 
@@ -41,13 +42,15 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     prompts = TranslationPrompts(Frame(adapted.tokenizer), common["max_length"], plan.checkpoint.positions)
     known = pairs(corpus.train, chosen)
     wanted = task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"
-    tables = phrase_tables_of(known) if wanted else {}
+    tables = phrase_tables_of(known, corpus.glossary) if wanted else {}
     longest = max(prompts.lengths([pair.source.fields["text"]], *pair.direction)[0] for pair in known)
     facts = TranslatorFacts(
         **common, directions=list(chosen), tags={}, longest=min(longest, prompts.max_length), decoding=recipe.decoding,
         hints=task.hints == "lexicon" and bool(tables),
     )  # fmt: skip
-    return PromptedTranslator(model.to(accelerator.device), prompts, facts, accelerator, Rows.of(adapted), tables)
+    return PromptedTranslator(
+        model.to(accelerator.device), prompts, facts, accelerator, Rows.of(adapted), tables, glossary=corpus.glossary
+    )
 
 
 def _task(plan: Plan) -> Translation:

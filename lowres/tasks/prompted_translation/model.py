@@ -5,18 +5,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from lowres.data.pairs import Direction
 from lowres.languages import normalise
 from lowres.models.frames import Frame, TokenIds
 from lowres.models.loading import load_decoder
 from lowres.planning import Options
-from lowres.statistical.phrases import load_phrase_tables
 from lowres.tasks.generation.continuation import continue_prompts
+from lowres.tasks.generation.inputs import PromptInputs
 from lowres.tasks.job import Form
 from lowres.tasks.prompted_translation.inputs import TranslationPrompts
-from lowres.tasks.saved import Rows, reading, restored
-from lowres.tasks.translation.model import PHRASE_TABLES, Translator, TranslatorFacts
+from lowres.tasks.saved import Rows, restored
+from lowres.tasks.translation.likelihood import Likelihood, most_tokens
+from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_estimators
+from lowres.tasks.translation.phrase_tables import restored_tables
 from lowres.tasks.translation.search import Generated, Hypothesis
+from lowres.training.batches import padded, sorted_batches
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,37 @@ class PromptedTranslator(Translator):
         (found,) = self.write([self.source_ids(text, *direction)], [direction[1]])
         return [Hypothesis(self.inputs.revealed(found.text, text), found.truncated, None)]
 
+    def answer_ids(self, answer: str, text: str, target: str) -> TokenIds:
+        """The token ids of an answer with its end token."""
+        return PromptInputs(self.prompts.frame, self.prompts.max_length).answer(answer)
+
+    def score(
+        self, sources: Sequence[TokenIds], written: Sequence[TokenIds], targets: Sequence[str]
+    ) -> list[Likelihood]:
+        """How probable the decoder finds each answer to a prompt."""
+        pad = self.tokenizer.pad_token_id
+        found = [Likelihood(0.0, 0)] * len(sources)
+        whole = [[*prompt, *answer] for prompt, answer in zip(sources, written, strict=True)]
+        self.model.eval()
+        with torch.inference_mode(), self.accelerator.autocast():
+            for rows in sorted_batches(list(map(len, whole)), most_tokens(len(self.tokenizer))):
+                ids, mask = padded([whole[row] for row in rows], pad, self.accelerator.device)
+                logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+                for place, row in enumerate(rows):
+                    start, end = len(sources[row]), len(whole[row])
+                    logs = logits[place, start - 1 : end - 1].float().log_softmax(-1)
+                    own = logs.gather(-1, ids[place, start:end, None])
+                    found[row] = Likelihood(float(own.sum()), end - start)
+        return found
+
 
 def restore(folder: Path, options: Options, form: Form = "trained") -> PromptedTranslator:
     """Base, embedding rows and adapter from a run's model folder. Raises ModelError where one is missing or the base is another."""
     found = restored(folder, TranslatorFacts, load_decoder, options, form)
     facts, accelerator = found.facts, found.accelerator
     prompts = TranslationPrompts(Frame(found.tokenizer), facts.max_length, found.checkpoint.positions)
-    needed = facts.hints or facts.by_phrase_table or (folder / PHRASE_TABLES).exists()
-    with reading(folder / PHRASE_TABLES):
-        phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if needed else {}
+    phrase_tables = restored_tables(folder, facts.by_phrase_table, hints=facts.hints)
     return PromptedTranslator(
-        found.model.to(accelerator.device).eval(), prompts, facts, accelerator, Rows(None, 0), phrase_tables
-    )
+        found.model.to(accelerator.device).eval(), prompts, facts, accelerator, Rows(None, 0), phrase_tables,
+        estimators=restored_estimators(folder),
+    )  # fmt: skip

@@ -17,7 +17,9 @@ from lowres.recipe.sections import Decoding
 from lowres.tasks.job import make_accelerator
 from lowres.tasks.saved import TOKENIZER, Rows, read_facts, reading, refuse_large_tokenizer
 from lowres.tasks.translation.inputs import TokenIds, TranslationInputs
-from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_phrase_tables
+from lowres.tasks.translation.likelihood import Likelihood
+from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_estimators
+from lowres.tasks.translation.phrase_tables import restored_tables
 from lowres.tasks.translation.search import Generated, longest_translation, search_batches
 
 if TYPE_CHECKING:  # an optional package
@@ -80,6 +82,20 @@ class ExportedTranslator(Translator):
     def write(self, sources: Sequence[list[int]], targets: Sequence[str]) -> list[Generated]:
         """The translation of each encoded source into its target language, by CTranslate2."""
         return generate(self.model, self.inputs, sources, targets, self.facts.decoding)
+
+    def score(
+        self, sources: Sequence[TokenIds], written: Sequence[TokenIds], targets: Sequence[str]
+    ) -> list[Likelihood]:
+        """How probable the converted model finds each encoded translation; it adds the end token itself."""
+        found = self.model.engine.score_batch(
+            [self.model.named(ids) for ids in sources], [self.model.named(ids[:-1]) for ids in written], max_input_length=0,
+            max_batch_size=32,
+        )  # fmt: skip
+        given = [len(self.inputs.decoder_prefix(target)) - 1 for target in targets]
+        return [
+            Likelihood(sum(one.log_probs[start:]), len(one.log_probs) - start)
+            for one, start in zip(found, given, strict=True)
+        ]
 
 
 def generate(
@@ -147,6 +163,8 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
         tokenizer, LanguageMarking(own.marked_source, own.forced), ids, own.start, own.end, own.pad, facts.prefix,
         facts.max_length, own.rows, facts.symbols,
     )  # fmt: skip
-    tables = restored_phrase_tables(model_folder, facts)
+    tables = restored_tables(model_folder, facts.by_phrase_table, hints=facts.hints)
     model, accelerator = ConvertedModel(engine, tokens), make_accelerator(machine, "fp32")
-    return ExportedTranslator(model, inputs, facts, accelerator, Rows(None, 0), tables)
+    return ExportedTranslator(
+        model, inputs, facts, accelerator, Rows(None, 0), tables, estimators=restored_estimators(model_folder)
+    )

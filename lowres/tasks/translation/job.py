@@ -9,13 +9,12 @@ from accelerate.utils import set_seed
 from torch import nn
 
 from lowres.data.corpus import Corpus
-from lowres.data.pairs import Pair, directions, pairs, unpaired
+from lowres.data.pairs import Direction, Pair, directions, pairs, spread_over_directions, unpaired
 from lowres.evaluation.translation_scores import primary_metric
 from lowres.models.loading import load_translator
 from lowres.planning import Plan
 from lowres.recipe.task_section import Translation
 from lowres.recipe.training_section import Training
-from lowres.statistical.phrases import PhraseTable, learn_phrase_tables
 from lowres.tasks.equipping import equip
 from lowres.tasks.job import Announce, Job, Round
 from lowres.tasks.saved import Rows, common_facts
@@ -33,10 +32,12 @@ from lowres.tasks.translation.model import (
     restore,
 )
 from lowres.tasks.translation.objective import TranslationObjective, epoch_rows
+from lowres.tasks.translation.phrase_tables import phrase_tables_of
+from lowres.tasks.translation.quality_estimation import Evidence, fitted
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.language_tokens import tag_languages
 
-LEAST_PAIRS = 50  # of a direction, before a phrase table is learned from them
+MOST_ESTIMATED = 1000  # dev pairs from which is learned how sure an answer is, where they need not be translated anyway
 CLEAR = 0.5  # chrF++ on dev by which the phrase table must be better to be preferred
 
 
@@ -58,21 +59,16 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     )
     known = pairs(corpus.train, chosen)
     wanted = task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"
-    tables = phrase_tables_of(known) if wanted else {}
+    tables = phrase_tables_of(known, corpus.glossary) if wanted else {}
     longest = min(usual_length(inputs, known), inputs.max_length)
     facts = TranslatorFacts(
         **common, directions=list(chosen), tags=dict(tagged.tags), longest=longest, decoding=recipe.decoding,
         hints=task.hints == "lexicon" and bool(tables), symbols=symbols,
     )  # fmt: skip
-    return Translator(model.to(accelerator.device), inputs, facts, accelerator, Rows.of(adapted), tables, new_findings)
-
-
-def phrase_tables_of(known: Sequence[Pair]) -> dict[tuple[str, str], PhraseTable]:
-    """A phrase table for each direction with enough pairs, learned from them in their order."""
-    texts: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for pair in known:
-        texts.setdefault(pair.direction, []).append((pair.source.fields["text"], pair.target.fields["text"]))
-    return learn_phrase_tables({direction: found for direction, found in texts.items() if len(found) >= LEAST_PAIRS})
+    return Translator(
+        model.to(accelerator.device), inputs, facts, accelerator, Rows.of(adapted), tables, new_findings,
+        glossary=corpus.glossary,
+    )  # fmt: skip
 
 
 def _task(plan: Plan) -> Translation:
@@ -122,38 +118,56 @@ def rounds(translator: Translator, plan: Plan, corpus: Corpus, announce: Announc
 
 
 def complete(translator: Translator, plan: Plan, corpus: Corpus, announce: Announce) -> Translator:
-    """Let the phrase table answer the directions in which it is clearly better on dev."""
-    if plan.recipe.ensemble.phrase_table == "off":
-        return translator
+    """Let the phrase table answer the directions in which it is clearly better on dev, and learn how sure an answer is."""
     announce("phrase table")
-    judged = [
-        pair for pair in pairs_to_evaluate(plan, corpus.dev, translator) if pair.direction in translator.phrase_tables
-    ]
-    predictions = translator.translate(
+    judged = _judged(translator, plan, corpus)
+    answers, evidence = _answers(translator, judged)
+    if plan.recipe.ensemble.phrase_table == "auto":
+        asked = [one for one in dict.fromkeys(pair.direction for pair in judged) if one in translator.phrase_tables]
+        better = [direction for direction in asked if _table_is_better(translator, direction, judged, answers)]
+        translator = replace(translator, facts=translator.facts.model_copy(update={"by_phrase_table": better}))
+        others = [number for number, pair in enumerate(judged) if pair.direction in better]
+        for number, answer, known in zip(others, *_answers(translator, [judged[i] for i in others]), strict=True):
+            answers[number], evidence[number] = answer, known
+    systems = [translator.system(pair.direction) for pair in judged]
+    return replace(translator, estimators=fitted(judged, answers, evidence, systems, plan.recipe.training.seed))
+
+
+def _judged(translator: Translator, plan: Plan, corpus: Corpus) -> list[Pair]:
+    """The dev pairs that decide who answers, and a limited number of those where nothing is to be decided."""
+    known = pairs_to_evaluate(plan, corpus.dev, translator)
+    decides = translator.phrase_tables if plan.recipe.ensemble.phrase_table == "auto" else ()
+    others = spread_over_directions([pair for pair in known if pair.direction not in decides], MOST_ESTIMATED)
+    return [*(pair for pair in known if pair.direction in decides), *others]
+
+
+def _answers(translator: Translator, judged: Sequence[Pair]) -> tuple[list[str], list[Evidence]]:
+    found, evidence = translator.translate_with_evidence(
         [pair.source.fields["text"] for pair in judged], [pair.direction for pair in judged]
     )
-    better = []
-    for direction in dict.fromkeys(pair.direction for pair in judged):
-        numbers = [number for number, pair in enumerate(judged) if pair.direction == direction]
-        references = [judged[number].target.fields["text"] for number in numbers]
-        name = [judged[numbers[0]].direction_name] * len(numbers)
-        model_score = primary_metric(references, [predictions[number].translation for number in numbers], name)
-        by_table = [
-            translator.phrase_tables[direction].translate(judged[number].source.fields["text"]) for number in numbers
-        ]
-        if primary_metric(references, by_table, name) > model_score + CLEAR:
-            better.append(direction)
-    return replace(translator, facts=translator.facts.model_copy(update={"by_phrase_table": better}))
+    return [one.translation for one in found], evidence
+
+
+def _table_is_better(
+    translator: Translator, direction: Direction, judged: Sequence[Pair], answers: Sequence[str]
+) -> bool:
+    """Whether the phrase table's translations are clearly better than these answers of the model."""
+    own = [(pair, answer) for pair, answer in zip(judged, answers, strict=True) if pair.direction == direction]
+    references, names = [pair.target.fields["text"] for pair, _ in own], [pair.direction_name for pair, _ in own]
+    by_table = [translator.phrase_tables[direction].translate(pair.source.fields["text"]) for pair, _ in own]
+    by_model = primary_metric(references, [answer for _, answer in own], names)
+    return primary_metric(references, by_table, names) > by_model + CLEAR
 
 
 def lines(plan: Plan, corpus: Corpus, predictions: Sequence[Translated]) -> Iterator[Mapping[str, object]]:
     """One line of predictions.jsonl per test pair."""
     judged = pairs(corpus.test, list(dict.fromkeys((found.source, found.target) for found in predictions)))
     for pair, found in zip(judged, predictions, strict=True):
+        sure = {} if found.confidence is None else {"confidence": found.confidence, "interval": found.interval}
         yield {
             "id": pair.id, "cluster": pair.source.cluster, "source_language": found.source,
             "target_language": found.target, "source": found.text,
-            "reference": pair.target.fields["text"], "prediction": found.translation,
+            "reference": pair.target.fields["text"], "prediction": found.translation, **sure,
         }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """How a translator is evaluated: scores with intervals, simpler methods on the same pairs, and paired comparisons."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from lowres.data.corpus import Corpus
@@ -9,11 +9,14 @@ from lowres.data.pairs import Pair, pairs
 from lowres.errors import Finding
 from lowres.evaluation.baselines import BaselineRun, copied, dictionary
 from lowres.evaluation.comparison import compare_translations, corrected, transfer_verdict
+from lowres.evaluation.estimate_calibration import confidence_facts
+from lowres.evaluation.estimator import LEAST, Estimate
 from lowres.evaluation.hint_effect import hint_effects
 from lowres.evaluation.resampling import Resampling
+from lowres.evaluation.term_accuracy import term_accuracy
 from lowres.evaluation.translation_scores import PRIMARY_METRIC, sentence_scores, translation_scores
 from lowres.planning import Plan
-from lowres.record import Comparison, Translation
+from lowres.record import Comparison, ConfidenceFacts, TermFacts, Translation
 from lowres.score import Score
 from lowres.tasks.job import Announce, Facts
 from lowres.tasks.judgement import Evaluator, resampling_of
@@ -51,7 +54,8 @@ def judge(
     yield {
         "primary_metric": PRIMARY_METRIC, "scores": evaluator.scores(chosen), "translations": examples(judged, chosen),
         "tested": dict(Counter(pair.direction_name for pair in judged)), "answers": answering(translator, judged),
-        "findings": findings(predictions),
+        "confidence": confidence(translator, judged, predictions, resampling_of(plan)),
+        "findings": [*findings(predictions), *unestimated(translator, judged)],
     }  # fmt: skip
     components: list[BaselineRun[tuple[str, ...]]] = []
     alone = chosen  # of the adapted base, without the phrase tables
@@ -67,6 +71,11 @@ def judge(
             names = [pair.direction_name for pair in judged]
             references = [pair.target.fields["text"] for pair in judged]
             yield {"hint_effects": hint_effects(references, by_table, alone, names)}
+    systems = {"this run": chosen, **{run.name: run.predictions for run in components}}
+    if facts := terms_kept(translator, judged, systems, resampling_of(plan)):
+        yield {"glossary": facts}
+    elif any(found.terms.translations for found in translator.phrase_tables.values()):
+        yield {"findings": [Finding("note", "no term of the glossary stands in the test texts", "task.glossary")]}
     rivals: list[BaselineRun[tuple[str, ...]]] = []
     if plan.recipe.evaluation.baselines:
         announce("baselines")
@@ -96,6 +105,49 @@ def answering(translator: Translator, judged: Sequence[Pair]) -> dict[str, str]:
         pair.direction_name: "phrase table" if pair.direction in translator.facts.by_phrase_table else "model"
         for pair in judged
     }
+
+
+def confidence(
+    translator: Translator, judged: Sequence[Pair], predictions: Sequence[Translated], resampling: Resampling
+) -> ConfidenceFacts | None:
+    """How well the confidence of these translations agrees with their chrF++; None where none has any."""
+    sure = [number for number, found in enumerate(predictions) if found.interval is not None]
+    if not sure:
+        return None
+    estimates = [Estimate(found.confidence or 0.0, *found.interval) for found in predictions if found.interval]
+    references, chosen = [judged[i].target.fields["text"] for i in sure], [predictions[i].translation for i in sure]
+    estimators = translator.estimators
+    return confidence_facts(
+        estimates, sentence_scores(references, chosen), [judged[i].source.cluster for i in sure],
+        level=min(found.level for found in estimators.values()), split="test", resampling=resampling,
+        fitted_on={system: found.sentences for system, found in estimators.items()},
+    )  # fmt: skip
+
+
+def terms_kept(
+    translator: Translator, judged: Sequence[Pair], systems: Mapping[str, Texts], resampling: Resampling
+) -> TermFacts | None:
+    """How often each system translates the terms of the glossary as it requires; None where the sources hold none."""
+    terms = {direction: found.terms for direction, found in translator.phrase_tables.items()}
+    sources, directions = [pair.source.fields["text"] for pair in judged], [pair.direction for pair in judged]
+    clusters = [pair.source.cluster for pair in judged]
+    counted = {
+        name: term_accuracy(sources, outputs, directions, terms, clusters, split="test", resampling=resampling)
+        for name, outputs in systems.items()
+    }
+    found = {name: one for name, one in counted.items() if one}
+    return (
+        TermFacts(terms=found["this run"][0], scores={name: score for name, (_, score) in found.items()})
+        if found
+        else None
+    )
+
+
+def unestimated(translator: Translator, judged: Sequence[Pair]) -> list[Finding]:
+    """Who answers without a confidence, since dev is too small."""
+    systems = dict.fromkeys(translator.system(pair.direction) for pair in judged)
+    what = f"the answers of the {{}} have no confidence: that takes {LEAST} independent dev sentences which it answers"
+    return [Finding("note", what.format(system)) for system in systems if system not in translator.estimators]
 
 
 def findings(predictions: Sequence[Translated]) -> list[Finding]:

@@ -1,7 +1,7 @@
 """The trained translator: how it translates, is saved and restored."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +9,37 @@ from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
 
 from lowres.atomic import make_readable
-from lowres.data.corpus import Corpus, Row
+from lowres.data.corpus import Corpus, GlossaryEntry, Row
 from lowres.data.pairs import Direction, Pair, pairs
 from lowres.errors import Finding, ModelError, Problem, nearest
+from lowres.evaluation.estimator import Estimate
 from lowres.languages import normalise
 from lowres.languages.placeholders import missing_placeholders
 from lowres.models.architectures import LanguageMarking
 from lowres.models.loading import load_translator
 from lowres.planning import Options, Plan
 from lowres.recipe.sections import Decoding
-from lowres.statistical.phrases import PhraseTable, load_phrase_tables, save_phrase_tables
+from lowres.statistical.phrases import PhraseTable
 from lowres.tasks.job import Form
 from lowres.tasks.saved import MODEL_JSON, ModelFacts, Rows, reading, restored, save_model
 from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.inputs import TranslationInputs
+from lowres.tasks.translation.likelihood import Likelihood, likelihoods
+from lowres.tasks.translation.phrase_tables import restored_tables, save_tables
+from lowres.tasks.translation.quality_estimation import (
+    CONFIDENCE,
+    Estimators,
+    Evidence,
+    System,
+    estimated,
+    evidence_of,
+    load_estimators,
+    save_estimators,
+)
 from lowres.tasks.translation.search import Generated, Hypothesis, generate, n_best
 from lowres.tasks.translation.segments import Segment, joined, segments
 
-PHRASE_TABLES = "phrase-tables.json.xz"
+NOTHING = Evidence(0.0, 0, 0)  # of a text without parts
 
 
 class TranslatorFacts(ModelFacts):
@@ -52,7 +65,8 @@ class Translated:
     """A text and its translation.
 
     `parts` is the number of parts that a long text was split into; `lost` holds the markup, addresses and placeholders of the text
-    that the translation lacks; `truncated` says that the translation reached the greatest length before its end.
+    that the translation lacks; `truncated` says that the translation reached the greatest length before its end. `confidence`
+    estimates the chrF++ of the translation (0–100), `interval` holds the true one as often as the record says; None where unknown.
     """
 
     text: str
@@ -62,6 +76,8 @@ class Translated:
     parts: int = 1
     lost: tuple[str, ...] = ()
     truncated: bool = False
+    confidence: float | None = None
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,8 @@ class Translator:
     rows: Rows
     phrase_tables: Mapping[tuple[str, str], PhraseTable]
     findings: tuple[Finding, ...] = ()
+    estimators: Estimators = field(default_factory=dict)
+    glossary: tuple[GlossaryEntry, ...] = ()
 
     @property
     def transformer(self) -> Any:
@@ -95,18 +113,66 @@ class Translator:
         return Hints(self.phrase_tables) if self.facts.hints else None
 
     def predict(
-        self, texts: Sequence[str], *, source: str | None = None, target: str | None = None
+        self, texts: Sequence[str], *, source: str | None = None, target: str | None = None, confidence: bool = True
     ) -> list[Translated]:
         """One translation per text, in order; an empty text gives an empty translation. A long text is translated in parts.
 
+        With `confidence`, it is said how sure each is, if the run has learned that.
         Languages need not be named where the run has just one direction. Raises ModelError for a direction that it does not have.
         """
         direction = self.direction(source, target)
-        return self.translate(texts, [direction] * len(texts))
+        return (self.estimated if confidence else self.translate)(texts, [direction] * len(texts))
 
-    def translate(self, texts: Sequence[str], directions: Sequence[tuple[str, str]]) -> list[Translated]:
+    def translate(self, texts: Sequence[str], directions: Sequence[Direction]) -> list[Translated]:
         """One translation per text, each in its own direction (source, target)."""
         segmented = [self.segments(text, direction) for text, direction in zip(texts, directions, strict=True)]
+        written = self._written(segmented, directions)
+        return [
+            _translated(text, direction, found, [written[segment.text, *direction] for segment in found])
+            for text, direction, found in zip(texts, directions, segmented, strict=True)
+        ]
+
+    def translate_with_evidence(
+        self, texts: Sequence[str], directions: Sequence[Direction]
+    ) -> tuple[list[Translated], list[Evidence]]:
+        """The same, with what is known of each translation."""
+        segmented = [self.segments(text, direction) for text, direction in zip(texts, directions, strict=True)]
+        written = self._written(segmented, directions)
+        asked = list(written)
+        answers = [written[one].text for one in asked]
+        tables = [self.phrase_tables.get((source, target)) for _, source, target in asked]
+        known = dict(
+            zip(
+                asked,
+                evidence_of([text for text, *_ in asked], answers, self.likelihoods(asked, answers), tables),
+                strict=True,
+            )
+        )
+        translations, evidence = [], []
+        for text, direction, found in zip(texts, directions, segmented, strict=True):
+            keys = [(segment.text, *direction) for segment in found]
+            translations.append(_translated(text, direction, found, [written[key] for key in keys]))
+            evidence.append(sum((known[key] for key in keys), NOTHING))
+        return translations, evidence
+
+    def estimated(self, texts: Sequence[str], directions: Sequence[Direction]) -> list[Translated]:
+        """One translation per text with its confidence, where the run can estimate it."""
+        if not self.estimators:
+            return self.translate(texts, directions)
+        translations, evidence = self.translate_with_evidence(texts, directions)
+        return [
+            _confident(one, estimated(self.estimators, known, self.system(direction), direction)) if one.parts else one
+            for one, known, direction in zip(translations, evidence, directions, strict=True)
+        ]
+
+    def system(self, direction: Direction) -> System:
+        """Who answers in a direction."""
+        return "phrase table" if direction in self.facts.by_phrase_table else "model"
+
+    def _written(
+        self, segmented: Sequence[Sequence[Segment]], directions: Sequence[Direction]
+    ) -> dict[tuple[str, str, str], Generated]:
+        """The translation of each different segment (text, source, target)."""
         inputs = [
             (segment.text, *direction)
             for found, direction in zip(segmented, directions, strict=True)
@@ -118,17 +184,29 @@ class Translator:
             if (source, target) in self.facts.by_phrase_table
         }
         left = list(dict.fromkeys(one for one in inputs if one not in written))
-        sources = [self.source_ids(*one) for one in left]
-        targets = [target for _, _, target in left]
-        generated = self.write(sources, targets)
-        written |= {
+        generated = self.write([self.source_ids(*one) for one in left], [target for _, _, target in left])
+        return written | {
             one: replace(found, text=self.inputs.revealed(found.text, one[0]))
             for one, found in zip(left, generated, strict=True)
         }
-        return [
-            _translated(text, direction, found, [written[segment.text, *direction] for segment in found])
-            for text, direction, found in zip(texts, directions, segmented, strict=True)
+
+    def likelihoods(self, asked: Sequence[tuple[str, str, str]], answers: Sequence[str]) -> list[Likelihood]:
+        """How probable the neural model finds each answer to a (text, source, target) that fits it, whoever gave it."""
+        sources = [self.source_ids(*one) for one in asked]
+        written = [
+            self.answer_ids(answer, text, target) for answer, (text, _, target) in zip(answers, asked, strict=True)
         ]
+        return self.score(sources, written, [target for _, _, target in asked])
+
+    def answer_ids(self, answer: str, text: str, target: str) -> list[int]:
+        """The token ids of an answer to a text, as the model would write them."""
+        return self.inputs.fitted_target(self.inputs.beside([answer], [text])[0], target)
+
+    def score(
+        self, sources: Sequence[list[int]], written: Sequence[list[int]], targets: Sequence[str]
+    ) -> list[Likelihood]:
+        """How probable the model finds each encoded translation of an encoded source."""
+        return likelihoods(self.model, self.inputs, sources, written, targets, self.accelerator)
 
     def write(self, sources: Sequence[list[int]], targets: Sequence[str]) -> list[Generated]:
         """The translation of each encoded source into its target language."""
@@ -199,8 +277,8 @@ class Translator:
     def save(self, folder: Path) -> None:
         """Write adapter, embedding rows, tokenizer, phrase tables and facts: everything beside the base."""
         save_model(folder, self.facts, self.model, self.rows, self.inputs.tokenizer)
-        if self.phrase_tables:
-            save_phrase_tables(folder / PHRASE_TABLES, self.phrase_tables)
+        save_tables(folder, self.phrase_tables, self.glossary)
+        save_estimators(folder / CONFIDENCE, self.estimators)
         make_readable(folder, MODEL_JSON)
 
 
@@ -208,6 +286,14 @@ def _translated(text: str, direction: Direction, found: Sequence[Segment], writt
     translation = joined(found, [one.text for one in written])
     lost = missing_placeholders(normalise(text), translation)
     return Translated(text, translation, *direction, len(found), lost, any(one.truncated for one in written))
+
+
+def _confident(found: Translated, estimate: Estimate | None) -> Translated:
+    """A translation with its estimate, to a tenth of a point."""
+    if estimate is None:
+        return found
+    value, low, high = (round(one, 1) for one in estimate)
+    return replace(found, confidence=value, interval=(low, high))
 
 
 def language_marking_of(language_marking: LanguageMarking | None) -> LanguageMarking:
@@ -241,7 +327,7 @@ def predict_test(translator: Translator, plan: Plan, corpus: Corpus) -> list[Tra
     """Translations of the test pairs' sources."""
     judged = pairs_to_evaluate(plan, corpus.test, translator)
     texts = [pair.source.fields["text"] for pair in judged]
-    return translator.translate(texts, [pair.direction for pair in judged])
+    return translator.estimated(texts, [pair.direction for pair in judged])
 
 
 def restore(folder: Path, options: Options, form: Form = "trained") -> Translator:
@@ -252,18 +338,14 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Translato
     inputs = inputs_of(
         found.tokenizer, found.model, language_marking, facts.tags, facts.prefix, facts.max_length, facts.symbols
     )
-    phrase_tables = restored_phrase_tables(folder, facts)
+    phrase_tables = restored_tables(folder, facts.by_phrase_table, hints=facts.hints)
     return Translator(
-        found.model.to(accelerator.device).eval(), inputs, facts, accelerator, Rows(None, 0), phrase_tables
-    )
+        found.model.to(accelerator.device).eval(), inputs, facts, accelerator, Rows(None, 0), phrase_tables,
+        estimators=restored_estimators(folder),
+    )  # fmt: skip
 
 
-def restored_phrase_tables(folder: Path, facts: TranslatorFacts) -> dict[tuple[str, str], PhraseTable]:
-    """The phrase tables of a run's model folder. Raises ModelError where one is missing that the model needs."""
-    needed = facts.hints or facts.by_phrase_table or (folder / PHRASE_TABLES).exists()
-    with reading(folder / PHRASE_TABLES):
-        phrase_tables = load_phrase_tables(folder / PHRASE_TABLES) if needed else {}
-        missing = [direction for direction in facts.by_phrase_table if direction not in phrase_tables]
-        if missing:
-            raise KeyError("→".join(missing[0]))
-    return phrase_tables
+def restored_estimators(folder: Path) -> Estimators:
+    """The estimators of a run's model folder. Raises ModelError for a damaged file."""
+    with reading(folder / CONFIDENCE):
+        return load_estimators(folder / CONFIDENCE)
