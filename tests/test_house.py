@@ -25,7 +25,7 @@ LAYERS = (
     ("tasks",),
     ("runs",),
     ("shared",),
-    ("export",),
+    ("export", "demo"),
     ("running", "other_data"),
     ("seeds",),
     ("cli",),

@@ -37,7 +37,7 @@ from lowres.vocabulary.fitting_data import FittingData
 RECIPE = """\
 lowres: 2
 name: Small translator
-task: {{kind: translation, source: eng-Latn, target: {target}, both: true, hints: off{more}}}
+task: {{kind: translation, source: eng-Latn, target: {target}, both: true, hints: {hints}{more}}}
 data: {{card: nusax-sentiment}}
 base: {{name: "{base}"}}
 method: {{kind: {method}}}
@@ -100,8 +100,9 @@ def corpus(target: str = "min-Latn") -> Corpus:
     return Corpus("toy", rows(8), rows(1), rows(1), (), "CC0-1.0")
 
 
-def plan(folder: Path, method: str = "full", target: str = "min-Latn", more: str = "") -> Plan:
-    recipe = parse_recipe(RECIPE.format(base=folder, target=target, method=method, more=more), "recipe.yaml")
+def plan(folder: Path, method: str = "full", target: str = "min-Latn", *, hints: str = "off", more: str = "") -> Plan:
+    text = RECIPE.format(base=folder, target=target, method=method, hints=hints, more=more)
+    recipe = parse_recipe(text, "recipe.yaml")
     return make_plan(recipe, describe(str(folder), folder), Machine.detect("cpu", 1))
 
 
@@ -165,6 +166,32 @@ def test_beams_that_share_their_source_find_what_beams_of_their_own_find(
     monkeypatch.setattr(BeamCache, "reorder_cache", EncoderDecoderCache.reorder_cache)
     assert shared == found.predict(ENGLISH, source="eng-Latn", target="min-Latn")
     assert len({answer.translation for answer in shared}) > 1
+
+
+def test_every_translation_that_a_search_ends_with_shows_the_placeholders(tmp_path: Path) -> None:
+    found = translator(plan(write_base("byt5", tmp_path / "byt5")), corpus())
+    text, written = "the <b>%(name)s</b> was warm ★", "lo ● tas keli ★"
+    ids = iter([*found.inputs.subwords([written])[0], *[found.inputs.end] * 200])
+
+    def dictate(head: torch.nn.Module, states: tuple[torch.Tensor, ...], logits: torch.Tensor) -> torch.Tensor:
+        return logits + 100 * torch.nn.functional.one_hot(torch.tensor(next(ids)), logits.shape[-1])
+
+    found.model.get_output_embeddings().register_forward_hook(dictate)
+    best, other = found.hypotheses(text, ("eng-Latn", "min-Latn"))
+    assert best.text == "lo <b>%(name)s</b> tas keli ★" and best.probability == pytest.approx(1, abs=1e-3)
+    assert other.text != best.text and "●" not in other.text
+
+
+def test_a_translator_of_few_pairs_has_no_hints_and_is_found_again(tmp_path: Path, options: Options) -> None:
+    made = plan(write_base("mt5", tmp_path / "mt5"), hints="lexicon")
+    data = corpus()
+    few = replace(data, train=data.test)
+    assert translator(made, data).facts.hints
+    found = translator(made, few)
+    assert not found.facts.hints and not found.phrase_tables
+    found.save(tmp_path / "model")
+    answers = found.predict(ENGLISH, source="eng-Latn", target="min-Latn")
+    assert restore(tmp_path / "model", options).predict(ENGLISH, source="eng-Latn", target="min-Latn") == answers
 
 
 @pytest.mark.parametrize("method", ["lora", "decoder"])

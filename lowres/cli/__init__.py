@@ -14,6 +14,7 @@ from lowres.cli.advising import advise
 from lowres.cli.answering import export, predict, report
 from lowres.cli.auditing import audit
 from lowres.cli.comparing import compare
+from lowres.cli.demonstrating import demo
 from lowres.cli.evaluating import evaluate
 from lowres.cli.listing import bases
 from lowres.cli.making import check, run, schema
@@ -42,6 +43,7 @@ COMMANDS = (
     export,
     share,
     verify,
+    demo,
     report,
     bases,
     croissant,

@@ -16,6 +16,7 @@ EXTRAS: Mapping[str, tuple[str, str]] = {
     "messages": ("django", "the data of the quickstart"),
     "quantize": ("bitsandbytes", "bases in 4 and 8 bits"),
     "formats": ("python_calamine", "spreadsheets"),
+    "demo": ("gradio", "the page of lowres demo"),
 }
 
 

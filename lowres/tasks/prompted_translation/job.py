@@ -42,19 +42,14 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     prompts = TranslationPrompts(Frame(adapted.tokenizer), common["max_length"], plan.checkpoint.positions)
     known = pairs(corpus.train, chosen)
     wanted = task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"
+    tables = phrase_tables_of(known, corpus.glossary) if wanted else {}
     longest = max(prompts.lengths([pair.source.fields["text"]], *pair.direction)[0] for pair in known)
     facts = TranslatorFacts(
         **common, directions=list(chosen), tags={}, longest=min(longest, prompts.max_length), decoding=recipe.decoding,
-        hints=task.hints == "lexicon",
+        hints=task.hints == "lexicon" and bool(tables),
     )  # fmt: skip
     return PromptedTranslator(
-        model.to(accelerator.device),
-        prompts,
-        facts,
-        accelerator,
-        Rows.of(adapted),
-        phrase_tables_of(known, corpus.glossary) if wanted else {},
-        glossary=corpus.glossary,
+        model.to(accelerator.device), prompts, facts, accelerator, Rows.of(adapted), tables, glossary=corpus.glossary
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from lowres.data.pairs import Direction
+from lowres.languages import normalise
 from lowres.models.frames import Frame, TokenIds
 from lowres.models.loading import load_decoder
 from lowres.planning import Options
@@ -18,7 +20,7 @@ from lowres.tasks.saved import Rows, restored
 from lowres.tasks.translation.likelihood import Likelihood, most_tokens
 from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_estimators
 from lowres.tasks.translation.phrase_tables import restored_tables
-from lowres.tasks.translation.search import Generated
+from lowres.tasks.translation.search import Generated, Hypothesis
 from lowres.training.batches import padded, sorted_batches
 
 
@@ -39,6 +41,12 @@ class PromptedTranslator(Translator):
         decoding = self.facts.decoding
         most = [self.prompts.most(source, decoding.max_length_ratio) for source in sources]
         return continue_prompts(self.model, self.prompts.frame, sources, decoding, most, self.accelerator)
+
+    def hypotheses(self, text: str, direction: Direction) -> list[Hypothesis]:
+        """The one translation that the search of a decoder returns."""
+        text = normalise(text)
+        (found,) = self.write([self.source_ids(text, *direction)], [direction[1]])
+        return [Hypothesis(self.inputs.revealed(found.text, text), found.truncated, None)]
 
     def answer_ids(self, answer: str, text: str, target: str) -> TokenIds:
         """The token ids of an answer with its end token."""

@@ -59,14 +59,15 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     )
     known = pairs(corpus.train, chosen)
     wanted = task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"
+    tables = phrase_tables_of(known, corpus.glossary) if wanted else {}
     longest = min(usual_length(inputs, known), inputs.max_length)
     facts = TranslatorFacts(
         **common, directions=list(chosen), tags=dict(tagged.tags), longest=longest, decoding=recipe.decoding,
-        hints=task.hints == "lexicon", symbols=symbols,
+        hints=task.hints == "lexicon" and bool(tables), symbols=symbols,
     )  # fmt: skip
     return Translator(
-        model.to(accelerator.device), inputs, facts, accelerator, Rows.of(adapted),
-        phrase_tables_of(known, corpus.glossary) if wanted else {}, new_findings, glossary=corpus.glossary,
+        model.to(accelerator.device), inputs, facts, accelerator, Rows.of(adapted), tables, new_findings,
+        glossary=corpus.glossary,
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ from lowres.tasks.translation.quality_estimation import (
     load_estimators,
     save_estimators,
 )
-from lowres.tasks.translation.search import Generated, generate
+from lowres.tasks.translation.search import Generated, Hypothesis, generate, n_best
 from lowres.tasks.translation.segments import Segment, joined, segments
 
 NOTHING = Evidence(0.0, 0, 0)  # of a text without parts
@@ -211,6 +211,13 @@ class Translator:
     def write(self, sources: Sequence[list[int]], targets: Sequence[str]) -> list[Generated]:
         """The translation of each encoded source into its target language."""
         return generate(self.model, self.inputs, sources, targets, self.facts.decoding, self.accelerator)
+
+    def hypotheses(self, text: str, direction: Direction) -> list[Hypothesis]:
+        """What the neural model's search ends with for a text that fits it whole, the best first."""
+        text = normalise(text)
+        source = self.source_ids(text, *direction)
+        found = n_best(self.model, self.inputs, source, direction[1], self.facts.decoding, self.accelerator)
+        return [replace(one, text=self.inputs.revealed(one.text, text)) for one in found]
 
     def segments(self, text: str, direction: Direction) -> list[Segment]:
         """The text in NFC, in parts no longer than nearly all training sources; none for an empty text."""

@@ -1,5 +1,6 @@
 """Beam search over batches of sources of similar length."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,15 @@ class Generated:
 
     text: str
     truncated: bool
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A text that a search ends with. `probability` (0–1) is the geometric mean over its tokens; None where it is not known."""
+
+    text: str
+    truncated: bool
+    probability: float | None
 
 
 class BeamCache(EncoderDecoderCache):
@@ -59,20 +69,58 @@ def generate(
         ):
             ids, mask = padded([sources[row] for row in rows], inputs.pad, accelerator.device)
             prefix = torch.tensor([inputs.decoder_prefix(targets[row]) for row in rows], device=accelerator.device)
-            settings = GenerationConfig(  # type: ignore[no-untyped-call]
-                num_beams=decoding.beams, do_sample=False, length_penalty=decoding.length_penalty, early_stopping=False,
-                no_repeat_ngram_size=decoding.no_repeat_ngram_size,
-                max_new_tokens=longest_translation(ids.shape[1], prefix.shape[1], inputs, decoding),
-                pad_token_id=inputs.pad, eos_token_id=inputs.end, decoder_start_token_id=inputs.start,
-                suppress_tokens=list(inputs.suppressed), bos_token_id=None, use_cache=True,
-            )  # fmt: skip
             written = model.generate(
-                input_ids=ids, attention_mask=mask, decoder_input_ids=prefix, generation_config=settings,
+                input_ids=ids, attention_mask=mask, decoder_input_ids=prefix,
+                generation_config=_settings(inputs, decoding, ids.shape[1], prefix.shape[1]),
                 past_key_values=BeamCache(DynamicCache(), DynamicCache()),
             )  # fmt: skip
             for row, line in zip(rows, written[:, prefix.shape[1] :].tolist(), strict=True):
                 found[row] = Generated(inputs.text(line), truncated=inputs.end not in line)
     return found
+
+
+def n_best(
+    model: Any, inputs: TranslationInputs, source: TokenIds, target: str, decoding: Decoding, accelerator: Accelerator
+) -> list[Hypothesis]:
+    """The translations of one source that its beams end with, the best first: that is the one that generate() returns."""
+    model.eval()
+    with head_in(model, PRECISIONS[accelerator.mixed_precision]), torch.inference_mode(), accelerator.autocast():
+        ids, mask = padded([source], inputs.pad, accelerator.device)
+        prefix = torch.tensor([inputs.decoder_prefix(target)], device=accelerator.device)
+        settings = _settings(inputs, decoding, ids.shape[1], prefix.shape[1])
+        settings.num_return_sequences = decoding.beams
+        settings.output_logits = settings.return_dict_in_generate = True
+        found = model.generate(
+            input_ids=ids, attention_mask=mask, decoder_input_ids=prefix, generation_config=settings,
+            past_key_values=BeamCache(DynamicCache(), DynamicCache()),
+        )  # fmt: skip
+        lines = found.sequences[:, prefix.shape[1] :].tolist()
+        beams = found.beam_indices.tolist() if decoding.beams > 1 else [[0] * len(lines[0])]
+        return [
+            Hypothesis(inputs.text(line), inputs.end not in line, _probability(line, rows, found.logits, inputs.end))
+            for line, rows in zip(lines, beams, strict=True)
+        ]
+
+
+def _probability(line: TokenIds, rows: Sequence[int], logits: Sequence[torch.Tensor], end: int) -> float:
+    """The geometric mean of the probabilities of a line's tokens up to its end; `rows` says in which beam each was chosen."""
+    tokens = line[: line.index(end) + 1] if end in line else line
+    found = [
+        float(torch.log_softmax(step[row].float(), -1)[token])
+        for token, row, step in zip(tokens, rows, logits, strict=False)
+    ]
+    return math.exp(sum(found) / len(found)) if found else 0.0
+
+
+def _settings(inputs: TranslationInputs, decoding: Decoding, source: int, prefix: int) -> GenerationConfig:
+    """How to search for the translations of sources of so many tokens, with so many tokens before each translation."""
+    return GenerationConfig(  # type: ignore[no-untyped-call]
+        num_beams=decoding.beams, do_sample=False, length_penalty=decoding.length_penalty, early_stopping=False,
+        no_repeat_ngram_size=decoding.no_repeat_ngram_size,
+        max_new_tokens=longest_translation(source, prefix, inputs, decoding),
+        pad_token_id=inputs.pad, eos_token_id=inputs.end, decoder_start_token_id=inputs.start,
+        suppress_tokens=list(inputs.suppressed), bos_token_id=None, use_cache=True,
+    )  # fmt: skip
 
 
 def longest_translation(longest: int, prefix: int, inputs: TranslationInputs, decoding: Decoding) -> int:

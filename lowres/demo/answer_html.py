@@ -1,0 +1,79 @@
+"""Answers as HTML: every text escaped, in its own direction and language, its invisible characters made visible."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from lowres.demo.answers import Answer, Suggestion
+from lowres.errors import Problem
+from lowres.report.formatting import language_of, listing, percent, visible
+from lowres.runs.run import Run
+
+MOST_OTHERS = 9
+CONFIDENCE = {
+    2: "The percentage is the mean probability that the model gave to each token of the text. It compares answers with each other; "
+    "it is not the chance that one is right. A phrase table gives none.",
+    1: "The percentage is the probability that the model gives to the label.",
+}
+
+
+def about(run: Run) -> Markup:
+    """The head of the page: what the run is called, what it was tested to be worth."""
+    record = run.record
+    score = next((one for one in run.scores if one.name == record.primary_metric and one.language is None), None)
+    digits = score.digits if score else 0
+    worth = ""
+    if score:
+        bounds = f"{score.confidence:.0%} interval {score.low:.{digits}f}–{score.high:.{digits}f}"
+        worth = f"{score.name} {score.value:.{digits}f} on its test rows, {bounds}. "
+    said = f"{worth}Answers are a machine's and may be wrong; speakers know better."
+    return Markup('<div class="about"><h1>{}</h1><p>{}</p></div>').format(visible(record.recipe.name), said)
+
+
+def answer_html(answer: Answer) -> Markup:
+    """The run's answer, then the other suggestions, each with its systems and confidence."""
+    if not answer.suggestions:
+        return Markup('<p class="note">{}</p>').format(
+            "There is no text yet." if not answer.text else "There is no answer."
+        )
+    first, *others = answer.suggestions
+    parts = [_suggestion(first, answer, "div", "answer")]
+    if others:
+        items = Markup("").join(_suggestion(one, answer, "li", "other") for one in others[:MOST_OTHERS])
+        parts.append(Markup('<ul class="others" aria-label="Other answers">{}</ul>').format(items))
+    parts += [Markup('<p class="notice" role="alert">{}</p>').format(visible(notice)) for notice in answer.notices]
+    if any(one.confidence is not None for one in answer.suggestions):
+        parts.append(Markup('<p class="note">{}</p>').format(CONFIDENCE[len(answer.languages)]))
+    return Markup("\n").join(parts)
+
+
+def _suggestion(one: Suggestion, answer: Answer, element: str, kind: str) -> Markup:
+    """A suggestion, laid out in the direction of its language; what is said about it stays English."""
+    spoken = language_of(answer.languages[-1])
+    is_label = len(answer.languages) == 1
+    tag, direction = ("und", "auto") if is_label else (spoken.bcp47, spoken.direction)
+    block = "ltr" if is_label else direction
+    sure = "" if one.confidence is None else percent(one.confidence)
+    by = sure if is_label else listing([*one.systems[:-1], f"{one.systems[-1]} {sure}".strip()])
+    share = "" if one.confidence is None else _bar(one.confidence)
+    return Markup(
+        '<{0} class="{1}" dir="{2}"><p class="words" lang="{3}" dir="{4}">{5}</p><p class="meta"><bdi dir="ltr">{6}</bdi></p>{7}</{0}>'
+    ).format(element, kind, block, tag, direction, visible(one.text), by, share)
+
+
+def _bar(share: float) -> Markup:
+    return Markup('<span class="bar" aria-hidden="true"><i style="width:{:.1f}%"></i></span>').format(100 * share)
+
+
+def problems_html(problems: Sequence[Problem]) -> Markup:
+    """What a speaker has to mend before a correction can be kept."""
+    said = Markup("<br>").join(
+        f"{one.where.capitalize()} {one.what}{f': {one.hint}' if one.hint else ''}." for one in problems
+    )
+    return Markup('<p class="notice" role="alert">{}</p>').format(said)
+
+
+def kept_html(count: int) -> Markup:
+    """That a correction was kept, and how many there are."""
+    said = f"Kept, thank you. There {'is one correction' if count == 1 else f'are {count} corrections'} now."
+    return Markup('<p class="kept" role="status">{}</p>').format(said)
