@@ -323,13 +323,13 @@ def test_labels_come_with_their_probabilities(classifier: Run) -> None:
     found = answer(classifier, text, ("eng-Latn",))
     (predicted,) = classifier.predict(text)
     assert found.suggestions[0].text == predicted.label
-    assert {one.text: one.confidence for one in found.suggestions} == pytest.approx(predicted.probabilities)
+    assert {one.text: one.probability for one in found.suggestions} == pytest.approx(predicted.probabilities)
     assert set(labels_of(classifier)) == {"positive", "negative"}
     cut = answer(classifier, f"{text} " * 60, ("eng-Latn",))
     assert "longer than the model reads" in cut.notices[0]
 
 
-def test_the_best_hypothesis_is_the_translation_and_its_confidence_is_the_models_own(translator: Run) -> None:
+def test_the_best_hypothesis_is_the_translation_and_its_probability_is_the_models_own(translator: Run) -> None:
     for model in (translator.predictor, translator.predictor.greedy()):
         found = model.hypotheses(ENGLISH, DIRECTION)
         assert found[0].text == model.without_phrase_tables().translate([ENGLISH], [DIRECTION])[0].translation
@@ -359,7 +359,7 @@ def test_a_translation_stands_beside_what_the_other_system_says(translator: Run)
     assert found.suggestions[0].text == translator.predict(ENGLISH, source="eng-Latn", target="qaa-Arab")[0].translation
     assert found.suggestions[0].text == arabic(ENGLISH) and found.suggestions[0].systems[0] == "phrase table"
     model = [one for one in found.suggestions if "model" in one.systems]
-    assert model and all(one.confidence is not None for one in model)
+    assert model and all(one.probability is not None for one in model)
     assert len({one.text for one in found.suggestions}) == len(found.suggestions) > 1
     assert not answer(translator, " ", DIRECTION).suggestions
     long = ". ".join([ENGLISH] * 12)

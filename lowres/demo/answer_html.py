@@ -10,7 +10,7 @@ from lowres.report.formatting import language_of, listing, percent, visible
 from lowres.runs.run import Run
 
 MOST_OTHERS = 9
-CONFIDENCE = {
+PROBABILITY = {
     2: "The percentage is the mean probability that the model gave to each token of the text. It compares answers with each other; "
     "it is not the chance that one is right. A phrase table gives none.",
     1: "The percentage is the probability that the model gives to the label.",
@@ -31,7 +31,7 @@ def about(run: Run) -> Markup:
 
 
 def answer_html(answer: Answer) -> Markup:
-    """The run's answer, then the other suggestions, each with its systems and confidence."""
+    """The run's answer, then the other suggestions, each with its systems and probability."""
     if not answer.suggestions:
         return Markup('<p class="note">{}</p>').format(
             "There is no text yet." if not answer.text else "There is no answer."
@@ -42,8 +42,8 @@ def answer_html(answer: Answer) -> Markup:
         items = Markup("").join(_suggestion(one, answer, "li", "other") for one in others[:MOST_OTHERS])
         parts.append(Markup('<ul class="others" aria-label="Other answers">{}</ul>').format(items))
     parts += [Markup('<p class="notice" role="alert">{}</p>').format(visible(notice)) for notice in answer.notices]
-    if any(one.confidence is not None for one in answer.suggestions):
-        parts.append(Markup('<p class="note">{}</p>').format(CONFIDENCE[len(answer.languages)]))
+    if any(one.probability is not None for one in answer.suggestions):
+        parts.append(Markup('<p class="note">{}</p>').format(PROBABILITY[len(answer.languages)]))
     return Markup("\n").join(parts)
 
 
@@ -53,9 +53,9 @@ def _suggestion(one: Suggestion, answer: Answer, element: str, kind: str) -> Mar
     is_label = len(answer.languages) == 1
     tag, direction = ("und", "auto") if is_label else (spoken.bcp47, spoken.direction)
     block = "ltr" if is_label else direction
-    sure = "" if one.confidence is None else percent(one.confidence)
+    sure = "" if one.probability is None else percent(one.probability)
     by = sure if is_label else listing([*one.systems[:-1], f"{one.systems[-1]} {sure}".strip()])
-    share = "" if one.confidence is None else _bar(one.confidence)
+    share = "" if one.probability is None else _bar(one.probability)
     return Markup(
         '<{0} class="{1}" dir="{2}"><p class="words" lang="{3}" dir="{4}">{5}</p><p class="meta"><bdi dir="ltr">{6}</bdi></p>{7}</{0}>'
     ).format(element, kind, block, tag, direction, visible(one.text), by, share)

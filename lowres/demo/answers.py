@@ -15,14 +15,14 @@ Languages = tuple[str, ...]  # source and target of a translator, the language o
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A translation or a label, the systems that propose it, and how confident the first of them is (0–1; None where it cannot say).
+    """A translation or a label, the systems that propose it, and its probability by the first of them (0–1; None where there is none).
 
     For a label that is its probability, for a translation the geometric mean of the probabilities of its tokens.
     """
 
     text: str
     systems: tuple[str, ...]
-    confidence: float | None
+    probability: float | None
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def _merged(suggestions: Sequence[Suggestion]) -> tuple[Suggestion, ...]:
         if one.text and one.text in found:
             before = found[one.text]
             systems = tuple(dict.fromkeys((*before.systems, *one.systems)))
-            confidence = one.confidence if before.confidence is None else before.confidence
-            found[one.text] = Suggestion(one.text, systems, confidence)
+            probability = one.probability if before.probability is None else before.probability
+            found[one.text] = Suggestion(one.text, systems, probability)
         elif one.text:
             found[one.text] = one
     return tuple(found.values())
