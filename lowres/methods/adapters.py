@@ -64,6 +64,8 @@ def _local(folder: Path) -> Path:
     for name in (CONFIG, WEIGHTS):
         if not (folder / name).exists():
             raise ModelError(Problem(str(folder / name), "is missing", "is the run's folder whole?"))
+    import lowres.methods.tuner  # noqa: F401 – PEFT knows bottleneck adapters once it is imported
+
     check_config(folder / CONFIG)
     return folder.resolve()
 

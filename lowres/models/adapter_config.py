@@ -125,13 +125,11 @@ def check_config(file: Path, *, of_others: bool = False) -> None:
 
 def _defaults(kind: str) -> dict[str, Any]:
     """The fields of a kind of adapter with PEFT's defaults, as JSON has them."""
-    from peft import PeftType
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
-    import lowres.methods.tuner  # noqa: F401 – PEFT knows bottleneck adapters once it is imported
-
     found: dict[str, Any] = {}
-    for field in dataclasses.fields(PEFT_TYPE_TO_CONFIG_MAPPING[PeftType(kind)]):
+    known = {str(one.value): config for one, config in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
+    for field in dataclasses.fields(known[kind]) if kind in known else ():
         made = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
         found[field.name] = made if isinstance(made, str | int | float | bool | list | dict | None) else None
     return found
