@@ -174,7 +174,7 @@ def test_further_training_joins_the_curve_and_the_best_of_all_weights_are_kept(
 
 def test_stages_are_told_in_their_order(finished: Run, told: list[Event]) -> None:
     names = [event.name for event in told if isinstance(event, Stage)]
-    assert names[4:8] == ["training", "back-translation", "training", "evaluation"]
+    assert names[4:8] == ["training", "back-translation", "training", "confidence"]
     assert finished.record.cost is not None and finished.record.cost.seconds["back-translation"] > 0
 
 

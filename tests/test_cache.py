@@ -10,8 +10,9 @@ import pytest
 from matrix import tried
 
 from lowres.models.checkpoint import Checkpoint, find_base
+from lowres.models.digests import BUILT
 from lowres.places import Places
-from lowres.starters.starters import BUILT, STARTERS, is_whole
+from lowres.starters.starters import STARTERS, is_whole
 
 
 def bit_flipped(path: Path) -> None:

@@ -293,7 +293,6 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "xlm-roberta": replace(_BERT, family="XLM-RoBERTa", positions_follow_padding=True),
     "roberta": replace(_BERT, family="RoBERTa", positions_follow_padding=True),
     "xlm-roberta-xl": replace(_BERT, family="XLM-RoBERTa-XL", positions_follow_padding=True, blocks=_XLM_R_XL_BLOCKS),
-    "camembert": replace(_BERT, family="CamemBERT", positions_follow_padding=True),
     "xmod": replace(
         _BERT,
         family="X-MOD",
@@ -374,7 +373,7 @@ WITHOUT_ROW: Mapping[str, tuple[str, str]] = {
     ),
     "flaubert": (
         "is built as XLM of 2019 is, in a way that lowres does not know",
-        "take almanach/camembert-base for French",
+        "take FacebookAI/xlm-roberta-base",
     ),
     "canine": (
         "is a CANINE model: it hashes characters and has no table of tokens that could be fitted to a language",

@@ -9,6 +9,7 @@ from pathlib import Path
 from lowres.models.configuration import TOKENIZER_FILES
 from lowres.models.weight_files import read_json
 
+BUILT = "built.json"  # in a starter: the manifest of what was built, file → sha256
 OWN_FACTS = "lowres.json"  # in an exported checkpoint: facts that config.json has no field for
 HASHED = (
     *(

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Token
 
 from lowres.errors import ModelError, Problem
 from lowres.models.configuration import is_replaced
+from lowres.models.digests import BUILT
 from lowres.models.tokenizer_families import TOKENIZERS, TokenizerFacts
 from lowres.models.tokenizer_steps import mark_target_tags, restore_steps
 from lowres.models.weight_files import read_json
@@ -47,8 +48,9 @@ def _by_its_class(folder: Path) -> Any:
     """The tokenizer by the class that belongs to the family, else by the one that its settings name (XLM-R-XL)."""
     settings = folder / "tokenizer_config.json"
     name = str(read_json(settings).get("tokenizer_class") or "") if settings.exists() else ""
-    if name == "TokenizersBackend" and (folder / "tokenizer.json").exists():
-        kinds: list[Any] = [TokenizersBackend]  # says all by itself
+    by_itself = not (folder / "config.json").exists() or (folder / BUILT).exists()  # of a saved run, or of a starter
+    if name == "TokenizersBackend" and by_itself and (folder / "tokenizer.json").exists():
+        kinds: list[Any] = [TokenizersBackend]  # elsewhere transformers goes by the model's family as well
     else:
         from transformers import AutoTokenizer  # loads torch, which an audit has no use for
 

@@ -19,6 +19,7 @@ STAGES = {
     "back-translation": "translating texts that have no translation",
     "n-grams": "fitting the n-gram classifier",
     "phrase table": "comparing model and phrase table on dev",
+    "confidence": "learning on dev how sure a translation is",
     "evaluation": "scoring the test split",
     "before": "scoring the base before training",
     "baselines": "baselines on the same rows",

@@ -22,9 +22,7 @@ from lowres.atomic import make_readable, sync_all, write_whole
 from lowres.errors import ModelError, Problem
 from lowres.models.architectures import ARCHITECTURES, Pooling
 from lowres.models.checkpoint import Checkpoint
-from lowres.models.digests import file_sha256
-
-BUILT = "built.json"  # the manifest of what was built: file → sha256
+from lowres.models.digests import BUILT, file_sha256
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def rounds(translator: Translator, plan: Plan, corpus: Corpus, announce: Announc
 
 def complete(translator: Translator, plan: Plan, corpus: Corpus, announce: Announce) -> Translator:
     """Let the phrase table answer the directions in which it is clearly better on dev, and learn how sure an answer is."""
-    announce("phrase table")
+    announce("phrase table" if plan.recipe.ensemble.phrase_table == "auto" else "confidence")
     judged = _judged(translator, plan, corpus)
     answers, evidence = _answers(translator, judged)
     if plan.recipe.ensemble.phrase_table == "auto":
