@@ -8,8 +8,17 @@ import pytest
 from pydantic import ValidationError
 from sklearn.linear_model import Ridge
 
-from lowres.evaluation.estimate_calibration import confidence_facts, flagged_rows
-from lowres.evaluation.estimator import LEAST, PENALTY, Estimate, Estimator, _bounds, _first_half, fit_estimator
+from lowres.evaluation.estimate_calibration import confidence_facts
+from lowres.evaluation.estimator import (
+    LEAST,
+    PENALTY,
+    Estimate,
+    Estimator,
+    _bounds,
+    _first_half,
+    fit_estimator,
+    flagged_rows,
+)
 from lowres.evaluation.resampling import Resampling
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lowres.evaluation.estimator import BEST, WORST, Estimate
+from lowres.evaluation.estimator import BEST, WORST, Estimate, flagged_rows
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.scoring import Key, estimate
 from lowres.evaluation.sufficient_statistics import Floats, number_clusters, share
@@ -70,15 +70,6 @@ def confidence_facts(
             for rows, score in zip(bins, by_bin, strict=True)
         ],
     )  # fmt: skip
-
-
-def flagged_rows(estimates: Sequence[float | None], flagged: float) -> NDArray[np.bool_]:
-    """Which rows to check first: the share `flagged` with the lowest estimates, rounded up; rows without an estimate are none."""
-    known = [row for row, value in enumerate(estimates) if value is not None]
-    lowest = sorted(known, key=lambda row: (estimates[row], row))[: int(np.ceil(flagged * len(known) - 1e-9))]
-    chosen = np.zeros(len(estimates), dtype=bool)
-    chosen[lowest] = True
-    return chosen
 
 
 def _bins(guess: Floats) -> list[NDArray[np.bool_]]:

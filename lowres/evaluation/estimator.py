@@ -104,3 +104,12 @@ def _bounds(errors: Sequence[float], level: float) -> tuple[float, float]:
     low, high = floor(number * tail + 1e-9), ceil(number * (1 - tail) - 1e-9)
     below = errors[low - 1] if low else WORST - BEST
     return min(below, 0.0), max(errors[high - 1] if high <= len(errors) else BEST - WORST, 0.0)
+
+
+def flagged_rows(estimates: Sequence[float | None], flagged: float) -> NDArray[np.bool_]:
+    """Which rows to check first: the share `flagged` with the lowest estimates, rounded up; rows without an estimate are none."""
+    known = [row for row, value in enumerate(estimates) if value is not None]
+    lowest = sorted(known, key=lambda row: (estimates[row], row))[: int(np.ceil(flagged * len(known) - 1e-9))]
+    chosen = np.zeros(len(estimates), dtype=bool)
+    chosen[lowest] = True
+    return chosen

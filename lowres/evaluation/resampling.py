@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from lowres.evaluation.sufficient_statistics import Floats
 from lowres.score import Split
@@ -116,6 +115,8 @@ def bootstrap(
         weights = np.bincount((flat + offsets).ravel(), minlength=len(flat) * clusters).reshape(len(flat), clusters)
         values = statistic(weights.astype(np.float64)).T
         return values[:, 0] if indices.ndim == 1 else values
+
+    from scipy import stats  # takes half a second to load, which predicting does not need
 
     with warnings.catch_warnings():
         # A constant statistic has no BCa interval; it is replaced by the percentile interval below.

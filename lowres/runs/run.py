@@ -12,8 +12,7 @@ from lowres.atomic import write_whole
 from lowres.chatter import without_chatter
 from lowres.data.formats.tables import capped
 from lowres.errors import DataError, ModelError, Problem
-from lowres.evaluation.estimate_calibration import flagged_rows
-from lowres.evaluation.estimator import LEAST, Estimate
+from lowres.evaluation.estimator import LEAST, Estimate, flagged_rows
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record
 from lowres.runs.filling import Filled, Flag, check_file, direction_of, fill
