@@ -112,6 +112,8 @@ def of_json(text: str) -> Iterator[tuple[str, Rows]]:
     if isinstance(found, dict):
         yield "one object", [[key, value] for key, value in found.items() if isinstance(value, str)]
         return
+    if all(isinstance(one.get("translation"), dict) for one in found):  # as the hub's data sets have translations
+        found = [one["translation"] for one in found]
     columns = list(dict.fromkeys(key for one in found for key in one))
     yield "JSON", [[as_text(one.get(column)) for column in columns] for one in found]
 
