@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -59,48 +60,68 @@ class HubServer(ThreadingHTTPServer):
         return self.repositories.setdefault(name, Repository(private)).commit(files)
 
 
-class Answers(BaseHTTPRequestHandler):
-    """The endpoints that huggingface_hub asks."""
+class Answering(BaseHTTPRequestHandler):
+    """What every small server here does: it keeps connections open, says nothing, and answers HEAD as GET without the body."""
 
     protocol_version = "HTTP/1.1"
-    server: HubServer
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
     def do_HEAD(self) -> None:
         """As GET, without a body."""
-        self.do_GET()
+        self.do_GET()  # type: ignore[attr-defined]
+
+    def send(self, status: int, headers: Mapping[str, str] | None = None, data: bytes = b"") -> None:
+        """Send an answer."""
+        self.send_response(status)
+        for key, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    def send_json(self, content: object, status: int = 200) -> None:
+        """Send an answer in JSON."""
+        self.send(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
+
+
+class Answers(Answering):
+    """The endpoints that huggingface_hub asks."""
+
+    server: HubServer
 
     def do_GET(self) -> None:
         """Who the user is, what a repository holds, and its files."""
         path = self._noted()
         if path == "/api/whoami-v2":
             return (
-                self._json({"name": self.server.user, "type": "user", "orgs": []}) if self._known() else self._send(401)
+                self.send_json({"name": self.server.user, "type": "user", "orgs": []})
+                if self._known()
+                else self.send(401)
             )
         about = re.fullmatch(r"/api/models/([\w.-]+/[\w.-]+)(?:/(?:revision|tree)/(.+))?", path)
         file = re.fullmatch(r"/([\w.-]+/[\w.-]+)/resolve/([^/]+)/(.+)", path)
         name, revision = (about or file).groups()[:2] if about or file else ("", "")
         repository = self.server.repositories.get(name)
         if repository is None or (repository.private and not self._known()):
-            return self._send(404, {"X-Error-Code": "RepoNotFound"})
+            return self.send(404, {"X-Error-Code": "RepoNotFound"})
         found = repository.at(unquote(revision or "main"))
         if found is None:
-            return self._send(404, {"X-Error-Code": "RevisionNotFound"})
+            return self.send(404, {"X-Error-Code": "RevisionNotFound"})
         commit, files = found
         if about and "/tree/" in path:
-            return self._json(
+            return self.send_json(
                 [{"type": "file", "path": one, "size": len(data), "oid": "0" * 40} for one, data in files.items()]
             )
         if about:
             siblings = [{"rfilename": one, "size": len(data), "blobId": "0" * 40} for one, data in files.items()]
-            return self._json({"id": name, "sha": commit, "private": repository.private, "siblings": siblings})
+            return self.send_json({"id": name, "sha": commit, "private": repository.private, "siblings": siblings})
         data = files.get(file[3]) if file else None
         if data is None:
-            return self._send(404, {"X-Error-Code": "EntryNotFound"})
+            return self.send(404, {"X-Error-Code": "EntryNotFound"})
         tag = hashlib.sha256(data).hexdigest()
-        return self._send(200, {"ETag": f'"{tag}"', "X-Repo-Commit": commit}, data)
+        return self.send(200, {"ETag": f'"{tag}"', "X-Repo-Commit": commit}, data)
 
     def do_POST(self) -> None:
         """A new repository, the reading of its card, how its files are to be sent, and a commit."""
@@ -109,31 +130,31 @@ class Answers(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding") == "chunked":
             body = b"".join(self._chunks())
         if path == "/api/validate-yaml":
-            return self._json(self._card_problems(json.loads(body)["content"]))
+            return self.send_json(self._card_problems(json.loads(body)["content"]))
         if not self._known():
-            return self._send(401)
+            return self.send(401)
         if path == "/api/repos/create":
             asked = json.loads(body)
             owner = asked.get("organization") or self.server.user
             if owner != self.server.user:
-                return self._json(
+                return self.send_json(
                     {"error": f"You don't have the rights to create a model under the namespace {owner}"}, 403
                 )
             name = f"{owner}/{asked['name']}"
             if name in self.server.repositories:
-                return self._json({"error": "You already created this model repo"}, 409)
+                return self.send_json({"error": "You already created this model repo"}, 409)
             private = asked.get("visibility") == "private" or bool(asked.get("private"))
             self.server.put(name, {".gitattributes": b""}, private=private)
-            return self._json({"url": f"{self.server.url}/{name}", "name": name})
+            return self.send_json({"url": f"{self.server.url}/{name}", "name": name})
         sent = re.fullmatch(r"/api/models/([\w.-]+/[\w.-]+)/(preupload|commit)/main", path)
         if not sent or sent[1] not in self.server.repositories:
-            return self._send(404, {"X-Error-Code": "RepoNotFound"})
+            return self.send(404, {"X-Error-Code": "RepoNotFound"})
         if sent[2] == "preupload":
             files = [
                 {"path": one["path"], "uploadMode": "regular", "shouldIgnore": one["path"] in self.server.refuses}
                 for one in json.loads(body)["files"]
             ]
-            return self._json({"files": files})
+            return self.send_json({"files": files})
         repository = self.server.repositories[sent[1]]
         files = dict(repository.at("main")[1])
         for line in map(json.loads, body.splitlines()):
@@ -143,7 +164,7 @@ class Answers(BaseHTTPRequestHandler):
             elif line["key"] == "deletedFile":
                 del files[value["path"]]
         commit = repository.commit(files)
-        return self._json({"commitUrl": f"{self.server.url}/{sent[1]}/commit/{commit}", "commitOid": commit})
+        return self.send_json({"commitUrl": f"{self.server.url}/{sent[1]}/commit/{commit}", "commitOid": commit})
 
     def _card_problems(self, card: str) -> dict[str, list[dict[str, str]]]:
         """The front matter must be YAML; the hub itself reads more in it."""
@@ -168,17 +189,6 @@ class Answers(BaseHTTPRequestHandler):
 
     def _known(self) -> bool:
         return self.headers.get("Authorization") == f"Bearer {self.server.token}"
-
-    def _json(self, content: object, status: int = 200) -> None:
-        self._send(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
-
-    def _send(self, status: int, headers: dict[str, str] | None = None, data: bytes = b"") -> None:
-        self.send_response(status)
-        for key, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ import pytest
 from lowres.data.checks.misalignment import LEAST, align
 from lowres.data.checks.parallel_texts import MISALIGNED
 from lowres.data.corpus import Corpus
-from lowres.data.files import sha256_of
 from lowres.data.pairs import pairs
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError
+from lowres.hashing import known_sha256
 from lowres.places import Places
 from lowres.recipe.sections import CardData, Data, FileData
 from lowres.recipe.task_section import Translation
@@ -199,7 +199,7 @@ def test_of_published_train_slipped_lines_are_left_out_and_of_test_not(tmp_path:
         lines(tmp_path, f"{split}.tsv", ["en\tmin", *rows])
 
     def entry(split: str, end: str) -> str:
-        return f"{split}: {{path: {split}.{end}, sha256: {sha256_of(tmp_path / f'{split}.{end}')}}}"
+        return f"{split}: {{path: {split}.{end}, sha256: {known_sha256(tmp_path / f'{split}.{end}')}}}"
 
     splits = ("train", "dev", "test")
     if layout == "sides":

@@ -36,7 +36,7 @@ def read(card: str, cache: Path, *subsets: str, against: str | None = None, lang
 )
 def test_every_card_can_be_audited(tmp_path: Path, card: str, subset: str, tags: dict[str, list[str]]) -> None:
     if card == "django-messages":
-        pytest.importorskip("django")
+        pytest.importorskip("django", reason="Django is not installed: pip install lowres[messages]")
     texts, _, notes = read(card, tmp_path, subset)
     assert {tag: list(parts) for tag, parts in texts.items()} == tags
     assert any(note.startswith("known problem of") for note in notes) and len(notes) == len(set(notes))

@@ -196,7 +196,7 @@ def open_document() -> bytes:
 
 
 def test_spreadsheets(here: Path) -> None:
-    pytest.importorskip("python_calamine")
+    pytest.importorskip("python_calamine", reason="python-calamine is not installed: pip install lowres[formats]")
     table = read(here, "a.xlsx", spreadsheet("Data"))
     assert fields(table) == [
         {"text": "Bia toka", "label": "P", "year": "2024"},

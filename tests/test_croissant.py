@@ -17,7 +17,7 @@ ELSEWHERE = [name for name in available_cards() if read_card(name, Path()).lowre
 
 @pytest.mark.parametrize("name", ELSEWHERE)
 def test_every_card_is_valid_croissant(name: str, tmp_path: Path) -> None:
-    mlcroissant = pytest.importorskip("mlcroissant")
+    mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant is not installed: pip install lowres[dev]")
     card = read_card(name, Path())
     (tmp_path / "card.json").write_text(json.dumps(croissant(card)), encoding="utf-8")
     found = mlcroissant.Dataset(jsonld=tmp_path / "card.json").metadata
@@ -35,7 +35,7 @@ def test_every_card_is_valid_croissant(name: str, tmp_path: Path) -> None:
 
 
 def test_a_card_beside_its_files_gives_their_rows(here: Path) -> None:
-    mlcroissant = pytest.importorskip("mlcroissant")
+    mlcroissant = pytest.importorskip("mlcroissant", reason="mlcroissant is not installed: pip install lowres[dev]")
     table = b"text,label\nrancak bana,good\nburuak,bad\n"
     (here / "all.csv").write_bytes(table)
     card = f"""---

@@ -9,9 +9,10 @@ from readings import corpus, files, golden, needs_mirror, said, written
 
 from lowres.cards import read_card
 from lowres.data.corpus import SPLITS
-from lowres.data.files import card_file, fetch, sha256_of
+from lowres.data.files import card_file, fetch
 from lowres.data.rows import Cut
 from lowres.errors import CardError, DataError
+from lowres.hashing import known_sha256
 from lowres.recipe.sections import CardData, Columns
 from lowres.recipe.task_section import Classification
 
@@ -203,7 +204,7 @@ def parallel_card(here: Path, jav_test: str = "3\tsemar\tp\n") -> None:
         (here / "data" / subset).mkdir(parents=True)
         for split in ("train", "dev", "test"):
             path = written(here / "data", f"{subset}/{split}.tsv", head + contents[f"{subset}/{split}"])
-            lines.append(f"        {split}: {{path: {subset}/{split}.tsv, sha256: {sha256_of(path.absolute())}}}")
+            lines.append(f"        {split}: {{path: {subset}/{split}.tsv, sha256: {known_sha256(path.absolute())}}}")
     text = """\
 ---
 pretty_name: Two
@@ -298,7 +299,7 @@ SORBIAN = CardData(card="django-messages", subset=("hsb", "dsb", "cs", "sk", "pl
 
 
 def test_django_messages(tmp_path: Path) -> None:
-    pytest.importorskip("django")
+    pytest.importorskip("django", reason="Django is not installed: pip install lowres[messages]")
     read = corpus(SORBIAN, tmp_path)
     assert read.labels == ("ces-Latn", "dsb-Latn", "hsb-Latn", "pol-Latn", "slk-Latn")
     assert [len(read.train), len(read.dev), len(read.test)] == [3252, 412, 477]
@@ -313,7 +314,7 @@ def test_django_messages(tmp_path: Path) -> None:
 
 
 def test_every_catalogue_of_the_django_card_is_as_it_says(tmp_path: Path) -> None:
-    pytest.importorskip("django")
+    pytest.importorskip("django", reason="Django is not installed: pip install lowres[messages]")
     card = read_card("django-messages", tmp_path)
     assert len(card.lowres.subsets) == 97
     for subset in card.lowres.subsets.values():
@@ -321,7 +322,7 @@ def test_every_catalogue_of_the_django_card_is_as_it_says(tmp_path: Path) -> Non
 
 
 def test_english_is_its_own_translation(tmp_path: Path) -> None:
-    pytest.importorskip("django")
+    pytest.importorskip("django", reason="Django is not installed: pip install lowres[messages]")
     read = corpus(CardData(card="django-messages", subset=("en", "de")), tmp_path)
     assert "Delete" in {row.fields["text"] for row in read.rows() if row.language == "eng-Latn"}
     assert sum(row.language == "eng-Latn" for row in read.rows()) > 800

@@ -1,16 +1,16 @@
 """Bases on the hub, from a small server that speaks as the hub does: a check fetches headers, a run the weights."""
 
 import hashlib
-import json
 import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import torch
+from hub_server import Answering
 from safetensors.torch import load_file, save_file
 from untrained import CLASSIFICATION, plan_of
 
@@ -23,37 +23,24 @@ from lowres.starters.starters import STARTERS
 NAME, REVISION = "someone/tiny", "0123456789012345678901234567890123456789"
 
 
-class Hub(BaseHTTPRequestHandler):
+class Hub(Answering):
     """One repository, the files of a folder; counts the bytes of weights that it sends."""
 
     folder: Path
     sent = 0
-    protocol_version = "HTTP/1.1"
 
-    def log_message(self, *about: object) -> None:
-        """Nothing."""
-
-    def do_HEAD(self) -> None:
-        """As GET, without the body."""
-        self.do_GET(body=False)
-
-    def do_GET(self, body: bool = True) -> None:
+    def do_GET(self) -> None:
         """The listing, or a file or the asked part of it."""
         path = self.path.split("?")[0]
         files = sorted(str(found.relative_to(self.folder)) for found in self.folder.rglob("*") if found.is_file())
         name = path.partition(f"/resolve/{REVISION}/")[2]
         if path.startswith(f"/api/models/{NAME}/tree/"):
-            listing = [{"type": "file", "path": file, "size": 1, "oid": "0"} for file in files]
-            return self._answer(json.dumps(listing).encode(), body, {"Content-Type": "application/json"})
+            return self.send_json([{"type": "file", "path": file, "size": 1, "oid": "0"} for file in files])
         if path.startswith(f"/api/models/{NAME}"):
-            about = {
-                "id": NAME,
-                "sha": REVISION,
-                "siblings": [{"rfilename": file, "size": (self.folder / file).stat().st_size} for file in files],
-            }
-            return self._answer(json.dumps(about).encode(), body, {"Content-Type": "application/json"})
+            siblings = [{"rfilename": file, "size": (self.folder / file).stat().st_size} for file in files]
+            return self.send_json({"id": NAME, "sha": REVISION, "siblings": siblings})
         if name not in files:
-            return self._answer(b"", body, {"X-Error-Code": "EntryNotFound"}, 404)
+            return self.send(404, {"X-Error-Code": "EntryNotFound"})
         data = (self.folder / name).read_bytes()
         headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": REVISION, "Accept-Ranges": "bytes"}
         status = 200
@@ -61,17 +48,9 @@ class Hub(BaseHTTPRequestHandler):
             start, _, end = self.headers["Range"].removeprefix("bytes=").partition("-")
             headers["Content-Range"] = f"bytes {start}-{end or len(data) - 1}/{len(data)}"
             data, status = data[int(start) : int(end) + 1 if end else None], 206
-        if body and name.endswith((".safetensors", ".bin")):
+        if self.command == "GET" and name.endswith((".safetensors", ".bin")):
             Hub.sent += len(data)
-        return self._answer(data, body, headers, status)
-
-    def _answer(self, data: bytes, body: bool, headers: dict[str, str], status: int = 200) -> None:
-        self.send_response(status)
-        for key, value in {"Content-Length": str(len(data)), **headers}.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if body:
-            self.wfile.write(data)
+        return self.send(status, headers, data)
 
 
 @pytest.fixture

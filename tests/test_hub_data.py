@@ -1,14 +1,14 @@
 """Data sets of the Hugging Face hub, from a small server that speaks as it does; offline nothing asks for the network."""
 
 import hashlib
-import json
 import socket
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hub_server import Answering
 from readings import said
 
 from lowres.data.corpus import SPLITS, Corpus
@@ -24,45 +24,25 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CLASSIFY = Classification(kind="classification")
 
 
-class Hub(BaseHTTPRequestHandler):
+class Hub(Answering):
     """One data set at one commit, the files of a folder, as the hub answers."""
 
     folder: Path
-    protocol_version = "HTTP/1.1"
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-    def do_HEAD(self) -> None:
-        """As GET, without the body."""
-        self.do_GET(body=False)
-
-    def do_GET(self, body: bool = True) -> None:
+    def do_GET(self) -> None:
         """The facts, the listing, or a file."""
         path, files = self.path.split("?")[0], {file.name: file for file in sorted(self.folder.iterdir())}
-        name, about = path.partition(f"/resolve/{COMMIT}/")[2], {"Content-Type": "application/json"}
+        name = path.partition(f"/resolve/{COMMIT}/")[2]
         if path == f"/api/datasets/{NAME}/tree/{COMMIT}":
             sizes = {name: file.stat().st_size for name, file in files.items()}
-            listed = [{"type": "file", "path": name, "size": size, "oid": "0"} for name, size in sizes.items()]
-            self.answer(json.dumps(listed).encode(), body, about)
+            self.send_json([{"type": "file", "path": name, "size": size, "oid": "0"} for name, size in sizes.items()])
         elif path in (f"/api/datasets/{NAME}", f"/api/datasets/{NAME}/revision/{COMMIT}"):
-            facts = {"id": NAME, "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]}
-            self.answer(json.dumps(facts).encode(), body, about)
+            self.send_json({"id": NAME, "sha": COMMIT, "siblings": [{"rfilename": name} for name in files]})
         elif name in files:
             data = files[name].read_bytes()
-            tag = hashlib.sha256(data).hexdigest()
-            self.answer(data, body, {"ETag": f'"{tag}"', "X-Repo-Commit": COMMIT})
+            self.send(200, {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": COMMIT}, data)
         else:
-            self.answer(b"", body, {"X-Error-Code": "EntryNotFound"}, 404)
-
-    def answer(self, data: bytes, body: bool, headers: dict[str, str], status: int = 200) -> None:
-        """Send an answer."""
-        self.send_response(status)
-        for key, value in {"Content-Length": str(len(data)), **headers}.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if body:
-            self.wfile.write(data)
+            self.send(404, {"X-Error-Code": "EntryNotFound"})
 
 
 @pytest.fixture

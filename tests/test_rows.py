@@ -218,7 +218,7 @@ def test_padding_rows_behind_the_vocabulary_and_ids_in_the_config_follow() -> No
 
 @pytest.mark.parametrize("bits", [4, 8])
 def test_new_rows_train_over_a_quantised_base(bits: int, tmp_path: Path) -> None:
-    pytest.importorskip("bitsandbytes")
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: pip install lowres[quantize]")
     torch.manual_seed(0)
     config = XLMRobertaConfig(
         vocab_size=OLD, max_position_embeddings=40, pad_token_id=1, **{**SMALL, "intermediate_size": 64}

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built strictly: a page outside the navigation or a link that leads nowhere fails."""
-    pytest.importorskip("material")
+    pytest.importorskip("material", reason="mkdocs-material is not installed: pip install lowres[docs]")
     folder = tmp_path_factory.mktemp("site")
     answer = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from readings import golden, said, written
 
-from lowres.data.files import File, PackageFile, fetch, manifest_sha256, matching, sha256_of
+from lowres.data.files import File, PackageFile, fetch, manifest_sha256, matching
+from lowres.hashing import known_sha256
 
 
 def test_a_mirror_is_searched_by_content(here: Path) -> None:
@@ -41,7 +42,7 @@ def test_a_missing_file_says_what_was_tried(here: Path) -> None:
 def test_installed_packages(here: Path, path: str) -> None:
     package = importlib.metadata.distribution("pytest")
     root = Path(str(package.locate_file("")))
-    sha256 = manifest_sha256(matching(root, path)) if "*" in path else sha256_of(root / path)
+    sha256 = manifest_sha256(matching(root, path)) if "*" in path else known_sha256(root / path)
     found = fetch(File("card:x", sha256, PackageFile("pytest", package.version, path)), here / "cache", offline=True)
     assert found == (root if "*" in path else root / path)
     for version, name in (("0.0.1", "pytest"), ("1", "no-such-package")):

@@ -12,7 +12,6 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from filelock import FileLock
 from lowres.cards import Card, CardFile
 from lowres.data.formats.file_text import MAX_BYTES
 from lowres.errors import DataError, Problem
+from lowres.hashing import known_sha256
 
 ATTEMPTS = 4  # in a row that bring nothing
 PAUSE_SECONDS = 1.0  # before the second attempt; longer before each later one
@@ -93,7 +93,7 @@ def fetch(file: File, cache: Path, mirrors: Sequence[Path] = (), offline: bool =
     if isinstance(file.source, Path) and (file.source.is_file() or not mirrors):
         return _local(file, file.source)
     kept = cache / "files" / file.sha256 / Path(_base_name(file)).name
-    if kept.is_file() and sha256_of(kept) == file.sha256:
+    if kept.is_file() and known_sha256(kept) == file.sha256:
         return kept
     tried.append("the cache")
     mirrored = _in_mirrors(file, mirrors, tried)
@@ -110,18 +110,6 @@ def fetch(file: File, cache: Path, mirrors: Sequence[Path] = (), offline: bool =
 
 
 _REMEDY = "run once with a connection, or point to a folder that holds the file with --mirror FOLDER"
-
-
-def sha256_of(path: Path) -> str:
-    """sha256 of a file's bytes. It is computed again only if the file's size or modification time changes."""
-    status = path.stat()
-    return _sha256(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=100_000)
-def _sha256(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -150,7 +138,7 @@ def manifest_sha256(files: Sequence[tuple[str, Path]]) -> str:
     """sha256 over the lines “<sha256>  <path>” in the order given, as the command `sha256sum … | sha256sum` prints it."""
     digest = hashlib.sha256()
     for name, path in files:
-        digest.update(f"{sha256_of(path)}  {name}\n".encode())
+        digest.update(f"{known_sha256(path)}  {name}\n".encode())
     return digest.hexdigest()
 
 
@@ -161,7 +149,7 @@ def _base_name(file: File) -> str:
 def _local(file: File, path: Path) -> Path:
     if not path.is_file():
         raise DataError(Problem(file.name, f"there is no file {path}", "if you have it elsewhere, say --mirror FOLDER"))
-    found = sha256_of(path)
+    found = known_sha256(path)
     if found != file.sha256:
         raise DataError(_altered(file, str(path), found))
     return path
@@ -195,7 +183,7 @@ def _in_mirrors(file: File, mirrors: Sequence[Path], tried: list[str]) -> Path |
         if not mirror.is_dir():
             raise DataError(Problem("--mirror", f"{mirror} is not a folder"))
         candidates = sorted(_files(mirror), key=lambda path: (path.name != name, path))
-        found = next((path for path in candidates if sha256_of(path) == file.sha256), None)
+        found = next((path for path in candidates if known_sha256(path) == file.sha256), None)
         if found:
             return found
         tried.append(f"the mirror {mirror} (no file there has sha256 {file.sha256[:12]}…)")
@@ -283,7 +271,7 @@ def _download(file: File, url: str, kept: Path, tried: list[str]) -> Path:
     part = kept.with_name(kept.name + ".part")
     reason, failures, most = "", 0, part.stat().st_size if part.exists() else 0
     with FileLock(kept.with_name(kept.name + ".lock")):
-        if kept.is_file() and sha256_of(kept) == file.sha256:  # another run was faster
+        if kept.is_file() and known_sha256(kept) == file.sha256:  # another run was faster
             return kept
         while failures < ATTEMPTS:
             time.sleep(failures * PAUSE_SECONDS)
@@ -306,7 +294,7 @@ def _download(file: File, url: str, kept: Path, tried: list[str]) -> Path:
                 have = part.stat().st_size if part.exists() else 0
                 failures, most = (1, have) if have > most else (failures + 1, most)
             else:
-                found = sha256_of(part)
+                found = known_sha256(part)
                 if found == file.sha256:
                     return part.replace(kept)
                 part.unlink()

@@ -29,7 +29,7 @@ _SECRET = re.compile(
     r"\bhf_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{20,}|\bsk-(?:proj|ant)-[\w-]{20,}|\bAKIA[0-9A-Z]{16}\b"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
-_HOME = re.compile(r"(?:/home/|/Users/|[A-Z]:\\+Users\\+|/root/)[^\s\"'/\\,)]+")
+_HOME = re.compile(r"(?:/(?:home|Users|root)/|[A-Z]:\\+Users\\+)[^\s\"'/\\,)]+")
 
 
 def share(run: Run, out: Path, agreed: str = "", near: Sequence[Path] = (), address: str = "") -> LicenceChain:

@@ -1,6 +1,5 @@
 """Checking a bundle: that its files are those that were shared, and, with the data, that it scores what it says."""
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from math import isclose
 from pathlib import Path
 
 from lowres.errors import DataError, Finding, ModelError, Problem
+from lowres.hashing import file_sha256
 from lowres.planning import Options, make_plan, read_data
 from lowres.planning.machine import Machine
 from lowres.planning.outside import BUNDLE, refuse_outside
@@ -65,7 +65,7 @@ def verify(folder: Path, *, alone: bool = True) -> Verified:
     if problems:
         raise ModelError(*problems)
     record, lock = read_record(folder / RECORD), read_lock(folder / LOCK)
-    recipe = hashlib.sha256((folder / RECIPE).read_bytes()).hexdigest()
+    recipe = file_sha256(folder / RECIPE)
     if not record.recipe.sha256 == lock.recipe_sha256 == recipe:
         raise ModelError(Problem(RECIPE, "is not the recipe that record and lock tell of", "ask for the bundle again"))
     return Verified(len(expected))

@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
+from lowres.hashing import known_sha256
 from lowres.models.configuration import TOKENIZER_FILES
 from lowres.models.weight_files import read_json
 
@@ -30,21 +30,9 @@ def digest_of(folder: Path, kinds: Sequence[str] = HASHED, start: str = "") -> s
     """One digest over the files of these kinds, in the order of their names; `start` is the digest of what they are put on."""
     digest = hashlib.sha256(start.encode())
     for path in sorted({path for kind in kinds for path in folder.glob(kind)}):
-        found = _config_sha256(path) if path.name == "config.json" else file_sha256(path)
+        found = _config_sha256(path) if path.name == "config.json" else known_sha256(path)
         digest.update(path.name.encode() + b"\0" + found.encode() + b"\n")
     return digest.hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 digest of a file, in hexadecimal; computed once for a file that does not change."""
-    status = path.stat()
-    return _file_sha256(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _file_sha256(path: Path, size: int, changed: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _config_sha256(path: Path) -> str:

@@ -13,6 +13,7 @@ from lowres.chatter import without_chatter
 from lowres.data.formats.tables import capped
 from lowres.errors import DataError, ModelError, Problem
 from lowres.evaluation.estimator import LEAST, Estimate, flagged_rows
+from lowres.hashing import file_sha256
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record
 from lowres.runs.filling import Filled, Flag, check_file, direction_of, fill
@@ -259,8 +260,7 @@ def model_files(folder: Path) -> dict[str, str]:
             hint = "put the file itself in its place: what a link leads to is not part of a run"
             raise ModelError(Problem(str(path), "is a link", hint))
         if path.is_file() and name != README:
-            with path.open("rb") as file:
-                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+            found[name] = file_sha256(path)
     return found
 
 

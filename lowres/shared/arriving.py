@@ -13,6 +13,7 @@ from lowres.atomic import write_whole
 from lowres.cards import Card, read_card
 from lowres.data.formats.file_text import MAX_BYTES as MAX_DATA
 from lowres.errors import CardError, DataError, LowresError, ModelError, Problem
+from lowres.hashing import file_sha256
 from lowres.planning.outside import BUNDLE, ORIGIN, cards_of, files_of, refuse_outside
 from lowres.recipe.reader import parse_recipe
 from lowres.recipe.sections import Recipe
@@ -29,7 +30,6 @@ from lowres.shared.manifest import (
     is_hidden,
     leads_out,
     read_manifest,
-    sha256,
 )
 from lowres.shared.sources import Source, source_of
 
@@ -68,7 +68,7 @@ class Offer:
             if not (self.draft / name).exists():
                 _fetch(self.source, name, self.draft, self.digests)
         self.folder.mkdir(parents=True, exist_ok=True)
-        new = {name: sha256(self.draft / name) for name in self.to_fetch}
+        new = {name: file_sha256(self.draft / name) for name in self.to_fetch}
         facts = {"origin": self.source.origin, "files": {**self.kept, **new}}
         write_whole(self.folder / ORIGIN, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
         for name in new:
@@ -124,7 +124,7 @@ def _look(source: Source, wanted: Wanted, place: Path, draft: Path) -> Offer:
     files |= source.sizes([name for name in own if name not in files])
     files |= _card_files(source, recipe, draft, files, digests) if wanted == "recipe" else {}
     lacking = tuple(name for name in own if name not in files)
-    version = source.version or sha256(draft / (BUNDLE if BUNDLE in first else RECIPE))
+    version = source.version or file_sha256(draft / (BUNDLE if BUNDLE in first else RECIPE))
     folder = place / f"{source.name}-{version[:8]}"
     return Offer(source, recipe, folder, draft, files, digests, lacking, _kept(folder, source.origin))
 
@@ -145,7 +145,7 @@ def _fetch(source: Source, name: str, draft: Path, digests: Mapping[str, str]) -
     """Fetch one file into the draft. Raises ModelError where it is not the one that the manifest names."""
     (draft / name).parent.mkdir(parents=True, exist_ok=True)
     source.fetch(name, draft / name, _most(name))
-    if name in digests and (problem := difference(name, digests[name], sha256(draft / name))):
+    if name in digests and (problem := difference(name, digests[name], file_sha256(draft / name))):
         raise ModelError(Problem(f"{source.origin}/{name}", problem.what, problem.hint))
 
 
@@ -217,7 +217,7 @@ def _kept(folder: Path, origin: str) -> dict[str, str]:
     if before != origin:
         what = f"exists already, and is not what was fetched from {origin}"
         raise DataError(Problem(str(folder), what, "move it elsewhere, or work in another folder"))
-    there = {name: sha256(folder / name) for name in files if (folder / name).is_file()}
+    there = {name: file_sha256(folder / name) for name in files if (folder / name).is_file()}
     if changed := [name for name, digest in there.items() if digest != files[name]]:
         hint = f"to use it as it is, name it:  ./{folder.name}; to have the shared one, move it elsewhere"
         raise DataError(

@@ -1,6 +1,5 @@
 """The manifest of a bundle: what a bundle may hold, and the sha256 of every file in it."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from lowres.errors import ModelError, Problem
+from lowres.hashing import file_sha256
 from lowres.planning.outside import BUNDLE, ORIGIN
 from lowres.runs.layout import LOCK, MODEL, RECIPE, RECORD
 from lowres.tasks.translation.phrase_tables import GLOSSARY
@@ -51,13 +51,7 @@ def is_hidden(name: str) -> bool:
 def hashes(folder: Path) -> dict[str, str]:
     """Path → sha256 of every file below a folder, but for the manifest itself, and what says where the folder was fetched from."""
     names = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file())
-    return {name: sha256(folder / name) for name in names if name not in (BUNDLE, ORIGIN)}
-
-
-def sha256(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {name: file_sha256(folder / name) for name in names if name not in (BUNDLE, ORIGIN)}
 
 
 def read_manifest(path: Path, where: str = "") -> Mapping[str, str]:

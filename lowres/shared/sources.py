@@ -9,11 +9,12 @@ from typing import Protocol
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from lowres.errors import DataError, Problem
+from lowres.hashing import file_sha256
 from lowres.runs.layout import RECIPE
 from lowres.shared.addresses import GITHUB_FILES, Address, GithubAddress, HubAddress, WebAddress, is_commit
 from lowres.shared.archives import contents, extract
 from lowres.shared.hub import HubRepository
-from lowres.shared.manifest import MAX_BYTES, is_hidden, sha256
+from lowres.shared.manifest import MAX_BYTES, is_hidden
 from lowres.shared.web import Missing, answer_of, download, size_of
 
 GITHUB_API = "https://api.github.com"
@@ -66,7 +67,7 @@ class Archive:
     """A bundle, or a folder with a recipe, in a .zip."""
 
     def __init__(self, path: Path, address: str) -> None:
-        self.path, self.address, self.version = path, address, sha256(path)
+        self.path, self.address, self.version = path, address, file_sha256(path)
         self.origin = f"{address} (sha256 {self.version[:12]}…)"
         self.name = _plain(PurePosixPath(urlsplit(address).path if "://" in address else address).stem)
         self.files = {name: size for name, size in contents(path).items() if not is_hidden(name)}

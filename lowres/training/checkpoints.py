@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lowres.atomic import PART, is_draft, sync, write_whole
 from lowres.errors import Finding, Problem, TrainingError
+from lowres.hashing import file_sha256
 
 EVERY_SECONDS = 60.0
 SHARE = 0.02  # of the training time that writing checkpoints may take
@@ -84,7 +85,7 @@ class Checkpoints:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint_state.tensors.items()}
         try:
             save_file(tensors, draft)
-            size, digest = draft.stat().st_size, _sha256(draft)
+            size, digest = draft.stat().st_size, file_sha256(draft)
             sync(draft)
             path.with_suffix(MANIFEST).unlink(missing_ok=True)  # of the same update, when it was made before
             draft.replace(path)
@@ -190,7 +191,7 @@ def _verified(manifest: Path) -> Mapping[str, Any]:
     path = manifest.with_suffix(TENSORS)
     if path.stat().st_size != facts["bytes"]:
         raise ValueError(f"it has {path.stat().st_size:,} bytes, not {facts['bytes']:,}")
-    if _sha256(path) != facts["sha256"]:
+    if file_sha256(path) != facts["sha256"]:
         raise ValueError("its bytes are not those that were written")
     if int(facts["state"]["update"]) != int(manifest.stem):
         raise ValueError("it is of another update")
@@ -204,8 +205,3 @@ def _seal(facts: Mapping[str, Any]) -> str:
 def _remove(manifest: Path) -> None:
     for path in (manifest, manifest.with_suffix(TENSORS)):
         path.unlink(missing_ok=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
