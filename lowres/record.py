@@ -274,7 +274,10 @@ class TermFacts(Fact):
 
 
 class CalibrationBin(Fact):
-    """Test sentences with similar estimates: their number, the mean estimate, and the true mean with its interval (0–100)."""
+    """Test sentences with similar estimates: their number, the mean estimate, and the true mean with its interval (0–100).
+
+    Of a classifier, estimates are the probabilities of the predicted labels, and the true mean is the share of right ones.
+    """
 
     sentences: int
     estimated: float
@@ -296,6 +299,19 @@ class ConfidenceFacts(Fact):
     fitted_on: dict[str, int]
     sentences: int
     scores: list[Score]
+    bins: list[CalibrationBin]
+
+
+class CalibrationFacts(Fact):
+    """How well the probabilities of labels agree with the truth on test.
+
+    `temperature` divides the logarithms of the probabilities (Guo et al. 2017, arXiv 1706.04599); it was fitted on dev and changes no
+    label. `scores` are those of the probabilities that are given, `untempered` those of the same at temperature 1.
+    """
+
+    temperature: float
+    scores: list[Score]
+    untempered: list[Score]
     bins: list[CalibrationBin]
 
 
@@ -365,6 +381,7 @@ class Record(Fact):
     tested: dict[str, int] = Field(default={}, description="test pairs by direction")
     hint_effects: list[HintEffect] = Field(default=[], description="word by word, by direction")
     confidence: ConfidenceFacts | None = None
+    calibration: CalibrationFacts | None = Field(default=None, description="of a classifier's probabilities")
     glossary: TermFacts | None = None
     findings: list[FindingFact] = Field(default=[], description="what came up in training and evaluation")
     model_files: dict[str, str] = Field(default={}, description="SHA-256 of every file of model/ that is loaded")

@@ -165,7 +165,7 @@ def usage(predictor: Any, run: Run, fidelity: Fidelity) -> str:
     about = "A classifier whose base, embedding rows, adapter and head are one graph."
     text = USAGE.format(
         opset=OPSET, bits=fidelity.bits, notes=limits(facts), graph=GRAPH, labels=facts.labels, prefix=facts.prefix,
-        longest=facts.max_length, centred=centred, besides=", which asks the n-grams too" if facts.weights else "",
+        longest=facts.max_length, centred=centred, besides=", which asks the n-grams too" if facts.with_ngrams else "",
         comparison="\n".join(f"- {line}" for line in fidelity.sentences()),
     )  # fmt: skip
     return heading(run.record, about) + (

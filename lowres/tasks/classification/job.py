@@ -32,7 +32,7 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
     facts = ClassifierFacts(
         **common_facts(plan, corpus, adapted), labels=list(corpus.labels),
         auxiliary={head: list(dataset.labels) for head, dataset in corpus.auxiliary.items()},
-        hidden_size=checkpoint.hidden_size, weights=None,
+        hidden_size=checkpoint.hidden_size,
     )  # fmt: skip
     model = ClassificationModel(
         equip(base, adapted, plan, accelerator.device), facts.hidden_size, facts.sizes, plan.pooling
@@ -55,16 +55,15 @@ def objective(classifier: Classifier, plan: Plan, corpus: Corpus) -> Classificat
 
 
 def complete(classifier: Classifier, plan: Plan, corpus: Corpus, announce: Announce) -> Classifier:
-    """Add the n-gram classifier; the weights of the log-linear ensemble maximise the likelihood of dev."""
-    if plan.recipe.ensemble.ngrams == "off":
-        return classifier
-    announce("n-grams")
-    ngrams = NgramClassifier.fit(corpus.train, corpus.dev, classifier.labels, plan.recipe.training.seed)
+    """Add the n-gram classifier, unless it is off; the weights of the log-linear ensemble maximise the likelihood of dev."""
     texts, languages = [row.fields["text"] for row in corpus.dev], [row.language for row in corpus.dev]
     targets = [classifier.labels.index(row.fields["label"]) for row in corpus.dev]
-    weights = ensemble_weights(
-        classifier.log_probabilities(texts, languages), ngrams.log_probabilities(texts, languages), targets
-    )
+    members, ngrams = [classifier.log_probabilities(texts, languages)], None
+    if plan.recipe.ensemble.ngrams == "auto":
+        announce("n-grams")
+        ngrams = NgramClassifier.fit(corpus.train, corpus.dev, classifier.labels, plan.recipe.training.seed)
+        members.append(ngrams.log_probabilities(texts, languages))
+    weights = ensemble_weights(members, targets)
     return replace(classifier, ngrams=ngrams, facts=classifier.facts.model_copy(update={"weights": weights}))
 
 
