@@ -26,6 +26,11 @@ class Classification(Section):
     label_words: dict[str, Annotated[LabelText, Field(min_length=1)]] = Field(
         default={}, description="for label-words: what the model is to answer for a label, by default its name"
     )
+    translate_into: LanguageTag | None = Field(
+        default=None,
+        description="for encoders: beside each text its translation into this language is read, made by a phrase table that is "
+        "learned from the training rows that are translations of each other; by default only the text is read",
+    )
     temperature: float = Field(
         default=1.0,
         ge=1,
