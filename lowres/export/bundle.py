@@ -16,7 +16,8 @@ from lowres.export.model_card import licences_page, model_card
 from lowres.planning.licensing import chain_of, find_card
 from lowres.planning.outside import BUNDLE, outside_problems
 from lowres.recipe import parse_recipe
-from lowres.recipe.sections import CardData, Recipe
+from lowres.recipe.data_section import CardData
+from lowres.recipe.sections import Recipe
 from lowres.record import Record
 from lowres.runs.facts import versions
 from lowres.runs.layout import MODEL, RECIPE, RECORD

@@ -9,7 +9,8 @@ from lowres.cards import Card
 from lowres.cards.licence_chain import LicenceChain
 from lowres.cards.licences import SPDX
 from lowres.languages.tags import shortest_code
-from lowres.recipe.sections import HubData, Recipe
+from lowres.recipe.data_section import HubData
+from lowres.recipe.sections import Recipe
 from lowres.record import Record
 from lowres.score import Score
 from lowres.shared.manifest import LICENCES

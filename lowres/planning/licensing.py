@@ -6,7 +6,8 @@ from pathlib import Path
 from lowres.cards import Card, read_card
 from lowres.cards.licence_chain import LicenceChain, Link
 from lowres.errors import CardError
-from lowres.recipe.sections import CardData, FileData, Recipe, Source
+from lowres.recipe.data_section import CardData, FileData, Source
+from lowres.recipe.sections import Recipe
 
 
 def chain_of(recipe: Recipe, near: Sequence[Path], base: str, licence: str) -> LicenceChain:

@@ -26,7 +26,7 @@ def phrase_tables_gib(plan: Plan, corpus: Corpus) -> float:
     to read translations beside the texts.
     """
     found = Counter[Direction]()
-    for pair in pairs((*corpus.train, *corpus.plain), _with_tables(plan.recipe, corpus)):
+    for pair in pairs((*corpus.train, *corpus.parallel), _with_tables(plan.recipe, corpus)):
         found[pair.direction] += _phrases(pair.source.fields["text"])
     return sum(phrase_table_bytes(phrases) for phrases in found.values()) / GIB
 

@@ -12,9 +12,10 @@ from pydantic import BaseModel
 
 from lowres.data.corpus import Corpus
 from lowres.data.pairs import directions, pairs
-from lowres.errors import Problem
+from lowres.errors import Finding, Problem
+from lowres.recipe.data_section import CardData, Columns
 from lowres.recipe.methods import Bottleneck, Freeze, Lora
-from lowres.recipe.sections import CardData, Columns, Recipe
+from lowres.recipe.sections import Recipe
 from lowres.recipe.task_section import Classification, Translation
 from lowres.statistical.phrases import LEAST_PAIRS
 
@@ -184,9 +185,24 @@ def translations_can_be_learned(recipe: Recipe, corpus: Corpus) -> Iterator[Prob
         yield Problem("task.translate_into", what, hint)
 
 
+def parallel_has_a_use(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """Parallel texts of a classifier are for its translations."""
+    if isinstance(recipe.task, Classification) and recipe.task.parallel is not None and not recipe.task.translate_into:
+        yield Problem("task.parallel", "has no effect without task.translate_into", "name the language there")
+
+
+def untranslated(recipe: Recipe, corpus: Corpus) -> Iterator[Finding]:
+    """Languages of the data whose texts are read without a translation, though the recipe asks for one."""
+    if isinstance(recipe.task, Classification) and (into := recipe.task.translate_into):
+        known = translated_languages(into, corpus)
+        if alone := [tag for tag in corpus.languages if tag != into and tag not in known]:
+            what = f"texts in {_listed(alone)} are read without a translation: fewer than {LEAST_PAIRS} rows are translated"
+            yield Finding("note", what, "task.translate_into")
+
+
 def translated_languages(into: str, corpus: Corpus) -> tuple[str, ...]:
     """The languages of the data that have enough translations into another one for a phrase table."""
-    rows, others = (*corpus.train, *corpus.plain), [tag for tag in corpus.languages if tag != into]
+    rows, others = (*corpus.train, *corpus.parallel), [tag for tag in corpus.languages if tag != into]
     counts = Counter(pair.source.language for pair in pairs(rows, [(tag, into) for tag in others]))
     return tuple(tag for tag in others if counts[tag] >= LEAST_PAIRS)
 
@@ -197,6 +213,7 @@ RECIPE_RULES: tuple[RecipeRule, ...] = (
     layers_need_a_decoder,
     replacing_is_not_extending,
     keep_fits_filter,
+    parallel_has_a_use,
     glossary_has_a_use,
     dropout_fits_method,
     stages_fit_method,

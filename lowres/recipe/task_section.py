@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from lowres.recipe.data_section import Data
 from lowres.recipe.section import LabelText, LanguageTag, Section
 
 _TASK_LANGUAGE = "language of the texts; by default what the data say"
@@ -30,6 +31,10 @@ class Classification(Section):
         default=None,
         description="for encoders: beside each text its translation into this language is read, made by a phrase table that is "
         "learned from the training rows that are translations of each other; by default only the text is read",
+    )
+    parallel: Data | None = Field(
+        default=None,
+        description="for translate_into: further texts that are translations of each other, with or without labels",
     )
     temperature: float = Field(
         default=1.0,

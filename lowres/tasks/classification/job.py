@@ -39,10 +39,10 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
         equip(base, adapted, plan, accelerator.device), facts.hidden_size, facts.sizes, plan.pooling
     ).to(accelerator.device)
     inputs = TextInputs(adapted.tokenizer, checkpoint.prefix, recipe.training.max_length)
-    language, rows = facts.translate_into, (*corpus.train, *corpus.plain)
-    translations = Translations.learn(rows, language) if language else NOTHING_BESIDE
+    language = facts.translate_into
+    translations = Translations.learn((*corpus.train, *corpus.parallel), language) if language else NOTHING_BESIDE
     if recipe.base.centre is not None:
-        model.centres = centres_of(model, inputs, translations, rows, accelerator)
+        model.centres = centres_of(model, inputs, translations, (*corpus.train, *corpus.plain), accelerator)
     return Classifier(model, inputs, facts, accelerator, Rows.of(adapted), translations=translations)
 
 
