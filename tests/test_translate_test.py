@@ -9,6 +9,7 @@ from bases import parallel, write_base
 from lowres.errors import DataError, LowresError, PlanError
 from lowres.export.formats import export
 from lowres.planning import Options, examine, read_data
+from lowres.planning.licensing import chain_of
 from lowres.recipe import open_recipe
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run
@@ -160,3 +161,13 @@ def test_languages_without_translations_are_named(project: Path, options: Option
     path = recipe(project, "lora", slovak=("data:\n", more), few=("known.", "few."))
     findings = [finding.what for finding in examine(path, options).findings]
     assert any("texts in slk-Latn are read without a translation" in what for what in findings)
+
+
+def test_the_licences_of_parallel_texts_stages_and_mean_vectors_bind_the_model(project: Path) -> None:
+    further = {
+        "terms": ("    licence: BSD-3-Clause\n    source: Django\ndata:", "    licence: CC-BY-NC-4.0\n    source: a word list\ndata:"),
+        "stage": ("training:", "first: [{kind: rows, data: {card: nusax-sentiment, subset: ind}}]\ntraining:"),
+    }  # fmt: skip
+    chain = chain_of(open_recipe(recipe(project, "lora", **further)).recipe, [project], "base", "MIT")
+    named = {(link.name, link.licence) for link in chain.links}
+    assert ("own files (a word list)", "CC-BY-NC-4.0") in named and ("NusaX sentiment", "cc-by-sa-4.0") in named

@@ -85,7 +85,7 @@ def _made(
 ) -> Mapping[str, str]:  # fmt: skip
     """Path → text of what is made for the bundle. The record comes without the texts that it quotes."""
     quoting = record.model_copy(update={"examples": [], "translations": []})
-    cards = [find_card(source.card, near) for source in recipe.sources if isinstance(source, CardData)]
+    cards = [find_card(source.card, near) for source in recipe.every_source if isinstance(source, CardData)]
     named = getattr(recipe.task, "glossary", None)
     outside = [problem.where for problem in outside_problems(recipe, Path(CARDS), given=True)]
     terms = {}

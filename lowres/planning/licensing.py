@@ -15,7 +15,7 @@ def chain_of(recipe: Recipe, near: Sequence[Path], base: str, licence: str) -> L
 
     Raises CardError where a card cannot be found.
     """
-    links = [link for source in recipe.sources for link in _data_links(source, near)]
+    links = [link for source in recipe.every_source for link in _data_links(source, near)]
     links += [Link("base", base, one) for one in (licence or "unknown").split(" + ")]
     return LicenceChain(tuple(dict.fromkeys(links)))
 

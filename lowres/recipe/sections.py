@@ -13,7 +13,7 @@ from lowres.recipe.data_section import CardData, Data, Source
 from lowres.recipe.decoding_section import Decoding as Decoding
 from lowres.recipe.methods import DEFAULT_METHOD, METHOD_FACTS, Lora, Method
 from lowres.recipe.section import LanguageTag, Section
-from lowres.recipe.task_section import Languages, Task, Translation
+from lowres.recipe.task_section import Classification, Languages, Task, Translation
 from lowres.recipe.training_section import Training as Training
 from lowres.recipe.vocabulary_section import Vocabulary
 
@@ -173,6 +173,14 @@ class Recipe(Section):
     def sources(self) -> tuple[Source, ...]:
         """The sources of the data: one, or those of a mixture."""
         return self.data if isinstance(self.data, tuple) else (self.data,)
+
+    @property
+    def every_source(self) -> tuple[Source, ...]:
+        """The sources of all texts that a model learns from: the data, those of stages, of mean vectors, and of parallel texts."""
+        parallel = self.task.parallel if isinstance(self.task, Classification) else None
+        further = (*(stage.data for stage in self.first), self.base.centre, parallel)
+        listed = [data if isinstance(data, tuple) else (data,) for data in further if data is not None]
+        return (*self.sources, *(source for data in listed for source in data))
 
     @property
     def languages(self) -> tuple[str, ...]:
