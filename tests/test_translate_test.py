@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 from bases import parallel, write_base
 
-from lowres.errors import DataError, LowresError, PlanError
+from lowres.errors import DataError, LowresError, ModelError, PlanError
+from lowres.export.bundle import share
 from lowres.export.formats import export
+from lowres.export.verification import verify
 from lowres.planning import Options, examine, read_data
 from lowres.planning.licensing import chain_of
 from lowres.recipe import open_recipe
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run
 from lowres.tasks.classification.translations import Translations
+from lowres.tasks.translation.phrase_tables import PHRASE_TABLES
 
 RECIPE = """\
 lowres: 2
@@ -28,7 +31,7 @@ task:
 data:
   - {{files: {{train: eng.jsonl}}, use: [train, dev], language: eng-Latn, licence: BSD-3-Clause, source: Django}}
   - {{files: {{test: hsb.jsonl}}, language: hsb-Latn, licence: BSD-3-Clause, source: Django}}
-base: {{name: "{base}"}}
+base: {{name: base}}
 vocabulary: {{extend: off, trim: off}}
 method: {{kind: {method}}}
 training: {{epochs: 2, max_length: 64}}
@@ -66,7 +69,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def recipe(project: Path, method: str, **changes: str) -> Path:
-    text = RECIPE.format(base=project / "base", method=method)
+    text = RECIPE.format(method=method)
     for old, new in changes.values():
         assert old in text
         text = text.replace(old, new)
@@ -122,8 +125,8 @@ def test_a_training_row_is_translated_by_a_table_that_has_not_seen_it(project: P
 
 
 def test_features_and_mean_vectors_are_of_the_pairs(project: Path, options: Options, tmp_path: Path) -> None:
-    centred = {"centre": ('base: {name: "', 'base: {centre: {files: {train: known.hsb}, language: hsb-Latn, licence: BSD-3-Clause, '
-                          'source: Django}, name: "')}  # fmt: skip
+    centred = {"centre": ('base: {name: ', 'base: {centre: {files: {train: known.hsb}, language: hsb-Latn, licence: BSD-3-Clause, '
+                          'source: Django}, name: ')}  # fmt: skip
     run = run_recipe(recipe(project, "features", **centred), tmp_path / "out", options=options)
     assert run.record.status == "done" and run.predictor.centres == ("eng-Latn", "hsb-Latn")
 
@@ -135,6 +138,19 @@ def test_an_export_reads_the_translations_too(finished: Run, options: Options) -
     own = finished.predictor.head_probabilities(texts, languages)
     other = Run(finished.folder, options=options, engine="onnx").predictor.head_probabilities(texts, languages)
     assert abs(own - other).max() < 0.02
+
+
+def test_a_bundle_answers_as_the_run_does(finished: Run, project: Path, options: Options) -> None:
+    bundle = project / "bundle"  # as far from the base as the run
+    share(finished, bundle, agreed="its makers, for this test")
+    assert f"model/{PHRASE_TABLES}" in json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))["files"]
+    verify(bundle)
+    text = "Zapodajće płaćiwy datum."
+    here, there = finished.predict(text), Run(bundle, options=options).predict(text)
+    assert here[0].probabilities == there[0].probabilities
+    (bundle / "model" / PHRASE_TABLES).unlink()
+    with pytest.raises(ModelError, match=r"phrase-tables\.json\.xz"):
+        Run(bundle, options=options).predict(text)
 
 
 FAULTS = {
