@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lowres.score import DIGITS, Better, Fact, Score, Split, Unit, merit, overall
+from lowres.score import DIGITS, Better, CalibrationFacts, ConfidenceFacts, Fact, Score, Split, Unit, merit, overall
 
 RECORD_VERSION = 2
 Status = Literal["running", "done", "interrupted", "failed"]
@@ -271,48 +271,6 @@ class TermFacts(Fact):
 
     terms: int
     scores: dict[str, Score]
-
-
-class CalibrationBin(Fact):
-    """Test sentences with similar estimates: their number, the mean estimate, and the true mean with its interval (0–100).
-
-    Of a classifier, estimates are the probabilities of the predicted labels, and the true mean is the share of right ones.
-    """
-
-    sentences: int
-    estimated: float
-    true: float
-    low: float
-    high: float
-
-
-class ConfidenceFacts(Fact):
-    """How well estimates of sentence chrF++ agree with the truth on test.
-
-    `level` is the share of sentences (0–1) whose chrF++ the intervals promise to hold; of `scores`, “coverage” is the share that they
-    do hold (0–100). The other scores are of the share `flagged` of the sentences with the lowest estimates, and of the rest.
-    `fitted_on` counts dev sentences, by the system that answers.
-    """
-
-    level: float
-    flagged: float
-    fitted_on: dict[str, int]
-    sentences: int
-    scores: list[Score]
-    bins: list[CalibrationBin]
-
-
-class CalibrationFacts(Fact):
-    """How well the probabilities of labels agree with the truth on test.
-
-    `temperature` divides the logarithms of the probabilities (Guo et al. 2017, arXiv 1706.04599); it was fitted on dev and changes no
-    label. `scores` are those of the probabilities that are given, `untempered` those of the same at temperature 1.
-    """
-
-    temperature: float
-    scores: list[Score]
-    untempered: list[Score]
-    bins: list[CalibrationBin]
 
 
 class EvaluatedFacts(Fact):

@@ -9,8 +9,7 @@ from lowres.evaluation.estimator import BEST, WORST, Estimate, flagged_rows
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.scoring import Key, estimate
 from lowres.evaluation.sufficient_statistics import Floats, number_clusters, share
-from lowres.record import CalibrationBin, ConfidenceFacts
-from lowres.score import Better, Split
+from lowres.score import Better, CalibrationBin, ConfidenceFacts, Split
 
 FLAGGED = 0.2  # share of the sentences with the lowest estimates
 BINS = 10

@@ -10,8 +10,7 @@ from lowres.evaluation.estimate_calibration import BIAS, equal_bins
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.scoring import Key, estimate
 from lowres.evaluation.sufficient_statistics import Floats, number_clusters, share
-from lowres.record import CalibrationBin, CalibrationFacts
-from lowres.score import Split
+from lowres.score import CalibrationBin, CalibrationFacts, Split
 
 BRIER = "Brier score"
 

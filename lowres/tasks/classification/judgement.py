@@ -13,8 +13,8 @@ from lowres.evaluation.comparison import compare, corrected, transfer_verdict
 from lowres.evaluation.probability_calibration import calibration_facts
 from lowres.evaluation.resampling import Resampling
 from lowres.planning import Plan
-from lowres.record import CalibrationFacts, Comparison, Example
-from lowres.score import Score
+from lowres.record import Comparison, Example
+from lowres.score import CalibrationFacts, Score
 from lowres.statistical.ngrams import Floats
 from lowres.tasks.classification.model import Classifier, Prediction
 from lowres.tasks.job import Announce, Facts
