@@ -13,7 +13,7 @@ from lowres.cli import lowres
 from lowres.data.card_data import from_card
 from lowres.errors import CardError
 from lowres.places import Places
-from lowres.recipe.sections import CardData
+from lowres.recipe.data_section import CardData
 from lowres.recipe.task_section import Classification
 
 ELSEWHERE = [name for name in available_cards() if read_card(name, Path()).lowres.source.package is None]
