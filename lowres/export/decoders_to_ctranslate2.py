@@ -14,7 +14,7 @@ from lowres.export.answers import compared, log_probabilities, questions, trial_
 from lowres.export.ctranslate2_files import ACCEPTED, loaders, token_names, write_spec
 from lowres.export.fidelity import Fidelity, Trial, mib_of, timed, trial_of, weights_mib
 from lowres.export.merged import draft_of, merged_predictor, save_tokenizer
-from lowres.export.usage import BY_WORDS, frame_of, heading, limits, question_code
+from lowres.export.usage import BY_WORDS, frame_of, heading, limits, most_code, question_code
 from lowres.runs.layout import MODEL
 from lowres.runs.run import Run, model_digest
 from lowres.tasks.engines import EXPORT_JSON, ExportFacts, restore_exported
@@ -283,5 +283,5 @@ def _answering(predictor: Any) -> str:
         question=question_code(predictor), beams=decoding.beams, patience=patience(decoding), penalty=decoding.length_penalty,
         no_repeat=decoding.no_repeat_ngram_size, ends=list(frame.ends),
         suppressed=f"[*{special}, *range({len(frame.tokenizer)}, {rows})]",
-        most=facts.max_length, besides=divides + "".join(words for words, wanted in parts if wanted),
+        most=most_code(predictor), besides=divides + "".join(words for words, wanted in parts if wanted),
     )  # fmt: skip

@@ -247,7 +247,7 @@ def _prompted(predictor: Any) -> str:
     facts, frame = predictor.facts, frame_of(predictor)
     return PROMPTED.format(
         question=question_code(predictor), beams=facts.decoding.beams, penalty=facts.decoding.length_penalty,
-        ends=list(frame.ends), pad=frame.tokenizer.pad_token_id, most=facts.max_length,
+        ends=list(frame.ends), pad=frame.tokenizer.pad_token_id, most=most_code(predictor),
     )  # fmt: skip
 
 
@@ -255,6 +255,15 @@ def frame_of(predictor: Any) -> Frame:
     """The frame of a decoder's prompts."""
     frame: Frame = predictor.frame if predictor.facts.task == "generation" else predictor.inputs.frame
     return frame
+
+
+def most_code(predictor: Any) -> str:
+    """An expression for how many tokens a decoder may write."""
+    facts = predictor.facts
+    if facts.task == "generation":
+        return str(min(facts.max_length, 2 * facts.longest))
+    length = "len(ids) - len(before) - len(after)"
+    return f"min(int({facts.decoding.max_length_ratio} * ({length})) + 10, {facts.max_length})"
 
 
 def question_code(predictor: Any) -> str:
