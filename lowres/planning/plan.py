@@ -18,7 +18,7 @@ from lowres.planning.base_language import module_language
 from lowres.planning.footprint import activation_bytes, training_gib, weights_gib
 from lowres.planning.machine import GIB, Machine, Options
 from lowres.planning.outside import outside_findings
-from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES
+from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES, untranslated
 from lowres.planning.rules import BASE_RULES
 from lowres.recipe import RecipeFile
 from lowres.recipe.sections import Recipe
@@ -169,7 +169,7 @@ def read_data(file: RecipeFile, options: Options) -> Corpus:
     problems = [problem for rule in DATA_RULES for problem in rule(recipe, corpus)]
     if problems:
         raise DataError(*problems)
-    return corpus
+    return replace(corpus, findings=(*corpus.findings, *untranslated(recipe, corpus)))
 
 
 def read_fitting_data(file: RecipeFile, corpus: Corpus, options: Options) -> FittingData:
