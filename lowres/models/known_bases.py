@@ -114,7 +114,7 @@ BASES: tuple[KnownBase, ...] = (
               _UNIGRAM.format("256k") + ", bytes for unknown characters", "as mT5, with more even languages"),
     KnownBase("google/byt5-small", "t5", 300, 101, "Apache-2.0",
               "bytes: there is nothing to extend or to trim", "languages whose spelling varies; new scripts"),
-    KnownBase("google/t5gemma-2-270m-270m", "t5gemma2", None, 140, "Gemma",
+    KnownBase("google/t5gemma-2-270m-270m", "t5gemma2", 786, 140, "Gemma",
               _GEMMA.format("262k"), "translation with long texts; terms must be accepted"),
     KnownBase("HuggingFaceTB/SmolLM2-135M-Instruct", "llama", 135, 1, "Apache-2.0",
               _BYTES.format("49k"), "trying things out; starter:decoder is this one", "English"),
