@@ -1,7 +1,6 @@
 """Decoders in CTranslate2: every family translates, answers and labels the same; what it computes otherwise is refused."""
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from decoder_bases import DECODERS, GROUPED, chatml, gemma, gpt, llama2, write_d
 from test_decoder_runs import CLASSES, carried_out
 from test_decoder_runs import base as base  # fixtures
 from test_decoder_runs import data as data
-from test_export import code_of, said_by
+from test_export import said_by
 from transformers import Gemma3TextConfig, GPT2Config, LlamaConfig, MistralConfig, PreTrainedConfig, Qwen2Config
 from untrained import CLASSIFICATION, labelled_corpus, pairs_corpus, plan_of, predictor_of, translation
 
@@ -23,10 +22,11 @@ import lowres
 from lowres.cli import lowres as command
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import ModelError
-from lowres.export import export
+from lowres.export import export, export_merged
 from lowres.export.answers import log_probabilities
 from lowres.export.ctranslate2_files import ACCEPTED
-from lowres.export.decoders_to_ctranslate2 import FAMILIES, convert, positions_of, refuse_unfit
+from lowres.export.decoders_to_ctranslate2 import FAMILIES, answering, convert, positions_of, refuse_unfit
+from lowres.export.merged import save_tokenizer
 from lowres.planning import Options
 from lowres.runs.run import Run, load_predictor, model_digest
 from lowres.tasks.engines import EXPORT_JSON, ExportFacts, restore_exported
@@ -225,13 +225,46 @@ def test_what_ctranslate2_computes_otherwise_is_refused(
         refuse_unfit(_run_in(tmp_path), merged)
 
 
+CONTINUING = "{kind: generation, language: eng-Latn}"
+
+
+@pytest.mark.parametrize(
+    ("family", "task"),
+    [("smollm2", translation(more=", hints: off")), ("opt", translation(more=", hints: off")), ("llama", CONTINUING)],
+    ids=["a chat template", "a plain frame that begins with a token", "texts that are continued"],
+)
+def test_the_code_of_a_readme_asks_as_lowres_does(
+    family: str, task: str, tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged = searching(untrained(write_decoder(family, tmp_path / "base"), tmp_path, options, task), 1)
+    if task == CONTINUING:
+        merged = replace(merged, facts=merged.facts.model_copy(update={"answers": False}))
+    code = code_in(answering(merged))
+    asked = [
+        [source, *([*merged.facts.directions[0]] if "translation" in task else ["eng-Latn"])] for source, _ in PAIRS[:3]
+    ]
+    expected = merged.raw_predictions(asked)
+    converted(merged, tmp_path, options)
+    save_tokenizer(merged.tokenizer, tmp_path / "32" / "tokenizer")
+    monkeypatch.chdir(tmp_path / "32")
+    for (text, *_), answer in zip(asked, expected, strict=True):
+        said: dict[str, Any] = {}
+        exec(compile(code.replace('"…"', json.dumps(text)), "README.md", "exec"), said)
+        assert said["tokenizer"].decode(said["found"].sequences_ids[0], skip_special_tokens=True).strip() == answer
+
+
+def code_in(page: str) -> str:
+    """The code of a README."""
+    return page.split("```python\n")[1].split("```")[0]
+
+
 def test_families_have_a_tiny_base_in_these_tests() -> None:
     kinds = {config(900).model_type for name, (_, config) in DECODERS.items() if name in CONVERTED}
     assert kinds == set(FAMILIES)
 
 
 @pytest.fixture
-def answering(data: Path, base: Path, options: Options) -> Run:
+def answering_run(data: Path, base: Path, options: Options) -> Run:
     """A small run of questions and answers."""
     files = "{train: train.qa.tsv, dev: dev.qa.tsv, test: test.qa.tsv}"
     more = "  columns: {text: question, answer: answer}\n"
@@ -239,24 +272,29 @@ def answering(data: Path, base: Path, options: Options) -> Run:
     return carried_out(data, base, options, task, files=files, more=more)
 
 
-def test_an_exported_decoder_answers_as_its_run_does(answering: Run, tmp_path: Path) -> None:
-    folder, fidelity = export(answering, "ctranslate2", 32)
+def test_an_exported_decoder_answers_as_its_run_does(answering_run: Run, base: Path) -> None:
+    folder, fidelity = export(answering_run, "ctranslate2", 32)
     assert fidelity and fidelity.comparison and fidelity.seconds and fidelity.deviation < 1e-4 and fidelity.texts == 8
     page = (folder / "README.md").read_text(encoding="utf-8")
     for line in fidelity.sentences():
         assert line in page
+    merged = export_merged(answering_run)
     texts = ["where is it? the soup", "where is it? <|im_end|>"]
-    quick = lowres.load(answering.folder, options=answering.options, engine="ctranslate2")
-    exact = load_predictor(answering.folder / "model", answering.options, "merged")
+    exact = load_predictor(answering_run.folder / "model", answering_run.options, "merged")
     answers = [one.answer for one in exact.predict(texts)]
-    shutil.rmtree(Path(answering.folder).parent / "smollm2", ignore_errors=True)  # the base is not needed
-    assert [one.answer for one in quick.predict(texts)] == answers
+    away = base.rename(base.with_name("away"))  # the base is not needed
+    try:
+        quick = lowres.load(answering_run.folder, options=answering_run.options, engine="ctranslate2")
+        assert [one.answer for one in quick.predict(texts)] == answers
+    finally:
+        away.rename(base)
+    printed = "print(repr(tokenizer.decode(found.sequences_ids[0], skip_special_tokens=True).strip()))"
     for text, answer in zip(texts, answers, strict=True):
-        code = code_of(folder / "README.md").replace('"…"', json.dumps(text))
+        code = code_in(page).replace('"…"', json.dumps(text))
         assert "lowres" not in code and "torch" not in code
-        assert said_by(
-            f"{code}\nprint(repr(tokenizer.decode(found.sequences_ids[0], skip_special_tokens=True).strip()))", folder
-        ) == repr(answer)
+        assert said_by(f"{code}\n{printed}", folder) == repr(answer)
+    plain = code_in((merged / "README.md").read_text(encoding="utf-8")).replace('"…"', json.dumps(texts[1]))
+    assert said_by(f"{plain}\nprint(ids)", merged) == str(exact.prompt(texts[1])), "texts are text there, too"
 
 
 def test_an_exported_run_of_label_words_by_command_line(data: Path, base: Path, options: Options) -> None:

@@ -261,7 +261,7 @@ def usage(predictor: Any, run: Run, fidelity: Fidelity) -> str:
     asking = (
         LABELLING.format(words=BY_WORDS.format(words=facts.words).lstrip("\n# "))
         if facts.task == "classification"
-        else _answering(predictor)
+        else answering(predictor)
     )
     return heading(run.record, about) + USAGE.format(
         version=ctranslate2.__version__, bits=fidelity.bits, notes=limits(facts), asking=asking,
@@ -269,7 +269,7 @@ def usage(predictor: Any, run: Run, fidelity: Fidelity) -> str:
     )  # fmt: skip
 
 
-def _answering(predictor: Any) -> str:
+def answering(predictor: Any) -> str:
     """Code that asks the model, in the first direction of a translator."""
     facts, frame = predictor.facts, frame_of(predictor)
     decoding, rows = facts.decoding, len(predictor.transformer.get_output_embeddings().weight)
