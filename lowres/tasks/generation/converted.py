@@ -19,12 +19,12 @@ from lowres.tasks.generation.continuation import PROMPT_TOKENS, unwritten
 from lowres.tasks.saved import reading
 from lowres.tasks.translation.exported import patience
 from lowres.tasks.translation.search import LOGITS, Generated
+from lowres.training.batches import sorted_batches
 
 if TYPE_CHECKING:  # an optional package
     import ctranslate2
 
 VOCABULARY = "vocabulary.json"
-SCORED = 32  # prompts with their answers that are scored at a time
 
 
 @dataclass(frozen=True)
@@ -67,23 +67,28 @@ class ConvertedDecoder:
     def answer_log_probabilities(self, asked: Sequence[tuple[TokenIds, TokenIds]]) -> list[list[float]]:
         """The natural logarithm of the probability of each token of each answer behind its prompt."""
         whole = [self.named([*prompt, *answer]) for prompt, answer in asked]
-        results = self.engine.score_batch(whole, max_input_length=0, max_batch_size=SCORED)
-        return [result.log_probs[len(prompt) - 1 :] for result, (prompt, _) in zip(results, asked, strict=True)]
+        found: list[list[float]] = [[] for _ in whole]
+        for rows in self._batches([len(tokens) for tokens in whole]):
+            results = self.engine.score_batch([whole[row] for row in rows], max_input_length=0)
+            for row, result in zip(rows, results, strict=True):
+                found[row] = result.log_probs[len(asked[row][0]) - 1 :]
+        return found
 
     def log_probabilities(self, prompts: Sequence[TokenIds], given: TokenIds, device: torch.device) -> Tensor:
         """Of every token, behind each prompt and each further token `given`; float32 of shape (prompts, 1 + given, vocabulary)."""
-        longest = max(map(len, prompts)) + len(given)
-        size = max(1, LOGITS // (longest * len(self.tokens)))
-        parts = []
-        for start in range(0, len(prompts), size):
-            some = prompts[start : start + size]
-            made = self.engine.forward_batch([[*prompt, *given] for prompt in some], return_log_probs=True)
-            table = torch.as_tensor(np.array(made) if device.type == "cpu" else made, device=device).float()
-            parts += [
-                table[row, len(prompt) - 1 : len(prompt) + len(given), : len(self.tokens)]
-                for row, prompt in enumerate(some)
-            ]
-        return torch.stack(parts)
+        whole = [[*prompt, *given] for prompt in prompts]
+        found = torch.zeros(len(prompts), 1 + len(given), len(self.tokens), device=device)
+        for rows in self._batches([len(ids) for ids in whole]):
+            made = self.engine.forward_batch([whole[row] for row in rows], return_log_probs=True)
+            table = torch.as_tensor(np.array(made) if device.type == "cpu" else made, device=device)
+            for place, row in enumerate(rows):
+                end = len(whole[row])
+                found[row] = table[place, end - len(given) - 1 : end, : len(self.tokens)]
+        return found
+
+    def _batches(self, lengths: Sequence[int]) -> list[list[int]]:
+        """Rows of similar lengths, so few that the logits of all their tokens fit."""
+        return sorted_batches(lengths, max(1, LOGITS // len(self.tokens)))
 
 
 def load_converted(folder: Path, machine: Machine) -> ConvertedDecoder:
