@@ -11,17 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import polib
 import torch
 from carrying import carry_out
 
 from lowres.evaluation.prediction_files import read_predictions
 from lowres.evaluation.translation_scores import primary_metric
-from lowres.export import export
-from lowres.export.fidelity import mib_of, weights_mib
+from lowres.export.decoder_answers import trial_keys
+from lowres.export.decoders_to_ctranslate2 import convert, signals
+from lowres.export.fidelity import Trial, mib_of, weights_mib
 from lowres.planning import Options
 from lowres.runs.layout import MODEL, PREDICTIONS
-from lowres.runs.run import Run, load_exported, load_predictor
+from lowres.runs.run import Run, load_predictor, model_digest
+from lowres.tasks.engines import EXPORT_JSON, restore_exported
+from lowres.tasks.prompted_translation.exported import PromptedExportFacts
 
 RECIPE = """\
 lowres: 2
@@ -46,59 +50,49 @@ SPLITS = {"train": 96, "dev": 12, "test": 40}
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs/decoder-export"), show_default=True)
-def main(out: Path) -> None:
+@click.option("--texts", type=int, default=40, show_default=True, help="Number of test texts.")
+def main(out: Path, texts: int) -> None:
     """Print a Markdown table."""
     out.mkdir(parents=True, exist_ok=True)
     write_messages(out)
     if not carry_out(RECIPE, out / "run", ()):
         raise SystemExit(1)
     options = Options(device="cpu", threads=1)
-    run = Run(out / "run", options=options)
-    rows = list(read_predictions(run.folder / PREDICTIONS).rows.values())
-    inputs = [[str(row[key]) for key in ("source", "source_language", "target_language")] for row in rows]
-    references = [str(row["reference"]) for row in rows]
-    exact = load_predictor(run.folder / MODEL, options, "merged")
-    size = weights_mib(exact.transformer)
+    model, run = out / "run" / MODEL, Run(out / "run", options=options)
+    rows = list(read_predictions(run.folder / PREDICTIONS).rows.values())[:texts]
+    trial = Trial([[str(row[key]) for key in trial_keys("translation")] for row in rows], rows)
+    exact = load_predictor(model, options, "merged")
+    size, digest = weights_mib(exact.transformer), model_digest(model)
     print(
-        f"| {len(rows)} texts | weights, MiB | seconds | answers as in 32 bits by lowres | chrF++ |\n|---|---|---|---|---|"
+        f"| {len(rows)} texts | MiB | seconds | answers as in 32 bits by lowres | difference | chrF++ |\n|---|---|---|---|---|---|"
     )
-    own = told("lowres, float32", exact, inputs, references, size, ())
-    told(
-        "lowres, as `lowres predict` computes",
-        load_predictor(run.folder / MODEL, options),
-        inputs,
-        references,
-        size,
-        own,
-    )
-    for bits in (32, 16, 8):
-        folder = out / f"{bits}"
+    own = told("lowres, float32", exact, trial, size)
+    expected = signals(exact, trial, own)
+    told("lowres, as `lowres predict` computes", load_predictor(model, options), trial, size, own, expected)
+    for bits in (32, 8):
+        folder = out / str(bits)
         if not folder.exists():
-            export(run, "ctranslate2", bits, folder)
-        shown = run.folder / "ctranslate2"
-        shown.unlink(missing_ok=True)
-        shown.symlink_to(folder.resolve())
-        converted = load_exported(run.folder, "ctranslate2", options)
-        told(f"CTranslate2, {bits} bits", converted, inputs, references, mib_of(folder), own)
+            merged = load_predictor(model, options, "merged")
+            folder.mkdir()
+            convert(merged, bits, folder)
+            facts = PromptedExportFacts(model=digest, positions=merged.prompts.positions)
+            (folder / EXPORT_JSON).write_text(facts.model_dump_json(), encoding="utf-8")
+        converted = restore_exported("ctranslate2", folder, model, digest, options)
+        told(f"CTranslate2, {bits} bits", converted, trial, mib_of(folder), own, expected)
 
 
 def told(
-    name: str,
-    predictor: Any,
-    inputs: Sequence[Sequence[str]],
-    references: Sequence[str],
-    size: float,
-    own: Sequence[str],
+    name: str, predictor: Any, trial: Trial, size: float, own: Sequence[str] = (), expected: Sequence[float] = ()
 ) -> list[str]:
     """Print a row of the table, and return the answers."""
     torch.set_num_threads(1)
-    predictor.raw_predictions(inputs[:2])
     begun = time.process_time()
-    found: list[str] = predictor.raw_predictions(inputs)
+    found: list[str] = predictor.raw_predictions(trial.inputs)
     spent = time.process_time() - begun
     same = sum(map(str.__eq__, own, found)) if own else "–"
-    score = primary_metric(references, found, ["ind-Latn→eng-Latn"] * len(found))
-    print(f"| {name} | {size:.0f} | {spent:.1f} | {same} | {score:.1f} |", flush=True)
+    apart = f"{np.abs(np.subtract(expected, signals(predictor, trial, own))).mean():.2g}" if own else "–"
+    score = primary_metric([str(row["reference"]) for row in trial.rows], found, ["ind-Latn→eng-Latn"] * len(found))
+    print(f"| {name} | {size:.0f} | {spent:.1f} | {same} | {apart} | {score:.1f} |", flush=True)
     return found
 
 

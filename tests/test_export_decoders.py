@@ -23,8 +23,8 @@ from lowres.cli import lowres as command
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import ModelError
 from lowres.export import export, export_merged
-from lowres.export.answers import log_probabilities
 from lowres.export.ctranslate2_files import ACCEPTED
+from lowres.export.decoder_answers import log_probabilities
 from lowres.export.decoders_to_ctranslate2 import FAMILIES, answering, convert, positions_of, refuse_unfit
 from lowres.export.merged import save_tokenizer
 from lowres.planning import Options

@@ -10,8 +10,8 @@ import torch
 
 from lowres.errors import ModelError, Problem
 from lowres.evaluation.comparison import compare
-from lowres.export.answers import compared, log_probabilities, questions, trial_keys
 from lowres.export.ctranslate2_files import ACCEPTED, loaders, token_names, write_spec
+from lowres.export.decoder_answers import compared, log_probabilities, questions, trial_keys
 from lowres.export.fidelity import Fidelity, Trial, mib_of, timed, trial_of, weights_mib
 from lowres.export.merged import draft_of, merged_predictor, save_tokenizer
 from lowres.export.usage import BY_WORDS, frame_of, heading, limits, most_code, question_code

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from lowres.errors import ModelError, Problem
-from lowres.export.answers import compared, log_probabilities, questions, trial_keys
+from lowres.export.decoder_answers import compared, log_probabilities, questions, trial_keys
 from lowres.export.fidelity import Fidelity, mib_of, timed, trial_of, weights_mib
 from lowres.export.gguf_vocabulary import vocabulary_of
 from lowres.export.merged import draft_of, merged_predictor, refuse_existing
