@@ -86,7 +86,7 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
         what = f"the folder {checkpoint.name} is taken, not the model of that name on the hub, which base.revision would name"
         findings.append(Finding("note", what, "base.name"))
     if machine.device == "cpu" and not machine.bf16:
-        findings.append(Finding("note", "this processor has no fast bfloat16: training in float32, about half as fast"))
+        findings.append(Finding("note", "this processor is quicker in float32 than in bfloat16: training in float32"))
     findings += [*base_findings(recipe, checkpoint), *outside_findings(recipe, near)]
     if platform.system() == "Windows":
         findings.append(Finding("warning", "lowres is not tested on Windows; use WSL, the Windows Subsystem for Linux"))
