@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from lowres.evaluation.comparison import compare
+from lowres.export.drafts import draft_of, refuse_existing
 from lowres.export.fidelity import Fidelity, mib_of, timed, trial_of, weights_mib
-from lowres.export.merged import draft_of, merged_predictor, refuse_existing, save_tokenizer
+from lowres.export.merged import merged_predictor, save_tokenizer
 from lowres.export.usage import heading, limits
 from lowres.runs.layout import MODEL
 from lowres.runs.run import Run, load_predictor, model_digest
