@@ -18,7 +18,7 @@ from lowres.models.checkpoint import KNOWN
 from lowres.planning import Machine, Options, device_memory_gib, estimate_seconds, examine, host_memory_gib, weights_gib
 from lowres.planning.footprint import training_gib
 from lowres.planning.machine import refuse_many_processes
-from lowres.planning.peak_memory import phrase_tables_gib
+from lowres.planning.peak_memory import phrase_table_bytes, phrase_tables_gib
 from lowres.planning.plan import make_plan
 from lowres.planning.rules import weights_fit_memory
 from lowres.recipe import parse_recipe
@@ -249,6 +249,15 @@ def test_phrase_tables_of_many_pairs_are_never_estimated_below_and_the_run_withi
     assert measured <= estimated <= 1.5 * measured, f"{estimated:.3f} GiB for {measured:.3f}"
     run = device_memory_gib(examined.plan, examined.corpus)
     assert run > 3 and run <= 1.25 * (run - estimated + measured)
+
+
+@pytest.mark.parametrize(
+    ("phrases", "bytes_each"), [(61_387, 1731), (249_316, 1518), (624_091, 1406), (1_018_846, 1248), (508_346, 938)]
+)
+def test_phrase_tables_take_no_more_than_is_said(phrases: int, bytes_each: int) -> None:
+    measured = phrases * bytes_each  # docs/results/speed.md
+    assert measured <= phrase_table_bytes(phrases) <= 1.6 * measured
+    assert phrase_table_bytes(phrases) < phrase_table_bytes(phrases + 1)
 
 
 def test_what_a_gpu_holds_is_counted_apart_from_what_its_host_holds(desk: Path, options: Options) -> None:

@@ -23,10 +23,10 @@ from lowres.recipe import (
     read_recipe,
     recipe_schema,
 )
+from lowres.recipe.data_section import CardData, Columns, FileData, HubData
 from lowres.recipe.methods import Full, Lora
 from lowres.recipe.reader import validate
 from lowres.recipe.section import Section
-from lowres.recipe.sections import CardData, Columns, FileData, HubData
 from lowres.recipe.strict import MAX_BYTES, parse
 
 ROOT = Path(__file__).parent.parent

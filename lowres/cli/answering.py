@@ -12,7 +12,7 @@ import rich_click as click
 
 from lowres.cli.arrivals import model_here, yes_option
 from lowres.cli.making import cache_option, device_option, json_option, machine_options, offline_option, threads_option
-from lowres.cli.quiet import quiet_libraries, skip_compilation
+from lowres.cli.quiet import quiet_libraries, set_up_torch
 from lowres.cli.safe_text import echo, echo_json, one_line
 from lowres.garbage import without_cycle_search
 
@@ -122,7 +122,7 @@ def predict(
         lines = [decoded(f"text {number}", os.fsencode(text)) for number, text in enumerate(texts, start=1)]
     else:
         lines = lines_of(sys.stdin.buffer.read())
-    skip_compilation(folder / "model")
+    set_up_torch(folder / "model")
     with without_cycle_search(for_good=True):
         found = _loaded(folder, engine, options)
     predictions = found.predict(
@@ -161,7 +161,7 @@ def fill_file(
         raise DataError(Problem(texts[0], "is a file", "say --out FILE to write it with translations filled in"))
     if len(texts) != 1:
         raise DataError(Problem("--out", f"one file is filled in, but {len(texts)} are named", "name one file"))
-    skip_compilation(run / "model")
+    set_up_torch(run / "model")
     quiet_libraries()
 
     from lowres.runs.run import Run

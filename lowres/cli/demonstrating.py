@@ -12,7 +12,7 @@ import rich_click as click
 
 from lowres.cli.answering import run_argument
 from lowres.cli.making import cache_option, device_option, machine_options, offline_option, threads_option
-from lowres.cli.quiet import quiet_libraries, skip_compilation
+from lowres.cli.quiet import quiet_libraries, set_up_torch
 from lowres.cli.safe_text import echo
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def demo(
         raise ModelError(Problem("lowres demo", "needs gradio, which is not installed", 'pip install "lowres[demo]"'))
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     options = machine_options(cache, (), offline, device, threads)
-    skip_compilation(run / "model")
+    set_up_torch(run / "model")
     quiet_libraries()
 
     from lowres.demo.corrections import Corrections

@@ -9,11 +9,13 @@ from pathlib import Path
 from lowres.bounded import read_bounded_json
 
 
-def skip_compilation(model: Path) -> None:
-    """Spare a model whose base is not quantized the seconds, and the second process, that torch takes to get its compiler ready.
+def set_up_torch(model: Path) -> None:
+    """Spare processor time in answering a few lines; to be called before torch is imported. `model` is the model folder of a run.
 
-    Only bitsandbytes compiles anything. To be called before torch is imported; `model` is the model folder of a run.
+    Threads that wait for their next part of the work sleep, where by default they spin. And unless the base is quantized, torch does
+    not get its compiler ready, which takes seconds and a second process: only bitsandbytes compiles anything.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with suppress(OSError, ValueError, AttributeError):
         if read_bounded_json(model / "model.json").get("quantize") == "off":
             os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")

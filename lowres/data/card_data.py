@@ -17,7 +17,7 @@ from lowres.data.rows import LINE, Cut, Part, Roles
 from lowres.data.source_tables import SourceTables
 from lowres.errors import DataError, Finding, Problem, nearest
 from lowres.places import Places
-from lowres.recipe.sections import CardData
+from lowres.recipe.data_section import CardData
 from lowres.recipe.task_section import Classification, Task
 
 CardSplit = Literal["train", "dev", "test", "all"]

@@ -17,7 +17,8 @@ from lowres.export.model_card import licences_page, model_card
 from lowres.planning.licensing import chain_of, find_card
 from lowres.planning.outside import BUNDLE, outside_problems
 from lowres.recipe import parse_recipe
-from lowres.recipe.sections import CardData, Recipe
+from lowres.recipe.data_section import CardData
+from lowres.recipe.sections import Recipe
 from lowres.record import Record
 from lowres.runs.facts import versions
 from lowres.runs.layout import MODEL, RECIPE, RECORD
@@ -89,7 +90,7 @@ def _made(
 ) -> Mapping[str, str]:  # fmt: skip
     """Path → text of what is made for the bundle. The record comes without the texts that it quotes."""
     quoting = record.model_copy(update={"examples": [], "translations": []})
-    cards = [find_card(source.card, near) for source in recipe.sources if isinstance(source, CardData)]
+    cards = [find_card(source.card, near) for source in recipe.every_source if isinstance(source, CardData)]
     named = getattr(recipe.task, "glossary", None)
     outside = [problem.where for problem in outside_problems(recipe, Path(CARDS), given=True)]
     terms = {}

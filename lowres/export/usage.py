@@ -47,7 +47,7 @@ with torch.no_grad():
 LABELS = """
 labels, texts = {labels}, ["…"]
 texts = [{prefix!r} + unicodedata.normalize("NFC", text) for text in texts]
-inputs = tokenizer(texts, padding=True, truncation=True, max_length={longest}, return_tensors="pt")
+{beside}inputs = tokenizer(texts, padding=True, truncation=True, max_length={longest}, return_tensors="pt")
 with torch.no_grad():
     states = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
 mask = inputs["attention_mask"].unsqueeze(-1)
@@ -55,6 +55,9 @@ vectors = {vectors}
 head = load_file(f"{{folder}}/head.safetensors")
 {centred}logits = vectors @ head["weight"].T + head["bias"]
 print([labels[best] for best in logits[:, : len(labels)].argmax(1)])
+"""
+BESIDE = """\
+# lowres reads a translation into {language} beside each text, made by its phrase tables: tokenizer(texts, translations, …)
 """
 CENTRED = """\
 vectors = vectors - head["centre {first}"]  # the mean of the language that the texts are in: one of {all}
@@ -233,7 +236,13 @@ def _labels(predictor: Any) -> str:
         longest=facts.max_length,
         vectors=POOLED[facts.pooling],
         centred=centred,
+        beside=beside(predictor),
     )
+
+
+def beside(predictor: Any) -> str:
+    """What the code of a classifier says of translations, where it reads any."""
+    return BESIDE.format(language=predictor.facts.translate_into) if predictor.translations.tables else ""
 
 
 def _decodes(predictor: Any) -> bool:

@@ -1,26 +1,50 @@
 """How much memory a run will take with its data: on the device that computes and, where that is a GPU, on its host."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from lowres.data.corpus import Corpus
-from lowres.data.pairs import directions, pairs
+from lowres.data.pairs import Direction, directions, pairs
 from lowres.planning.durations import kept_states_gib
 from lowres.planning.footprint import host_gib
 from lowres.planning.machine import GIB
 from lowres.planning.plan import Plan
-from lowres.recipe.task_section import Translation
+from lowres.recipe.sections import Recipe
+from lowres.recipe.task_section import Classification, Translation
 from lowres.statistical.word_alignment import MAX_PHRASE, MAX_WORDS
 
 # Bytes of a phrase table for each phrase in its sources: the counts of its translations, of word pairs, and the aligned words. The
-# most that was measured; of short messages, which repeat their phrases, two thirds of it (docs/results/speed.md).
+# most that was measured (docs/results/speed.md). The more phrases there are, the more of them were there before (Heaps' law): beyond
+# MANY_PHRASES, ten times as many take eight times the memory.
 PHRASE_BYTES = 1750
+MANY_PHRASES = 60_000
+GROWTH = 0.91
 
 
 def phrase_tables_gib(plan: Plan, corpus: Corpus) -> float:
-    """Memory of the phrase tables of all directions, in GiB; a translator has them for hints, and to answer in its place."""
-    recipe, task = plan.recipe, plan.recipe.task
-    if not isinstance(task, Translation) or (task.hints == "off" and recipe.ensemble.phrase_table == "off"):
-        return 0.0
-    found = pairs(corpus.train, directions(task, corpus.languages))
-    return PHRASE_BYTES * sum(_phrases(pair.source.fields["text"]) for pair in found) / GIB
+    """Memory of the phrase tables of all directions, in GiB; a translator has them for hints, and to answer in its place, a classifier
+    to read translations beside the texts.
+    """
+    found = Counter[Direction]()
+    for pair in pairs((*corpus.train, *corpus.parallel), _with_tables(plan.recipe, corpus)):
+        found[pair.direction] += _phrases(pair.source.fields["text"])
+    return sum(phrase_table_bytes(phrases) for phrases in found.values()) / GIB
+
+
+def _with_tables(recipe: Recipe, corpus: Corpus) -> Sequence[Direction]:
+    """The directions for which phrase tables are learned."""
+    task = recipe.task
+    if isinstance(task, Translation) and (task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"):
+        return directions(task, corpus.languages)
+    if isinstance(task, Classification) and task.translate_into:
+        return [(tag, task.translate_into) for tag in corpus.languages if tag != task.translate_into]
+    return ()
+
+
+def phrase_table_bytes(phrases: int) -> float:
+    """Memory of the phrase table of one direction whose sources have so many phrases."""
+    more: float = max(1.0, phrases / MANY_PHRASES) ** GROWTH
+    return PHRASE_BYTES * min(phrases, MANY_PHRASES) * more
 
 
 def _phrases(text: str) -> int:

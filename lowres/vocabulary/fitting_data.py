@@ -12,7 +12,8 @@ from lowres.languages import normalise
 from lowres.languages.codes import instruction, translation_request
 from lowres.languages.placeholders import SYMBOLS
 from lowres.places import Places
-from lowres.recipe.sections import CardData, Recipe
+from lowres.recipe.data_section import CardData
+from lowres.recipe.sections import Recipe
 from lowres.recipe.task_section import Classification, PreTraining, Task, Translation
 
 Pairs = Sequence[tuple[str, str]]

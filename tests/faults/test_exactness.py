@@ -97,11 +97,20 @@ class Case:
         ]
 
 
+MANY = f"{{files: {{train: {{eng-Latn: en.many.txt, ind-Latn: id.many.txt}}}}, {OWN}}}"
 BACK = "back_translation: {rounds: 2, filter: length, epochs: 1}"
 CASES = {
     "classification": Case(f"{CLASSIFY}}}", LABELLED, "xlm-roberta", NO_NGRAMS),
     "classification after stages": Case(
         f"{CLASSIFY}}}", LABELLED, "xlm-roberta", NO_NGRAMS + FIRST, 160, (*OUTSIDE, "adalora")
+    ),
+    "classification beside translations": Case(
+        f"{CLASSIFY}, translate_into: ind-Latn, parallel: {MANY}}}",
+        LABELLED,
+        "xlm-roberta",
+        NO_NGRAMS,
+        300,
+        tuple(set(METHODS) - {"lora"}),
     ),
     "classification by a decoder's head": Case(f"{CLASSIFY}, by: head}}", LABELLED, "smollm2", NO_NGRAMS, 400),
     "classification by label words": Case(f"{CLASSIFY}, by: label-words}}", LABELLED, "smollm2", "", 600, OUTSIDE),
@@ -134,8 +143,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"{split}.txt").write_text("".join(f"{text}\n" for text, _ in table), encoding="utf-8")
         lines = ["text\tanswer", *(f"{text}\t{' '.join(text.split()[:3])}" for text, _ in table)]
         (folder / f"{split}.qa.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    pairs = [pair for pair in parallel("id") if 4 < len(pair[0].split()) < 9][:46]
-    for name, part in {"": pairs[:24], ".dev": pairs[24:28], ".test": pairs[28:32], ".mono": pairs[32:]}.items():
+    pairs = [pair for pair in parallel("id") if 4 < len(pair[0].split()) < 9][:80]
+    for name, part in {
+        "": pairs[:24],
+        ".dev": pairs[24:28],
+        ".test": pairs[28:32],
+        ".mono": pairs[32:46],
+        ".many": pairs,
+    }.items():
         for language, side in (("en", 0), ("id", 1)):
             (folder / f"{language}{name}.txt").write_text("".join(f"{pair[side]}\n" for pair in part), encoding="utf-8")
     for name in ("xlm-roberta", "m2m100", "mt5"):

@@ -67,8 +67,14 @@ def judge(
         rivals = [
             majority(corpus.train, rows),
             tfidf(
-                corpus.train, corpus.dev, rows, classifier.labels, plan.recipe.training.seed, fitted=classifier.ngrams
+                corpus.train,
+                corpus.dev,
+                rows,
+                classifier.labels,
+                plan.recipe.training.seed,
+                fitted=None if classifier.translations.tables else classifier.ngrams,
             ),
+            *translate_test(classifier, rows),
             *untuned(plan, corpus),
         ]
     comparisons = {run.name: evaluator.compare_with(run, chosen) for run in (*parts, *rivals)}
@@ -109,6 +115,16 @@ def ablations(classifier: Classifier, rows: Sequence[Row], base: str) -> list[Ba
         what = "the whole run, when the language of a text is not named: what belongs to a language is averaged over all of them"
         found.append(BaselineRun("language not given", what, 0.0, labels(classifier, unknown, encoder)))
     return found
+
+
+def translate_test(classifier: Classifier, rows: Sequence[Row]) -> list[BaselineRun[tuple[str, ...]]]:
+    """The n-gram classifier of the translations by itself, where texts are translated: no part of the base is in it."""
+    if classifier.ngrams is None or not classifier.translations.tables:
+        return []
+    texts, languages = [row.fields["text"] for row in rows], [row.language for row in rows]
+    best = classifier.ngram_log_probabilities(texts, languages).argmax(1)
+    what = f"n-grams of the translations into {classifier.facts.translate_into} by phrase tables"
+    return [BaselineRun("TF-IDF of translations", what, 0.0, tuple(classifier.labels[place] for place in best))]
 
 
 def findings(
