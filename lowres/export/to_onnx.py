@@ -112,7 +112,7 @@ def write_graph(
 ) -> None:
     """Write encoder and heads as a graph into a folder; `example` are ids and mask of two texts, which tell no sizes."""
     large = weights_mib(model) > LARGEST_MIB
-    with quiet(), tempfile.TemporaryDirectory(dir=folder.parent) as made:
+    with quiet(), tempfile.TemporaryDirectory(dir=folder) as made:
         whole = Path(made) / GRAPH if bits == 8 else folder / GRAPH
         _trace(model.eval(), example, whole)
         if bits == 8:

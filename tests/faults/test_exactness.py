@@ -66,6 +66,7 @@ FIRST = (
     f"first:\n  - {{kind: texts, epochs: 1, keep: always, data: {{files: {{train: train.txt}}, language: eng-Latn, {OWN}}}}}\n"
     f"  - {{kind: rows, epochs: 1, data: {{files: {{train: more.tsv}}, language: eng-Latn, {OWN}}}}}\n"
 )
+NOT_LORA = tuple(method for method in METHODS if method != "lora")
 CLASSIFY, INTO = "{kind: classification, language: eng-Latn", "{kind: translation, source: eng-Latn, target: ind-Latn"
 NO_NGRAMS, GREEDY = "ensemble: {ngrams: off}\n", "ensemble: {phrase_table: off}\ndecoding: {beams: 1}\n"
 
@@ -110,7 +111,7 @@ CASES = {
         "xlm-roberta",
         NO_NGRAMS,
         300,
-        tuple(set(METHODS) - {"lora"}),
+        NOT_LORA,
     ),
     "classification by a decoder's head": Case(f"{CLASSIFY}, by: head}}", LABELLED, "smollm2", NO_NGRAMS, 400),
     "classification by label words": Case(f"{CLASSIFY}, by: label-words}}", LABELLED, "smollm2", "", 600, OUTSIDE),

@@ -29,9 +29,10 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can
 HAPPENS = "the same command makes it whole, nothing is lost, without rubbish"
 
 
-def everywhere(changes: list[str]) -> range:
-    """Every change: these commands take no time."""
-    return range(1, len(changes) + 1)
+def spread(changes: list[str], most: int = 24) -> range:
+    """The numbers of the changes to be killed at: about `most`, at even distances to the last; with LOWRES_FAULTS=all every one."""
+    stride = 1 if EVERY else max(1, len(changes) // most)
+    return range(1 + (len(changes) - 1) % stride, len(changes) + 1, stride)
 
 
 def cut(action: Callable[[], object], change: int, folder: Path) -> None:
@@ -56,7 +57,7 @@ def test_a_killed_export_is_made_by_the_same_command(to: str, reviews: Run, tmp_
     before = folder_sha256(whole.folder)
     changes = changes_of(lambda: export(whole, to), tmp_path / "whole")  # type: ignore[arg-type]
     expected = folder_sha256(whole.folder / to, {"README.md"})  # which tells how long it took
-    points = everywhere(changes) if EVERY else chosen(changes, 2)
+    points = chosen(changes, 2)
     assert len(points) > 8
     for change in points:
         run = copied(reviews, tmp_path / "run")
@@ -77,14 +78,14 @@ def test_a_killed_bundle_is_made_by_the_same_command(out: str, reviews: Run, tmp
         return lambda: share(reviews, place / out)
 
     changes = changes_of(made(tmp_path / "whole"), tmp_path / "whole")
-    for change in everywhere(changes):
+    for change in spread(changes):
         place = tmp_path / "place"
         cut(made(place), change, place)
         with tried("kill -9 at a write of lowres share", HAPPENS):
             if not (place / out).exists():
                 assert in_fork(made(place)) == 0, changes[change - 1]
             if out == "bundle":
-                assert verify(place / out).files > 8
+                verify(place / out)
             else:
                 assert (place / out).read_bytes() == (tmp_path / "whole" / out).read_bytes()
             assert not list(place.glob("making-*"))
@@ -118,24 +119,24 @@ def test_killed_seeds_are_carried_on_by_the_same_command(
 
 
 def test_a_killed_file_is_filled_in_or_not_there(tmp_path: Path) -> None:
-    (tmp_path / "in.csv").write_text("source,target\nthe soup,\nthe room,lo bado\n", encoding="utf-8")
+    (tmp_path / "in.txt").write_text("the soup\nthe room\n", encoding="utf-8")
 
     def made(place: Path) -> Callable[[], object]:
         return lambda: fill(
-            tmp_path / "in.csv", place / "out.csv", ("eng-Latn", "qaa-Latn"), lambda texts: ["lo mira"] * len(texts)
+            tmp_path / "in.txt", place / "out.txt", ("eng-Latn", "qaa-Latn"), lambda texts: ["lo mira"] * len(texts)
         )
 
     (tmp_path / "whole").mkdir()
     changes = changes_of(made(tmp_path / "whole"), tmp_path / "whole")
-    for change in everywhere(changes):
+    for change in spread(changes):
         place = tmp_path / "place"
         place.mkdir()
         cut(made(place), change, place)
         with tried("kill -9 at a write of lowres predict --out", HAPPENS):
-            if not (place / "out.csv").exists():
+            if not (place / "out.txt").exists():
                 assert in_fork(made(place)) == 0, changes[change - 1]
-            assert (place / "out.csv").read_bytes() == (tmp_path / "whole" / "out.csv").read_bytes()
-            assert [path.name for path in place.iterdir()] == ["out.csv"]
+            assert (place / "out.txt").read_bytes() == (tmp_path / "whole" / "out.txt").read_bytes()
+            assert [path.name for path in place.iterdir()] == ["out.txt"]
         shutil.rmtree(place)
 
 
@@ -151,7 +152,7 @@ def test_a_killed_correction_is_kept_whole_or_not_at_all(tmp_path: Path) -> None
     shutil.copytree(tmp_path / "before", tmp_path / "whole")
     changes = changes_of(kept(tmp_path / "whole"), tmp_path / "whole")
     old = (tmp_path / "before" / TABLE).read_bytes()
-    for change in everywhere(changes):
+    for change in spread(changes):
         place = tmp_path / "place"
         shutil.copytree(tmp_path / "before", place)
         cut(kept(place), change, place)
@@ -179,7 +180,7 @@ def test_a_killed_fetch_is_ended_by_the_same_command(wanted: Wanted, reviews: Ru
     changes = changes_of(fetched(tmp_path / "whole"), tmp_path / "whole")
     (folder,) = (tmp_path / "whole").iterdir()
     expected = folder_sha256(folder)
-    for change in everywhere(changes):
+    for change in spread(changes):
         place = tmp_path / "place"
         place.mkdir()
         cut(fetched(place), change, place)
