@@ -119,7 +119,7 @@ TRANSLATOR: list[tuple[str, Damage]] = [
     ("confidence.json", lambda path: path.write_text(path.read_text().replace("50.0", '"much"'))),
     ("confidence.json", lambda path: path.write_text(path.read_text().replace("1.5", "1.5, 2.5"))),
     ("confidence.json", lambda path: os.truncate(path, 300 << 20)),
-    ("glossary.tsv", lambda path: path.write_bytes(b"source\ttarget\nthe soup\tsup\n")),
+    ("glossary.tsv", lambda path: path.write_bytes(b"source_language\tsource\ttarget\neng-Latn\tthe soup\tsup\n")),
     ("glossary.tsv", lambda path: path.write_bytes(path.read_bytes() + b"caf\xe9\tx\ty\tz\n")),
     ("glossary.tsv", lambda path: path.write_bytes(bytes(200))),
     ("glossary.tsv", lambda path: path.write_bytes(path.read_bytes() + b"eng-Latn\tind-Latn\tthe soup\n")),

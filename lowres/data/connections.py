@@ -6,21 +6,31 @@ import http.client
 import socket
 import threading
 import urllib.request
+from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import IO, Any
+from typing import IO
 
 PUBLIC_ALONE = True  # but for tests, whose servers are here
 HEAD_SECONDS = 60.0  # for status and headers together; a timeout alone begins anew with every byte
 
 
 class _Connection(http.client.HTTPSConnection):
-    """Goes to a public address, whatever a name leads to, and waits a limited time in all for status and headers."""
+    """Asks a public address alone, whatever a name leads to, and waits a limited time in all for status and headers."""
+
+    by_proxy = False
+
+    def set_tunnel(self, host: str, port: int | None = None, headers: Mapping[str, str] | None = None) -> None:
+        """Let a proxy of the user's choice ask, which may be a machine of this network."""
+        self.by_proxy = True
+        super().set_tunnel(host, port, headers)
 
     def connect(self) -> None:
-        """Raises OSError, before anything is sent, where the name is that of a machine here or in this network."""
-        if not self._tunnel_host:  # else a proxy of the user's choice asks, which may be here
-            self._create_connection = _public
+        """Raises OSError, before anything is asked, where the name is that of a machine here or in this network."""
         super().connect()
+        address = str(self.sock.getpeername()[0])
+        if PUBLIC_ALONE and not self.by_proxy and not ip_address(address).is_global:
+            self.close()
+            raise OSError(f"{self.host} leads to {address}, which is not an address of the public internet")
 
     def getresponse(self) -> http.client.HTTPResponse:
         """The answer, its body still to be read. Raises TimeoutError where its head does not come in time."""
@@ -38,16 +48,6 @@ class _Connection(http.client.HTTPSConnection):
             timer.cancel()
             if late.is_set():  # a head that ends early looks like a whole one
                 raise TimeoutError(f"the head of the answer did not come within {HEAD_SECONDS:g} seconds")
-
-
-def _public(place: tuple[str, int], *more: Any) -> socket.socket:
-    """A connection to a host of the public internet."""
-    made = socket.create_connection(place, *more)
-    address = str(made.getpeername()[0])
-    if PUBLIC_ALONE and not ip_address(address).is_global:
-        made.close()
-        raise OSError(f"{place[0]} leads to {address}, which is not an address of the public internet")
-    return made
 
 
 class _Handler(urllib.request.HTTPSHandler):

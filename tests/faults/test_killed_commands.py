@@ -17,6 +17,7 @@ from test_run_folder import prepared
 from lowres.demo.corrections import CARD, TABLE, Agreement, Corrections
 from lowres.export import export
 from lowres.export.bundle import share
+from lowres.export.formats import FormatName
 from lowres.export.verification import verify
 from lowres.models.digests import folder_sha256
 from lowres.planning import Options
@@ -52,21 +53,21 @@ def copied(run: Run, folder: Path) -> Run:
 
 
 @pytest.mark.parametrize("to", ["merged", "onnx"])
-def test_a_killed_export_is_made_by_the_same_command(to: str, reviews: Run, tmp_path: Path) -> None:
+def test_a_killed_export_is_made_by_the_same_command(to: FormatName, reviews: Run, tmp_path: Path) -> None:
     whole = copied(reviews, tmp_path / "whole")
     before = folder_sha256(whole.folder)
-    changes = changes_of(lambda: export(whole, to), tmp_path / "whole")  # type: ignore[arg-type]
+    changes = changes_of(lambda: export(whole, to), tmp_path / "whole")
     expected = folder_sha256(whole.folder / to, {"README.md"})  # which tells how long it took
     points = chosen(changes, 2)
     assert len(points) > 8
     for change in points:
         run = copied(reviews, tmp_path / "run")
-        cut(lambda run=run: export(run, to), change, tmp_path / "run")  # type: ignore[misc]
+        cut(lambda run=run: export(run, to), change, tmp_path / "run")
         with tried(f"kill -9 at a write of lowres export --to {to}", HAPPENS):
             made = {name: digest for name, digest in folder_sha256(run.folder).items() if not name.startswith(f"{to}/")}
             assert {name: digest for name, digest in made.items() if name in before} == before
             if not (run.folder / to).exists():
-                assert in_fork(lambda run=run: export(run, to)) == 0, changes[change - 1]  # type: ignore[misc]
+                assert in_fork(lambda run=run: export(run, to)) == 0, changes[change - 1]
             assert folder_sha256(run.folder / to, {"README.md"}) == expected, changes[change - 1]
             assert not list(run.folder.glob("making-*"))
         shutil.rmtree(tmp_path / "run")
