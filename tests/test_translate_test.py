@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from bases import parallel, write_base
+from transformers import AutoTokenizer
 
-from lowres.errors import DataError, LowresError, ModelError, PlanError
+from lowres.errors import DataError, LowresError, ModelError, PlanError, RecipeError
 from lowres.export.bundle import share
 from lowres.export.formats import export
 from lowres.export.verification import verify
@@ -124,6 +125,16 @@ def test_a_training_row_is_translated_by_a_table_that_has_not_seen_it(project: P
     assert without != found.of([row.fields["text"] for row in seen], ["hsb-Latn"] * len(seen))
 
 
+def test_a_pruned_vocabulary_still_reads_the_translations(project: Path, options: Options) -> None:
+    pruned = recipe(project, "lora", pruned=("trim: off", "trim: lattice"), small=("epochs: 2", "epochs: 1"))
+    run = run_recipe(pruned, project / "pruned", options=options)
+    tokenizer, whole = run.predictor.tokenizer, AutoTokenizer.from_pretrained(project / "base")
+    assert len(tokenizer) < len(whole)
+    for name in ("known.eng", "known.hsb"):
+        for line in (project / name).read_text(encoding="utf-8").splitlines()[:100]:
+            assert tokenizer.tokenize(line) == whole.tokenize(line)
+
+
 def test_features_and_mean_vectors_are_of_the_pairs(project: Path, options: Options, tmp_path: Path) -> None:
     centred = {"centre": ('base: {name: ', 'base: {centre: {files: {train: known.hsb}, language: hsb-Latn, licence: BSD-3-Clause, '
                           'source: Django}, name: ')}  # fmt: skip
@@ -182,8 +193,22 @@ def test_languages_without_translations_are_named(project: Path, options: Option
 def test_the_licences_of_parallel_texts_stages_and_mean_vectors_bind_the_model(project: Path) -> None:
     further = {
         "terms": ("    licence: BSD-3-Clause\n    source: Django\ndata:", "    licence: CC-BY-NC-4.0\n    source: a word list\ndata:"),
-        "stage": ("training:", "first: [{kind: rows, data: {card: nusax-sentiment, subset: ind}}]\ntraining:"),
+        "stage": ("training:",
+                  "first: [{kind: rows, data: {card: nusax-sentiment, subset: ind}}]\ntraining:"),
     }  # fmt: skip
     chain = chain_of(open_recipe(recipe(project, "lora", **further)).recipe, [project], "base", "MIT")
     named = {(link.name, link.licence) for link in chain.links}
     assert ("own files (a word list)", "CC-BY-NC-4.0") in named and ("NusaX sentiment", "cc-by-sa-4.0") in named
+
+
+def test_the_language_of_every_source_is_checked(project: Path) -> None:
+    wrong = {
+        "stage": ("training:",
+                  "first: [{kind: texts, data: {files: {train: a.txt}, language: ber-Latn, licence: MIT, source: us}}]\ntraining:"),
+        "centre": ("base: {", "base: {centre: [{files: {train: b.txt}, language: xq-Latn, licence: MIT, source: us}], "),
+    }  # fmt: skip
+    with pytest.raises(RecipeError) as caught:
+        open_recipe(recipe(project, "lora", **wrong))
+    said = [problem.what for problem in caught.value.problems]
+    assert len(said) == 2 and any("first.0.data.language" in what or "first, item 1" in what for what in said)
+    assert any("centre" in what for what in said)

@@ -1,11 +1,13 @@
 """Classification from base to evaluation: an encoder with a head, combined with an n-gram classifier."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from torch import nn
+from torch import Tensor, nn
 
 from lowres.data.corpus import Corpus, LabelledRows
 from lowres.models.loading import load_encoder
@@ -39,11 +41,21 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
         equip(base, adapted, plan, accelerator.device), facts.hidden_size, facts.sizes, plan.pooling
     ).to(accelerator.device)
     inputs = TextInputs(adapted.tokenizer, checkpoint.prefix, recipe.training.max_length)
+    if not adapted.added:  # the rows of new tokens depend on the seed
+        rows = hashlib.sha256(adapted.places.numpy().tobytes()).hexdigest()
+        settings = (recipe.base.quantize, plan.precision, accelerator.device, plan.pooling)
+        model.frozen_vectors = _vectors_by(facts.base_sha256, rows, *settings)
     language = facts.translate_into
     translations = Translations.learn((*corpus.train, *corpus.parallel), language) if language else NOTHING_BESIDE
     if recipe.base.centre is not None:
         model.centres = centres_of(model, inputs, translations, (*corpus.train, *corpus.plain), accelerator)
     return Classifier(model, inputs, facts, accelerator, Rows.of(adapted), translations=translations)
+
+
+@lru_cache(maxsize=1)
+def _vectors_by(*base: Hashable) -> dict[tuple[int, ...], Tensor]:
+    """What an untrained base makes of texts, by their tokens; the next seed of a recipe finds there what the seed before has read."""
+    return {}
 
 
 def objective(classifier: Classifier, plan: Plan, corpus: Corpus) -> ClassificationObjective:
