@@ -262,7 +262,19 @@ def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[
 
 def _of_files(parts: Sequence[Part]) -> Iterator[Finding]:
     """How files were read where that is in doubt, and which texts are damaged in the columns that are used; each once."""
-    found = (finding for part in parts for finding in (*part.table.findings, *part.table.damaged(part.roles.text)))
+    found = (
+        finding
+        for part in parts
+        for finding in (
+            *part.table.findings,
+            *(
+                damage
+                for column in (part.roles.text, part.roles.label, part.roles.answer)
+                if column
+                for damage in part.table.damaged(column)
+            ),
+        )
+    )
     yield from dict.fromkeys(found)
 
 
