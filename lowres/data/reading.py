@@ -6,7 +6,7 @@ from dataclasses import replace
 from lowres.data.card_data import from_card
 from lowres.data.checks.contamination import Left, without_contamination
 from lowres.data.checks.data_audit import audit
-from lowres.data.checks.pair_checks import check_pairs
+from lowres.data.checks.pair_checks import check_pairs, one_for_many
 from lowres.data.checks.stand_ins import blank_sides, without_stand_ins
 from lowres.data.corpus import SPLITS, Corpus, LabelledRows, Split
 from lowres.data.formats.tables import capped
@@ -57,6 +57,7 @@ def read_corpus(
         raise DataError(*capped(crossing))
     translates = isinstance(task, Translation)
     samples, stand_ins = without_stand_ins(samples) if translates else (samples, ())
+    repeated = tuple(one_for_many(task, samples)) if isinstance(task, Translation) else ()
     left = without_contamination(samples, parts, whole_clusters=translates)
     samples = [
         sample
@@ -82,6 +83,7 @@ def read_corpus(
         *_of_files(parts),
         *(check_pairs(task, samples, blank) if isinstance(task, Translation) else ()),
         *stand_ins,
+        *repeated,
         *blank,
         *labelled.findings,
         *_left_out(parts, left, sum(file.empty for file in files)),
