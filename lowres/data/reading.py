@@ -243,8 +243,15 @@ def _refuse_empty_splits(samples: Sequence[Sample], tables: SourceTables) -> Non
                 if part.table.records and not any(record.fields[part.roles.text] for record in part.table.records)
             }
             what = f"has no {split} rows"
+            rows = {id(part.table): part.table for part in own or tables.parts}.values()
+            gone = sum(table.empty + table.outside for table in rows)
             if blank:
                 what = f"has no {split} rows: the column “{'” and “'.join(blank)}” is empty"
+            elif gone:
+                total = sum(table.read for table in rows)
+                reasons = dict.fromkeys(reason for table in rows for reason in table.notes)
+                why = ", ".join(("empty", *reasons) if any(table.empty for table in rows) else reasons)
+                what = f"has no {split} rows: of {total:,} rows {gone:,} were left out ({why})"
             problems.append(Problem(names or tables.name, what, "each of train, dev and test needs some"))
     if problems:
         raise DataError(*problems)

@@ -15,6 +15,7 @@ MAX_ROWS = 4_000_000  # of a file: a row takes about a kilobyte of memory
 MAX_PROBLEMS = 20  # reported in full; further ones are only counted
 MAX_COLUMNS = 30  # named in a message
 MAX_TITLES = 10  # lines above the header
+_MARKS_DAMAGE = re.compile(r"[&<\\?@%=]|\[\[|'''")  # in plain ASCII, what damage begins with
 _NO_TITLE = regex.compile(r"[.!?…।。؟\"“”]|^-?\d+(?:[.,]\d+)?$|(?:\S+\s+){4}")  # a sentence or a number names no column
 
 
@@ -115,7 +116,7 @@ def make_table(
         if any("\0" in text for text in texts):
             problems.append(Problem(where, "holds a NUL, which no text holds", "take it out"))
         for title, value, text in zip(titles, written, texts, strict=True):
-            if not value.isascii() or "&" in value or "<" in value or "\\" in value:
+            if not (value.isascii() and value.isprintable()) or _MARKS_DAMAGE.search(value):
                 damage.count(title, where, value, text)
         if len(records) + empty >= MAX_ROWS:
             raise DataError(too_many_rows(name))
