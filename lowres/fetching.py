@@ -14,7 +14,7 @@ from lowres.errors import DataError, Problem
 from lowres.planning import Options, Plan, prepare, read_data, read_fitting_data
 from lowres.planning.outside import cards_of, paths_of, refuse_outside
 from lowres.recipe import RecipeFile, open_recipe
-from lowres.recipe.sections import CardData
+from lowres.recipe.data_section import CardData
 from lowres.runs.layout import RECIPE
 
 CACHE, DATA, HUB = "cache", "data", "huggingface"
