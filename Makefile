@@ -52,8 +52,8 @@ docs: .venv/dev  ## build the documentation as a site, in site/
 transcript: .venv/dev  ## docs/transcript.md: what a new user sees, from the wheel to a verified bundle (ten minutes)
 	$(BIN)/python benchmarks/transcript.py
 
-bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds (about an hour on two cores)
-	$(BIN)/python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml $(MIRROR_OPTION)
+bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds each (an hour); MIRROR=folder with the data
+	for recipe in all smsa; do $(BIN)/lowres run recipes/nusax-sentiment-$$recipe.yaml --seeds 3 $(MIRROR_OPTION) --out runs/nusax-$$recipe; done
 
 bench-bases: .venv/dev  ## docs/results/bases.md: every family with every task and method in 16, 8 and 4 bits (an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bases_grid.py
