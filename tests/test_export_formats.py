@@ -147,7 +147,7 @@ def test_a_failed_check_writes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(ACCEPTED, 8, 0.0)
     with pytest.raises(ModelError, match=r"in 8 bits the log-probability of a token differs .* \(try --bits 32\)"):
         export(run, "ctranslate2", 8)
-    assert not [path for path in run.folder.iterdir() if path.name.startswith(("ctranslate2", "merging"))]
+    assert not [path for path in run.folder.iterdir() if path.name.startswith(("ctranslate2", "making"))]
 
 
 def test_what_a_format_cannot_do_is_refused(

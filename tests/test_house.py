@@ -13,7 +13,7 @@ from lowres.models.checkpoint import Checkpoint
 PACKAGE = Path(lowres.__file__).parent
 # Each package may import only from layers below its own (earlier lines), and from its own files.
 LAYERS = (
-    ("atomic", "chatter", "errors", "garbage", "hashing", "places", "score"),
+    ("atomic", "bounded", "chatter", "errors", "garbage", "hashing", "places", "score"),
     ("languages",),
     ("recipe", "record"),
     ("summary",),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from bases import parallel, write_base
+from transformers import AutoTokenizer
 
 from lowres.errors import DataError, LowresError, ModelError, PlanError, RecipeError
 from lowres.export.bundle import share
@@ -122,6 +123,16 @@ def test_a_training_row_is_translated_by_a_table_that_has_not_seen_it(project: P
     table = found.tables["hsb-Latn", "eng-Latn"]
     assert without == [table.translate(row.fields["text"], leave=found.places[row.id]) for row in seen]
     assert without != found.of([row.fields["text"] for row in seen], ["hsb-Latn"] * len(seen))
+
+
+def test_a_pruned_vocabulary_still_reads_the_translations(project: Path, options: Options) -> None:
+    pruned = recipe(project, "lora", pruned=("trim: off", "trim: lattice"), small=("epochs: 2", "epochs: 1"))
+    run = run_recipe(pruned, project / "pruned", options=options)
+    tokenizer, whole = run.predictor.tokenizer, AutoTokenizer.from_pretrained(project / "base")
+    assert len(tokenizer) < len(whole)
+    for name in ("known.eng", "known.hsb"):
+        for line in (project / name).read_text(encoding="utf-8").splitlines()[:100]:
+            assert tokenizer.tokenize(line) == whole.tokenize(line)
 
 
 def test_features_and_mean_vectors_are_of_the_pairs(project: Path, options: Options, tmp_path: Path) -> None:

@@ -30,7 +30,9 @@ Inside = Annotated[str, AfterValidator(_stays_inside)]
 
 
 def _is_public(url: str) -> str:
-    if not is_public(urlsplit(url).hostname or "") or "@" in urlsplit(url).netloc:
+    parts = urlsplit(url)
+    _ = parts.port  # raises ValueError for what is none
+    if not is_public(parts.hostname or "") or "@" in parts.netloc:
         raise ValueError("must name a public host, and no user")
     return url
 

@@ -249,7 +249,7 @@ def report(run: Path) -> None:
     type=click.Choice(["merged", "ctranslate2", "onnx", "gguf"]),
     default="merged",
     show_default=True,
-    help="merged: a checkpoint for transformers; smaller: ctranslate2 for translators, onnx for classifiers, gguf for decoders.",
+    help="merged: a checkpoint for transformers; smaller: ctranslate2 (translators, decoders), onnx (encoders), gguf (decoders).",
 )
 @click.option("--bits", type=click.Choice(["8", "16", "32"]), help="Bits of each weight; the format's own by default.")
 @click.option(

@@ -42,6 +42,7 @@ def init(
 
     What the options leave open is asked, with what the files suggest as the default.
     """
+    from lowres.atomic import write_whole
     from lowres.cli.drafting import likely_task
     from lowres.errors import DataError, Problem
     from lowres.recipe.reader import parse_recipe
@@ -71,7 +72,7 @@ def init(
         name=name or click.prompt("Name of the experiment", default=files[0].stem),
     ).text()
     parse_recipe(text, str(out))
-    out.write_text(text, encoding="utf-8")
+    write_whole(out, text)
     echo(f"{out}: check it with  lowres check {out}")
 
 

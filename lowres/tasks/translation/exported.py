@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from lowres.data.pairs import Direction
 from lowres.languages import normalise
 from lowres.models.architectures import LanguageMarking
-from lowres.models.tokenization import load_tokenizer
 from lowres.planning import Machine, Options
 from lowres.recipe.sections import Decoding
 from lowres.tasks.engines import ExportFacts, export_again, export_facts, installed
 from lowres.tasks.job import make_accelerator
-from lowres.tasks.saved import TOKENIZER, Rows, read_facts, reading, refuse_large_tokenizer
+from lowres.tasks.saved import Rows, read_facts, reading, saved_tokenizer
 from lowres.tasks.translation.inputs import TokenIds, TranslationInputs
 from lowres.tasks.translation.likelihood import Likelihood
 from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_estimators
@@ -158,9 +157,7 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
         tokens = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
         device = "cuda" if machine.device == "cuda" else "cpu"
         engine = ctranslate2.Translator(str(folder), device=device, intra_threads=machine.cores, inter_threads=1)
-    with reading(model_folder / TOKENIZER):
-        refuse_large_tokenizer(model_folder / TOKENIZER)
-        tokenizer: Any = load_tokenizer(model_folder / TOKENIZER)
+    tokenizer = saved_tokenizer(model_folder)
     ids = {tag: int(tokenizer.convert_tokens_to_ids(token)) for tag, token in facts.tags.items()}
     inputs = TranslationInputs(
         tokenizer, LanguageMarking(own.marked_source, own.forced), ids, own.start, own.end, own.pad, facts.prefix,
