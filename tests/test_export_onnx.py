@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +133,7 @@ def test_an_exported_classifier_answers_as_the_run_does(run: Run) -> None:
     assert quick.predict([]) == []
     code = code_of(folder / "README.md").replace('["…"]', json.dumps(TEXTS_TO_LABEL))
     assert "lowres" not in code and "torch" not in code
-    alone = replace(quick.predictor, ngrams=None).predict(TEXTS_TO_LABEL)
+    alone = quick.predictor.without_ngrams().predict(TEXTS_TO_LABEL)
     assert said_by(code, folder) == str([answer.label for answer in alone])
 
 

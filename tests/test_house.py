@@ -26,7 +26,7 @@ LAYERS = (
     ("runs",),
     ("shared",),
     ("export", "demo"),
-    ("running", "other_data"),
+    ("running", "other_data", "fetching"),
     ("seeds",),
     ("cli",),
 )

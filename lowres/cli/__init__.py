@@ -17,7 +17,7 @@ from lowres.cli.comparing import compare
 from lowres.cli.demonstrating import demo
 from lowres.cli.evaluating import evaluate
 from lowres.cli.listing import bases
-from lowres.cli.making import check, run, schema
+from lowres.cli.making import check, fetch, run, schema
 from lowres.cli.sharing import croissant, share, verify
 from lowres.cli.starting import doctor, explain, init
 
@@ -39,6 +39,7 @@ COMMANDS = (
     init,
     run,
     check,
+    fetch,
     audit,
     predict,
     evaluate,

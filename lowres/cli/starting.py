@@ -183,7 +183,10 @@ def doctor(cache: Path | None, as_json: bool) -> None:
 @click.command()
 @click.argument("key")
 def explain(key: str) -> None:
-    """Say in plain words what KEY of a recipe does, such as method.rank or vocabulary; “lowres explain recipe” lists all sections."""
+    """Say in plain words what KEY of a recipe does, such as method.rank, or what a word of a report means, such as chrF++.
+
+    “lowres explain recipe” lists all sections.
+    """
     from lowres.cli.explaining import explained
 
     for line in explained(key):

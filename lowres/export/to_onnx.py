@@ -167,7 +167,7 @@ def usage(predictor: Any, run: Run, fidelity: Fidelity) -> str:
     text = USAGE.format(
         opset=OPSET, bits=fidelity.bits, notes=limits(facts), graph=GRAPH, labels=facts.labels, prefix=facts.prefix,
         longest=facts.max_length, centred=centred, beside=beside(predictor),
-        besides=", which asks the n-grams too" if facts.weights else "",
+        besides=", which asks the n-grams too" if facts.with_ngrams else "",
         comparison="\n".join(f"- {line}" for line in fidelity.sentences()),
     )  # fmt: skip
     return heading(run.record, about) + (

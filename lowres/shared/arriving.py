@@ -217,9 +217,7 @@ def _data_of(card: Card, draft: Path) -> set[str]:
     if card.lowres.source.folder is None or not card.folder.is_relative_to(draft):
         return set()
     beside = card.folder.relative_to(draft) / card.lowres.source.folder
-    subsets = card.lowres.subsets.values()
-    entries = [entry for one in subsets for files in (one.files, *one.sides.values()) for entry in files.values()]
-    return {_file((beside / entry.path).as_posix()) for entry in entries}
+    return {_file((beside / entry.path).as_posix()) for entry in card.entries()}
 
 
 def _kept(folder: Path, origin: str) -> dict[str, str]:

@@ -35,7 +35,14 @@ class Engine:
 
 ENGINES: Mapping[EngineName, Engine] = {
     "ctranslate2": Engine(
-        "CTranslate2", "ctranslate2", {"lowres.tasks.translation": "encoder-decoders that translate"}
+        "CTranslate2",
+        "ctranslate2",
+        {
+            "lowres.tasks.translation": "encoder-decoders that translate",
+            "lowres.tasks.prompted_translation": "decoders that translate",
+            "lowres.tasks.generation": "decoders that answer prompts",
+            "lowres.tasks.prompted_classification": "decoders that classify by label words",
+        },
     ),
     "onnx": Engine("ONNX Runtime", "onnxruntime", {"lowres.tasks.classification": "encoders that classify"}),
 }
@@ -106,7 +113,5 @@ def refuse_task(run: Path, facts: ModelFacts, engine: EngineName) -> None:
     if package_of(facts.task, facts.shape) in known.tasks:
         return
     what = f"lowres does not use {known.title} for {facts.task} with {facts.shape or 'such'} bases"
-    possible = (
-        f"it does for {' and '.join(known.tasks.values())}; lowres export RUN writes a checkpoint for transformers"
-    )
+    possible = f"it does for {', '.join(known.tasks.values())}; lowres export RUN writes a checkpoint for transformers"
     raise ModelError(Problem(str(run), what, possible))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from torch import device
 
 from lowres.errors import ModelError, Problem
-from lowres.models.tokenization import load_tokenizer
 from lowres.planning import Machine, Options
 from lowres.statistical.ngrams import NgramClassifier
 from lowres.tasks.classification.forward import SCORING_TOKENS
@@ -19,7 +18,7 @@ from lowres.tasks.classification.model import NGRAMS, Classifier, ClassifierFact
 from lowres.tasks.classification.translations import restored_translations
 from lowres.tasks.engines import ExportFacts, export_again, export_facts, installed
 from lowres.tasks.job import make_accelerator
-from lowres.tasks.saved import TOKENIZER, Rows, read_facts, reading, refuse_large_tokenizer
+from lowres.tasks.saved import Rows, read_facts, reading, saved_tokenizer
 from lowres.training.batches import sorted_batches
 
 if TYPE_CHECKING:  # an optional package
@@ -105,11 +104,9 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
     facts, machine = read_facts(model_folder, ClassifierFacts), Machine.detect("cpu", options.threads)
     own = export_facts(folder, OnnxFacts, "onnx", digest)
     session = session_of(folder / GRAPH, machine.cores)
-    with reading(model_folder / TOKENIZER):
-        refuse_large_tokenizer(model_folder / TOKENIZER)
-        tokenizer: Any = load_tokenizer(model_folder / TOKENIZER)
+    tokenizer = saved_tokenizer(model_folder)
     with reading(model_folder / NGRAMS):
-        ngrams = NgramClassifier.load(model_folder / NGRAMS) if facts.weights else None
+        ngrams = NgramClassifier.load(model_folder / NGRAMS) if facts.with_ngrams else None
     centres = {tag: np.array(numbers, np.float32) for tag, numbers in own.centres.items()}
     inputs, accelerator = TextInputs(tokenizer, facts.prefix, facts.max_length), make_accelerator(machine, "fp32")
     translations = restored_translations(model_folder, facts.translate_into)
