@@ -155,8 +155,12 @@ def test_a_foreign_folder_is_refused(tmp_path: Path) -> None:
         "recipe.yaml": "not to be lost", "report.html": "not to be lost",
     }  # fmt: skip
     (tmp_path / "empty").mkdir()
-    with RunWriter(file, tmp_path / "empty", silent):
-        assert read_record(tmp_path / "empty" / "record.json").status == "running"
+    (tmp_path / "killed").mkdir()
+    for name in (".busy", ".recipe.yaml.part"):  # of a process that was killed in its first write
+        (tmp_path / "killed" / name).write_bytes(b"")
+    for name in ("empty", "killed"):
+        with RunWriter(file, tmp_path / name, silent):
+            assert read_record(tmp_path / name / "record.json").status == "running"
 
 
 def test_a_link_in_a_run_is_not_written_through(finished: Path, tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ class RunWriter:
         if links:
             what = f"holds a link, {links[0]}, and nothing is written through links"
             raise DataError(Problem(str(self.folder), what, "remove it, or name another folder with --out"))
-        others = [path.name for path in found if path.name not in (BUSY, RECORD)]
+        others = [path.name for path in found if path.name not in (BUSY, RECORD) and not is_draft(path)]
         if not others or (self.folder / RECORD).exists() or self._is_of_this_recipe():
             return
         what = f"is not empty and holds no run of this recipe (it holds {', '.join(others[:3])}{' …' if others[3:] else ''})"
