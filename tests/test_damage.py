@@ -21,15 +21,38 @@ DAMAGED = {
         "ðŸ˜€",
         "Ø§Ù„Ù„Ù‡",
         "Â« oui Â»",
+        "Ă©tĂ©",  # Central European Windows
+        "N√£o",  # old Macs
+        "caf├®",  # DOS
+        "lΓÇÖeau",
     ],
     "entity": ["Tom &amp; Jerry", "caf&eacute;", "&#8217;", "&#x2019; a"],
     "tag": ["satu<br>dua", "satu<br/>dua", "<p>satu</p>", '<a href="x">satu</a>'],
-    "escape": ["satu\\n dua", "satu.\\nDua", "satu\\tDua", "\\u00e9t\\u00e9"],
+    "escape": [
+        "satu\\n dua",
+        "satu.\\nDua",
+        "satu\\tDua",
+        "\\u00e9t\\u00e9",
+        "satu\\ndua",
+        "caf=C3=A9",
+        "caf%C3%A9",
+        "caf\\xe9",
+    ],
+    "questions": ["ma?ana", "se?or, ni?o", "??? ???? ??"],
+    "control": ["\x93oui\x94", "l\x92eau", "a\x07b", "a\x85b"],
+    "tokens": ["▁kumu sta", "kumu@@ sta ka", "well @-@ known"],
+    "wiki": ["di [[Padang|kota]]", "'''Minang''' adalah"],
+    "forms": ["ﻣﺮﺣﺒﺎ"],
+    "private": ["\uf0b7 satu"],
+    "invisible": ["pendu\u00adduk", "\u202adua\u202c"],
     "dropped": ["posi\u200btive", "\u200bbaik", "baik\ufeff"],
 }
 SOUND = [
     "MANHÃ”", "“À l’Ã”", "n° 5", "Ærøskøbing", "ẹ̀kọ́", "Ðà Nẵng", "Привет", "сказаў «Ћ»", "你好 世界", "ខ្មែរ\u200bភាសា", "a & b; c",
     "AT&T;", "x < y > z", "<name>", "C:\\temp\\new", "\\textbf{a}", "ÄÖÜäöüß", "Þórr", "šķ", "ñandú", "«Â»", "هذا", "1 €", "100 % sûr",
+    "L’été", "“Ó ní”", "ma? ana", "Apa?LIHAT", "ʔa?", "what?! no", "?? ??", "x.com/a?b=%C3%A9", "a?b=c", "ana@mail.id", "Ġorġ",
+    "\u200fهذا",
+    "'\'\'\'baik\'\'\'\'", "[satu]", "Ăn", "ăâ", "√2", "\u2801\u2803", "می‌روم",
 ]  # fmt: skip
 
 

@@ -66,7 +66,9 @@ def test_r_names_the_rows_and_not_their_column(here: Path) -> None:
 def test_a_header_that_lacks_a_name_is_no_title_and_no_row_numbers(here: Path) -> None:
     assert read_file(written(here, "a.tsv", "text\n1\tbaik\n2\tburuk\n"), "a.tsv").columns == ("index", "text")
     message = said(lambda: read_file(written(here, "b.tsv", "text\nbaik\tp\nburuk\tn\n"), "b.tsv"))
-    assert message.startswith("b.tsv:2  has 2 fields, the header has 1")
+    assert message.startswith(
+        "b.tsv:1  the header has 1 field, but 2 of 2 rows have 2 (does this line name the columns?"
+    )
 
 
 def test_a_table_without_a_header_is_told_so(here: Path) -> None:
@@ -88,3 +90,49 @@ def test_a_column_of_commas_stays_one_column(here: Path) -> None:
 
 def test_a_carriage_return_inside_quotes_stays(here: Path) -> None:
     assert texts(read_file(written(here, "a.csv", 'text,label\n"satu\rdua",p\n'), "a.csv")) == ["satu\rdua"]
+
+
+DECIMALS = [f"saya suka {n}, ya;positive;{n},5" for n in range(40)]
+
+
+@pytest.mark.parametrize("title", ["", "Korpus 2021\n", "Korpus;;\n"])
+def test_numbers_with_commas_do_not_part_what_semicolons_part(here: Path, title: str) -> None:
+    """Excel in most of Europe writes semicolons between columns, since the comma stands in numbers."""
+    table = read_file(written(here, "a.csv", title + "text;label;score\n" + "\n".join(DECIMALS)), "a.csv")
+    assert table.columns == ("text", "label", "score") and table.records[3].fields["score"] == "3,5"
+
+
+def test_a_title_of_one_word_ends_at_a_blank_line(here: Path) -> None:
+    table = read_file(written(here, "a.csv", "Korpus\n\n# oleh kami\ntext,label\nbaik,p\nburuk,n\n"), "a.csv")
+    assert table.columns == ("text", "label") and texts(table) == ["baik", "buruk"]
+
+
+def test_a_table_in_markdown_has_a_rule_below_its_header(here: Path) -> None:
+    rows = "| text | label |\n|:---|---|\n| baik | p |\n| --- | n |\n"
+    table = read_file(written(here, "a.csv", rows), "a.csv")
+    assert table.columns == ("index", "text", "label") and texts(table) == ["baik", "---"]
+
+
+@pytest.mark.parametrize(
+    ("content", "meant"),
+    [
+        ("Korpus, kata\ntext,label\nbaik,p\n", "is line 2 the header? take out what stands above it"),
+        ("text^label\nbaik^p\n", "the columns seem separated by “^”: save the table with tabs, as .tsv"),
+        ("text    label\nbaik    p\n", "the columns seem separated by spaces: save the table with tabs, as .tsv"),
+        ("saya suka itu sekali ya,p\nburuk,n\n", "the first line seems to be a row already: add one above it"),
+    ],
+)
+def test_a_missing_column_is_sought_where_it_may_be(here: Path, content: str, meant: str) -> None:
+    assert meant in said(lambda: corpus(files(here, train=content, dev=content, test=content), here))
+
+
+def test_rows_that_are_too_wide_say_why_in_one_line(here: Path) -> None:
+    rows = "".join(f"saya, {n},p\n" for n in range(40))
+    assert said(lambda: read_file(written(here, "a.csv", "text,label\n" + rows), "a.csv")) == (
+        "a.csv:1  the header has 2 fields, but 40 of 40 rows have 3 "
+        "(does this line name the columns? texts that hold commas must stand in quotation marks)\n"
+    )
+    mixed = "text\tlabel\nbaik\tp\nburuk\tn\rjelek\tn\rsedih\tn\n"
+    assert "a.tsv:3  has 4 fields, the header has 2 (it holds carriage returns" in said(
+        lambda: read_file(written(here, "a.tsv", mixed), "a.tsv")
+    )

@@ -36,6 +36,15 @@ def told(found: Corpus) -> list[str]:
         ("pоsitive", "is also spelled “positive”, with letters of another script that look alike"),  # a Cyrillic о
         ("negative,positive", "“negative,positive” names several labels: negative, positive (lowres learns one label"),
         ("positive / negative", "names several labels: positive, negative"),
+        ("['positive', 'negative']", "names several labels: positive, negative"),  # a list as Python prints it
+        ("positive، negative", "names several labels: positive, negative"),
+        ("positive and negative", "names several labels: positive, negative"),
+        ("positive.", "is also spelled “positive”, with other signs around it"),
+        ('"positive"', "is also spelled “positive”, with other signs around it"),
+        ('["positive"]', "is also spelled “positive”, with other signs around it"),
+        ("positive (?)", "is also spelled “positive”, with other signs around it"),
+        ("ｐｏｓｉｔｉｖｅ", "is also spelled “positive”, with other forms of letters or digits"),
+        ("pósitive", "differs from “positive” in one letter"),
     ],
 )
 def test_a_label_written_in_two_ways_is_refused_with_its_line(here: Path, label: str, message: str) -> None:
@@ -51,6 +60,25 @@ def test_spaces_hyphens_and_underscores_make_no_other_label(here: Path) -> None:
     assert "train.tsv:84  the label “mixed-feelings” (1 of 2 rows)" in message
 
 
+@pytest.mark.parametrize(("usual", "rare"), [("1", "1.0"), ("1", "١"), ("né", "ne"), ("A", "А")])
+def test_short_labels_have_one_spelling_too(here: Path, usual: str, rare: str) -> None:
+    """Two files that were put together, one of them from a spreadsheet; a mark that was lost; a Cyrillic letter."""
+    rows = "text\tlabel\n" + "".join(f"kato {n}\t{usual if n % 2 else '2'}\n" for n in range(80)) + f"alah\t{rare}\n"
+    test = f"text\tlabel\na\t{usual}\nb\t2\n"
+    assert f"train.tsv:82  the label “{rare}”" in said(
+        lambda: corpus(files(here, train=rows, dev=test, test=test), here)
+    )
+
+
+def test_what_is_perhaps_no_label_is_named_with_its_line(here: Path) -> None:
+    found = read(here, "alah\tTotal\nbukan\tsee note\n")
+    assert told(found)[0] == (
+        "2 labels stand in one row only: “Total” (train.tsv:82), “see note” (train.tsv:83); "
+        "if that is no label, mend it, else list all labels in task.labels"
+    )
+    assert not told(read(here))
+
+
 def test_what_a_recipe_lists_is_meant(here: Path) -> None:
     labels = ("negative", "negative,positive", "positive", "postive", "nan")
     rows = "".join(f"alah {n}\t{label}\n" for n, label in enumerate(labels))
@@ -58,7 +86,20 @@ def test_what_a_recipe_lists_is_meant(here: Path) -> None:
     assert found.labels == labels and found.label_counts("train")["nan"] == 1
 
 
-@pytest.mark.parametrize("labels", [("class1", "class2"), ("4", "5"), ("no", "on"), ("male", "female")])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ("class1", "class2"),
+        ("4", "5"),
+        ("no", "on"),
+        ("male", "female"),
+        ("-1", "1"),
+        ("+", "-"),
+        ("C++", "C#"),
+        (":)", ":("),
+        ("1 0", "10"),
+    ],
+)
 def test_labels_that_differ_for_good_reason_stay(here: Path, labels: tuple[str, str]) -> None:
     rows = "text\tlabel\n" + "".join(f"kato {n}\t{labels[n > 96]}\n" for n in range(98))
     test = f"text\tlabel\na\t{labels[0]}\nb\t{labels[1]}\n"
@@ -72,6 +113,16 @@ def test_rows_without_a_label_are_left_out_and_counted(here: Path) -> None:
     assert found.findings[0].level == "warning"
     train = found.files[0]
     assert (train.read, train.kept, train.outside) == (84, 80, 4)
+
+
+@pytest.mark.parametrize("word", ["n.a.", "—", "...", "#VALEUR!", "#N/D", "#ССЫЛКА!"])
+def test_words_for_nothing_of_many_programs(here: Path, word: str) -> None:
+    assert read(here, f"alah\t{word}\n").labels == ("negative", "positive")
+
+
+def test_a_damaged_label_is_told(here: Path) -> None:
+    found = read(here, "".join(f"alah {n}\tmaÃ±ana\n" for n in range(2)))
+    assert any("in the column “label” were decoded by a wrong encoding" in finding.what for finding in found.findings)
 
 
 def test_none_is_a_label_like_any_other(here: Path) -> None:

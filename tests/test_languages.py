@@ -85,6 +85,18 @@ def test_a_misspelled_code_suggests_languages() -> None:
         ("min-Zinh", "“Zinh” is not a script"),
         ("mina1268", "this is a Glottocode; its ISO 639-3 code stands at glottolog.org/resource/languoid/id/mina1268"),
         ("mina1268-Latn", "this is a Glottocode"),
+        (
+            "nah",
+            "is a group of languages (Nahuatl languages), not one language (choose one of its languages, such as nhe-Latn",
+        ),
+        ("oto", "(choose one of its languages, such as ote-Latn"),
+        ("ber", "kab-Latn"),
+        ("und", "(Undetermined) is not a language"),
+        ("pt-BR", "did you mean “por-Latn”?"),
+        ("uz-AF", "did you mean “uzb-Arab”?"),
+        ("gsw-CH", "did you mean “gsw-Latn”?"),
+        ("grc", "did you mean “grc-Grek”?"),
+        ("tok-Latn", "for a language without a code, or with a new one: qaa-Latn to qtz-Latn"),
     ],
 )
 def test_what_is_no_single_language_is_said_to_be_so(tag: str, message: str) -> None:

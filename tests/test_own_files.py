@@ -99,6 +99,31 @@ def test_blank_lines_of_aligned_files_are_told(tmp_path: Path) -> None:
     assert told(found, "nothing in") == ["2 of 200 rows have nothing in min.txt (min.txt:6), so they make no pair"]
 
 
+def test_blank_lines_at_the_end_of_one_file_are_no_fault(tmp_path: Path) -> None:
+    files = {"eng-Latn": write(tmp_path, "en.txt", ENGLISH), "min-Latn": write(tmp_path, "min.txt", [*MINANG, "", " "])}
+    assert pair_counts(TRANSLATE, read(tmp_path, own({"train": files})))["train"].pairs > 100
+
+
+@pytest.mark.parametrize(("sign", "code"), [("\r", "U+000D"), ("\u2028", "U+2028"), ("\x85", "U+0085")])
+def test_what_may_be_the_end_of_a_line_is_named_where_lines_are_missing(tmp_path: Path, sign: str, code: str) -> None:
+    joined = [*MINANG[:9], f"{MINANG[9]}{sign}{MINANG[10]}", *MINANG[11:]]
+    files = {"eng-Latn": write(tmp_path, "en.txt", ENGLISH), "min-Latn": write(tmp_path, "min.txt", joined)}
+    message = said(lambda: read(tmp_path, own({"train": files})))
+    assert "en.txt has 200, min.txt has 199" in message and f"min.txt:10  holds {code}, which ends no line" in message
+
+
+def test_an_empty_split_says_what_became_of_its_rows(tmp_path: Path) -> None:
+    untranslated = "".join(f'msgid "{text}"\nmsgstr "{"ado" * (not n)}"\n\n' for n, text in enumerate(ENGLISH[:50]))
+    message = said(lambda: read(tmp_path, own({"train": write(tmp_path, "a.po", [untranslated])})))
+    assert "a.po  has no dev rows: of 50 rows 49 were left out (empty)" in message
+
+
+def test_every_missing_column_is_named_at_once(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", ["Texto,Etiqueta", "satu,p", "dua,n"])
+    message = said(lambda: read(tmp_path, own({"train": "a.csv"}, language="min-Latn"), task=CLASSIFY))
+    assert "no column “text”" in message and "no column “label”" in message
+
+
 def test_an_empty_split_names_the_empty_column(tmp_path: Path) -> None:
     files = {split: table(tmp_path, f"{split}.tsv", ENGLISH[at : at + 20], MINANG[at : at + 20])
              for split, at in (("train", 0), ("dev", 20))}  # fmt: skip

@@ -89,6 +89,28 @@ def test_broken_lines_that_would_be_whole_under_quoting_are_told_in_one_line(her
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("sá\tsí\tàwọn\thealth", "a.tsv:5  has 4 fields"),
+        ('"Ìbàdàn" ni\tbẹ́ẹ̀ ni\thealth', "a.tsv:5  is not CSV"),
+        ('"Ìbàdàn\tni\thealth', "a.tsv:5  is not CSV"),
+    ],
+)
+def test_one_broken_line_is_told_apart_from_the_quoted_ones(here: Path, line: str, fault: str) -> None:
+    """A table of pandas to which a line was added by hand: the remedy is to mend that line, not the quoted ones."""
+    content = pandas([NEWS[0], NEWS[2], NEWS[3]]) + f"{line}\n" + pandas([NEWS[1], NEWS[2]])
+    message = said(lambda: read_file(written(here, "a.tsv", content), "a.tsv")).splitlines()
+    assert "read as quoted, all but 1 would" in message[0] and message[1].startswith(fault) and len(message) == 2
+
+
+def test_a_space_may_stand_before_a_quotation_mark(here: Path) -> None:
+    table = read_file(written(here, "a.csv", 'text, label\n"satu, dua", p\ntiga, "p, q"\n'), "a.csv")
+    assert [tuple(record.fields.values()) for record in table.records] == [("satu, dua", "p"), ("tiga", "p, q")]
+    literal = read_file(written(here, "b.csv", 'text,label\np, "satu" dua\n'), "b.csv")
+    assert literal.records[0].fields["label"] == '"satu" dua'
+
+
 def test_a_text_may_be_long(here: Path) -> None:
     chapter = "satu, " * 50_000
     assert texts(read_file(written(here, "a.csv", f'text,label\n"{chapter}",p\n'), "a.csv")) == [chapter.strip()]

@@ -344,6 +344,7 @@ EVIL = {
     "a very long key": "k" * 250_000 + ": 1",
     "a very long value": LEAST.replace("name: x", "name: " + "x" * 250_000),
     "many unknown keys": LEAST + "".join(f"key{number}: 1\n" for number in range(2000)),
+    "a language that is NUL": LEAST.replace("classification}", 'classification, language: "\\0"}'),
     "escape beyond unicode": 'name: "\\U00110000"',
     "unknown yaml version": "%YAML 1.7\n---\n" + LEAST,
     "a second version": LEAST + "...\n%YAML 9.9\n---\n" + LEAST,

@@ -28,6 +28,7 @@ MARKED_UP = {
         "a treebank in CoNLL-U",
     ),
     "CoNLL": ("Ó O\nlọ O\nsí O\nÌbàdàn B-LOC\n. O\n\nAdé B-PER\n", "a list of tagged words (CoNLL)"),
+    "words and tags": ("Ó PRON\nlọ VERB\nsí ADP\nÌbàdàn PROPN\n\n. PUNCT\n", "a list of tagged words (CoNLL)"),
     "TMX": (
         '<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4"><body>\n<tu><tuv xml:lang="en"><seg>One</seg>'
         "</tuv></tu></body></tmx>",
@@ -156,3 +157,23 @@ def test_other_encodings_are_guessed_with_a_sample_line(here: Path) -> None:
     assert message.startswith("a.tsv:3  is not UTF-8: byte 0xe1") and "“Já não há pão em São João n”" in message
     polish = "text\nŻółta łódź płynie\nświeże jabłka są dobre\n".encode("cp1250")
     assert "“Żółta łódź płynie”" in said(lambda: read_file(written(here, "b.tsv", polish), "b.tsv"))
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("[00:01:{n:02}] Mo wá {n}", "begins with a time"),
+        ("1 Kọ 1:{n} Mo wá", "begins with a reference to a verse"),
+        ("{n}. Mo wá", "begins with a number"),
+        ("menu.item{n} = Mo wá", "begins with a key and “=”"),
+        ('- text: "Mo wá {n}"', "begins with a key of YAML"),
+        ("Mo/PRON wá/VERB {n}/NUM", "has a tag behind each word"),
+        ("^mo/mo<prn>$ ^wá/wá<v>$", "has an analysis behind each word"),
+    ],
+)
+def test_what_stands_beside_the_text_in_nearly_every_line_is_told(here: Path, line: str, what: str) -> None:
+    content = "".join(line.format(n=n) + "\n" for n in range(10, 30)) + "Ó dára\n"
+    (finding,) = read_file(written(here, "a.txt", content), "a.txt").findings
+    assert finding.level == "warning" and finding.what.startswith(f"nearly every line {what}")
+    plain = "".join(f"Mo rí {n} àti @ade = ọ̀rẹ́ 10:{n}\n" for n in range(10, 30))
+    assert not read_file(written(here, "b.txt", plain), "b.txt").findings

@@ -81,17 +81,42 @@ def test_what_stands_for_a_missing_translation_is_left_out_of_every_split(tmp_pa
 
 
 def test_what_translates_itself_stays(tmp_path: Path) -> None:
-    test = [*TEST[:20], ("NULL", "NULL"), ("-", "-"), ("bread", "nan"), ("N/A", "n/a"), ("what", "?"), ("...", "…")]
+    test = [
+        *TEST[:20],
+        ("NULL", "NULL"),
+        ("-", "-"),
+        ("bread", "nan"),
+        ("N/A", "n/a"),
+        ("what", "?"),
+        ("...", "…"),
+        ("None", "indak ado"),
+        ("👍", "iyo, awak satuju bana"),
+    ]
     found = read(tmp_path, own(three(tmp_path, test)))
-    assert pair_counts(TRANSLATE, found)["test"].pairs == 26 and not told(found, "no translation")
+    assert pair_counts(TRANSLATE, found)["test"].pairs == 28 and not told(found, "no translation")
 
 
 def test_one_text_for_many_is_told(tmp_path: Path) -> None:
     test = [*TEST[:20], *((text, "indak ado") for text in ENGLISH[160:168])]
     found = read(tmp_path, own(three(tmp_path, test)))
     assert told(found, "is the translation of") == [
-        "“indak ado” is the translation of 8 different test texts (test.tsv:22)"
+        "“indak ado” is the translation of 8 different texts of test (test.tsv:22)"
     ]
+
+
+def test_one_text_for_many_is_told_where_its_copies_in_train_make_way_for_test(tmp_path: Path) -> None:
+    """Own data are split by the source: the copies in train are left out for the sake of that in test, and one is left."""
+    rows = [(a, "[belum]" if n % 20 == 3 else b) for n, (a, b) in enumerate(zip(ENGLISH, MINANG, strict=True))]
+    found = read(tmp_path, own({"train": table(tmp_path, "a.tsv", *map(list, zip(*rows, strict=True)))}))
+    (told_of,) = told(found, "is the translation of")
+    assert told_of.startswith("“[belum]” is the translation of 10 different texts of train and")
+
+
+@pytest.mark.parametrize("mark", ["#¿NOMBRE?", "#N/D", "Err:502", ". . .", "///", "□□□", "〃", "<blank>", "[ ]", "“—”"])
+def test_stand_ins_of_other_programs_and_people(tmp_path: Path, mark: str) -> None:
+    found = read(tmp_path, own(three(tmp_path, [*TEST[:20], (ENGLISH[160], mark), ("<blank>", "<blank>")])))
+    assert pair_counts(TRANSLATE, found)["test"].pairs == 21
+    assert told(found, f"is “{mark}” (test.tsv:22), which is no translation: left out")
 
 
 def test_near_copies_between_sources_are_found_in_scripts_without_spaces(tmp_path: Path) -> None:

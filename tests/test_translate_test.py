@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from bases import parallel, write_base
+from readings import MIRROR, needs_mirror
 from transformers import AutoTokenizer
 
 from lowres.errors import DataError, LowresError, ModelError, PlanError, RecipeError
@@ -212,3 +213,16 @@ def test_the_language_of_every_source_is_checked(project: Path) -> None:
     said = [problem.what for problem in caught.value.problems]
     assert len(said) == 2 and any("first.0.data.language" in what or "first, item 1" in what for what in said)
     assert any("centre" in what for what in said)
+
+
+@needs_mirror
+@pytest.mark.parametrize(("subset", "told"), [("min, ind, eng", True), ("jav, ind, eng", False), ("min", False)])
+def test_check_says_where_translations_would_help(subset: str, told: bool, tmp_path: Path, cache: Path) -> None:
+    assert MIRROR is not None
+    options = Options(cache=cache, mirrors=(Path(MIRROR),), offline=True, device="cpu", threads=1)
+    text = f"lowres: 2\nname: x\ntask: {{kind: classification}}\ndata: {{card: nusax-sentiment, subset: [{subset}]}}\n"
+    (tmp_path / "recipe.yaml").write_text(text, encoding="utf-8")
+    findings = [finding.what for finding in examine(tmp_path / "recipe.yaml", options).findings]
+    expected = "not trained on min-Latn, but these rows are translated into ind-Latn or eng-Latn"
+    assert any(expected in what for what in findings) == told
+    assert any("task.translate_into" in what for what in findings) == told

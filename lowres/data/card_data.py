@@ -49,6 +49,8 @@ def _card_findings(card: Card) -> Iterator[Finding]:
     for problem in facts.known_problems:
         yield Finding("note", f"known problem of {card.name}: {problem}", where)
     yield Finding("note", f"consent, {card.name}: {facts.consent}", where)
+    for wish in card.wishes:
+        yield Finding("note", f"{card.name}, {wish[0].lower()}{wish[1:]}", where)
     if facts.redistribute != "yes":
         said = {"no": "may not be redistributed", "ask": "may be redistributed only with their owners' consent"}
         what = f"the card {card.name} says that the data {said[facts.redistribute]}, nor texts that a report quotes from them"

@@ -1,8 +1,11 @@
 """Checks of the labels: each is known, spelled in one way, and has training rows; rows without a label are left out."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import regex
 
 from lowres.data.corpus import SPLITS
 from lowres.data.formats.tables import MAX_PROBLEMS, capped
@@ -12,9 +15,32 @@ from lowres.languages.normalisation import normalise_label
 
 # What spreadsheets and programs write where nothing is known. “none” is not among them: it is a common label.
 NO_VALUE = frozenset(
-    ("", "nan", "NaN", "NAN", "NULL", "null", "Null", "N/A", "n/a", "#N/A", "NA", "<NA>", "NaT", "\\N", "-", "?")
+    (
+        "",
+        "nan",
+        "NaN",
+        "NAN",
+        "NULL",
+        "null",
+        "Null",
+        "N/A",
+        "n/a",
+        "N.A.",
+        "n.a.",
+        "NA",
+        "<NA>",
+        "NaT",
+        "\\N",
+        "-",
+        "?",
+    )
 )
-SEPARATORS = (",", ";", "|", "/", "+", "&")  # between labels where someone gave a text several
+_NO_VALUE = regex.compile(
+    r"[-–—_.…?]+|#[¡¿]?[\p{Lu}/0]+[!?]|#\p{Lu}/?\p{Lu}"
+)  # dashes and dots, and the errors of spreadsheets in any language
+SEPARATORS = regex.compile(
+    r"\s*[,;|/+&\\،؛、，]\s*|\s+(?:and|or)\s+"
+)  # between labels where someone gave a text several
 NAMED = 12  # labels that a message names
 MANY = 50  # different labels from which on a column may hold something else than labels
 RARE = 0.05  # share of the commoner spelling up to which the rarer one is taken for a typing error; one row always is
@@ -22,6 +48,11 @@ COMMON = 8  # rows that the commoner spelling needs for that
 LEAST_LETTERS = 4  # shorter labels that differ in one letter may both be meant
 # Letters of other scripts that look like Latin ones, after case folding.
 LOOK_ALIKES = str.maketrans("аеорсухіјѕһԁԛԝɡοαερυκνιτ", "aeopcyxijshdqwgoaepuknit")
+# What surrounds a label without being part of it: quotation marks, brackets, the end of a sentence, and characters that were lost.
+_AROUND = regex.compile(r"^[\p{Pi}\p{Pf}\p{Ps}\p{Pe}\"'.,:;!?…\ufffd]+|[\p{Pi}\p{Pf}\p{Ps}\p{Pe}\"'.,:;!?…\ufffd]+$")
+# Between two numbers it tells 1 0 from 10, before a number +1 from -1.
+_JOINT = regex.compile(r"(?<=[\p{L}\p{M}])[\s_-]+(?=[\p{L}\p{N}])|(?<=\p{N})[\s_-]+(?=\p{L})|^[\s_]+|[\s_]+$")
+_NUMBER = regex.compile(r"([+-]?\d+)(?:[.,]0+)?")
 
 
 @dataclass(frozen=True)
@@ -45,7 +76,9 @@ def checked_labels(samples: Sequence[Sample], known: Sequence[str] | None) -> La
         relabelled(sample, label) if (label := normalise_label(_label(sample))) != _label(sample) else sample
         for sample in samples
     ]
-    kept = [sample for sample in normalised if _label(sample) not in NO_VALUE or _label(sample) in (declared or ())]
+    signs = {"+", "-", "–"} & {_label(sample) for sample in normalised}
+    meant = {*(declared or ()), *(signs if "+" in signs else ())}
+    kept = [sample for sample in normalised if _label(sample) in meant or not _says_nothing(_label(sample))]
     if not kept:
         where = normalised[0].where if normalised else ""
         raise DataError(Problem(where, "no row has a label", "is columns.label the right column?"))
@@ -54,7 +87,8 @@ def checked_labels(samples: Sequence[Sample], known: Sequence[str] | None) -> La
     problems = list(_problems(found, labels, declared is not None))
     if problems:
         raise DataError(*capped(problems))
-    return Labelled(tuple(kept), labels, (*_left_out(normalised, kept), *_untested(kept, labels)))
+    rare = _rare(found) if declared is None else ()
+    return Labelled(tuple(kept), labels, (*_left_out(normalised, kept), *rare, *_untested(kept, labels)))
 
 
 @dataclass(frozen=True)
@@ -76,6 +110,25 @@ class _Found:
 
 def _label(sample: Sample) -> str:
     return sample.row.fields["label"]
+
+
+def _says_nothing(label: str) -> bool:
+    return label in NO_VALUE or _NO_VALUE.fullmatch(label) is not None
+
+
+def _rare(found: _Found) -> Iterator[Finding]:
+    """Labels that stand in one row only, where others stand in many: whatever is no label at all is among them."""
+    if max(found.count.values()) < COMMON:
+        return
+    once = [label for label, count in found.count.items() if count == 1]
+    if once:
+        said = ", ".join(f"“{label}” ({found.first[label].where})" for label in once[:NAMED])
+        more = f" and {len(once) - NAMED} more" if len(once) > NAMED else ""
+        stand = "1 label stands" if len(once) == 1 else f"{len(once)} labels stand"
+        what = (
+            f"{stand} in one row only: {said}{more}; if that is no label, mend it, else list all labels in task.labels"
+        )
+        yield Finding("warning", what, found.first[once[0]].where)
 
 
 def _problems(found: _Found, labels: tuple[str, ...], declared: bool) -> Iterator[Problem]:
@@ -152,23 +205,48 @@ def _difference(one: str, other: str) -> str:
         return "with other capitals"
     if _joined(one) == _joined(other):
         return f"“{other}”, with other spaces or hyphens"
+    if _alone(one) == _alone(other):
+        return f"“{other}”, with other signs around it"
+    if _plain(one) == _plain(other):
+        return f"“{other}”, with other forms of letters or digits"
     return f"“{other}”, with letters of another script that look alike"
 
 
 def _joined(label: str) -> str:
     """The label with capitals and whatever joins its words put aside."""
-    return " ".join(label.casefold().replace("_", " ").replace("-", " ").split())
+    return _JOINT.sub("", label.casefold())
+
+
+def _alone(label: str) -> str:
+    """The label without quotation marks, brackets and punctuation around it, unless it consists of them."""
+    return _joined(_AROUND.sub("", label) or label)
+
+
+def _plain(label: str) -> str:
+    """The label with the plain forms of its letters and digits, and whole numbers without a fraction."""
+    plain = "".join(
+        str(unicodedata.decimal(letter, letter)) for letter in unicodedata.normalize("NFKC", _alone(label)).casefold()
+    )
+    number = _NUMBER.fullmatch(plain)
+    return number[1] if number else plain
 
 
 def _folded(label: str) -> str:
     """What two spellings of one label have in common."""
-    joined = _joined(label)
-    return joined.translate(LOOK_ALIKES) if any("a" <= letter <= "z" for letter in joined) else joined
+    return _plain(label).translate(LOOK_ALIKES)
+
+
+def _without_marks(label: str) -> str:
+    return "".join(letter for letter in unicodedata.normalize("NFD", label) if not unicodedata.combining(letter))
 
 
 def _is_slip_of(label: str, other: str, count: Counter[str]) -> bool:
     """Whether a rare label is a common one but for one letter added, lost, changed, or changed in place with its neighbour."""
-    if count[label] > max(1, RARE * count[other]) or min(len(label), len(other)) < LEAST_LETTERS or label == other:
+    if count[label] > max(1, RARE * count[other]) or label == other:
+        return False
+    if _without_marks(_folded(label)) == _without_marks(_folded(other)):
+        return True
+    if min(len(label), len(other)) < LEAST_LETTERS:
         return False
     if any(letter.isdigit() for letter in label + other):
         return False
@@ -181,11 +259,8 @@ def _is_slip_of(label: str, other: str, count: Counter[str]) -> bool:
 
 def _parts(label: str, known: Mapping[str, int]) -> list[str]:
     """The labels that a label lists, each of them known; else nothing."""
-    for separator in SEPARATORS:
-        parts = [part.strip() for part in label.split(separator)]
-        if len(parts) > 1 and all(part in known for part in parts):
-            return parts
-    return []
+    parts = [_AROUND.sub("", part) or part for part in SEPARATORS.split(label)]
+    return parts if len(parts) > 1 and all(part in known for part in parts) else []
 
 
 def _left_out(samples: Sequence[Sample], kept: Sequence[Sample]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from lowres.data.card_data import from_card
 from lowres.data.checks.contamination import Left, without_contamination
 from lowres.data.checks.data_audit import audit
-from lowres.data.checks.pair_checks import check_pairs
+from lowres.data.checks.pair_checks import check_pairs, one_for_many
 from lowres.data.checks.stand_ins import blank_sides, without_stand_ins
 from lowres.data.corpus import SPLITS, Corpus, LabelledRows, Split
 from lowres.data.formats.tables import capped
@@ -57,6 +57,7 @@ def read_corpus(
         raise DataError(*capped(crossing))
     translates = isinstance(task, Translation)
     samples, stand_ins = without_stand_ins(samples) if translates else (samples, ())
+    repeated = tuple(one_for_many(task, samples)) if isinstance(task, Translation) else ()
     left = without_contamination(samples, parts, whole_clusters=translates)
     samples = [
         sample
@@ -82,6 +83,7 @@ def read_corpus(
         *_of_files(parts),
         *(check_pairs(task, samples, blank) if isinstance(task, Translation) else ()),
         *stand_ins,
+        *repeated,
         *blank,
         *labelled.findings,
         *_left_out(parts, left, sum(file.empty for file in files)),
@@ -241,8 +243,15 @@ def _refuse_empty_splits(samples: Sequence[Sample], tables: SourceTables) -> Non
                 if part.table.records and not any(record.fields[part.roles.text] for record in part.table.records)
             }
             what = f"has no {split} rows"
+            rows = {id(part.table): part.table for part in own or tables.parts}.values()
+            gone = sum(table.empty + table.outside for table in rows)
             if blank:
                 what = f"has no {split} rows: the column “{'” and “'.join(blank)}” is empty"
+            elif gone:
+                total = sum(table.read for table in rows)
+                reasons = dict.fromkeys(reason for table in rows for reason in table.notes)
+                why = ", ".join(("empty", *reasons) if any(table.empty for table in rows) else reasons)
+                what = f"has no {split} rows: of {total:,} rows {gone:,} were left out ({why})"
             problems.append(Problem(names or tables.name, what, "each of train, dev and test needs some"))
     if problems:
         raise DataError(*problems)
@@ -262,7 +271,19 @@ def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[
 
 def _of_files(parts: Sequence[Part]) -> Iterator[Finding]:
     """How files were read where that is in doubt, and which texts are damaged in the columns that are used; each once."""
-    found = (finding for part in parts for finding in (*part.table.findings, *part.table.damaged(part.roles.text)))
+    found = (
+        finding
+        for part in parts
+        for finding in (
+            *part.table.findings,
+            *(
+                damage
+                for column in (part.roles.text, part.roles.label, part.roles.answer)
+                if column
+                for damage in part.table.damaged(column)
+            ),
+        )
+    )
     yield from dict.fromkeys(found)
 
 

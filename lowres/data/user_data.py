@@ -1,7 +1,8 @@
 """Data without a card: the user's own files, and data sets of the Hugging Face hub."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from lowres.data.checks.parallel_texts import Side, misaligned, without_lines
@@ -9,8 +10,8 @@ from lowres.data.corpus import SPLITS, Split
 from lowres.data.files import hub_offline
 from lowres.data.formats.columnar import read_hub
 from lowres.data.formats.readers import read_file
-from lowres.data.formats.tables import Table, capped, no_column
-from lowres.data.rows import LINE, Cut, Part, Roles
+from lowres.data.formats.tables import Record, Table, capped, no_column
+from lowres.data.rows import LANGUAGE, LINE, SUBSET, Cut, Part, Roles, line_of
 from lowres.data.source_tables import SourceTables
 from lowres.data.splitting import id_split, kept_rows, split_by_column, split_by_hash, with_label, without_headers
 from lowres.errors import DataError, Finding, LowresError, Problem
@@ -163,7 +164,12 @@ def _texts(table: Table, data: FileData | HubData, task: Task) -> list[Text]:
         label = columns.label if isinstance(task, Classification) else None
         tag = _language(data, task)
         answer = columns.answer if isinstance(task, Generation) else None
-        return [Text(tag, table, Roles(_text_column(table, tag, columns), label, columns.id, answer=answer))]
+        text = _text_column(table, tag, columns)
+        made = (SUBSET, LANGUAGE, LINE)
+        missing = [name for name in (text, label, answer) if name and name not in (*table.columns, *made)]
+        if missing:
+            raise DataError(*(no_column(table, column) for column in missing))
+        return [Text(tag, table, Roles(text, label, columns.id, answer=answer))]
     if data.language is not None:  # texts of one language, without translations
         return [Text(data.language, table, Roles(_text_column(table, data.language, columns), None, columns.id))]
     named = columns.texts or _columns_by_language(table, task) or _two_columns(task, columns)
@@ -216,11 +222,30 @@ def _aligned(names: Mapping[str, str], near: Path) -> list[Text]:
     if key == {"id"}:  # messages and verses are tied by what they are called, not by their lines
         return [Text(tag, table, Roles("text", None, "id", "id")) for tag, table in tables.items()]
     counts = {table.name: table.read for table in tables.values()}
-    if len(set(counts.values())) > 1:
+    # blank lines at the end of one file translate nothing
+    if len(set(counts.values())) > 1 and len({_last_line(table) for table in tables.values()}) > 1:
         said = ", ".join(f"{name} has {count:,}" for name, count in counts.items())
         what = f"the files do not have equally many lines: {said}"
-        raise DataError(Problem("data.files", what, "line n of each must translate line n of the others"))
+        hint = "line n of each must translate line n of the others"
+        raise DataError(Problem("data.files", what, hint), *map(_line_inside, _with_lines_inside(tables.values())))
     return [Text(tag, table, Roles("text", None, None, LINE)) for tag, table in tables.items()]
+
+
+def _last_line(table: Table) -> int:
+    return line_of(table.records[-1]) if table.records else 0
+
+
+def _with_lines_inside(tables: Iterable[Table]) -> Iterator[Record]:
+    """The first text of each file that holds what other programs take for the end of a line."""
+    for table in tables:
+        yield from islice((record for record in table.records if len(record.fields["text"].splitlines()) > 1), 1)
+
+
+def _line_inside(record: Record) -> Problem:
+    text = record.fields["text"]
+    character = text[len(text.splitlines()[0])]
+    what = f"holds U+{ord(character):04X}, which ends no line here but does so in other programs"
+    return Problem(record.where, what, "is it meant as the end of a line? save the file with one kind of line ends")
 
 
 def _is_tied_by_id(texts: list[Text]) -> bool:

@@ -12,8 +12,9 @@ from lowres.errors import ModelError, Problem
 from lowres.evaluation.comparison import compare
 from lowres.export.ctranslate2_files import ACCEPTED, loaders, token_names, write_spec
 from lowres.export.decoder_answers import compared, log_probabilities, questions, trial_keys
+from lowres.export.drafts import draft_of
 from lowres.export.fidelity import Fidelity, Trial, mib_of, timed, trial_of, weights_mib
-from lowres.export.merged import draft_of, merged_predictor, save_tokenizer
+from lowres.export.merged import merged_predictor, save_tokenizer
 from lowres.export.usage import BY_WORDS, frame_of, heading, limits, most_code, question_code
 from lowres.runs.layout import MODEL
 from lowres.runs.run import Run, model_digest

@@ -15,8 +15,9 @@ from lowres.errors import ModelError, Problem
 from lowres.evaluation.comparison import compare_translations
 from lowres.export.ctranslate2_files import ACCEPTED, loaders, token_names, write_spec
 from lowres.export.decoders_to_ctranslate2 import export_decoder
+from lowres.export.drafts import draft_of, refuse_existing
 from lowres.export.fidelity import Fidelity, mib_of, timed, trial_of, weights_mib
-from lowres.export.merged import draft_of, merged_predictor, refuse_existing, save_tokenizer
+from lowres.export.merged import merged_predictor, save_tokenizer
 from lowres.export.usage import heading, limits, source_code
 from lowres.models.architectures import ARCHITECTURES
 from lowres.runs.layout import MODEL

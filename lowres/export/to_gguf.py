@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from lowres.errors import ModelError, Problem
 from lowres.export.decoder_answers import compared, log_probabilities, questions, trial_keys
+from lowres.export.drafts import draft_of, refuse_existing
 from lowres.export.fidelity import Fidelity, mib_of, timed, trial_of, weights_mib
 from lowres.export.gguf_vocabulary import vocabulary_of
-from lowres.export.merged import draft_of, merged_predictor, refuse_existing
+from lowres.export.merged import merged_predictor
 from lowres.export.usage import frame_of, heading, limits
 from lowres.languages.codes import translation_request
 from lowres.models.frames import PLAIN, Frame

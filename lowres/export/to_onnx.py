@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from lowres.evaluation.comparison import compare
+from lowres.export.drafts import draft_of, refuse_existing
 from lowres.export.fidelity import Fidelity, mib_of, timed, trial_of, weights_mib
-from lowres.export.merged import draft_of, merged_predictor, refuse_existing, save_tokenizer
+from lowres.export.merged import merged_predictor, save_tokenizer
 from lowres.export.usage import beside, heading, limits
 from lowres.runs.layout import MODEL
 from lowres.runs.run import Run, load_predictor, model_digest
@@ -111,7 +112,7 @@ def write_graph(
 ) -> None:
     """Write encoder and heads as a graph into a folder; `example` are ids and mask of two texts, which tell no sizes."""
     large = weights_mib(model) > LARGEST_MIB
-    with quiet(), tempfile.TemporaryDirectory(dir=folder.parent) as made:
+    with quiet(), tempfile.TemporaryDirectory(dir=folder) as made:
         whole = Path(made) / GRAPH if bits == 8 else folder / GRAPH
         _trace(model.eval(), example, whole)
         if bits == 8:
@@ -166,7 +167,7 @@ def usage(predictor: Any, run: Run, fidelity: Fidelity) -> str:
     text = USAGE.format(
         opset=OPSET, bits=fidelity.bits, notes=limits(facts), graph=GRAPH, labels=facts.labels, prefix=facts.prefix,
         longest=facts.max_length, centred=centred, beside=beside(predictor),
-        besides=", which asks the n-grams too" if facts.weights else "",
+        besides=", which asks the n-grams too" if facts.with_ngrams else "",
         comparison="\n".join(f"- {line}" for line in fidelity.sentences()),
     )  # fmt: skip
     return heading(run.record, about) + (

@@ -113,6 +113,7 @@ NGRAMS = (
     "The run predicts with this encoder and an n-gram classifier together (log-linear ensemble, weights {weights}), which only lowres "
     "combines: this code gives the encoder's predictions alone, “encoder alone” in the run's report.\n\n"
 )
+TEMPERED = "The run's probabilities are the softmax of {weight} times the logits of its labels, a factor that was fitted on dev.\n\n"
 PHRASES = (
     "In the directions {directions} the run's translations are those of its phrase table, which only lowres reads: this code gives "
     "the neural model's translations, “model alone” in the run's report.\n\n"
@@ -183,8 +184,11 @@ def limits(facts: Any) -> str:
         notes += SYMBOLS.format(symbols=symbols)
     if table := getattr(facts, "by_phrase_table", ()):
         notes += PHRASES.format(directions=", ".join(f"{source}→{target}" for source, target in table))
-    if weights := getattr(facts, "weights", None):
+    weights = getattr(facts, "weights", ())
+    if len(weights) > 1:
         notes += NGRAMS.format(weights=" and ".join(f"{weight:.2f}" for weight in weights))
+    elif weights:
+        notes += TEMPERED.format(weight=f"{weights[0]:.3f}")
     if heads := getattr(facts, "auxiliary", None):
         shown = "; ".join(f"{name} ({', '.join(labels)})" for name, labels in heads.items())
         notes += HEADS.format(first=len(facts.labels), heads=shown)

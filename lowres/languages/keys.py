@@ -25,10 +25,12 @@ _FOLDED = {
 _FINAL = regex.compile(r"(?<=\S)[\s\p{Sentence_Terminal}…،、,;؛]+$")
 # Words between two quotation marks: both stand there, so neither can be a tone mark.
 _QUOTED = regex.compile(r"(?<![^\s(\[])\"(?=\S)([^\"]*[^\s\"])\"(?!\w)")
-# What orthographies write before, behind or inside a word for tones, clicks, length and glottal stops stays; so do symbols.
+# What orthographies write before, behind or inside a word for tones, clicks, length and glottal stops stays; so do symbols and
+# faces of punctuation.
 _IGNORED = regex.compile(
-    r"""(?: (?<![^\s(\[])[!"/\-=\#|*']+(?=[\w\p{Sk}]) | (?<=\w)-(?![\w-]) | (?<=\w):(?=\w) )(*SKIP)(*FAIL)
-    | [[\p{P}\p{Z}\p{Cc}\p{Cf}]--[\#%&*@§†‡·'/\\]]+
+    r"""(?: (?<!\S)[:;=8]-?['*]?[()\[\]|/\\]+(?!\w)
+        | (?<![^\s(\[])[!"/\-=\#|*']+(?=[\w\p{Sk}]) | (?<=\w)-(?![\w-]) | (?<=\w):(?=\w) )(*SKIP)(*FAIL)
+    | [[\p{P}\p{Cc}\p{Cf}]--[\#%&*@§†‡·'/\\]]
     """,
     regex.VERBOSE | regex.VERSION1,
 )
@@ -36,7 +38,9 @@ _NO_MODIFIERS = regex.compile(r"\P{Lm}+")
 
 # Plain text in ASCII, which is most text, takes a tenth of the time: what `_IGNORED` removes, unless `_BESIDE_WORDS` is found in it.
 _ASCII_IGNORED = dict.fromkeys((*range(33), 127, *map(ord, "!(),-.:;?[]_{}")), " ")
-_BESIDE_WORDS = re.compile(r"""\"|(?:^|[\s(\[])[!/\-=\#|*'`]+[\w^`]|\w-(?![\w-])|\w:\w""", re.ASCII)
+_BESIDE_WORDS = re.compile(
+    r"""\"|[:;=8]-?['*]?[()\[\]|/\\]|(?:^|[\s(\[])[!/\-=\#|*'`]+[\w^`]|\w-(?![\w-])|\w:\w""", re.ASCII
+)
 _ASCII_FINAL = " !,.;?"
 
 

@@ -5,8 +5,9 @@ import unicodedata
 from functools import lru_cache
 
 # Blocks of scripts that are written without spaces and may part words with U+200B: Thai and Lao, Tibetan, Burmese, Khmer, Tai,
-# Buginese, Balinese, Sundanese, Batak, Vai, Javanese, Cham, Tai Viet. Elsewhere U+200B is an artefact of web pages.
+# Buginese, Balinese, Sundanese, Batak, Vai, Javanese, Cham, Tai Viet, Ahom, Makasar, Kawi. Elsewhere U+200B comes from web pages.
 _UNSPACED = "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u1aaf\u1b00-\u1bff\ua500-\ua63f\ua980-\ua9ff\uaa00-\uaadf"
+_UNSPACED += "\U00011700-\U0001174f\U00011ee0-\U00011eff\U00011f00-\U00011f5f"
 _ZERO_WIDTH_SPACES = re.compile("\u200b+")
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _SURROGATES = re.compile("[\ud800-\udfff]")

@@ -23,6 +23,9 @@ NO_SCRIPTS = {
     "Zyyy": "characters common to all scripts", "Zinh": "marks that follow another script", "Zxxx": "what is not written",
     "Zzzz": "a script without a code", "Zmth": "mathematical notation", "Zsym": "symbols", "Zsye": "emoji",
 }  # fmt: skip
+_REGION = re.compile(r"[A-Za-z]{2}|[0-9]{3}")
+# Where CLDR, which langcodes asks, names another script than that of nearly all texts, or none.
+LIKELY_SCRIPTS = {"grc": "Grek", "azb": "Arab"}
 _FORM = "an ISO 639-3 code and a script, such as min-Latn"
 
 
@@ -62,6 +65,9 @@ def language(tag: str) -> Language:
     """
     match = _TAG.fullmatch(tag)
     if not match:
+        code = re.split(r"[-_]", tag.strip())[0].lower()
+        if code in _others() and code not in _names():
+            raise LowresError(_no_language(tag, code, ""))
         raise LowresError(Problem("", f"“{tag}” is not a language tag", _join(_meant(tag), _FORM)))
     code, script = match.groups()
     if code not in _names():
@@ -99,12 +105,17 @@ def _no_language(tag: str, code: str, script: str) -> Problem:
     if kind == "special":
         return Problem("", f"“{tag}”: “{code}” ({name}) is not a language", "name the one language of the texts")
     if kind == "collection":
-        members = [f"{member}-{script} ({_name(member)})" for member in MEMBERS_OF_GROUPS.get(code, "").split()]
+        members = [
+            f"{member}-{script or _likely_script(member)} ({_name(member)})"
+            for member in MEMBERS_OF_GROUPS.get(code, "").split()
+        ]
         hint = (
             f"choose one of its languages, such as {', '.join(members)}" if members else "choose one of its languages"
         )
         return Problem("", f"“{tag}”: “{code}” is a group of languages ({name}), not one language", hint)
-    hint = _join(_meant(tag) or _similar(code, script), "see iso639-3.sil.org")
+    own = f"; for a language without a code, or with a new one: qaa-{script} to qtz-{script}"
+    meant = _meant(tag)
+    hint = _join(meant or _similar(code, script), f"see iso639-3.sil.org{'' if meant else own}")
     return Problem("", f"“{tag}”: ISO 639-3 does not know “{code}”", hint)
 
 
@@ -130,11 +141,13 @@ def _meant(tag: str) -> str:
     known = _code_of(code) or _code_by_name(tag)
     if not known:
         return ""
-    near = nearest(script.title(), _scripts()) if script else ""
+    first, *others = script.split("-")
+    region = next((part for part in (first, *others) if _REGION.fullmatch(part)), "")
+    near = "" if first in ("", region) else nearest(first.title(), _scripts())
     script = (
-        script.title()
-        if script.title() in _scripts()
-        else near.partition("“")[2].partition("”")[0] or _likely_script(known)
+        first.title()
+        if first.title() in _scripts()
+        else near.partition("“")[2].partition("”")[0] or _likely_script(known, region)
     )
     return f"did you mean “{known}-{script}”?"
 
@@ -157,16 +170,21 @@ def _code_by_name(name: str) -> str:
 
     try:
         code = find(name).language or ""
-    except LookupError:
+    except (
+        LookupError,
+        UnicodeDecodeError,
+    ):  # the table of langcodes has places that hold no name, such as that of NUL
         return ""
     code = LANGUAGE_ALPHA3.get(code, code)
     return code if code in _names() else ""
 
 
-def _likely_script(code: str) -> str:
+def _likely_script(code: str, region: str = "") -> str:
+    """The script that a language is usually written in, or in one country (a code of ISO 3166 or UN M.49)."""
     from langcodes import Language as Tag
 
-    return Tag.get(code).maximize().script or "Latn"
+    written = LIKELY_SCRIPTS.get(code)
+    return written or Tag.get(f"{code}-{region}" if region else code).maximize().script or "Latn"
 
 
 def _similar(code: str, script: str) -> str:

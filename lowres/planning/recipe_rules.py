@@ -3,13 +3,13 @@
 A key that would be ignored is refused: whoever wrote it expects something of it.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from lowres.bounded import read_bounded_json
 from lowres.data.corpus import Corpus
 from lowres.data.pairs import directions, pairs
 from lowres.errors import Finding, Problem
@@ -245,7 +245,7 @@ def _run_of(name: str, kind: str, where: str, near: Path) -> Iterator[Problem]:
         yield Problem(where, f"“{name}” is not the folder of a run", hint)
         return
     try:
-        method = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))["method"]
+        method = read_bounded_json(folder / "model" / "model.json")["method"]
     except (OSError, ValueError, KeyError, TypeError):
         yield Problem(where, f"the run “{name}” has no model that can be read", hint)
         return

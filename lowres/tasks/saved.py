@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
+from lowres.bounded import read_bounded
 from lowres.data.corpus import Corpus
 from lowres.errors import ModelError, Problem
 from lowres.methods import TECHNIQUES
@@ -188,7 +189,7 @@ def refuse_infinite(folder: Path, model: nn.Module) -> None:
 def read_facts(folder: Path, kind: type[Found]) -> Found:
     """The facts of a saved model. Raises ModelError where there are none."""
     with reading(folder / MODEL_JSON, "is this the folder of a finished run?"):
-        return kind.model_validate_json((folder / MODEL_JSON).read_bytes())
+        return kind.model_validate_json(read_bounded(folder / MODEL_JSON))
 
 
 def find_saved_base(folder: Path, facts: ModelFacts, options: Options) -> Checkpoint:

@@ -48,7 +48,6 @@ def check_pairs(task: Translation, samples: Sequence[Sample], blank: Sequence[Fi
         *_unshown(once, found),
         *_repeated(found["train"], where),
         *(finding for split in SPLITS for finding in _same(split, found[split], where)),
-        *(finding for split in SPLITS for finding in _one_for_many(split, found[split], where)),
         *_uneven(found["train"], where),
         *_of_another_script(samples),
     )
@@ -129,20 +128,29 @@ def _same(split: Split, found: Sequence[Pair], where: Mapping[int, str]) -> Iter
         yield Finding("warning" if many else "note", f"{share} ({place}){doubt}", place)
 
 
-def _one_for_many(split: Split, found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:
-    """A text that is the translation of many different texts: a stand-in, a template, or a column that was filled down."""
+def one_for_many(task: Translation, samples: Sequence[Sample]) -> Iterator[Finding]:
+    """A text that is the translation of many different texts: a stand-in, a template, or a column that was filled down.
+
+    All splits are looked at together, and before repeated texts are left out of train for the sake of test.
+    """
+    rows = [sample.row for sample in samples]
+    spoken = tuple(dict.fromkeys(row.language for row in rows))
+    of_row = {id(sample.row): sample for sample in samples}
     sources: dict[tuple[str, str], dict[str, Pair]] = {}
-    for pair in found:
-        key = pair.target.language, strict_key(pair.target.fields["text"])
-        sources.setdefault(key, {}).setdefault(strict_key(pair.source.fields["text"]), pair)
+    for split in SPLITS:
+        some = [sample.row for sample in samples if sample.split == split]
+        for pair in pairs(some, directions(task, spoken)):
+            key = pair.target.language, strict_key(pair.target.fields["text"])
+            sources.setdefault(key, {}).setdefault(strict_key(pair.source.fields["text"]), pair)
     often = sorted((len(pairs), key) for key, pairs in sources.items() if len(pairs) >= MANY_SOURCES)
     if often:
         count, key = often[-1]
-        pair = next(iter(sources[key].values()))
-        text, place = pair.target.fields["text"], where[id(pair.target)]
+        found = [of_row[id(pair.target)] for pair in sources[key].values()]
+        text, place = found[0].row.fields["text"], found[0].where
         shown = text if len(text) <= SHOWN else text[:SHOWN] + "…"
         more = f", and {len(often) - 1:,} more texts like it" if len(often) > 1 else ""
-        what = f"“{shown}” is the translation of {count:,} different {split} texts ({place}){more}"
+        where = " and ".join(split for split in SPLITS if any(sample.split == split for sample in found))
+        what = f"“{shown}” is the translation of {count:,} different texts of {where} ({place}){more}"
         yield Finding("warning", what, place)
 
 

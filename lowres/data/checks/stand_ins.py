@@ -3,19 +3,27 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+import regex
+
 from lowres.data.formats.tables import Record
 from lowres.data.rows import Part, Sample, line_of
 from lowres.errors import Finding
 from lowres.languages import strict_key
 
 # These are never a translation: a verse that is part of the one before (Bible corpora), and what spreadsheets and databases write.
-ALWAYS = frozenset(("<range>", "#NAME?", "#REF!", "#VALUE!", "#N/A", "#DIV/0!", "#NULL!", "\\N", "<NA>"))
+ALWAYS = frozenset(("<range>", "#N/A", "#N/D", "#NV", "\\N", "<NA>"))
+_ERROR = regex.compile(
+    r"#[¡¿]?[\p{Lu}/0]+[!?]|Err:\d{3}"
+)  # of a spreadsheet, in the language of its program: #NAME?, #¡VALOR!
 # These translate only themselves.
-OF_THEMSELVES = frozenset(("NaN", "NULL", "N/A", "n/a", "TBD", "TODO"))
+OF_THEMSELVES = frozenset(("NaN", "NULL", "N/A", "n/a", "N.A.", "n.a.", "TBD", "TODO"))
 # These do not translate a text of several words. (“nan” is bread in Kurdish, “null” is zero in German.)
-OF_WORDS = frozenset(
-    ("nan", "null", "-", "--", "---", "–", "—", "_", "...", "…", "[...]", "[…]", "(...)", "(…)", "?", "??", "???", "*")
-)
+OF_WORDS = frozenset(("nan", "null", "Null", "None", "undefined"))
+_EMPTY_MARK = regex.compile(r"<\s*[\w /]+\s*>|[\[({]\s*[\])}]")  # <blank>, []
+_SPOKEN = regex.compile(
+    r"[\p{L}\p{N}\p{Extended_Pictographic}\p{Co}]"
+)  # what can translate words; dashes, dots and boxes cannot
+LONGEST = 30  # characters of a stand-in
 WORDS, LETTERS = 3, 12  # words, or characters where there are no spaces, from which on a text has several words
 
 
@@ -24,8 +32,7 @@ def without_stand_ins(samples: Sequence[Sample]) -> tuple[list[Sample], tuple[Fi
 
     Such a text is left out, and its translations become texts without a translation.
     """
-    known = ALWAYS | OF_THEMSELVES | OF_WORDS
-    doubtful = {id(sample) for sample in samples if sample.row.fields["text"] in known}
+    doubtful = {id(sample) for sample in samples if _is_doubtful(sample.row.fields["text"])}
     if not doubtful:
         return list(samples), ()
     named = {sample.row.cluster for sample in samples if id(sample) in doubtful}
@@ -69,11 +76,23 @@ def _filled_rows(part: Part) -> dict[str | int, Record]:
     }
 
 
+def _is_doubtful(text: str) -> bool:
+    if len(text) > LONGEST:
+        return False
+    if text in ALWAYS or text in OF_THEMSELVES or text in OF_WORDS or not _SPOKEN.search(text):
+        return True
+    return (_ERROR.fullmatch(text) or _EMPTY_MARK.fullmatch(text)) is not None
+
+
 def _is_stand_in(sample: Sample, cluster: Sequence[Sample]) -> bool:
     """Whether a doubtful text stands for nothing, judged by its translations."""
     text = sample.row.fields["text"]
     if text in ALWAYS:
         return True
+    if _EMPTY_MARK.fullmatch(text) and any(
+        text == other.row.fields["text"] for other in cluster if other is not sample
+    ):
+        return False  # a tag that is the same in both languages
     others = [strict_key(other.row.fields["text"]) for other in cluster if other.row.language != sample.row.language]
     if text in OF_THEMSELVES:
         return bool(others) and strict_key(text) not in others

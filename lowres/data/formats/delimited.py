@@ -9,15 +9,18 @@ from pathlib import Path
 from lowres.data.formats.file_text import decode, lines, read_bytes
 from lowres.data.formats.quoting import Layout, Quotes, Rows, common_width, layout, quoted_rows
 from lowres.data.formats.recognising import xml_format
-from lowres.data.formats.tables import Table, capped, check_columns, make_table
+from lowres.data.formats.tables import MAX_TITLES, Table, capped, check_columns, make_table
 from lowres.errors import DataError, Finding, Problem
 
 INDEX = "index"  # name given to a first column without one: pandas and R write row numbers so
 SEPARATORS: Mapping[str, str] = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "vertical bars"}
+_REMEDIES: Mapping[str, str] = {
+    separator: f"texts that hold {name} must stand in quotation marks" for separator, name in SEPARATORS.items()
+}
 QUOTED = frozenset(",;")  # separators of files that are always quoted where they need it: CSV
 SAMPLE_LINES = 200  # from which the separator is found
 MOST_FIT = 0.9  # share of lines that must have equally many fields for a separator to be one
-MAX_TITLES = 10  # lines above the header
+_RULE = re.compile(r":?-{3,}:?")
 _NAMED_SEPARATOR = re.compile(r'"?sep=([\t,;|])"?\r*$', re.IGNORECASE | re.MULTILINE)
 
 
@@ -43,29 +46,43 @@ def _read(path: Path, name: str, expected: str, quotes: Quotes) -> Table:
     always = separator in QUOTED and quotes != "no"
     found = quoted_rows(text, separator, name) if always else layout(text, separator, name, quotes)
     other = [Finding("note", f"its columns are separated by {SEPARATORS[separator]}", name)] * (separator != expected)
-    return table_of_rows(name, raw.sha256, found, other)
+    return table_of_rows(name, raw.sha256, found, other, separator)
 
 
 def _separator(text: str, expected: str) -> str:
-    """The separator that the file's ending says, unless only another one gives lines of equally many fields."""
+    """The separator that the file's ending says, unless only another one gives lines of equally many fields.
+
+    Where several do, one that parts the header alike is better: in “text;score” over “ja;0,5” the comma is within a number.
+    """
     start = "\n".join(islice((line for line in text[: SAMPLE_LINES * 1000].split("\n") if line.strip()), SAMPLE_LINES))
-    fitting = [separator for separator in SEPARATORS if _fits(start, separator)]
-    return expected if expected in fitting or not fitting else fitting[0]
+    rows = {separator: _sample(start, separator) for separator in SEPARATORS}
+    fitting = [separator for separator, some in rows.items() if _fits(some)]
+    starts = {separator: _first_whole(rows[separator]) for separator in fitting}
+    best = [separator for separator in fitting if starts[separator] == min(starts.values())]
+    return expected if expected in best or not best else best[0]
 
 
-def _fits(start: str, separator: str) -> bool:
+def _first_whole(rows: Rows) -> int:
+    """Which row is the first with as many fields as most have: the header, if no title stands above it."""
+    width = common_width(rows)
+    return next(number for number, (_, row) in enumerate(rows) if len(row) == width)
+
+
+def _sample(start: str, separator: str) -> Rows:
     if separator in QUOTED:
         try:
-            rows: Rows = list(enumerate(csv.reader(start.split("\n"), delimiter=separator)))
+            return list(enumerate(csv.reader(start.split("\n"), delimiter=separator)))
         except csv.Error:
-            return False
-    else:
-        rows = [(number, line.split(separator)) for number, line in enumerate(lines(start))]
+            return []
+    return [(number, line.split(separator)) for number, line in enumerate(lines(start))]
+
+
+def _fits(rows: Rows) -> bool:
     width = common_width(rows)
     return width > 1 and sum(len(row) == width for _, row in rows) >= MOST_FIT * len(rows)
 
 
-def table_of_rows(name: str, sha256: str, found: Layout, findings: list[Finding]) -> Table:
+def table_of_rows(name: str, sha256: str, found: Layout, findings: list[Finding], separator: str = "\t") -> Table:
     """The table of rows that were read already: titles above the header are left out, faulty rows named. Raises DataError."""
     rows = found.rows
     rows = rows[next((number for number, (_, row) in enumerate(rows) if _filled(row)), len(rows)) :]
@@ -80,12 +97,12 @@ def table_of_rows(name: str, sha256: str, found: Layout, findings: list[Finding]
     if not rows and not found.problems:
         raise DataError(Problem(name, "is empty", "the first row names the columns"))
     line, header = rows[0] if rows else (1, [""])
-    body = [(number, _as_wide_as(header, row)) for number, row in rows[1:]]
+    body = [(number, _as_wide_as(header, row)) for number, row in rows[2 if _is_rule(rows[1:2]) else 1 :]]
     header, body = _named(header, body)
     if rows:
         check_columns(name, header, line)
         _refuse_other_separator(f"{name}:{line}", header)
-    problems = sorted([*found.problems, *_wrong_widths(name, header, body)], key=_line)
+    problems = sorted([*found.problems, *_wrong_widths(name, separator, line, header, body)], key=_line)
     if problems:
         raise DataError(*capped(problems))
     blank = [""] * len(header)
@@ -97,15 +114,24 @@ def table_of_rows(name: str, sha256: str, found: Layout, findings: list[Finding]
 def _titles(rows: Rows) -> int:
     """How many lines above the header are titles or blank: a title is alone in its row, where the rows below have several fields."""
     count, width = 0, common_width(rows)
-    while count < min(MAX_TITLES, len(rows) - 2) and (not _filled(rows[count][1]) or _is_title(rows[count][1], width)):
+    while count < min(MAX_TITLES, len(rows) - 2) and (
+        not _filled(rows[count][1]) or _is_title(rows[count][1], width, alone=not _filled(rows[count + 1][1]))
+    ):
         count += 1
     return count if sum(bool(cell.strip()) for cell in rows[count][1]) > 1 else 0
 
 
-def _is_title(row: list[str], width: int) -> bool:
+def _is_title(row: list[str], width: int, alone: bool) -> bool:
+    """Whether a row is a title of the table; `alone`: a blank line follows it."""
     if len(row) == 1:  # one word above two columns is their header: R leaves out the name of the first
-        return width > 2 or (width > 1 and len(row[0].split()) > 1)
+        return width > 2 or (width > 1 and (len(row[0].split()) > 1 or alone))
     return len(row) > 2 and bool(row[0].strip()) and not _filled(row[1:])
+
+
+def _is_rule(rows: Rows) -> bool:
+    """Whether a row is the rule below the header of a table in Markdown: |---|:---:|."""
+    cells = [cell.strip() for _, row in rows for cell in row if cell.strip()]
+    return bool(cells) and all(_RULE.fullmatch(cell) for cell in cells)
 
 
 def _as_wide_as(header: list[str], row: list[str]) -> list[str]:
@@ -144,12 +170,25 @@ def _refuse_other_separator(where: str, header: list[str]) -> None:
         )
 
 
-def _wrong_widths(name: str, header: list[str], body: Rows) -> Iterator[Problem]:
-    for line, row in body:
-        if len(row) != len(header) and _filled(row):
-            yield Problem(
-                f"{name}:{line}", f"has {len(row)} field{'s' * (len(row) != 1)}, the header has {len(header)}"
-            )
+def _wrong_widths(name: str, separator: str, at: int, header: list[str], body: Rows) -> Iterator[Problem]:
+    """The rows that have other fields than the header, which stands in line `at`; where these are most, the header is wrong."""
+    wrong = [(line, row) for line, row in body if len(row) != len(header) and _filled(row)]
+    usual = common_width(body)
+    same = sum(len(row) == usual for _, row in wrong)
+    if 2 * same > sum(_filled(row) for _, row in body):
+        what = f"the header has {_fields(len(header))}, but {same:,} of {len(body):,} rows have {usual}"
+        yield Problem(f"{name}:{at}", what, f"does this line name the columns? {_REMEDIES[separator]}")
+        return
+    hints = iter((_REMEDIES[separator],))  # once is enough
+    for line, row in wrong:
+        hint = next(hints, "") if len(row) > len(header) else ""
+        if "\r" in "".join(row):
+            hint = "it holds carriage returns, the line ends of old Macs: save it with one kind of line ends"
+        yield Problem(f"{name}:{line}", f"has {_fields(len(row))}, the header has {len(header)}", hint)
+
+
+def _fields(count: int) -> str:
+    return f"{count} field{'s' * (count != 1)}"
 
 
 def _filled(row: list[str]) -> bool:

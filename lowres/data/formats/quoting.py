@@ -36,14 +36,25 @@ def literal_rows(text: str, separator: str) -> Rows:
 
 
 def quoted_rows(text: str, separator: str, name: str) -> Layout:
-    """Rows quoted as in RFC 4180, which may take several lines; every faulty one becomes a Problem."""
+    """Rows quoted as in RFC 4180, which may take several lines; every faulty one becomes a Problem.
+
+    A quotation mark may stand behind a separator and a space, where this makes no line faulty.
+    """
+    if f'{separator} "' in text:
+        spaced = _quoted_rows(text, separator, name, skips_spaces=True)
+        if not spaced.problems:
+            return spaced
+    return _quoted_rows(text, separator, name)
+
+
+def _quoted_rows(text: str, separator: str, name: str, skips_spaces: bool = False) -> Layout:
     csv.field_size_limit(MAX_FIELD)  # of the whole process; the default is shorter than a chapter
     # only \n ends a line, and line ends are kept: csv then preserves those inside quotes
     chunks, done = list(_with_ends(text)), 0
     rows: Rows = []
     problems: list[Problem] = []
     while done < len(chunks) and len(problems) <= MAX_PROBLEMS:
-        reader = csv.reader(islice(chunks, done, None), delimiter=separator, strict=True)
+        reader = csv.reader(islice(chunks, done, None), delimiter=separator, strict=True, skipinitialspace=skips_spaces)
         line = done + 1
         try:
             for row in reader:
@@ -64,7 +75,7 @@ def layout(text: str, separator: str, name: str, quotes: Quotes) -> Layout:
     That is: every field that begins with a quotation mark also ends with one and has those inside doubled, and at least
     one holds a doubled one, the separator or a line end, or the header is quoted as well. All else is taken as it
     stands, and so is a file in which more fields hold quotation marks inside without being quoted. Raises DataError where
-    most broken lines would be whole under quoting, but not all.
+    half of the broken lines or more would be whole under quoting, but not all.
     """
     if quotes == "yes":
         return quoted_rows(text, separator, name)
@@ -81,7 +92,7 @@ def layout(text: str, separator: str, name: str, quotes: Quotes) -> Layout:
         telling = sum(separator in field or "\n" in field for _, row in quoted.rows for field in row)
         if telling and not left:
             return Layout(quoted.rows, findings=(_taken_as_quoted(name, telling),))
-        if telling and 4 * left <= broken:
+        if telling and 2 * left <= broken:
             raise DataError(*_nearly_quoted(name, broken, left, quoted))
     elif len(whole) == len(begun) and begun:
         # who quotes fields with quotation marks quotes all of them: bare ones inside other fields speak against it

@@ -77,6 +77,7 @@ MARKUP: Sequence[tuple[Format, float, "regex.Pattern[str]"]] = tuple(
         (TOOLBOX, 0.5, r"\\\w{1,6}(\s|$)"),
         (CONLLU, 0.5, r"\d+(?:[-.]\d+)?\t(?:[^\t]*\t){8}[^\t]*$|# (?:sent_id|text|newdoc|newpar)\b"),
         (CONLL, 0.8, r"\S+(?:[ \t]+\S+)*[ \t]+(?:O|[BIESLU]-[A-Za-z]+)$"),
+        (CONLL, 0.8, r"\S+[ \t]+[A-Z]{1,5}[A-Z0-9$:.]*$"),
         (SUBTITLES, 0.2, r"(?:\d+:)?\d\d:\d\d[.,]\d{3} --> "),
         (CATALOGUE, 0.2, r'msgid "'),
         (CHAT, 0.5, r"\*[A-Z]{3}:|%[a-z]{3}:|@(?:UTF8|Begin|End|Languages|Participants|ID|Media)\b"),

@@ -1,5 +1,6 @@
 """Tables: the rows of a file as normalised text, each with its line number."""
 
+import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,8 @@ from lowres.languages.normalisation import normalise, well_formed
 MAX_ROWS = 4_000_000  # of a file: a row takes about a kilobyte of memory
 MAX_PROBLEMS = 20  # reported in full; further ones are only counted
 MAX_COLUMNS = 30  # named in a message
+MAX_TITLES = 10  # lines above the header
+_MARKS_DAMAGE = re.compile(r"[&<\\?@%=]|\[\[|'''")  # in plain ASCII, what damage begins with
 _NO_TITLE = regex.compile(r"[.!?…।。؟\"“”]|^-?\d+(?:[.,]\d+)?$|(?:\S+\s+){4}")  # a sentence or a number names no column
 
 
@@ -113,7 +116,7 @@ def make_table(
         if any("\0" in text for text in texts):
             problems.append(Problem(where, "holds a NUL, which no text holds", "take it out"))
         for title, value, text in zip(titles, written, texts, strict=True):
-            if not value.isascii() or "&" in value or "<" in value or "\\" in value:
+            if not (value.isascii() and value.isprintable()) or _MARKS_DAMAGE.search(value):
                 damage.count(title, where, value, text)
         if len(records) + empty >= MAX_ROWS:
             raise DataError(too_many_rows(name))
@@ -163,8 +166,28 @@ def no_column(table: Table, column: str, more: Sequence[str] = ()) -> Problem:
     columns = (*table.columns, *more)
     named = f"columns: {', '.join(columns[:MAX_COLUMNS])}{', …' * (len(columns) > MAX_COLUMNS)}"
     ending = "if it is a table, let its name end on .tsv or .csv;" if table.columns == ("text",) else ""
-    hint = " ".join(part for part in (_no_header(table.columns) or nearest(column, columns) or ending, named) if part)
+    meant = _later_header(table, column) or _other_separator(table.columns, column)
+    meant = meant or _no_header(table.columns) or nearest(column, columns) or ending
+    hint = " ".join(part for part in (meant, named) if part)
     return Problem(f"{table.name}:1", f"there is no column “{column}”", hint)
+
+
+def _later_header(table: Table, column: str) -> str:
+    """A hint where the names of the columns stand further down, below titles or remarks."""
+    for record in table.records[:MAX_TITLES]:
+        if column in record.fields.values():
+            return f"is line {record.where.rpartition(':')[2]} the header? take out what stands above it;"
+    return ""
+
+
+def _other_separator(columns: Sequence[str], column: str) -> str:
+    """A hint where the one column's name is several names, with a separator that is not known."""
+    parts = re.split(r"([^\w\s]+|\s{2,}|[\x1c-\x1f])", columns[0]) if len(columns) == 1 else []
+    if column in [part.strip() for part in parts[::2]] and len(parts) > 2:
+        separator = parts[1] if parts[1].isprintable() and parts[1].strip() else "a character that is not printed"
+        separator = "spaces" if parts[1].isspace() and parts[1].startswith(" ") else f"“{separator}”"
+        return f"the columns seem separated by {separator}: save the table with tabs, as .tsv;"
+    return ""
 
 
 def _no_header(columns: Sequence[str]) -> str:
@@ -172,7 +195,7 @@ def _no_header(columns: Sequence[str]) -> str:
     unlike = sum(_NO_TITLE.search(column.strip()) is not None for column in columns)
     return (
         "the first line seems to be a row already: add one above it that names the columns;"
-        if 2 * unlike > len(columns)
+        if unlike and 2 * unlike >= len(columns)
         else ""
     )
 

@@ -106,7 +106,7 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
     session = session_of(folder / GRAPH, machine.cores)
     tokenizer = saved_tokenizer(model_folder)
     with reading(model_folder / NGRAMS):
-        ngrams = NgramClassifier.load(model_folder / NGRAMS) if facts.weights else None
+        ngrams = NgramClassifier.load(model_folder / NGRAMS) if facts.with_ngrams else None
     centres = {tag: np.array(numbers, np.float32) for tag, numbers in own.centres.items()}
     inputs, accelerator = TextInputs(tokenizer, facts.prefix, facts.max_length), make_accelerator(machine, "fp32")
     translations = restored_translations(model_folder, facts.translate_into)

@@ -35,7 +35,7 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
     facts = ClassifierFacts(
         **common_facts(plan, corpus, adapted), labels=list(corpus.labels),
         auxiliary={head: list(dataset.labels) for head, dataset in corpus.auxiliary.items()},
-        hidden_size=checkpoint.hidden_size, weights=None, translate_into=_task(plan).translate_into,
+        hidden_size=checkpoint.hidden_size, translate_into=_task(plan).translate_into,
     )  # fmt: skip
     model = ClassificationModel(
         equip(base, adapted, plan, accelerator.device), facts.hidden_size, facts.sizes, plan.pooling
@@ -74,18 +74,19 @@ def _task(plan: Plan) -> Classification:
 
 
 def complete(classifier: Classifier, plan: Plan, corpus: Corpus, announce: Announce) -> Classifier:
-    """Add the n-gram classifier; the weights of the log-linear ensemble maximise the likelihood of dev."""
-    if plan.recipe.ensemble.ngrams == "off":
-        return classifier
-    announce("n-grams")
-    train, dev = classifier.read_by_ngrams(corpus.train), classifier.read_by_ngrams(corpus.dev)
-    ngrams = NgramClassifier.fit(train, dev, classifier.labels, plan.recipe.training.seed)
+    """Add the n-gram classifier, unless it is off; the weights of the log-linear ensemble maximise the likelihood of dev."""
+    whole = classifier
+    if plan.recipe.ensemble.ngrams == "auto":
+        announce("n-grams")
+        train, dev = classifier.read_by_ngrams(corpus.train), classifier.read_by_ngrams(corpus.dev)
+        whole = replace(
+            classifier, ngrams=NgramClassifier.fit(train, dev, classifier.labels, plan.recipe.training.seed)
+        )
     texts, languages = [row.fields["text"] for row in corpus.dev], [row.language for row in corpus.dev]
     targets = [classifier.labels.index(row.fields["label"]) for row in corpus.dev]
-    whole = replace(classifier, ngrams=ngrams)
-    weights = ensemble_weights(
-        whole.log_probabilities(texts, languages), whole.ngram_log_probabilities(texts, languages), targets
-    )
+    members = [whole.log_probabilities(texts, languages)]
+    members += [whole.ngram_log_probabilities(texts, languages)] if whole.ngrams else []
+    weights = ensemble_weights(members, targets)
     return replace(whole, facts=classifier.facts.model_copy(update={"weights": weights}))
 
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import Finding
 from lowres.evaluation.baselines import BaselineRun, majority, tfidf
 from lowres.evaluation.classification_scores import classification_scores, confusion
 from lowres.evaluation.classification_statistics import labels_without_rows
 from lowres.evaluation.comparison import compare, corrected, transfer_verdict
+from lowres.evaluation.probability_calibration import calibration_facts
 from lowres.evaluation.resampling import Resampling
 from lowres.planning import Plan
 from lowres.record import Comparison, Example
-from lowres.score import Score
+from lowres.score import CalibrationFacts, Score
 from lowres.statistical.ngrams import Floats
 from lowres.tasks.classification.model import Classifier, Prediction
 from lowres.tasks.job import Announce, Facts
@@ -46,6 +49,7 @@ def judge(
     evaluator = evaluator_of(rows, classifier.labels, resampling_of(plan))
     chosen = [prediction.label for prediction in predictions]
     yield {
+        "calibration": calibration(classifier, rows, predictions, resampling_of(plan)),
         "scores": evaluator.scores(chosen),
         "confusion": confusion(references, chosen, classifier.labels),
         "examples": examples(rows, predictions),
@@ -92,6 +96,16 @@ def judge(
         "transfer": verdict,
         "others": {run.name: run.predictions for run in (*parts, *rivals)},
     }
+
+
+def calibration(
+    classifier: Classifier, rows: Sequence[Row], predictions: Sequence[Prediction], resampling: Resampling
+) -> CalibrationFacts:
+    """How well the probabilities agree with the truth, and how well they would at temperature 1."""
+    table = np.array([[one.probabilities[label] for label in classifier.labels] for one in predictions])
+    targets = [classifier.labels.index(row.fields["label"]) for row in rows]
+    clusters, temperature = [row.cluster for row in rows], 1 / sum(classifier.facts.weights)
+    return calibration_facts(table, targets, clusters, temperature, split="test", resampling=resampling)
 
 
 def ablations(classifier: Classifier, rows: Sequence[Row], base: str) -> list[BaselineRun[tuple[str, ...]]]:

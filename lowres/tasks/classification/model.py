@@ -44,8 +44,10 @@ class Prediction:
 
 
 class ClassifierFacts(ModelFacts):
-    """What a classifier's model.json holds; `auxiliary` gives the labels of further heads by name, `weights` those of the ensemble,
-    `translate_into` the language of what is read beside the texts.
+    """What a classifier's model.json holds; `auxiliary` gives the labels of further heads by name, `translate_into` the language of
+    what is read beside the texts.
+
+    `weights` are those of the ensemble: of the encoder, and of the n-grams where there are any; see `ensemble_weights`.
     """
 
     @property
@@ -56,13 +58,18 @@ class ClassifierFacts(ModelFacts):
     labels: list[str]
     auxiliary: dict[str, list[str]]
     hidden_size: int
-    weights: tuple[float, float] | None
+    weights: tuple[float, ...] = (1.0,)
     translate_into: str | None = None
+
+    @property
+    def with_ngrams(self) -> bool:
+        """Whether n-grams have a part in the predictions."""
+        return len(self.weights) > 1
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained classifier on its device; with n-grams, `facts.weights` are the weights of encoder and n-grams."""
+    """A trained classifier on its device, with n-grams or without."""
 
     model: ClassificationModel
     inputs: TextInputs
@@ -148,9 +155,10 @@ class Classifier:
 
     def combined(self, texts: Sequence[str], languages: Sequence[str | None], encoder: Floats) -> list[Prediction]:
         """Predictions of the ensemble, or of the encoder where there are no n-grams, from the encoder's log-probabilities."""
-        table = encoder
-        if self.ngrams and self.facts.weights:
-            table = combine(table, self.ngram_log_probabilities(texts, languages), self.facts.weights)
+        members = [encoder]
+        if self.ngrams:
+            members.append(self.ngram_log_probabilities(texts, languages))
+        table = combine(members, self.facts.weights)
         return [self._prediction(text, row) for text, row in zip(texts, np.exp(table), strict=True)]
 
     def raw_predictions(self, inputs: Sequence[Sequence[str]]) -> list[list[float]]:
@@ -171,7 +179,7 @@ class Classifier:
 
     def without_ngrams(self) -> "Classifier":
         """The same classifier without its n-grams."""
-        return replace(self, ngrams=None)
+        return replace(self, ngrams=None, facts=self.facts.model_copy(update={"weights": (1.0,)}))
 
     def _prediction(self, text: str, row: NDArray[np.float64]) -> Prediction:
         return Prediction(text, self.labels[int(row.argmax())], dict(zip(self.labels, map(float, row), strict=True)))
@@ -207,7 +215,7 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Classifie
         model.head.load_state_dict(head)
     model.to(found.accelerator.device).eval()
     with reading(folder / NGRAMS):
-        ngrams = NgramClassifier.load(folder / NGRAMS) if facts.weights else None
+        ngrams = NgramClassifier.load(folder / NGRAMS) if facts.with_ngrams else None
     inputs = TextInputs(found.tokenizer, facts.prefix, facts.max_length)
     translations = restored_translations(folder, facts.translate_into)
     return Classifier(model, inputs, facts, found.accelerator, Rows(None, 0), ngrams, translations=translations)
