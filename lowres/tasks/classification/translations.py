@@ -15,6 +15,9 @@ from lowres.languages import normalise
 from lowres.statistical.phrases import PhraseTable
 from lowres.tasks.translation.phrase_tables import phrase_tables_of, restored_tables, save_tables
 
+MOST_KEPT = 200_000  # translations that are remembered
+_Asked = tuple[str, str | None, int | None]  # a text, its language, and the pair of its table that is left out
+
 
 @dataclass(frozen=True)
 class Translations:
@@ -25,7 +28,7 @@ class Translations:
 
     tables: Mapping[Direction, PhraseTable]
     places: Mapping[str, int] = field(default_factory=dict)
-    _known: dict[tuple[str, str | None, int | None], str] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[_Asked, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def learn(cls, rows: Sequence[Row], language: str) -> "Translations":
@@ -62,25 +65,30 @@ class Translations:
         """Write the tables into a model folder."""
         save_tables(folder, self.tables, ())
 
-    def _of(self, asked: Sequence[tuple[str, str | None, int | None]]) -> list[str]:
-        for one in asked:  # a text is read several times: by the encoder, by the n-grams, for each comparison
+    def _of(self, asked: Sequence[_Asked]) -> list[str]:
+        """Each of them; a text is read several times, by the encoder, by the n-grams, for each comparison."""
+        if len(self._known) > MOST_KEPT:
+            self._known.clear()
+        for one in asked:
             if one not in self._known:
                 self._known[one] = self._translated(*one)
         return [self._known[one] for one in asked]
 
     def _translated(self, text: str, language: str | None, leave: int | None) -> str:
         text = normalise(text)
-        target = next(target for _, target in self.tables)
-        found = self.tables.get((language or self._likeliest(text), target))
+        found = self.tables.get((language or self._likeliest(text), self._target))
         return found.translate(text, leave=leave) if found else text
 
     def _likeliest(self, text: str) -> str:
-        """The language whose table, or the language of the translations whose bigrams, have most words of a text."""
-        words = [word.lower() for word in text.split()]
-        target = next(target for _, target in self.tables)
+        """The language whose table has most words of a text; or that of the translations, if they have more of them."""
         known = {source: sum(found.known_words(text)) for (source, _), found in self.tables.items()}
-        known[target] = max(sum(word in found.bigrams for word in words) for found in self.tables.values())
+        words = [word.lower() for word in text.split()]
+        known[self._target] = max(sum(word in found.bigrams for word in words) for found in self.tables.values())
         return max(known, key=lambda tag: known[tag])
+
+    @property
+    def _target(self) -> str:
+        return next(target for _, target in self.tables)
 
 
 NOTHING_BESIDE = Translations({})
