@@ -24,7 +24,7 @@ from lowres.export.fidelity import Trial, mib_of, weights_mib
 from lowres.planning import Options
 from lowres.runs.layout import MODEL, PREDICTIONS
 from lowres.runs.run import Run, load_predictor, model_digest
-from lowres.tasks.engines import EXPORT_JSON, restore_exported
+from lowres.tasks.engines import EXPORT_JSON, restore_draft
 from lowres.tasks.prompted_translation.exported import PromptedExportFacts
 
 RECIPE = """\
@@ -77,7 +77,7 @@ def main(out: Path, texts: int) -> None:
             convert(merged, bits, folder)
             facts = PromptedExportFacts(model=digest, positions=merged.prompts.positions)
             (folder / EXPORT_JSON).write_text(facts.model_dump_json(), encoding="utf-8")
-        converted = restore_exported("ctranslate2", folder, model, digest, options)
+        converted = restore_draft(folder, model, digest, options)
         told(f"CTranslate2, {bits} bits", converted, trial, mib_of(folder), own, expected)
 
 

@@ -29,7 +29,7 @@ from lowres.export.decoders_to_ctranslate2 import FAMILIES, answering, convert, 
 from lowres.export.merged import save_tokenizer
 from lowres.planning import Options
 from lowres.runs.run import Run, load_predictor, model_digest
-from lowres.tasks.engines import EXPORT_JSON, ExportFacts, restore_exported
+from lowres.tasks.engines import EXPORT_JSON, ExportFacts, restore_draft
 from lowres.tasks.prompted_translation.exported import PromptedExportFacts
 
 PAIRS = parallel("id")[:12]
@@ -65,7 +65,7 @@ def converted(merged: Any, folder: Path, options: Options, bits: int = 32) -> An
     (folder / str(bits)).mkdir()
     convert(merged, bits, folder / str(bits))
     (folder / str(bits) / EXPORT_JSON).write_text(facts.model_dump_json(), encoding="utf-8")
-    return restore_exported("ctranslate2", folder / str(bits), folder / "model", digest, options)
+    return restore_draft(folder / str(bits), folder / "model", digest, options)
 
 
 def searching(predictor: Any, beams: int) -> Any:

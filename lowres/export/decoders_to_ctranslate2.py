@@ -18,7 +18,7 @@ from lowres.export.merged import merged_predictor, save_tokenizer
 from lowres.export.usage import BY_WORDS, frame_of, heading, limits, most_code, question_code
 from lowres.runs.layout import MODEL
 from lowres.runs.run import Run, model_digest
-from lowres.tasks.engines import EXPORT_JSON, ExportFacts, restore_exported
+from lowres.tasks.engines import EXPORT_JSON, ExportFacts, restore_draft
 from lowres.tasks.generation.continuation import unwritten
 from lowres.tasks.prompted_translation.exported import PromptedExportFacts
 from lowres.tasks.saved import TOKENIZER
@@ -119,7 +119,7 @@ def export_decoder(run: Run, predictor: Any, out: Path, bits: int) -> Fidelity:
         made = PromptedExportFacts(model=digest, positions=positions) if positions else ExportFacts(model=digest)
         (draft / EXPORT_JSON).write_text(made.model_dump_json(indent=1) + "\n", encoding="utf-8")
         save_tokenizer(merged.tokenizer, draft / TOKENIZER)
-        exported = restore_exported("ctranslate2", draft, run.folder / MODEL, digest, run.options)
+        exported = restore_draft(draft, run.folder / MODEL, digest, run.options)
         found, seconds = timed(exported.raw_predictions, trial.inputs)
         differences = np.abs(np.subtract(expected, signals(exported, trial, own)))
         fidelity = Fidelity(

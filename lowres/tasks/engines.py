@@ -100,9 +100,14 @@ def export_facts(folder: Path, kind: type[Facts], engine: EngineName, digest: st
 
 def restore_exported(engine: EngineName, folder: Path, model_folder: Path, digest: str, options: Options) -> Any:
     """The predictor of an exported folder, with what is beside its weights from the run's model folder, whose digest is `digest`."""
-    facts = read_facts(model_folder, ModelFacts)
-    refuse_task(model_folder.parent, facts, engine)
+    refuse_task(model_folder.parent, read_facts(model_folder, ModelFacts), engine)
     verify_export(folder, engine)
+    return restore_draft(folder, model_folder, digest, options)
+
+
+def restore_draft(folder: Path, model_folder: Path, digest: str, options: Options) -> Any:
+    """The same of a folder that is being written, whose files have no digests yet."""
+    facts = read_facts(model_folder, ModelFacts)
     restore = import_module(f"{package_of(facts.task, facts.shape)}.exported").restore_exported
     return restore(folder, model_folder, digest, options)
 

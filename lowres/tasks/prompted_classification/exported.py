@@ -46,6 +46,6 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
     with reading(model_folder / HEAD):
         model.head.load_state_dict(load_file(model_folder / HEAD))
     with reading(model_folder / NGRAMS):
-        ngrams = NgramClassifier.load(model_folder / NGRAMS) if facts.weights else None
+        ngrams = NgramClassifier.load(model_folder / NGRAMS) if facts.with_ngrams else None
     model.to(accelerator.device).eval()
     return Classifier(model, inputs_of(tokenizer, facts), facts, accelerator, Rows(None, 0), ngrams)
