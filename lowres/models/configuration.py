@@ -15,6 +15,7 @@ from lowres.models.architectures import ARCHITECTURES, VARIANTS, WITHOUT_ROW, Ar
 from lowres.models.unknown_family import UNKNOWN, is_encoder
 from lowres.models.weight_files import WIDTHS, layer_count, read_json
 
+_SIZE = re.compile(r"(?:_size|_heads|_layers|^d_model|^d_ff|^d_kv)$")  # fields of config.json that count something
 TOKENIZER_FILES = ("tokenizer.json", "*.model", "*.spm", "vocab.*", "merges.txt")
 # Models that expect words before every text, by their names; their folders do not always say so.
 PREFIXES = ((re.compile(r"(^|/)(multilingual-)?e5-(small|base|large)$"), "query: "),)
@@ -33,6 +34,7 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
     if not config_file.exists():
         raise ModelError(Problem(str(folder), "has no config.json", "a base is a folder that save_pretrained wrote"))
     config = with_nested(read_json(config_file))
+    _check_numbers(config, config_file)
     family = _family(config, folder)
     for what, found in (
         ("vocab_size", config.get("vocab_size")), ("hidden_size", width(config)),
@@ -44,6 +46,21 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
         what = "is already quantized; lowres quantizes a precise base itself"
         raise ModelError(Problem(str(folder), what, "name the original model, with base.quantize: 4bit or 8bit"))
     return config, family
+
+
+def _check_numbers(config: Mapping[str, Any], file: Path) -> None:
+    """Raises ModelError for a size that is no whole number, heads that do not divide the width, and a dropout outside 0–1."""
+    wrong = []
+    for field, value in config.items():
+        if _SIZE.search(field) and isinstance(value, bool | float | str | int):
+            wrong += [f"{field} {value!r}, which is no size"] if type(value) is not int or value < 0 else []
+        elif "dropout" in field and isinstance(value, float | str | int):
+            wrong += [f"{field} {value!r}, which is no share"] if isinstance(value, str) or not 0 <= value <= 1 else []
+    heads, own = config.get("num_attention_heads"), config.get("head_dim") or config.get("d_kv")
+    if not wrong and isinstance(heads, int) and not own and (not heads or width(config) % heads):
+        wrong = [f"{heads} heads, which do not divide the width {width(config)}"]
+    if wrong:
+        raise ModelError(Problem(str(file), f"says {', '.join(wrong)}", "fetch the base again"))
 
 
 def _adapter(folder: Path) -> Problem:
