@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from bases import write_base
 from safetensors.torch import load_file, save_file
 from transformers import (
     BartConfig,
@@ -131,6 +132,19 @@ def changed(**fields: object) -> Callable[[Path], None]:
     return change
 
 
+def emptied(folder: Path) -> None:
+    """A tokenizer without tokens."""
+    path = folder / "tokenizer.json"
+    found = json.loads(path.read_text())
+    path.write_text(json.dumps({**found, "model": {**found["model"], "vocab": []}}))
+
+
+def generation(folder: Path) -> Path:
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps({"max_length": 20}))
+    return path
+
+
 def unknown_tokenizer(folder: Path) -> None:
     """A tokenizer of a class that came as code."""
     path = folder / "tokenizer_config.json"
@@ -167,12 +181,29 @@ def unknown_tokenizer(folder: Path) -> None:
         (changed(num_attention_heads=3), "config.json  says 3 heads, which do not divide the width"),
         (changed(hidden_dropout_prob="x"), "config.json  says hidden_dropout_prob 'x', which is no share"),
         (lambda folder: cut(folder / "tokenizer.json"), "tokenizer.json  is not whole"),
+        (
+            lambda folder: (folder / "tokenizer.json").write_text("{}"),
+            "tokenizer.json  has no model of the types BPE, Unigram",
+        ),
+        (
+            lambda folder: emptied(folder),
+            "tokenizer.json  has no model of the types BPE, Unigram, WordPiece, WordLevel with",
+        ),
+        (lambda folder: (folder / "spiece.model").write_bytes(b"y" * 500), "spiece.model  is no SentencePiece model"),
+        (lambda folder: cut(generation(folder)), "generation_config.json  is not whole"),
         (unknown_tokenizer, "names the unknown tokenizer_class “HomeMadeTokenizer”"),
     ],
 )
 def test_a_broken_base_is_refused_in_one_line(base: Path, break_it: Callable[[Path], object], words: str) -> None:
     break_it(base)
     assert words in refused(base)
+
+
+@pytest.mark.parametrize("part", ["source.spm", "target.spm", "vocab.json"])
+def test_a_tokenizer_of_several_files_needs_each(tmp_path: Path, part: str) -> None:
+    folder = write_base("marian", tmp_path / "base")
+    (folder / part).unlink()
+    assert refused(folder).endswith(f"base  lacks {part}, which a MarianTokenizer needs (fetch the base again)")
 
 
 def test_a_base_that_cannot_begin_to_write_is_refused(tmp_path: Path, tiny_tokenizer: PreTrainedTokenizerFast) -> None:

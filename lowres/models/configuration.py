@@ -17,6 +17,13 @@ from lowres.models.weight_files import WIDTHS, layer_count, read_json
 
 _SIZE = re.compile(r"(?:_size|_heads|_layers|^d_model|^d_ff|^d_kv)$")  # fields of config.json that count something
 TOKENIZER_FILES = ("tokenizer.json", "*.model", "*.spm", "vocab.*", "merges.txt")
+TOKENIZER_MODELS = ("BPE", "Unigram", "WordPiece", "WordLevel")
+SMALLEST = 200  # bytes of a SentencePiece model
+# What a tokenizer class needs, where there is no tokenizer.json.
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "Marian": ("source.spm", "target.spm", "vocab.json"),
+    "M2M100": ("sentencepiece.bpe.model", "vocab.json"),
+}
 # Models that expect words before every text, by their names; their folders do not always say so.
 PREFIXES = ((re.compile(r"(^|/)(multilingual-)?e5-(small|base|large)$"), "query: "),)
 # Where the config's class gives no decoder_start_token_id, so that config.json must.
@@ -105,7 +112,8 @@ def width(config: Mapping[str, Any]) -> int:
 def check_use(folder: Path) -> None:
     """Raises ModelError where texts cannot be read or written with a checkpoint: no tokenizer, or nothing to begin a text with."""
     config = with_nested(read_json(folder / "config.json"))
-    if config.get("model_type") in NEEDS_START and _start_token(folder, config) is None:
+    start = _start_token(folder, config)
+    if config.get("model_type") in NEEDS_START and start is None:
         hint = "write it into config.json: of T5 it is pad_token_id, of mBART the id of the end token"
         what = "gives no decoder_start_token_id, so no text can be written"
         raise ModelError(Problem(str(folder / "config.json"), what, hint))
@@ -114,8 +122,9 @@ def check_use(folder: Path) -> None:
 
 def _start_token(folder: Path, config: Mapping[str, Any]) -> object:
     generation = folder / "generation_config.json"
+    begun = read_json(generation).get("decoder_start_token_id") if generation.exists() else None
     own = config.get("decoder_start_token_id")
-    return own if own is not None or not generation.exists() else read_json(generation).get("decoder_start_token_id")
+    return begun if own is None else own
 
 
 def _check_tokenizer(folder: Path) -> None:
@@ -125,13 +134,25 @@ def _check_tokenizer(folder: Path) -> None:
     files = [path for pattern in TOKENIZER_FILES for path in folder.glob(pattern)]
     if not files and not kind.startswith("ByT5"):
         raise ModelError(Problem(str(folder), "has no tokenizer", "save it there, too: tokenizer.save_pretrained"))
+    lost = [
+        name
+        for start, names in PARTS.items()
+        if kind.startswith(start)
+        for name in names
+        if not (folder / name).exists()
+    ]
+    if lost and not (folder / "tokenizer.json").exists():
+        raise ModelError(
+            Problem(str(folder), f"lacks {' and '.join(lost)}, which a {kind} needs", "fetch the base again")
+        )
     for path in files:
-        if path.suffix == ".json":
+        if path.name == "tokenizer.json":
+            _check_whole_tokenizer(path)
+        elif path.suffix == ".json":
             read_json(path)
-        elif path.stat().st_size < 200 and path.suffix in (".model", ".spm"):
-            raise ModelError(
-                Problem(str(path), "is no SentencePiece model (empty, or a git-lfs pointer)", "fetch it again")
-            )
+        elif path.suffix in (".model", ".spm") and not _is_sentencepiece(path):
+            what = "is no SentencePiece model (empty, or a git-lfs pointer)"
+            raise ModelError(Problem(str(path), what, "fetch it again"))
     if (
         kind
         and not kind.startswith(("PreTrainedTokenizer", "TokenizersBackend"))
@@ -140,6 +161,25 @@ def _check_tokenizer(folder: Path) -> None:
     ):
         hint = "use a base whose tokenizer transformers has; code that a checkpoint brings is never executed"
         raise ModelError(Problem(str(settings), f"names the unknown tokenizer_class “{kind}”", hint))
+
+
+def _check_whole_tokenizer(path: Path) -> None:
+    """Raises ModelError for a tokenizer.json without one of the models that the package tokenizers has, or without tokens."""
+    model = read_json(path).get("model")
+    if not isinstance(model, dict) or not (model.get("vocab") and model.get("type", "BPE") in TOKENIZER_MODELS):
+        what = f"has no model of the types {', '.join(TOKENIZER_MODELS)} with a vocabulary"
+        raise ModelError(Problem(str(path), what, "fetch it again"))
+
+
+def _is_sentencepiece(path: Path) -> bool:
+    import sentencepiece
+
+    if path.stat().st_size < SMALLEST:  # sentencepiece takes an empty file for a model
+        return False
+    try:
+        return bool(sentencepiece.SentencePieceProcessor(model_file=str(path)).vocab_size())
+    except (RuntimeError, OSError):
+        return False
 
 
 def is_replaced(tokenizer_class: str, model_type: str) -> bool:
