@@ -7,7 +7,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-python test-faults check format schema docs wheel transcript bench-bases bench-decoders bench-methods bench-nusax bench-translation bench-vocabulary starter clean
+.PHONY: help quickstart test test-python test-faults audit check format schema docs wheel transcript bench-bases bench-decoders bench-methods bench-nusax bench-translation bench-vocabulary starter clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,12 @@ test-python:  ## quick tests with another PYTHON, in an environment of its own
 	OMP_NUM_THREADS=1 .venv-$(notdir $(PYTHON))/bin/python -m pytest -q $(OTHER_TESTS:%=tests/test_%.py)
 
 test-faults: .venv/dev  ## what docs/security.md promises, tried in many ways; prints a table of what happened (20 minutes)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/faults tests/test_adapter_bases.py tests/test_arrivals.py tests/test_cache.py tests/test_cards.py tests/test_cli.py tests/test_disk.py tests/test_divergence.py tests/test_downloads.py tests/test_hub_bases.py tests/test_no_network.py tests/test_outside.py tests/test_publishing.py tests/test_real_layouts.py tests/test_recipe.py tests/test_report.py tests/test_run_folder.py tests/test_secrets.py tests/test_sharing.py tests/test_strangers.py tests/test_training.py tests/test_web_arrivals.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile tests/faults tests/test_adapter_bases.py tests/test_arrivals.py tests/test_bounds.py tests/test_cache.py tests/test_cards.py tests/test_cli.py tests/test_demo.py tests/test_disk.py tests/test_divergence.py tests/test_downloads.py tests/test_hub_bases.py tests/test_no_network.py tests/test_outside.py tests/test_publishing.py tests/test_real_layouts.py tests/test_recipe.py tests/test_report.py tests/test_run_folder.py tests/test_secrets.py tests/test_sharing.py tests/test_strangers.py tests/test_training.py tests/test_web_arrivals.py
+
+audit:  ## look for known faults in the packages of constraints.txt; asks osv.dev, with pip-audit in an environment of its own
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	.venv-audit/bin/pip-audit --vulnerability-service osv --disable-pip --no-deps --requirement constraints.txt
 
 check: .venv/dev  ## lint, format and types
 	$(BIN)/ruff check .
@@ -47,8 +52,8 @@ docs: .venv/dev  ## build the documentation as a site, in site/
 transcript: .venv/dev  ## docs/transcript.md: what a new user sees, from the wheel to a verified bundle (ten minutes)
 	$(BIN)/python benchmarks/transcript.py
 
-bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds (about an hour on two cores)
-	$(BIN)/python benchmarks/nusax_sentiment.py recipes/nusax-sentiment-all.yaml $(MIRROR_OPTION)
+bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds each (an hour); MIRROR=folder with the data
+	for recipe in all smsa; do $(BIN)/lowres run recipes/nusax-sentiment-$$recipe.yaml --seeds 3 $(MIRROR_OPTION) --out runs/nusax-$$recipe; done
 
 bench-bases: .venv/dev  ## docs/results/bases.md: every family with every task and method in 16, 8 and 4 bits (an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bases_grid.py

@@ -13,7 +13,7 @@ from lowres.data.fresh_rows import FreshRows, Seen, fresh_rows
 from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.planning import Machine, Options, Plan, read_data
 from lowres.recipe import Recipe, RecipeFile, open_recipe
-from lowres.recipe.sections import CardData, Columns, FileData, Source
+from lowres.recipe.data_section import CardData, Columns, FileData, Source
 from lowres.record import EvaluatedFacts
 from lowres.runs.facts import data_facts, environment, plan_facts, shareable_name
 from lowres.runs.judging import evaluate_test

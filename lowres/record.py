@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lowres.score import DIGITS, Better, Fact, Score, Split, Unit, merit, overall
+from lowres.score import DIGITS, Better, CalibrationFacts, ConfidenceFacts, Fact, Score, Split, Unit, merit, overall
 
 RECORD_VERSION = 2
 Status = Literal["running", "done", "interrupted", "failed"]
@@ -273,32 +273,6 @@ class TermFacts(Fact):
     scores: dict[str, Score]
 
 
-class CalibrationBin(Fact):
-    """Test sentences with similar estimates: their number, the mean estimate, and the true mean with its interval (0–100)."""
-
-    sentences: int
-    estimated: float
-    true: float
-    low: float
-    high: float
-
-
-class ConfidenceFacts(Fact):
-    """How well estimates of sentence chrF++ agree with the truth on test.
-
-    `level` is the share of sentences (0–1) whose chrF++ the intervals promise to hold; of `scores`, “coverage” is the share that they
-    do hold (0–100). The other scores are of the share `flagged` of the sentences with the lowest estimates, and of the rest.
-    `fitted_on` counts dev sentences, by the system that answers.
-    """
-
-    level: float
-    flagged: float
-    fitted_on: dict[str, int]
-    sentences: int
-    scores: list[Score]
-    bins: list[CalibrationBin]
-
-
 class EvaluatedFacts(Fact):
     """A finished run that was evaluated on other data: the name of its folder, the data, and how many rows were left out, by reason.
 
@@ -365,6 +339,7 @@ class Record(Fact):
     tested: dict[str, int] = Field(default={}, description="test pairs by direction")
     hint_effects: list[HintEffect] = Field(default=[], description="word by word, by direction")
     confidence: ConfidenceFacts | None = None
+    calibration: CalibrationFacts | None = Field(default=None, description="of a classifier's probabilities")
     glossary: TermFacts | None = None
     findings: list[FindingFact] = Field(default=[], description="what came up in training and evaluation")
     model_files: dict[str, str] = Field(default={}, description="SHA-256 of every file of model/ that is loaded")

@@ -1,4 +1,4 @@
-"""A score and its interval, as it stands in the record."""
+"""A score and its interval, and how far estimates and probabilities can be trusted, as they stand in the record."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -44,6 +44,48 @@ class Score(Fact):
     def digits(self) -> int:
         """How many digits to show after the decimal point."""
         return DIGITS[self.unit]
+
+
+class CalibrationBin(Fact):
+    """Test sentences with similar estimates: their number, the mean estimate, and the true mean with its interval (0–100).
+
+    Of a classifier, estimates are the probabilities of the predicted labels, and the true mean is the share of right ones.
+    """
+
+    sentences: int
+    estimated: float
+    true: float
+    low: float
+    high: float
+
+
+class ConfidenceFacts(Fact):
+    """How well estimates of sentence chrF++ agree with the truth on test.
+
+    `level` is the share of sentences (0–1) whose chrF++ the intervals promise to hold; of `scores`, “coverage” is the share that they
+    do hold (0–100). The other scores are of the share `flagged` of the sentences with the lowest estimates, and of the rest.
+    `fitted_on` counts dev sentences, by the system that answers.
+    """
+
+    level: float
+    flagged: float
+    fitted_on: dict[str, int]
+    sentences: int
+    scores: list[Score]
+    bins: list[CalibrationBin]
+
+
+class CalibrationFacts(Fact):
+    """How well the probabilities of labels agree with the truth on test.
+
+    `temperature` divides the logarithms of the probabilities (Guo et al. 2017, arXiv 1706.04599); it was fitted on dev and changes no
+    label. `scores` are those of the probabilities that are given, `untempered` those of the same at temperature 1.
+    """
+
+    temperature: float
+    scores: list[Score]
+    untempered: list[Score]
+    bins: list[CalibrationBin]
 
 
 def overall(scores: Sequence[Score], name: str) -> Score | None:

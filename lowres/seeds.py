@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lowres.atomic import write_whole
+from lowres.atomic import is_draft, write_whole
+from lowres.bounded import read_bounded
 from lowres.errors import DataError, LowresError, ModelError, Problem
 from lowres.evaluation.prediction_files import read_predictions, with_parts
 from lowres.evaluation.ranking import rank_predictions
@@ -68,7 +69,7 @@ def summarise(file: RecipeFile, runs: Sequence[Run]) -> Summary:
 def write_report(folder: Path) -> Path:
     """Write report.html of a folder of several runs again from its summary, and return its path. Raises ModelError without one."""
     try:
-        summary = Summary.model_validate_json((folder / SUMMARY).read_bytes())
+        summary = Summary.model_validate_json(read_bounded(folder / SUMMARY))
     except (OSError, ValueError) as error:
         what = "cannot be read, or is of another version of lowres"
         raise ModelError(Problem(str(folder / SUMMARY), what, "carry out the recipe with --seeds again")) from error
@@ -105,7 +106,7 @@ def _unfinished(file: RecipeFile) -> Path | None:
 
 def _refuse_single_run(folder: Path) -> None:
     """The folder of several runs holds nothing else."""
-    inside = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    inside = [path.name for path in folder.iterdir() if not is_draft(path)] if folder.is_dir() else []
     known = {SUMMARY, REPORT, *(path.name for path in runs_of(folder))}
     if others := sorted(set(inside) - known):
         what = f"holds other things than runs of several seeds, such as {others[0]}"

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import matrix
 import pytest
@@ -44,6 +45,18 @@ def write_tsv(path: Path, table: list[tuple[str, str]]) -> None:
     """A table with the columns text and label."""
     lines = ["text\tlabel", *(f"{text}\t{label}" for text, label in table)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Of several processes that test, each hands on what it has tried."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tried"] = matrix.counts()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what one of several processes has tried; one that broke off says nothing."""
+    matrix.add(getattr(node, "workeroutput", {}).get("tried", []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

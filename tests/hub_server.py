@@ -40,12 +40,32 @@ class Repository:
         return name
 
 
+class Storage(ThreadingHTTPServer):
+    """Where the hub keeps large files, by their sha256: another host, to which addresses lead that need no token."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), StorageAnswers)
+        self.objects: dict[str, bytes] = {}
+        self.asked: list[tuple[str, str, str]] = []  # method, path and token of every request
+        self.refuses = False
+        self.daemon_threads = True
+        Thread(target=self.serve_forever, daemon=True).start()
+
+    def address(self, oid: str) -> str:
+        """The address of a large file."""
+        return f"http://127.0.0.1:{self.server_port}/{oid}"
+
+
 class HubServer(ThreadingHTTPServer):
-    """The hub: a user with a token, and repositories by name. `asked` lists method, path and token of every request."""
+    """The hub: a user with a token, and repositories by name. `asked` lists method, path and token of every request.
+
+    Files of `large` bytes and more are kept in its storage (git LFS), and their addresses lead there.
+    """
 
     def __init__(self, token: str, user: str = "siti", port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Answers)
         self.token, self.user, self.repositories, self.asked = token, user, {}, []  # type: ignore[var-annotated]
+        self.large, self.storage = 10 << 20, Storage()
         self.refuses: set[str] = set()  # names of files that a commit leaves out, as .gitignore does
         self.daemon_threads = True
         Thread(target=self.serve_forever, daemon=True).start()
@@ -57,7 +77,14 @@ class HubServer(ThreadingHTTPServer):
 
     def put(self, name: str, files: dict[str, bytes], *, private: bool = False) -> str:
         """Add a repository, or a commit to it; returns the commit."""
+        self.storage.objects |= {
+            hashlib.sha256(data).hexdigest(): data for data in files.values() if self.is_large(data)
+        }
         return self.repositories.setdefault(name, Repository(private)).commit(files)
+
+    def is_large(self, data: bytes) -> bool:
+        """Whether a file is kept in the storage."""
+        return len(data) >= self.large
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -115,13 +142,25 @@ class Answers(Answering):
                 [{"type": "file", "path": one, "size": len(data), "oid": "0" * 40} for one, data in files.items()]
             )
         if about:
-            siblings = [{"rfilename": one, "size": len(data), "blobId": "0" * 40} for one, data in files.items()]
+            siblings = [{"rfilename": one, "size": len(data), **self._blob(data)} for one, data in files.items()]
             return self.send_json({"id": name, "sha": commit, "private": repository.private, "siblings": siblings})
         data = files.get(file[3]) if file else None
         if data is None:
             return self.send(404, {"X-Error-Code": "EntryNotFound"})
-        tag = hashlib.sha256(data).hexdigest()
-        return self.send(200, {"ETag": f'"{tag}"', "X-Repo-Commit": commit}, data)
+        if self.server.is_large(data):
+            oid = hashlib.sha256(data).hexdigest()
+            linked = {
+                "X-Linked-Etag": f'"{oid}"',
+                "X-Linked-Size": str(len(data)),
+                "Location": self.server.storage.address(oid),
+            }
+            return self.send(302, {"ETag": f'"{git_oid(data)}"', "X-Repo-Commit": commit, **linked})
+        return self.send(200, {"ETag": f'"{git_oid(data)}"', "X-Repo-Commit": commit}, data)
+
+    def _blob(self, data: bytes) -> dict[str, object]:
+        """What a listing says of a file: the digest that git knows, and of a large one its sha256."""
+        large = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
+        return {"blobId": git_oid(data)} | ({"lfs": large} if self.server.is_large(data) else {})
 
     def do_POST(self) -> None:
         """A new repository, the reading of its card, how its files are to be sent, and a commit."""
@@ -146,12 +185,19 @@ class Answers(Answering):
             private = asked.get("visibility") == "private" or bool(asked.get("private"))
             self.server.put(name, {".gitattributes": b""}, private=private)
             return self.send_json({"url": f"{self.server.url}/{name}", "name": name})
+        if re.fullmatch(r"/[\w.-]+/[\w.-]+\.git/info/lfs/objects/batch", path):
+            asked = json.loads(body)["objects"]
+            return self.send_json({"transfer": "basic", "objects": [self._place(one) for one in asked]})
         sent = re.fullmatch(r"/api/models/([\w.-]+/[\w.-]+)/(preupload|commit)/main", path)
         if not sent or sent[1] not in self.server.repositories:
             return self.send(404, {"X-Error-Code": "RepoNotFound"})
         if sent[2] == "preupload":
             files = [
-                {"path": one["path"], "uploadMode": "regular", "shouldIgnore": one["path"] in self.server.refuses}
+                {
+                    "path": one["path"],
+                    "uploadMode": "lfs" if one["size"] >= self.server.large else "regular",
+                    "shouldIgnore": one["path"] in self.server.refuses,
+                }
                 for one in json.loads(body)["files"]
             ]
             return self.send_json({"files": files})
@@ -161,10 +207,18 @@ class Answers(Answering):
             value = line["value"]
             if line["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
+            elif line["key"] == "lfsFile":
+                files[value["path"]] = self.server.storage.objects[value["oid"]]
             elif line["key"] == "deletedFile":
                 del files[value["path"]]
         commit = repository.commit(files)
         return self.send_json({"commitUrl": f"{self.server.url}/{sent[1]}/commit/{commit}", "commitOid": commit})
+
+    def _place(self, asked: dict[str, object]) -> dict[str, object]:
+        """Where a large file is to be sent; nowhere, if it is there already."""
+        oid = str(asked["oid"])
+        upload = {"actions": {"upload": {"href": self.server.storage.address(oid)}}}
+        return asked | ({} if oid in self.server.storage.objects else upload)
 
     def _card_problems(self, card: str) -> dict[str, list[dict[str, str]]]:
         """The front matter must be YAML; the hub itself reads more in it."""
@@ -189,6 +243,40 @@ class Answers(Answering):
 
     def _known(self) -> bool:
         return self.headers.get("Authorization") == f"Bearer {self.server.token}"
+
+
+class StorageAnswers(Answering):
+    """Large files, sent and fetched."""
+
+    server: Storage
+
+    def do_GET(self) -> None:
+        """A file, or the asked part of it."""
+        data = self.server.objects.get(self._noted())
+        if data is None:
+            return self.send(404)
+        start, _, end = self.headers.get("Range", "").removeprefix("bytes=").partition("-")
+        if not start:
+            return self.send(200, {}, data)
+        part = data[int(start) : int(end) + 1 if end else None]
+        return self.send(206, {"Content-Range": f"bytes {start}-{int(start) + len(part) - 1}/{len(data)}"}, part)
+
+    def do_PUT(self) -> None:
+        """A file that has the sha256 of its name."""
+        oid, data = self._noted(), self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.server.refuses or hashlib.sha256(data).hexdigest() != oid:
+            return self.send(403)
+        self.server.objects[oid] = data
+        return self.send(200)
+
+    def _noted(self) -> str:
+        self.server.asked.append((self.command, self.path, self.headers.get("Authorization", "")))
+        return self.path[1:]
+
+
+def git_oid(data: bytes) -> str:
+    """The digest by which git knows a file."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 if __name__ == "__main__":

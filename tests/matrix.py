@@ -19,6 +19,18 @@ def tried(fault: str, expected: str, count: int = 1) -> Iterator[None]:
         raise
 
 
+def counts() -> list[list[object]]:
+    """What was tried in this process, for another one to add."""
+    return [[*key, count, FAILED[key]] for key, count in TRIED.items()]
+
+
+def add(others: list[list[object]]) -> None:
+    """Add what another process has tried."""
+    for fault, expected, count, failed in others:
+        TRIED[str(fault), str(expected)] += int(str(count))
+        FAILED[str(fault), str(expected)] += int(str(failed))
+
+
 def lines() -> Iterator[str]:
     """The table."""
     if not TRIED:

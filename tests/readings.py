@@ -11,7 +11,7 @@ from lowres.data.formats.tables import Table
 from lowres.data.reading import read_corpus
 from lowres.errors import LowresError
 from lowres.places import Places
-from lowres.recipe.sections import Columns, Data, FileData
+from lowres.recipe.data_section import Columns, Data, FileData
 from lowres.recipe.task_section import Classification
 
 GOLDEN = Path(__file__).parent / "golden" / "data"

@@ -15,7 +15,7 @@ from lowres.data.reading import read_corpus
 from lowres.errors import DataError
 from lowres.hashing import known_sha256
 from lowres.places import Places
-from lowres.recipe.sections import CardData, Data, FileData
+from lowres.recipe.data_section import CardData, Data, FileData
 from lowres.recipe.task_section import Translation
 
 TRANSLATE = Translation(kind="translation", source="eng-Latn", target="min-Latn")

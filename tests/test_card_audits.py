@@ -9,7 +9,7 @@ from readings import corpus, needs_mirror, said
 from lowres.cards import available_cards
 from lowres.cli.auditing import Request, of_card
 from lowres.planning import Options
-from lowres.recipe.sections import CardData
+from lowres.recipe.data_section import CardData
 
 ALL = available_cards()
 

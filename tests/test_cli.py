@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from conftest import rows, write_tsv
+from matrix import tried
 
 from lowres.cli import _show_bug
 from lowres.cli.answering import lines_of
@@ -251,3 +253,38 @@ def test_a_traceback_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().err
     assert "Traceback" in said and "ValueError: a tensor called \\u001b]52;c;eA==\\u0007" in said
     assert not set(said) & set("\x1b\x07\u202e")
+
+
+@pytest.mark.parametrize("code", ["bytes(2**62)", "__import__('torch').empty(2**60)"])
+def test_too_little_memory_is_one_line(code: str) -> None:
+    script = f"""
+import sys
+import rich_click as click
+import lowres.cli
+@click.command()
+def big():
+    {code}
+lowres.cli.lowres.add_command(big)
+sys.argv = ["lowres", "big"]
+lowres.cli.main()
+"""
+    with tried("out of memory", "one line"):
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+        assert done.stderr.startswith("the memory does not suffice (")
+
+
+def test_whoever_stops_reading_is_no_fault() -> None:
+    with subprocess.Popen([*COMMAND, "schema"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert (process.stderr.read(), process.wait()) == (b"", 0)
+
+
+def test_a_model_file_that_is_nested_without_end_is_one_line(desk: Path, first_run: Answer) -> None:
+    """It is looked at before the model is loaded, and the record says that it was changed."""
+    shutil.copytree(desk / "out", desk / "nested")
+    (desk / "nested" / "model" / "model.json").write_text("[" * 100_000, encoding="utf-8")
+    answer = lowres("predict", "nested", "the soup", *MACHINE, folder=desk)
+    assert (answer.code, len(answer.err.splitlines())) == (2, 1), answer.err
+    assert "model.json  is damaged, or was changed after the run" in answer.err

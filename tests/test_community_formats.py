@@ -12,7 +12,7 @@ from lowres.data.formats.readers import read_file
 from lowres.data.formats.tables import Table
 from lowres.data.reading import read_corpus
 from lowres.places import Places
-from lowres.recipe.sections import FileData
+from lowres.recipe.data_section import FileData
 from lowres.recipe.task_section import Classification, PreTraining, Translation
 
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import polib
 import pytest
+from chromium import browser, chromium
 from click.testing import CliRunner
+from test_demo import button, demo, field
 from test_translate_run import RECIPE, STATES, SUBJECTS, WORDS
 
 from lowres.cli import lowres as command
+from lowres.demo.answers import answer
 from lowres.errors import ModelError
 from lowres.evaluation.translation_scores import sentence_scores
 from lowres.planning import Options, prepare, read_data
@@ -93,6 +96,31 @@ def test_python_gives_the_confidence_of_each_answer(finished: Run) -> None:
     assert sure.confidence and unsure.confidence and sure.confidence > unsure.confidence
     assert sure.interval and sure.interval[0] <= sure.confidence <= sure.interval[1] <= 100
     assert (empty.confidence, empty.interval) == (None, None)
+
+
+@pytest.mark.slow
+def test_the_demo_shows_what_predict_says(finished: Run, tmp_path: Path) -> None:
+    """The number beside a translation is its confidence with its interval, in a browser too; no other translation has one."""
+    sure, whole = "the soup was warm", " and ".join(["the horse was warm"] * 12)
+    for text, predicted in zip((sure, whole), finished.predict([sure, whole], **DIRECTION), strict=True):
+        first, *others = answer(finished, text, tuple(DIRECTION.values())).suggestions
+        assert first.text == predicted.translation and first.estimate and predicted.interval
+        assert list(first.estimate) == pytest.approx([predicted.confidence, *predicted.interval], abs=0.051)
+        assert not any(one.estimate or one.probability for one in others)
+    if chromium() is None:
+        pytest.skip("there is no Chromium here")
+    with demo(finished, "--cache", str(finished.options.cache)) as (_, address), browser(tmp_path / "profile") as page:
+        page.open(address, 360, 800)
+        page.write(field("Text"), sure)
+        page.press(button("Translate"))
+        page.until("document.querySelector('.answer .meta')?.innerText.includes('chrF++ about')")
+        value, low, high = (
+            round(one) for one in answer(finished, sure, tuple(DIRECTION.values())).suggestions[0].estimate
+        )
+        assert page.ask("document.querySelector('.answer .meta').innerText").endswith(
+            f"chrF++ about {value}, from {low} to {high}"
+        )
+        assert page.ask("document.documentElement.scrollWidth") == 360, "nothing is wider than a phone"
 
 
 def test_the_command_line_marks_the_lines_to_check_first(finished: Run) -> None:

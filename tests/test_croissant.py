@@ -10,7 +10,11 @@ from click.testing import CliRunner
 from lowres.cards import available_cards, read_card
 from lowres.cards.croissant import croissant
 from lowres.cli import lowres
+from lowres.data.card_data import from_card
 from lowres.errors import CardError
+from lowres.places import Places
+from lowres.recipe.sections import CardData
+from lowres.recipe.task_section import Classification
 
 ELSEWHERE = [name for name in available_cards() if read_card(name, Path()).lowres.source.package is None]
 
@@ -50,6 +54,9 @@ lowres:
   consent: the writers agreed
   contact: us@example.org
   redistribute: ask
+  community: the Minangkabau of Padang; its council speaks for it
+  benefit: a spell checker for its schools
+  traditional_knowledge: [tk-non-commercial]
   known_problems: []
   labels: [good, bad]
   format: csv
@@ -63,6 +70,13 @@ Reviews.
     answer = CliRunner().invoke(lowres, ["croissant", "ours.md"], catch_exceptions=False)
     facts = json.loads(answer.stdout)
     assert facts["license"].startswith("NOODL-1.0 Nwulite Obodo") and "only if their owners agree" in facts["usageInfo"]
+    wishes = "Community: the Minangkabau of Padang; its council speaks for it Benefit: a spell checker for its schools Traditional"
+    assert wishes in facts["usageInfo"] and "https://localcontexts.org/label/tk-non-commercial/" in facts["usageInfo"]
+    table = from_card(CardData(card="ours.md"), Classification(kind="classification"), Places(here, here))
+    assert any(one.what.startswith("ours, community: the Minangkabau of Padang") for one in table.findings)
+    (here / "ours.md").write_text(card.replace("tk-non-commercial", "tk-for-free"), encoding="utf-8")
+    with pytest.raises(CardError, match=r"traditional_knowledge.0: Input should be 'tk-attribution'"):
+        read_card("ours.md", here)
     (here / "card.json").write_text(answer.stdout, encoding="utf-8")
     rows = list(mlcroissant.Dataset(jsonld=here / "card.json").records("min/all"))
     assert [row["min/all/text"] for row in rows] == [b"rancak bana", b"buruak"]

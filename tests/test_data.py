@@ -13,7 +13,7 @@ from lowres.data.files import card_file, fetch
 from lowres.data.rows import Cut
 from lowres.errors import CardError, DataError
 from lowres.hashing import known_sha256
-from lowres.recipe.sections import CardData, Columns
+from lowres.recipe.data_section import CardData, Columns
 from lowres.recipe.task_section import Classification
 
 TRAIN = "text\tlabel\nrancak bana\tpositive\nburuak bana\tnegative\nlamak\tpositive\nindak lamak\tnegative\n"

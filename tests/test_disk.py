@@ -1,19 +1,25 @@
 """A full disk: seen before training where it can be, else told in one line; what was trained is saved by the same command."""
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from forks import in_fork
 from matrix import tried
 from test_run_folder import prepared
 
 from lowres.errors import ModelError, PlanError
+from lowres.export import export
+from lowres.export.bundle import share
 from lowres.planning import Options
 from lowres.running import run as run_recipe
+from lowres.runs.run import Run
 from lowres.training.loop import Step
 
 
@@ -68,6 +74,39 @@ def test_what_was_trained_is_saved_when_there_is_room_again(
         run = run_recipe(recipe, tmp_path / "out", options=options, notify=watch)
         assert run.record.status == "done" and len(steps) == trained, "nothing was trained again"
         assert run.record.training and run.record.training.resumed_after == [trained]
+
+
+MAKES: dict[str, Callable[[Run, Path], object]] = {
+    "merged": lambda run, out: export(run, "merged", out=out),
+    "onnx": lambda run, out: export(run, "onnx", out=out),
+    "bundle": share,
+    "bundle.zip": share,
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("most", [2_000, 20_000])
+@pytest.mark.parametrize("name", MAKES)
+def test_what_has_no_room_is_told_in_a_line_and_leaves_nothing(
+    name: str, most: int, reviews: Run, tmp_path: Path
+) -> None:
+    """The system writes no file of more than so many bytes: Python, tokenizers and safetensors each say it in another way."""
+
+    def limited() -> None:
+        import resource  # which Windows does not have
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        try:
+            MAKES[name](reviews, tmp_path / name)
+        except ModelError as error:
+            (tmp_path / "told").write_text(str(error), encoding="utf-8")
+
+    with tried("a full disk", "one line, nothing lost"):
+        assert in_fork(limited) == 0
+        told = (tmp_path / "told").read_text(encoding="utf-8")
+        assert told.startswith(f"{tmp_path / name}  cannot be written: File too large (make room"), told
+        assert len(told.splitlines()) == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["told"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from matrix import tried
 
+from lowres.data import connections
 from lowres.data import files as downloading
 from lowres.data.files import File, fetch
 from lowres.errors import DataError
+from lowres.shared import addresses, web
 
 BODY = "".join(f"{number}\tkato\n" for number in range(20_000)).encode()
 SHA256 = hashlib.sha256(BODY).hexdigest()
@@ -45,6 +47,20 @@ class Answers(BaseHTTPRequestHandler):
             self.send_response(302)
             self.send_header("Location", ELSEWHERE[self.path])
             self.end_headers()
+            return
+        if self.path == "/slow-head":
+            with suppress(OSError):
+                for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-More: " + b"x" * 1000:
+                    self.wfile.write(bytes([byte]))
+                    time.sleep(0.01)
+            return
+        if self.path == "/flood":
+            self.send_response(302)
+            self.send_header("Location", "/whole")
+            self.end_headers()
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(BODY)
             return
         if self.path == "/endless":
             self.send_response(200)
@@ -91,6 +107,8 @@ class Answers(BaseHTTPRequestHandler):
             body = body[20_000:]
         self.wfile.write(body)
 
+    do_HEAD = do_GET
+
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
@@ -114,6 +132,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def server(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     monkeypatch.setenv("no_proxy", "localhost")
+    monkeypatch.setattr(connections, "PUBLIC_ALONE", False)
     monkeypatch.setattr(downloading, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(Answers, "asked", [], raising=False)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -180,6 +199,38 @@ def test_a_server_that_only_drips_is_not_waited_for(
     assert len(Answers.asked) == downloading.ATTEMPTS
     monkeypatch.setattr(downloading, "SLOW_SECONDS", 0)  # looked at after every block
     assert fetch(File("card:x.tsv", SHA256, f"{server}/whole"), tmp_path / "cache").read_bytes() == BODY
+
+
+def test_a_server_that_drips_its_headers_is_not_waited_for(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(addresses, "LOCAL_ALLOWED", frozenset({"localhost"}))
+    words = r"the head of the answer did not come within 0.2 seconds"
+    with tried("downloads", "refused in a line"), pytest.raises(DataError, match=words):
+        fetch(File("card:x.tsv", SHA256, f"{server}/slow-head"), tmp_path / "cache")
+    assert len(Answers.asked) == downloading.ATTEMPTS
+    for ask in (web.size_of, lambda url: web.answer_of(url, "text/plain")):
+        with tried("downloads", "refused in a line"), pytest.raises(DataError, match=words):
+            ask(f"{server}/slow-head")
+    monkeypatch.setattr(downloading, "SLOW_SECONDS", 0.2)
+    with tried("downloads", "refused in a line"), pytest.raises(DataError, match="the answer did not come within"):
+        web.answer_of(f"{server}/trickle", "text/plain")
+
+
+def test_a_name_that_leads_to_this_machine_is_not_asked(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PUBLIC_ALONE", True)
+    words = r"localhost leads to (127\.0\.0\.1|::1), which is not an address of the public internet"
+    with tried("downloads", "refused in a line"), pytest.raises(DataError, match=words):
+        fetch(File("card:x.tsv", SHA256, f"{server}/whole"), tmp_path / "cache")
+    assert not Answers.asked
+
+
+def test_what_stands_beside_a_redirect_is_not_read(server: str, tmp_path: Path) -> None:
+    with tried("downloads", "what stands beside a redirect is not read"):
+        assert fetch(File("card:x.tsv", SHA256, f"{server}/flood"), tmp_path / "cache").read_bytes() == BODY
 
 
 def test_a_part_that_does_not_fit_is_begun_again(server: str, tmp_path: Path) -> None:

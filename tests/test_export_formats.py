@@ -20,6 +20,7 @@ from untrained import pairs_corpus, plan_of, predictor_of, translation
 
 import lowres
 from lowres.cli import lowres as command
+from lowres.demo.answers import answer
 from lowres.errors import ModelError
 from lowres.export import export
 from lowres.export.to_ctranslate2 import (
@@ -102,6 +103,12 @@ def test_an_exported_translator_answers_as_the_run_does(run: Run) -> None:
     answers = quick.predict(TEXTS[:12], source="eng-Latn", target="qaa-Latn")
     same = sum(one.translation == other.translation for one, other in zip(own, answers, strict=True))
     assert same >= 11, "the hints, phrase tables and parts of texts are the same"
+    shown, seen = (answer(one, TEXTS[0], ("eng-Latn", "qaa-Latn")) for one in (run, quick))
+    assert shown.suggestions[0].text == own[0].translation and seen.suggestions[0].text == answers[0].translation
+    theirs = quick.predictor.hypotheses(TEXTS[0], ("eng-Latn", "qaa-Latn"))
+    mine = run.predictor.hypotheses(TEXTS[0], ("eng-Latn", "qaa-Latn"))
+    assert theirs[0].text == quick.predictor.raw_predictions([[TEXTS[0], "eng-Latn", "qaa-Latn"]])[0]
+    assert theirs[0].text == mine[0].text and theirs[0].probability == pytest.approx(mine[0].probability, abs=2e-2)
     long = " and ".join(TEXTS[:8])
     assert [one.parts for one in quick.predict([long, ""], source="eng-Latn", target="qaa-Latn")] == [
         one.parts for one in run.predict([long, ""], source="eng-Latn", target="qaa-Latn")
@@ -140,7 +147,7 @@ def test_a_failed_check_writes_nothing(run: Run, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(ACCEPTED, 8, 0.0)
     with pytest.raises(ModelError, match=r"in 8 bits the log-probability of a token differs .* \(try --bits 32\)"):
         export(run, "ctranslate2", 8)
-    assert not [path for path in run.folder.iterdir() if path.name.startswith(("ctranslate2", "merging"))]
+    assert not [path for path in run.folder.iterdir() if path.name.startswith(("ctranslate2", "making"))]
 
 
 def test_what_a_format_cannot_do_is_refused(

@@ -17,8 +17,9 @@ from untrained import pairs_corpus, plan_of, predictor_of, translation
 
 from lowres.errors import ModelError
 from lowres.export import export
+from lowres.export.decoder_answers import log_probabilities
 from lowres.export.gguf_vocabulary import CONTROL, NORMAL, UNUSED, vocabulary_of
-from lowres.export.to_gguf import ACCEPTED, GGUF_FILE, log_probabilities, read_gguf, write_gguf
+from lowres.export.to_gguf import ACCEPTED, GGUF_FILE, read_gguf, write_gguf
 from lowres.models.frames import PLAIN
 from lowres.planning import Options
 from lowres.runs.run import load_predictor

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from lowres.export import export, to_onnx
 from lowres.export.to_onnx import ACCEPTED, centres_of_logits, write_graph
 from lowres.planning import Options
 from lowres.runs.run import Run, load_predictor
-from lowres.tasks.classification.exported import GRAPH, OnnxClassifier, OnnxFacts, restore_exported
+from lowres.tasks.classification.exported import GRAPH, OnnxClassifier, OnnxFacts, restore_exported, session_of
 from lowres.tasks.engines import EXPORT_JSON
 
 FAMILIES = {**BASES, **ENCODERS}
@@ -134,7 +133,7 @@ def test_an_exported_classifier_answers_as_the_run_does(run: Run) -> None:
     assert quick.predict([]) == []
     code = code_of(folder / "README.md").replace('["…"]', json.dumps(TEXTS_TO_LABEL))
     assert "lowres" not in code and "torch" not in code
-    alone = replace(quick.predictor, ngrams=None).predict(TEXTS_TO_LABEL)
+    alone = quick.predictor.without_ngrams().predict(TEXTS_TO_LABEL)
     assert said_by(code, folder) == str([answer.label for answer in alone])
 
 
@@ -149,10 +148,14 @@ def test_eight_bits_by_command_line(run: Run) -> None:
     )  # fmt: skip
     label, probability, text = said.stdout.strip().split("\t")
     assert label in ("positive", "negative") and 0.5 <= float(probability) <= 1 and text == TEXTS_TO_LABEL[0]
-    (run.folder / "onnx" / GRAPH).write_bytes(b"cut")
+    folder, whole = run.folder / "onnx", (run.folder / "onnx" / GRAPH).read_bytes()
+    (folder / GRAPH).write_bytes(b"cut")
     with pytest.raises(ModelError, match="export again"):
         _ = Run(run.folder, options=run.options, engine="onnx").predictor
-    facts = run.folder / "onnx" / EXPORT_JSON
+    with pytest.raises(ModelError, match="export again"):
+        session_of(folder / GRAPH, 1)
+    (folder / GRAPH).write_bytes(whole)
+    facts = folder / EXPORT_JSON
     facts.write_text(facts.read_text().replace('"model": "', '"model": "0'))
     with pytest.raises(ModelError, match="from another model"):
         _ = Run(run.folder, options=run.options, engine="onnx").predictor

@@ -248,6 +248,61 @@ def test_tables_and_texts(here: Path) -> None:
     assert lines.decode() == "‹rancak›\n\n  ‹tutuik›  \r\n‹ari›"
 
 
+USFM = r"""\id MAT - Test
+\usfm 3.0
+\h Matiu
+\mt1 Matiu
+\c 5
+\s1 A heading \f + \ft a note\f*
+\p
+\v 1 Good\f + \fr 5:1 \ft a “note”
+over two lines\f* morning, \nd day\nd*
+\q1 and \w close|lemma="close"\w*
+the
+\q1 file.
+\p
+\v 2-3 \x - \xo 5:2 \xt Mark 3:13\x* Open. \v 4 Day
+\v 5
+\c 6
+\p
+\v 1
+\q1 “Day” ümlaut
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_scripture(here: Path, end: str) -> None:
+    """Verses are translated; the USFM committee's own parser finds the same paragraphs, verses and notes as before."""
+    from usfmtc import USX
+
+    told, before, after = filled(here, "40MAT.SFM", "\ufeff" + USFM.replace("\n", end))
+    assert (told.written, told.finished, told.marks) == (4, 0, "\\rem") and sum(told.skipped.values()) == 2
+    verses = {row.fields["id"]: row.fields["text"] for row in read_file(here / "out-40MAT.SFM", "out").records}
+    assert verses == {
+        "MAT 5:1": "‹rancak morning, ari and tutuik the file.›", "MAT 5:2-3": "‹Open.›", "MAT 5:4": "‹ari›", "MAT 5:5": "",
+        "MAT 6:1": "‹“Day” ümlaut›",
+    }  # fmt: skip
+
+    def bones(data: bytes) -> list[tuple[str, str, str]]:
+        """Books, chapters, paragraphs, verses and notes in their order, the notes with their text."""
+        root = USX.fromUsfm(data.decode("utf-8-sig")).getroot()
+        found = [one for one in root.iter() if one.tag != "char" and one.get("style") != "rem"]
+        notes = ["".join(one.itertext()) if one.tag == "note" else "" for one in found]
+        return [
+            (one.tag, f"{one.get('style')} {one.get('number')}", note) for one, note in zip(found, notes, strict=True)
+        ]
+
+    assert bones(after) == bones(before)
+    assert len(bones(before)) == 21 and after.startswith(b"\xef\xbb\xbf\\id MAT")
+    assert after.count(b"\n") == after.count(end.encode())
+    shown = after.decode().replace(end, "\n")
+    assert (
+        "\\v 1 ‹rancak morning, ari and tutuik the file.›\\f + \\fr 5:1 \\ft a “note”\nover two lines\\f* \n\\q1 \n\\q1 \n"
+        in shown
+    )
+    assert "\\usfm 3.0\n\\rem Verses translated by lowres" in shown and "\\v 1\n\\q1 ‹“Day” ümlaut›\n" in shown
+
+
 def test_codes_that_would_overlap_are_not_written(here: Path) -> None:
     """All codes are there, but the closing one comes first: the unit stays empty, and its place is told."""
     path = written(here, "a.xlf", XLIFF_2)
@@ -271,6 +326,7 @@ def test_the_languages_of_a_file_choose_the_direction(here: Path) -> None:
     [
         ("a.docx", "x", "a.docx  files ending on “.docx” are not written back (possible: .po"),
         ("a.po", 'msgid "x"\nnonsense\nmsgstr ""\n', "a.po:2  is not in the syntax of a gettext catalogue"),
+        ("a.sfm", "\\lx aba\n", "a.sfm  holds no verse (a book begins with"),
         ("a.json", '[{"text": "a"}]', "a.json  holds no messages"),
         (
             "a.tsv",

@@ -13,7 +13,7 @@ from lowres.models.checkpoint import Checkpoint
 PACKAGE = Path(lowres.__file__).parent
 # Each package may import only from layers below its own (earlier lines), and from its own files.
 LAYERS = (
-    ("atomic", "chatter", "errors", "garbage", "hashing", "places", "score"),
+    ("atomic", "bounded", "chatter", "errors", "garbage", "hashing", "places", "score"),
     ("languages",),
     ("recipe", "record"),
     ("summary",),
@@ -26,7 +26,7 @@ LAYERS = (
     ("runs",),
     ("shared",),
     ("export", "demo"),
-    ("running", "other_data"),
+    ("running", "other_data", "fetching"),
     ("seeds",),
     ("cli",),
 )

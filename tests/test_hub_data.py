@@ -16,7 +16,7 @@ from lowres.data.formats.columnar import read_hub
 from lowres.data.pairs import pair_counts
 from lowres.data.reading import read_corpus
 from lowres.places import Places
-from lowres.recipe.sections import HubData
+from lowres.recipe.data_section import HubData
 from lowres.recipe.task_section import Classification, Task, Translation
 
 NAME, OTHER = "someone/pets", "f" * 40

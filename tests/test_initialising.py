@@ -9,7 +9,7 @@ import torch
 from transformers import AutoTokenizer
 
 from lowres.errors import DataError
-from lowres.models.checkpoint import Checkpoint
+from lowres.models.checkpoint import Checkpoint, describe
 from lowres.models.loading import load_encoder
 from lowres.planning import Options, read_data
 from lowres.recipe import open_recipe
@@ -18,6 +18,7 @@ from lowres.statistical.lexical_translation import meanings
 from lowres.vocabulary.adapting import adapt, new_tokens
 from lowres.vocabulary.embeddings import NewRows
 from lowres.vocabulary.fitting_data import FittingData, gather
+from lowres.vocabulary.initialisation.encoder_states import EncoderStates, positions_of, sentence_vectors
 from lowres.vocabulary.initialisation.strategies import STRATEGIES, Evidence, with_meaning
 from lowres.vocabulary.saving import load_rows, save_rows
 from lowres.vocabulary.tokenizer_json import TokenizerJson
@@ -47,6 +48,13 @@ def test_a_word_for_word_language_is_understood() -> None:
 def test_without_pairs_nothing_is_known() -> None:
     assert meanings([]) == {}
     assert meanings([([], []), (["a"], [])]) == {}
+
+
+def test_a_text_longer_than_the_base_reads_is_cut(tiny_encoder: Path) -> None:
+    tokenizer, encoder = load_encoder(describe("tiny", tiny_encoder))
+    reader = EncoderStates.of(tokenizer, TokenizerJson.of(tokenizer), "")
+    vectors = sentence_vectors(encoder, reader, ["the soup was warm and good " * 100, "the soup"], "mean")
+    assert positions_of(encoder) == 64 and bool(torch.isfinite(vectors).all())
 
 
 def evidence(base: TokenizerJson, new: Sequence[str], **known: object) -> Evidence:

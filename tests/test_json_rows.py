@@ -11,7 +11,7 @@ from readings import corpus, files, said, texts, written
 from lowres.data.formats.readers import read_file
 from lowres.data.reading import read_corpus
 from lowres.places import Places
-from lowres.recipe.sections import FileData
+from lowres.recipe.data_section import FileData
 from lowres.recipe.task_section import Classification
 
 OBJECTS = [{"text": "baik", "label": "p"}, {"text": "buruk", "label": "n"}]

@@ -50,6 +50,11 @@ def test_names_are_those_of_the_hub_and_stand_once() -> None:
         ("FacebookAI/xlm-roberta-base", "min-Latn", False),
         ("cis-lmu/glot500-base", "min-Latn", True),
         ("facebook/m2m100_418M", "kor-Hang", True),
+        ("Davlan/afro-xlmr-base", "zul-Latn", True),
+        ("Davlan/afro-xlmr-base", "ind-Latn", True),  # which XLM-R knew
+        ("Davlan/afro-xlmr-base", "lug-Latn", False),
+        ("google/rembert", "haw-Latn", True),
+        ("google/rembert", "min-Latn", False),
         ("jhu-clsp/mmBERT-base", "min-Latn", None),
     ],
 )

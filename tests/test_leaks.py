@@ -11,7 +11,7 @@ from lowres.data.corpus import Corpus, Split
 from lowres.data.pairs import directions, pairs
 from lowres.data.reading import read_corpus
 from lowres.places import Places
-from lowres.recipe.sections import CardData, FileData, Source
+from lowres.recipe.data_section import CardData, FileData, Source
 from lowres.recipe.task_section import Classification, Task, Translation
 
 MIRROR = os.environ.get("LOWRES_MIRROR")

@@ -61,7 +61,7 @@ def test_the_better_partner_gets_the_greater_weight() -> None:
     answers = [0, 1] * 50
     sure = np.log(np.array([[0.9, 0.1], [0.1, 0.9]] * 50))
     noise = np.log(np.random.default_rng(0).dirichlet([1, 1], size=100))
-    encoder, ngrams = ensemble_weights(sure, noise, answers)
+    encoder, ngrams = ensemble_weights([sure, noise], answers)
     assert encoder > 5 * ngrams
-    assert (combine(sure, noise, (encoder, ngrams)).argmax(1) == answers).all()
-    assert ensemble_weights(noise, sure, answers) == pytest.approx((ngrams, encoder), abs=1e-3)
+    assert (combine([sure, noise], (encoder, ngrams)).argmax(1) == answers).all()
+    assert ensemble_weights([noise, sure], answers) == pytest.approx((ngrams, encoder), abs=1e-3)

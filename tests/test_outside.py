@@ -23,6 +23,10 @@ OUTSIDE = {
     "a card": ("files: {{train: train.tsv, dev: dev.tsv, test: test.tsv}}", "card: ../weather"),
     "a protected text": ("{{extend: off}}", "{{extend: off, protect: [../secret.tsv]}}"),
     "a lexicon": ("{{extend: off}}", "{{extend: auto, lexicon: ../secret.tsv}}"),
+    "a glossary": (
+        "{{kind: classification}}",
+        "{{kind: translation, source: eng-Latn, target: ind-Latn, glossary: ../secret.tsv}}",
+    ),
     "a base": ('"{base}"', "../tiny"),
     "a base by its absolute path": ('"{base}"', '"{folder}/tiny"'),
     "a stage": (

@@ -12,7 +12,7 @@ from lowres.data.pairs import pair_counts, pairs
 from lowres.data.reading import read_corpus
 from lowres.places import Places
 from lowres.recipe import parse_recipe
-from lowres.recipe.sections import FileData
+from lowres.recipe.data_section import FileData
 from lowres.recipe.task_section import Classification, Task, Translation
 
 CLASSIFY = Classification(kind="classification")

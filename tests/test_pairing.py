@@ -9,7 +9,7 @@ from lowres.data.corpus import Corpus
 from lowres.data.reading import read_corpus
 from lowres.errors import DataError
 from lowres.places import Places
-from lowres.recipe.sections import FileData
+from lowres.recipe.data_section import FileData
 from lowres.recipe.task_section import Translation
 
 TRAIN = ["one hen\tciek ayam", "two hens\tduo ayam", "three hens\ttigo ayam"]

@@ -65,7 +65,7 @@ def test_a_run_becomes_a_private_repository_in_one_commit(hub: HubServer, review
     assert "model/model.json" in answer.output and "only its owner sees; you are siti" in answer.output
     assert not [name for name, content in files.items() if TOKEN.encode() in content]
     assert TOKEN not in answer.output
-    assert not list(reviews.folder.parent.glob("sharing-*"))
+    assert not list(reviews.folder.parent.glob("making-*"))
 
 
 def test_its_model_card_is_one_that_the_hub_reads(hub: HubServer, reviews: Run) -> None:

@@ -23,10 +23,10 @@ from lowres.recipe import (
     read_recipe,
     recipe_schema,
 )
+from lowres.recipe.data_section import CardData, Columns, FileData, HubData
 from lowres.recipe.methods import Full, Lora
 from lowres.recipe.reader import validate
 from lowres.recipe.section import Section
-from lowres.recipe.sections import CardData, Columns, FileData, HubData
 from lowres.recipe.strict import MAX_BYTES, parse
 
 ROOT = Path(__file__).parent.parent
@@ -344,6 +344,7 @@ EVIL = {
     "a very long key": "k" * 250_000 + ": 1",
     "a very long value": LEAST.replace("name: x", "name: " + "x" * 250_000),
     "many unknown keys": LEAST + "".join(f"key{number}: 1\n" for number in range(2000)),
+    "a language that is NUL": LEAST.replace("classification}", 'classification, language: "\\0"}'),
     "escape beyond unicode": 'name: "\\U00110000"',
     "unknown yaml version": "%YAML 1.7\n---\n" + LEAST,
     "a second version": LEAST + "...\n%YAML 9.9\n---\n" + LEAST,

@@ -211,14 +211,14 @@ def test_what_a_power_cut_leaves_is_understood(tmp_path: Path) -> None:
         (folder / ".record.json.part").write_bytes(b"half")
         (folder / "model").mkdir(exist_ok=True)
         (folder / "model" / ".tmpAb3xZ").write_bytes(b"half of the weights")
-        (folder / "merging-x1").mkdir()
+        (folder / "making-x1").mkdir()
         with RunWriter(file, folder, silent) as writer:
             assert [step.update for step in writer.steps] == [1], "the checkpoint says what run this is"
             assert words in writer.record.findings[0].what and "set aside" in writer.record.findings[0].what
         assert read_record(folder / "record.json").status == "running"
         assert (folder / "damaged-record.json").read_bytes() == content
         assert (folder / "recipe.yaml").read_text(encoding="utf-8") == file.text
-        assert not {path.name for path in folder.rglob("*")} & {".record.json.part", ".tmpAb3xZ", "merging-x1"}
+        assert not {path.name for path in folder.rglob("*")} & {".record.json.part", ".tmpAb3xZ", "making-x1"}
     (folder / "record.json").write_bytes(b"")
     with RunWriter(file, folder, silent, restart=True) as writer:
         assert not writer.steps and not (folder / "checkpoints").exists()

@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from lowres.recipe import Recipe, parse_recipe, read_recipe, recipe_schema, schema_text
+from lowres.recipe.data_section import CardData
 from lowres.recipe.methods import METHOD_FACTS, Features, Full, Lora
 from lowres.recipe.reader import LANGUAGES
-from lowres.recipe.sections import CardData
 from lowres.recipe.task_section import Classification
 from lowres.recipe.training_section import Training
 

@@ -12,10 +12,13 @@ from lowres.errors import DataError, Interrupted, RecipeError
 from lowres.planning import Options
 from lowres.recipe import open_recipe, parse_recipe
 from lowres.recipe.reseeding import with_seed
+from lowres.running import run as run_recipe
+from lowres.runs.layout import PREDICTIONS
 from lowres.runs.run import read_record
 from lowres.runs.writing import Stage
 from lowres.seeds import run_seeds
 from lowres.summary import Summary
+from lowres.tasks.classification.job import _vectors_by
 from lowres.training.loop import Step
 
 RECIPE = """\
@@ -170,3 +173,18 @@ def test_the_command_runs_seeds_and_compares_their_folders(
     assert {one["name"] for one in json.loads(answer.output)["systems"]} == {
         "short", "short: encoder alone", "short: majority class", "short: TF-IDF + logistic regression",
     }  # fmt: skip
+
+
+def test_the_next_seed_over_an_untrained_base_reads_no_text_again(
+    tmp_path: Path, tiny_encoder: Path, options: Options
+) -> None:
+    path = write_recipe(tmp_path, tiny_encoder)
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("{kind: lora, rank: 8}", "{kind: features}"), encoding="utf-8"
+    )
+    _vectors_by.cache_clear()
+    folder, _ = run_seeds(path, 2, tmp_path / "out", options=options)
+    assert (_vectors_by.cache_info().hits, _vectors_by.cache_info().misses) == (1, 1)
+    _vectors_by.cache_clear()
+    alone = run_recipe(with_seed(open_recipe(path), 14), tmp_path / "alone", options=options)
+    assert (folder / "seed-14" / PREDICTIONS).read_bytes() == (alone.folder / PREDICTIONS).read_bytes()

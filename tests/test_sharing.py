@@ -175,7 +175,7 @@ def test_a_bundle_that_names_a_persons_folder_is_refused(finished: Run, tmp_path
     run = with_recipe(finished, tmp_path / "run", "train.tsv", "/home/siti/data/train.tsv")
     with pytest.raises(ModelError, match=r"recipe.yaml  names the folder /home/siti of a person"):
         share(run, tmp_path / "out.zip")
-    assert not (tmp_path / "out.zip").exists() and not list(tmp_path.glob("sharing-*"))
+    assert not (tmp_path / "out.zip").exists() and not list(tmp_path.glob("making-*"))
 
 
 CHAINS = {

@@ -125,8 +125,22 @@ def test_every_key_of_the_schema_can_be_explained() -> None:
     for name in sections:
         assert explained(name)[0].startswith(f"{name}: ")
     assert all(any(line.startswith(f"    {name} ") for line in explained("recipe")) for name in sections)
-    with pytest.raises(LowresError, match=r"epoch  is no key of a recipe \(did you mean “epochs”\?\)"):
+    with pytest.raises(
+        LowresError, match=r"epoch  is no key of a recipe, and no word of its report \(did you mean “epochs”\?\)"
+    ):
         explained("epoch")
+
+
+def test_words_of_reports_are_explained() -> None:
+    """Whatever a report can give as its verdict or its primary metric is explained, however it is written."""
+    from lowres.record import Transfer
+    from lowres.report.page import EXPLAINED
+
+    verdicts = Transfer.model_fields["verdict"].annotation.__args__
+    for word in (*EXPLAINED, *(verdict for verdict in verdicts if verdict != "not tested")):
+        assert explained(word.upper())[0].startswith(f"{word}: ")
+    with pytest.raises(LowresError, match=r"interwal  is no key .* \(did you mean “interval”\?\)"):
+        explained("interwal")
 
 
 def test_doctor_finds_a_whole_installation_and_says_what_to_add(
@@ -140,7 +154,11 @@ def test_doctor_finds_a_whole_installation_and_says_what_to_add(
         and found["cache"].what.endswith("starters")
     )
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert set(EXTRAS) <= set(extras)
+    assert set(EXTRAS) == set(extras) - {
+        "dev",
+        "docs",
+        "quickstart",
+    }  # which only name others, or are for those who work on lowres
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "file").write_text("", encoding="utf-8")
     found = {check.name: check for check in checks(tmp_path)}

@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import os
 import stat
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +16,9 @@ from matrix import tried
 from safetensors.torch import load_file, save_file
 from untrained import CLASSIFICATION, labelled_corpus, pairs_corpus, plan_of, predictor_of, translation
 
-from lowres.errors import ModelError
+from lowres.data.corpus import GlossaryEntry
+from lowres.errors import LowresError
+from lowres.evaluation.estimator import Estimator
 from lowres.planning import Options
 from lowres.runs.run import load_predictor
 from lowres.statistical.ngrams import NgramClassifier
@@ -109,6 +112,18 @@ TRANSLATOR: list[tuple[str, Damage]] = [
     ("phrase-tables.json.xz", packed({"eng-Latn→ind-Latn": [{"a": {"b": "c"}}, {}]})),
     ("phrase-tables.json.xz", packed([1])),
     ("phrase-tables.json.xz", bomb),
+    ("confidence.json", cut),
+    ("confidence.json", lambda path: path.write_text("[" * 100_000)),
+    ("confidence.json", lambda path: path.write_text('{"oracle": {}}')),
+    ("confidence.json", lambda path: path.write_text(path.read_text().replace("50.0", "NaN"))),
+    ("confidence.json", lambda path: path.write_text(path.read_text().replace("50.0", '"much"'))),
+    ("confidence.json", lambda path: path.write_text(path.read_text().replace("1.5", "1.5, 2.5"))),
+    ("confidence.json", lambda path: os.truncate(path, 300 << 20)),
+    ("glossary.tsv", lambda path: path.write_bytes(b"source_language\tsource\ttarget\neng-Latn\tthe soup\tsup\n")),
+    ("glossary.tsv", lambda path: path.write_bytes(path.read_bytes() + b"caf\xe9\tx\ty\tz\n")),
+    ("glossary.tsv", lambda path: path.write_bytes(bytes(200))),
+    ("glossary.tsv", lambda path: path.write_bytes(path.read_bytes() + b"eng-Latn\tind-Latn\tthe soup\n")),
+    ("glossary.tsv", lambda path: os.truncate(path, 3 << 30)),
 ]
 
 
@@ -129,7 +144,14 @@ def translator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("translator")
     found = predictor_of(plan_of(write_base("byt5", folder / "base"), translation()), pairs_corpus(PAIRS))
     left = [("eng-Latn", "ind-Latn")]
-    replace(found, facts=found.facts.model_copy(update={"by_phrase_table": left})).save(folder / "model")
+    sure = Estimator(
+        signals=("length",), centre=(3.0,), scale=(1.5,), weights=(2.0,), intercept=50.0, below=-9.0, above=8.0, level=0.8,
+        sentences=60,
+    )  # fmt: skip
+    replace(
+        found, facts=found.facts.model_copy(update={"by_phrase_table": left}), estimators={"phrase table": sure},
+        glossary=(GlossaryEntry(*left[0], "the soup", "sup"),),
+    ).save(folder / "model")  # fmt: skip
     return folder / "model"
 
 
@@ -139,7 +161,7 @@ def refused(saved: Path, name: str, damage: Damage, options: Options) -> None:
     before, mode = path.read_bytes(), path.stat().st_mode
     try:
         damage(path)
-        with tried("a stranger's model folder", "refused in a line"), pytest.raises(ModelError) as caught:
+        with tried("a stranger's model folder", "refused in a line"), pytest.raises(LowresError) as caught:
             load_predictor(saved, options)
     finally:
         path.write_bytes(before)

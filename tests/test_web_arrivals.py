@@ -20,6 +20,7 @@ from test_cards import CARD
 from test_downloads import certificate as certificate
 from test_run_folder import RECIPE, prepared
 
+from lowres.data import connections
 from lowres.data import files as downloading
 from lowres.export.bundle import share
 from lowres.runs.run import Run
@@ -73,6 +74,7 @@ def web(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Iter
     """The server; it stands for GitHub, too."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     monkeypatch.setenv("no_proxy", "localhost")
+    monkeypatch.setattr(connections, "PUBLIC_ALONE", False)
     monkeypatch.setattr(downloading, "PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(addresses, "LOCAL_ALLOWED", frozenset({"localhost"}))
     for name in ("content", "moved"):

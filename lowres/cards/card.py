@@ -4,6 +4,7 @@ A card is a Markdown file: YAML front matter as in Hugging Face data-set cards, 
 then the data statement in prose.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -29,7 +30,9 @@ Inside = Annotated[str, AfterValidator(_stays_inside)]
 
 
 def _is_public(url: str) -> str:
-    if not is_public(urlsplit(url).hostname or "") or "@" in urlsplit(url).netloc:
+    parts = urlsplit(url)
+    _ = parts.port  # raises ValueError for what is none
+    if not is_public(parts.hostname or "") or "@" in parts.netloc:
         raise ValueError("must name a public host, and no user")
     return url
 
@@ -68,6 +71,13 @@ class Origin(_Part):
         return self
 
 
+# Labels of Local Contexts (localcontexts.org), by which communities say what they wish for their knowledge, as written in addresses.
+Label = Literal[
+    "tk-attribution", "tk-clan", "tk-family", "tk-multiple-communities", "tk-community-voice", "tk-creative", "tk-verified",
+    "tk-non-verified", "tk-seasonal", "tk-women-general", "tk-men-general", "tk-women-restricted", "tk-men-restricted",
+    "tk-culturally-sensitive", "tk-secret-sacred", "tk-open-to-commercialization", "tk-open-to-collaboration", "tk-non-commercial",
+    "tk-community-use-only", "tk-outreach",
+]  # fmt: skip
 Tag = Annotated[str, Field(pattern=r"^[a-z]{3}-[A-Z][a-z]{3}$")]
 Files = dict[Literal["train", "dev", "test", "all"], CardFile]
 
@@ -124,6 +134,11 @@ class Loader(_Part):
     consent: str
     contact: str
     redistribute: Literal["yes", "no", "ask"]
+    community: str | None = Field(None, description="whose texts they are, and who speaks for it")
+    benefit: str | None = Field(None, description="what the community has of their use")
+    traditional_knowledge: list[Label] = Field(
+        [], description="labels of Local Contexts that the community has given them"
+    )
     known_problems: list[str]
     labels: list[str] | None = None
     columns: CardColumns = CardColumns()
@@ -147,6 +162,21 @@ class Card(_Part):
     task_categories: list[str]
     lowres: Loader
     statement: str
+
+    @property
+    def wishes(self) -> list[str]:
+        """What the CARE principles ask for beside consent: whose the texts are, what they have of it, and how they label them."""
+        facts = self.lowres
+        labels = ", ".join(f"https://localcontexts.org/label/{label}/" for label in facts.traditional_knowledge)
+        named = (("Community", facts.community), ("Benefit", facts.benefit), ("Traditional knowledge labels", labels))
+        return [f"{name}: {said}" for name, said in named if said]
+
+    def entries(self, subset: str | Sequence[str] = "all") -> list[CardFile]:
+        """The files of a subset, of several, or of all of them."""
+        names = tuple(self.lowres.subsets) if subset == "all" else (subset,) if isinstance(subset, str) else subset
+        chosen = (self.lowres.subsets[name] for name in names if name in self.lowres.subsets)
+        parts = (files for one in chosen for files in (one.files, *one.sides.values()))
+        return [entry for files in parts for entry in files.values()]
 
 
 def read_card(name: str, near: Path) -> Card:

@@ -54,7 +54,9 @@ def croissant(card: Card) -> dict[str, Any]:
         "license": f"https://spdx.org/licenses/{licence}.html" if licence else f"{terms.licence} {terms.note}".strip(),
         "url": facts.homepage,
         "citeAs": facts.citation,
-        "usageInfo": f"Consent: {facts.consent} {PASSED_ON[facts.redistribute]} Contact: {facts.contact}",
+        "usageInfo": " ".join(
+            (f"Consent: {facts.consent}", PASSED_ON[facts.redistribute], *card.wishes, f"Contact: {facts.contact}")
+        ),
         "rai:dataCollection": facts.provenance,
         "rai:dataLimitations": facts.known_problems,
         "distribution": [

@@ -17,7 +17,7 @@ from lowres.cli.comparing import compare
 from lowres.cli.demonstrating import demo
 from lowres.cli.evaluating import evaluate
 from lowres.cli.listing import bases
-from lowres.cli.making import check, run, schema
+from lowres.cli.making import check, fetch, run, schema
 from lowres.cli.sharing import croissant, share, verify
 from lowres.cli.starting import doctor, explain, init
 
@@ -26,15 +26,20 @@ UNWRITABLE = {
     errno.EACCES: "choose a place that you may write to",
     errno.EPERM: "choose a place that you may write to",
     errno.EROFS: "choose a place that can be written",
+    errno.EFBIG: "the disk takes no file so large: choose another one",
     errno.ENOSPC: "the disk is full: make room, or choose another disk",
     errno.EDQUOT: "your share of the disk is used up: make room, or choose another disk",
     errno.ENOTDIR: "a file stands where a folder is meant",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
+OUT_OF_MEMORY = (
+    "the memory does not suffice (close other programs, or choose a smaller base, or shorter or fewer texts at once)"
+)
 COMMANDS = (
     init,
     run,
     check,
+    fetch,
     audit,
     predict,
     evaluate,
@@ -84,6 +89,12 @@ def main() -> None:
         for problem in error.problems:
             click.echo(clean(str(problem)), err=True)
         sys.exit(2)
+    except SystemExit as error:
+        if isinstance(
+            error.__context__, BrokenPipeError
+        ):  # whoever reads what is printed, such as head, has had enough
+            sys.exit(0)
+        raise
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
@@ -92,6 +103,20 @@ def main() -> None:
         where = f"{error.filename}  " if error.filename else ""
         click.echo(clean(f"{where}{error.strerror} ({UNWRITABLE[error.errno]})"), err=True)
         sys.exit(2)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        click.echo(OUT_OF_MEMORY, err=True)
+        sys.exit(2)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice. What a command never needed is not loaded to tell."""
+    if isinstance(error, MemoryError) or "torch" not in sys.modules:
+        return isinstance(error, MemoryError)
+    from lowres.training.memory import out_of_memory
+
+    return out_of_memory(error)
 
 
 def _show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -66,7 +66,7 @@ def _texts(name: str, options: "Options") -> dict[str, list[str]]:
     from lowres.data.formats.tables import no_column
     from lowres.data.reading import source_rows
     from lowres.errors import DataError
-    from lowres.recipe.sections import CardData
+    from lowres.recipe.data_section import CardData
     from lowres.recipe.task_section import PreTraining
 
     if Path(name).is_file():

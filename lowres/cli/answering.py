@@ -36,6 +36,10 @@ def share_of(context: click.Context, option: click.Parameter, value: str | None)
     return share
 
 
+engine_option = click.option(
+    "--engine", type=click.Choice(["torch", "ctranslate2", "onnx"]), default="torch", show_default=True,
+    help="What computes; another than torch after  lowres export RUN --to ENGINE.",
+)  # fmt: skip
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 
 
@@ -62,13 +66,7 @@ run_argument = click.argument("run", type=click.Path(path_type=Path))
     metavar="SHARE",
     help="Mark the lines to check first, such as 20%: those with the lowest confidence.",
 )
-@click.option(
-    "--engine",
-    type=click.Choice(["torch", "ctranslate2", "onnx"]),
-    default="torch",
-    show_default=True,
-    help="What computes; another than torch after  lowres export RUN --to ENGINE.",
-)
+@engine_option
 @cache_option
 @offline_option
 @device_option
@@ -251,7 +249,7 @@ def report(run: Path) -> None:
     type=click.Choice(["merged", "ctranslate2", "onnx", "gguf"]),
     default="merged",
     show_default=True,
-    help="merged: a checkpoint for transformers; smaller: ctranslate2 for translators, onnx for classifiers, gguf for decoders.",
+    help="merged: a checkpoint for transformers; smaller: ctranslate2 (translators, decoders), onnx (encoders), gguf (decoders).",
 )
 @click.option("--bits", type=click.Choice(["8", "16", "32"]), help="Bits of each weight; the format's own by default.")
 @click.option(

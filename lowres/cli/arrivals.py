@@ -138,7 +138,7 @@ def shown(offer: "Offer", *, stays: bool) -> Iterator[str]:
     from lowres.models.base_licences import base_licence
     from lowres.models.known_bases import known_base
     from lowres.planning.licensing import chain_of
-    from lowres.recipe.sections import CardData, HubData
+    from lowres.recipe.data_section import CardData, HubData
 
     yield offer.source.origin
     yield from listed({name: offer.files[name] for name in offer.to_fetch})

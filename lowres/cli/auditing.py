@@ -148,7 +148,7 @@ def of_card(request: Request, options: "Options") -> "tuple[Texts, Reference | N
     """The texts of a card's subsets by language, train and dev; test is left out."""
     from lowres.data.reading import source_rows
     from lowres.errors import DataError, Problem, nearest
-    from lowres.recipe.sections import CardData
+    from lowres.recipe.data_section import CardData
     from lowres.recipe.task_section import PreTraining
     from lowres.vocabulary.measurement.characters import Text
     from lowres.vocabulary.measurement.tokenizer_audit import Reference

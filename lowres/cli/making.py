@@ -197,6 +197,39 @@ def check(
 
 
 @click.command()
+@recipe_argument
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="New folder, such as one on a USB stick, for the recipe and everything that it needs; by default it all goes to the cache.",
+)
+@mirror_option
+@cache_option
+@yes_option
+def fetch(recipe: str, into: Path | None, mirrors: tuple[Path, ...], cache: Path | None, yes: bool) -> None:  # fmt: skip
+    """Fetch what RECIPE needs – data, base, starter – so that it can be run without a connection. Trains nothing."""
+    if into:  # read when the libraries are imported, which nothing has done yet; the user's token stays where it is
+        os.environ["HF_HUB_CACHE"], os.environ["HF_DATASETS_CACHE"] = (
+            str((into / "huggingface" / part).absolute()) for part in ("hub", "datasets")
+        )
+
+    options = machine_options(cache, mirrors, False, "auto", None)
+    here = recipe_here(recipe, offline=False, yes=yes)
+
+    quiet_libraries()
+
+    from lowres.fetching import fetch_into, fetch_needs
+    from lowres.recipe import open_recipe
+
+    file = open_recipe(here)
+    with file.naming_lines():
+        plan, corpus = fetch_into(into, file, options) if into else fetch_needs(file, options)
+    rows = sum(len(part) for part in (corpus.train, corpus.dev, corpus.test))
+    echo(f"{plan.recipe.name}: {rows:,} rows of {corpus.name}; base {plan.checkpoint.name}")
+    echo(f"it lies in {into}; README.txt says how to run it" if into else f"ready: lowres run {recipe} --offline")
+
+
+@click.command()
 def schema() -> None:
     """Print the recipe's JSON Schema, for editors."""
     from lowres.recipe import schema_text

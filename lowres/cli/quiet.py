@@ -1,11 +1,12 @@
 """What the libraries say and do while they load that no user needs. Only the command line silences it."""
 
-import json
 import logging
 import os
 import warnings
 from contextlib import suppress
 from pathlib import Path
+
+from lowres.bounded import read_bounded_json
 
 
 def set_up_torch(model: Path) -> None:
@@ -16,7 +17,7 @@ def set_up_torch(model: Path) -> None:
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     with suppress(OSError, ValueError, AttributeError):
-        if json.loads((model / "model.json").read_bytes()).get("quantize") == "off":
+        if read_bounded_json(model / "model.json").get("quantize") == "off":
             os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
 
 

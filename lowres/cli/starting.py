@@ -42,6 +42,7 @@ def init(
 
     What the options leave open is asked, with what the files suggest as the default.
     """
+    from lowres.atomic import write_whole
     from lowres.cli.drafting import likely_task
     from lowres.errors import DataError, Problem
     from lowres.recipe.reader import parse_recipe
@@ -71,7 +72,7 @@ def init(
         name=name or click.prompt("Name of the experiment", default=files[0].stem),
     ).text()
     parse_recipe(text, str(out))
-    out.write_text(text, encoding="utf-8")
+    write_whole(out, text)
     echo(f"{out}: check it with  lowres check {out}")
 
 
@@ -182,7 +183,10 @@ def doctor(cache: Path | None, as_json: bool) -> None:
 @click.command()
 @click.argument("key")
 def explain(key: str) -> None:
-    """Say in plain words what KEY of a recipe does, such as method.rank or vocabulary; “lowres explain recipe” lists all sections."""
+    """Say in plain words what KEY of a recipe does, such as method.rank, or what a word of a report means, such as chrF++.
+
+    “lowres explain recipe” lists all sections.
+    """
     from lowres.cli.explaining import explained
 
     for line in explained(key):

@@ -17,7 +17,7 @@ from lowres.data.rows import LINE, Cut, Part, Roles
 from lowres.data.source_tables import SourceTables
 from lowres.errors import DataError, Finding, Problem, nearest
 from lowres.places import Places
-from lowres.recipe.sections import CardData
+from lowres.recipe.data_section import CardData
 from lowres.recipe.task_section import Classification, Task
 
 CardSplit = Literal["train", "dev", "test", "all"]
@@ -49,6 +49,8 @@ def _card_findings(card: Card) -> Iterator[Finding]:
     for problem in facts.known_problems:
         yield Finding("note", f"known problem of {card.name}: {problem}", where)
     yield Finding("note", f"consent, {card.name}: {facts.consent}", where)
+    for wish in card.wishes:
+        yield Finding("note", f"{card.name}, {wish[0].lower()}{wish[1:]}", where)
     if facts.redistribute != "yes":
         said = {"no": "may not be redistributed", "ask": "may be redistributed only with their owners' consent"}
         what = f"the card {card.name} says that the data {said[facts.redistribute]}, nor texts that a report quotes from them"

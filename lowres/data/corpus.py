@@ -67,7 +67,8 @@ class Corpus:
     """The rows of a recipe and what is known of their origin.
 
     `labels` are the classes in their order, empty for other tasks than classification. `auxiliary` maps the name of each
-    further head to its training rows. `stages` are the rows of each stage that comes before the task, `plain` texts without labels.
+    further head to its training rows. `stages` are the rows of each stage that comes before the task, `plain` texts without labels,
+    `parallel` further texts that are translations of each other or of training rows.
     `glossary` are the terms that the task must translate so. `findings` are notes and warnings for the console and the report.
     """
 
@@ -84,6 +85,7 @@ class Corpus:
     auxiliary: Mapping[str, LabelledRows] = field(default_factory=dict)
     stages: tuple[tuple[Row, ...], ...] = ()
     plain: tuple[Row, ...] = ()
+    parallel: tuple[Row, ...] = ()
     glossary: tuple[GlossaryEntry, ...] = ()
 
     def split(self, name: Split) -> tuple[Row, ...]:
@@ -114,7 +116,7 @@ class Corpus:
                 digest.update(json.dumps(line, ensure_ascii=False).encode() + b"\n")
         named = [(head, labelled.train) for head, labelled in self.auxiliary.items()]
         named += [(f"first {number}", rows) for number, rows in enumerate(self.stages, start=1)]
-        named += [("plain", self.plain)]
+        named += [("plain", self.plain), ("parallel", self.parallel)]
         for part, rows in named:
             for row in rows:
                 line = [part, row.id, row.cluster, row.language, sorted(row.fields.items())]

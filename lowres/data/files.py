@@ -20,6 +20,7 @@ import platformdirs
 from filelock import FileLock
 
 from lowres.cards import Card, CardFile
+from lowres.data.connections import Redirects, opener
 from lowres.data.formats.file_text import MAX_BYTES
 from lowres.errors import DataError, Problem
 from lowres.hashing import known_sha256
@@ -245,7 +246,7 @@ class _TooSlow(OSError):
     """A server sends so little that the file would never be whole."""
 
 
-class _SameHost(urllib.request.HTTPRedirectHandler):
+class _SameHost(Redirects):
     """Follows redirects as long as they stay encrypted, and on the host that the card names."""
 
     def redirect_request(
@@ -306,9 +307,7 @@ def _download(file: File, url: str, kept: Path, tried: list[str]) -> Path:
     raise _not_found(file, tried, _REMEDY)
 
 
-def receive(
-    url: str, part: Path, follow: type[urllib.request.HTTPRedirectHandler] = _SameHost, most: int | None = None
-) -> None:
+def receive(url: str, part: Path, follow: type[Redirects] = _SameHost, most: int | None = None) -> None:
     """Add to `part` what is missing of `url`. Raises OSError or HTTPException where the connection breaks.
 
     What has come is on the disk even if no more comes. No more is written than `most` bytes, by default those that a data file may
@@ -319,7 +318,7 @@ def receive(
     request = urllib.request.Request(
         url, headers={"User-Agent": "lowres"} | ({"Range": f"bytes={have}-"} if have else {})
     )
-    with urllib.request.build_opener(follow).open(request, timeout=TIMEOUT_SECONDS) as answer:
+    with opener(follow).open(request, timeout=TIMEOUT_SECONDS) as answer:
         if answer.status != PARTIAL:
             have = 0
         elif not answer.headers.get("Content-Range", f"bytes {have}-").startswith(f"bytes {have}-"):

@@ -15,7 +15,7 @@ from lowres.errors import DataError, Finding, Problem, nearest
 from lowres.languages import strict_key
 from lowres.languages.normalisation import normalise_label
 from lowres.places import Places
-from lowres.recipe.sections import Source
+from lowres.recipe.data_section import Source
 from lowres.recipe.task_section import Task
 
 Seen = Literal["leave-out", "keep"]

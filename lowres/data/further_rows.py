@@ -1,4 +1,4 @@
-"""Further rows that a recipe names: those of the stages before the task, and plain texts of languages."""
+"""Further rows that a recipe names: those of the stages before the task, plain texts, and parallel texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +11,9 @@ from lowres.data.rows import limited
 from lowres.errors import DataError, Finding, Problem
 from lowres.languages.likeness import likeness
 from lowres.places import Places
-from lowres.recipe.sections import CardData, Data, Recipe, RowsStage, Source
-from lowres.recipe.task_section import Classification, PreTraining, Task
+from lowres.recipe.data_section import CardData, Data, Source
+from lowres.recipe.sections import Recipe, RowsStage
+from lowres.recipe.task_section import Classification, PreTraining, Task, Translation
 
 
 def with_further_rows(corpus: Corpus, recipe: Recipe, places: Places) -> Corpus:
@@ -23,6 +24,7 @@ def with_further_rows(corpus: Corpus, recipe: Recipe, places: Places) -> Corpus:
     """
     found = _Further(corpus, places, recipe.training.seed, [], [corpus.licence])
     plain: Task = PreTraining(kind="pre-training")
+    translation: Task = Translation(kind="translation", source="all", target="all")
     stages = []
     for number, stage in enumerate(recipe.first, start=1):
         where = f"first, item {number}.data"
@@ -33,11 +35,12 @@ def with_further_rows(corpus: Corpus, recipe: Recipe, places: Places) -> Corpus:
         if not rows and supervised:
             raise DataError(Problem(where, "has no training rows", "name data that have some"))
         stages.append(rows)
-    centre = recipe.base.centre
+    centre, parallel = recipe.base.centre, getattr(recipe.task, "parallel", None)
     return replace(
         corpus,
         stages=tuple(stages),
         plain=found.rows(centre, plain, "base.centre") if centre is not None else (),
+        parallel=found.rows(parallel, translation, "task.parallel") if parallel is not None else (),
         licence=" + ".join(dict.fromkeys(found.licences)),
         findings=(*corpus.findings, *found.findings),
     )

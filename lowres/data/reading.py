@@ -25,7 +25,7 @@ from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.garbage import without_cycle_search
 from lowres.languages import language
 from lowres.places import Places
-from lowres.recipe.sections import CardData, Data, FileData, Source
+from lowres.recipe.data_section import CardData, Data, FileData, Source
 from lowres.recipe.task_section import Classification, Task, Translation
 
 TRAIN_ONLY: tuple[Split, ...] = ("train",)

@@ -18,7 +18,7 @@ from lowres.errors import DataError, Finding, LowresError, Problem
 from lowres.languages import language
 from lowres.languages.tags import is_written_as
 from lowres.places import Places
-from lowres.recipe.sections import Columns, FileData, HubData
+from lowres.recipe.data_section import Columns, FileData, HubData
 from lowres.recipe.task_section import Classification, Generation, Task, Translation
 
 OneOrMore = str | tuple[str, ...]

@@ -6,15 +6,16 @@ from markupsafe import Markup
 
 from lowres.demo.answers import Answer, Suggestion
 from lowres.errors import Problem
+from lowres.evaluation.estimator import LEVEL
 from lowres.report.formatting import language_of, listing, percent, visible
 from lowres.runs.run import Run
 
 MOST_OTHERS = 9
-PROBABILITY = {
-    2: "The percentage is the mean probability that the model gave to each token of the text. It compares answers with each other; "
-    "it is not the chance that one is right. A phrase table gives none.",
-    1: "The percentage is the probability that the model gives to the label.",
-}
+PROBABILITY = "The percentage is the probability of the label."
+ESTIMATE = (
+    "chrF++ says how much of a translation agrees with one by a speaker, from 0 to 100. Here it is estimated without one; "
+    "the true value lies in the interval for about {held} of 100 sentences like those of the test."
+)
 
 
 def about(run: Run) -> Markup:
@@ -30,8 +31,11 @@ def about(run: Run) -> Markup:
     return Markup('<div class="about"><h1>{}</h1><p>{}</p></div>').format(visible(record.recipe.name), said)
 
 
-def answer_html(answer: Answer) -> Markup:
-    """The run's answer, then the other suggestions, each with its systems and probability."""
+def answer_html(answer: Answer, level: float = LEVEL) -> Markup:
+    """The run's answer, then the other suggestions, each with its systems and how sure it is.
+
+    `level` is the share (0–1) of sentences for which the intervals of estimates promise to hold.
+    """
     if not answer.suggestions:
         return Markup('<p class="note">{}</p>').format(
             "There is no text yet." if not answer.text else "There is no answer."
@@ -42,8 +46,10 @@ def answer_html(answer: Answer) -> Markup:
         items = Markup("").join(_suggestion(one, answer, "li", "other") for one in others[:MOST_OTHERS])
         parts.append(Markup('<ul class="others" aria-label="Other answers">{}</ul>').format(items))
     parts += [Markup('<p class="notice" role="alert">{}</p>').format(visible(notice)) for notice in answer.notices]
-    if any(one.probability is not None for one in answer.suggestions):
-        parts.append(Markup('<p class="note">{}</p>').format(PROBABILITY[len(answer.languages)]))
+    for note in [PROBABILITY] * (first.probability is not None) + [ESTIMATE.format(held=round(100 * level))] * bool(
+        first.estimate
+    ):
+        parts.append(Markup('<p class="note">{}</p>').format(note))
     return Markup("\n").join(parts)
 
 
@@ -54,11 +60,14 @@ def _suggestion(one: Suggestion, answer: Answer, element: str, kind: str) -> Mar
     tag, direction = ("und", "auto") if is_label else (spoken.bcp47, spoken.direction)
     block = "ltr" if is_label else direction
     sure = "" if one.probability is None else percent(one.probability)
-    by = sure if is_label else listing([*one.systems[:-1], f"{one.systems[-1]} {sure}".strip()])
-    share = "" if one.probability is None else _bar(one.probability)
+    if one.estimate:
+        sure = f"chrF++ about {one.estimate.value:.0f}, from {one.estimate.low:.0f} to {one.estimate.high:.0f}"
+    by = sure if is_label else ", ".join(filter(None, [listing(list(one.systems)), sure]))
+    share = one.probability if one.estimate is None else one.estimate.value / 100
+    bar = "" if share is None else _bar(share)
     return Markup(
         '<{0} class="{1}" dir="{2}"><p class="words" lang="{3}" dir="{4}">{5}</p><p class="meta"><bdi dir="ltr">{6}</bdi></p>{7}</{0}>'
-    ).format(element, kind, block, tag, direction, visible(one.text), by, share)
+    ).format(element, kind, block, tag, direction, visible(one.text), by, bar)
 
 
 def _bar(share: float) -> Markup:

@@ -1,10 +1,11 @@
 """What a run answers to one text: its own answer first, then what else it and its phrase table propose."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lowres.errors import ModelError, Problem
+from lowres.evaluation.estimator import Estimate
 from lowres.languages import normalise
 from lowres.languages.placeholders import missing_placeholders
 from lowres.runs.run import Run
@@ -15,14 +16,16 @@ Languages = tuple[str, ...]  # source and target of a translator, the language o
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A translation or a label, the systems that propose it, and its probability by the first of them (0–1; None where there is none).
+    """A translation or a label, and the systems that propose it.
 
-    For a label that is its probability, for a translation the geometric mean of the probabilities of its tokens.
+    A label has a probability (0–1). The run's own translation has an estimate of its chrF++ (0–100) with an interval, where the run
+    has learned to estimate; no other translation has one, since the estimate is for what the run answers.
     """
 
     text: str
     systems: tuple[str, ...]
-    probability: float | None
+    probability: float | None = None
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,22 @@ def _translation(translator: Any, text: str, direction: Languages) -> Answer:
     source, target = direction
     by_table = (source, target) in translator.facts.by_phrase_table
     if len(translator.segments(text, direction)) > 1:
-        (found,) = translator.translate([text], [direction])
-        whole = (Suggestion(found.translation, (PHRASE_TABLE if by_table else MODEL,), None),)
+        (found,) = translator.estimated([text], [direction])
+        sure = Estimate(found.confidence, *found.interval) if found.interval else None
+        whole = (Suggestion(found.translation, (PHRASE_TABLE if by_table else MODEL,), estimate=sure),)
         cut = ["the end of a part was not written"] * found.truncated
         return Answer(
             text, direction, whole, (f"a long text, translated in {found.parts} parts", *cut, *_lost(text, whole))
         )
     searched = translator.hypotheses(text, direction)
-    by_model = [Suggestion(one.text, (MODEL,), one.probability) for one in searched]
+    by_model = [Suggestion(one.text, (MODEL,)) for one in searched]
     table = translator.phrase_tables.get(direction)
-    by_phrases = [Suggestion(table.translate(text), (PHRASE_TABLE,), None)] if table else []
+    by_phrases = [Suggestion(table.translate(text), (PHRASE_TABLE,))] if table else []
     given, others = (by_phrases, by_model) if by_table else (by_model[:1], [*by_phrases, *by_model[1:]])
     suggestions = _merged([*given, *others])
+    if suggestions:
+        sure = translator.estimate(text, direction, suggestions[0].text)
+        suggestions = (replace(suggestions[0], estimate=sure), *suggestions[1:])
     cut = ["the translation was not finished"] * (searched[0].truncated and not by_table)
     return Answer(text, direction, suggestions, (*cut, *_lost(text, suggestions)))
 
@@ -80,9 +87,7 @@ def _merged(suggestions: Sequence[Suggestion]) -> tuple[Suggestion, ...]:
     for one in suggestions:
         if one.text and one.text in found:
             before = found[one.text]
-            systems = tuple(dict.fromkeys((*before.systems, *one.systems)))
-            probability = one.probability if before.probability is None else before.probability
-            found[one.text] = Suggestion(one.text, systems, probability)
+            found[one.text] = replace(before, systems=tuple(dict.fromkeys((*before.systems, *one.systems))))
         elif one.text:
             found[one.text] = one
     return tuple(found.values())

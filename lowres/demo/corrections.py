@@ -12,7 +12,7 @@ from typing import Literal
 from filelock import FileLock
 
 from lowres.atomic import write_whole
-from lowres.data.formats.file_text import decode
+from lowres.data.formats.file_text import decode, read_bytes
 from lowres.data.formats.quoting import quoted_rows
 from lowres.demo.corrections_card import card
 from lowres.errors import DataError, Problem
@@ -67,7 +67,7 @@ class Corrections:
         path = self.folder / TABLE
         if not path.exists():
             return []
-        found = quoted_rows(decode(path.read_bytes(), str(path)), "\t", str(path))
+        found = quoted_rows(decode(read_bytes(path, str(path)).data, str(path)), "\t", str(path))
         (_, header), *body = found.rows or [(1, [])]
         wrong = [
             Problem(f"{path}:{line}", "has another number of fields") for line, row in body if len(row) != len(header)

@@ -12,6 +12,7 @@ from lowres.demo.answer_html import about, answer_html, kept_html, problems_html
 from lowres.demo.answers import answer, labels_of, languages_of
 from lowres.demo.corrections import CONSENT, LONGEST_NAME, LONGEST_TEXT, Agreement, Corrections
 from lowres.errors import LowresError, Problem
+from lowres.evaluation.estimator import LEVEL
 from lowres.report.formatting import language_of
 from lowres.runs.run import Run
 
@@ -25,6 +26,7 @@ def demo_page(run: Run, corrections: Corrections) -> gr.Blocks:
     choices = [ARROW.join(languages) for languages in languages_of(run)]
     labels, translates = labels_of(run), corrections.task == "translation"
     verb = "Translate" if translates else "Classify"
+    level = run.record.confidence.level if run.record.confidence else LEVEL
     one_at_a_time = threading.Lock()
 
     def ask(text: str, choice: str) -> tuple[str, Any, tuple[str, str, str]]:
@@ -34,7 +36,7 @@ def demo_page(run: Run, corrections: Corrections) -> gr.Blocks:
         except LowresError as error:
             return problems_html(error.problems), gr.skip(), ("", "", "")
         first = found.suggestions[0].text if found.suggestions else None
-        return answer_html(found), first, (text, choice, first or "")
+        return answer_html(found, level), first, (text, choice, first or "")
 
     def keep(
         text: str, choice: str, right: str | None, said: tuple[str, str, str], by: str, licence: str, agreed: bool

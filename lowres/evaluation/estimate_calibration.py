@@ -9,8 +9,7 @@ from lowres.evaluation.estimator import BEST, WORST, Estimate, flagged_rows
 from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.scoring import Key, estimate
 from lowres.evaluation.sufficient_statistics import Floats, number_clusters, share
-from lowres.record import CalibrationBin, ConfidenceFacts
-from lowres.score import Better, Split
+from lowres.score import Better, CalibrationBin, ConfidenceFacts, Split
 
 FLAGGED = 0.2  # share of the sentences with the lowest estimates
 BINS = 10
@@ -37,7 +36,7 @@ def confidence_facts(
     truth, guess = np.array(scores), np.array([one.value for one in estimates])
     held = np.array([one.low <= score <= one.high for one, score in zip(estimates, scores, strict=True)])
     flagged = flagged_rows(guess.tolist(), FLAGGED)
-    bins = _bins(guess)
+    bins = equal_bins(guess)
     parts = [np.ones(len(truth)), 100.0 * held, np.abs(truth - guess), flagged, flagged * truth, (1 - flagged) * truth]
     parts += [column for rows in bins for column in (rows * 1.0, rows * truth, rows * guess)]
     table = np.zeros((number, len(parts)))
@@ -72,7 +71,7 @@ def confidence_facts(
     )  # fmt: skip
 
 
-def _bins(guess: Floats) -> list[NDArray[np.bool_]]:
+def equal_bins(guess: Floats) -> list[NDArray[np.bool_]]:
     """Masks of about equally many rows each, from the lowest estimates to the highest; none is empty."""
     order = np.argsort(guess, kind="stable")
     parts = [part for part in np.array_split(order, BINS) if len(part)]

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from lowres.bounded import read_bounded
+from lowres.data.formats.file_text import lines as lines_of
 from lowres.errors import DataError, Problem
 from lowres.evaluation.bits_per_character import bits_statistics
 from lowres.evaluation.classification_statistics import count
@@ -16,6 +18,7 @@ from lowres.evaluation.translation_statistics import CHRF, match
 
 Row = Mapping[str, Any]
 FILE = "predictions.jsonl"
+MAX_BYTES = 1 << 30
 # The keys that a line must have, by what was predicted.
 KEYS: Mapping[str, tuple[str, ...]] = {
     "translations": ("source_language", "target_language", "source", "reference", "prediction"),
@@ -65,8 +68,8 @@ def read_predictions(path: Path) -> Predictions:
     """Read the predictions of a run folder or a file. Raises DataError with the file and line of what is wrong."""
     file = path / FILE if path.is_dir() else path
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = lines_of(read_bounded(file, MAX_BYTES).decode())
+    except (OSError, ValueError) as error:
         hint = f"name the folder of a finished run, or a {FILE}"
         raise DataError(Problem(str(file), f"cannot be read: {error}", hint)) from error
     found: dict[tuple[str, ...], Row] = {}
@@ -97,7 +100,7 @@ def statistics_of(files: Sequence[Predictions]) -> list[SufficientStatistics]:
 def _read(line: str, where: str) -> tuple[Row, str]:
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(Problem(where, f"is not JSON: {error}")) from error
     kind = next((kind for kind, keys in KEYS.items() if isinstance(row, dict) and set(keys) <= set(row)), None)
     if kind is None:

@@ -4,19 +4,21 @@ import getpass
 import json
 import re
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
+from lowres.atomic import sync, sync_all
 from lowres.cards.licence_chain import LicenceChain
 from lowres.errors import ModelError, Problem
+from lowres.export.drafts import draft_beside, part_of
 from lowres.export.model_card import licences_page, model_card
 from lowres.planning.licensing import chain_of, find_card
 from lowres.planning.outside import BUNDLE, outside_problems
 from lowres.recipe import parse_recipe
-from lowres.recipe.sections import CardData, Recipe
+from lowres.recipe.data_section import CardData
+from lowres.recipe.sections import Recipe
 from lowres.record import Record
 from lowres.runs.facts import versions
 from lowres.runs.layout import MODEL, RECIPE, RECORD
@@ -49,12 +51,14 @@ def share(run: Run, out: Path, agreed: str = "", near: Sequence[Path] = (), addr
     chain = chain_of(recipe, places, record.plan.base, record.plan.base_licence)
     if chain.to_agree and not agreed:
         raise ModelError(*(_unagreed(link.name, link.terms.licence) for link in chain.to_agree))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=out.parent, prefix="sharing-"))
-    try:
+    run.verify()
+    with draft_beside(out) as draft:
         for path in sorted(run.folder.rglob("*")):
             name = path.relative_to(run.folder).as_posix()
             if path.is_file() and any(fnmatch(name, pattern) for pattern in OF_RUN):
+                if path.is_symlink():
+                    hint = "put the file itself in its place: what a link leads to is not part of a run"
+                    raise ModelError(Problem(str(path), "is a link", hint))
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, draft / name)
         made = _made(record, recipe, chain, agreed, places, address, run.folder / MODEL / GLOSSARY)
@@ -65,12 +69,14 @@ def share(run: Run, out: Path, agreed: str = "", near: Sequence[Path] = (), addr
         manifest = {"bundle": BUNDLE_VERSION, "lowres": versions()["lowres"], "files": hashes(draft)}
         (draft / BUNDLE).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
         if out.suffix.lower() == ".zip":
-            _zip(draft, out)
+            _zip(draft, packed := part_of(out))
+            sync(packed)
+            shutil.rmtree(draft)  # before the end: whoever is killed in between leaves nothing beside a whole bundle
+            draft = packed
         else:
-            draft.chmod(0o755)
-            draft.replace(out)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+            sync_all(draft)
+        draft.replace(out)
+        sync(out.parent)
     return chain
 
 
@@ -84,7 +90,7 @@ def _made(
 ) -> Mapping[str, str]:  # fmt: skip
     """Path → text of what is made for the bundle. The record comes without the texts that it quotes."""
     quoting = record.model_copy(update={"examples": [], "translations": []})
-    cards = [find_card(source.card, near) for source in recipe.sources if isinstance(source, CardData)]
+    cards = [find_card(source.card, near) for source in recipe.every_source if isinstance(source, CardData)]
     named = getattr(recipe.task, "glossary", None)
     outside = [problem.where for problem in outside_problems(recipe, Path(CARDS), given=True)]
     terms = {}
@@ -132,12 +138,10 @@ def refuse_personal(folder: Path) -> None:
 
 def _zip(folder: Path, out: Path) -> None:
     """Pack a folder; equal folders give equal bytes."""
-    part = out.with_name(f".{out.name}.part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
                 entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
                 with path.open("rb") as file, archive.open(entry, "w", force_zip64=True) as member:
                     shutil.copyfileobj(file, member)
-    part.replace(out)

@@ -1,17 +1,13 @@
 """One ordinary checkpoint of a run: base, embedding rows and adapter merged, for transformers alone or as the base of a next run."""
 
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from lowres.atomic import make_readable
 from lowres.errors import ModelError, Problem
+from lowres.export.drafts import draft_of, refuse_existing
 from lowres.export.usage import mergeable, merged_usage
 from lowres.models.checkpoint import MERGED
 from lowres.models.digests import OWN_FACTS
@@ -19,7 +15,6 @@ from lowres.recipe.methods import METHOD_FACTS
 from lowres.runs.layout import MODEL
 from lowres.runs.reload_check import read_sample, same
 from lowres.runs.run import Run, load_predictor
-from lowres.runs.writing import DRAFT
 from lowres.tasks.job import Predictor
 from lowres.tasks.saved import ModelFacts
 
@@ -59,25 +54,6 @@ def merged_predictor(run: Run) -> Predictor:
                 Problem(str(run.folder), f"“{text[0]}”: {expected} before merging, {found} after", DIFFERENT)
             )
     return merged
-
-
-@contextmanager
-def draft_of(out: Path) -> Iterator[Path]:
-    """A new folder beside `out` that takes its name when all went well, and goes otherwise. Its README.md must be written."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=out.parent, prefix=DRAFT))
-    try:
-        yield draft
-        make_readable(draft, "README.md")
-        draft.replace(out)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def refuse_existing(out: Path) -> None:
-    """Raises ModelError where `out` exists."""
-    if out.exists():
-        raise ModelError(Problem(str(out), "exists already", "remove it, or name another folder with --out"))
 
 
 def refuse(run: Run, facts: ModelFacts) -> None:

@@ -9,7 +9,8 @@ from lowres.cards import Card
 from lowres.cards.licence_chain import LicenceChain
 from lowres.cards.licences import SPDX
 from lowres.languages.tags import shortest_code
-from lowres.recipe.sections import HubData, Recipe
+from lowres.recipe.data_section import HubData
+from lowres.recipe.sections import Recipe
 from lowres.record import Record
 from lowres.score import Score
 from lowres.shared.manifest import LICENCES
@@ -57,7 +58,7 @@ def _front(record: Record, recipe: Recipe, chain: LicenceChain, cards: Sequence[
 
 def _datasets(recipe: Recipe, cards: Sequence[Card]) -> list[str]:
     """The data sets of the hub that the recipe, or one of its cards, names."""
-    named = [source.hub for source in recipe.sources if isinstance(source, HubData)]
+    named = [source.hub for source in recipe.every_source if isinstance(source, HubData)]
     of_cards = (
         _DATASET.match(place or "") for card in cards for place in (card.lowres.source.url, card.lowres.homepage)
     )

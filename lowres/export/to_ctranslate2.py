@@ -1,4 +1,4 @@
-"""A translator as a model of CTranslate2, which runs it without torch, in 8 bits if wanted.
+"""A translator or a decoder as a model of CTranslate2, which runs it without torch, in 8 bits if wanted.
 
 CTranslate2's own converter reads a folder and guesses vocabulary and special tokens from the class of the tokenizer. Ours are pruned
 and expanded, with language tokens of their own, so only its mapping of weights is used here.
@@ -13,13 +13,16 @@ import torch
 
 from lowres.errors import ModelError, Problem
 from lowres.evaluation.comparison import compare_translations
+from lowres.export.ctranslate2_files import ACCEPTED, loaders, token_names, write_spec
+from lowres.export.decoders_to_ctranslate2 import export_decoder
+from lowres.export.drafts import draft_of, refuse_existing
 from lowres.export.fidelity import Fidelity, mib_of, timed, trial_of, weights_mib
-from lowres.export.merged import draft_of, merged_predictor, refuse_existing, save_tokenizer
+from lowres.export.merged import merged_predictor, save_tokenizer
 from lowres.export.usage import heading, limits, source_code
 from lowres.models.architectures import ARCHITECTURES
 from lowres.runs.layout import MODEL
 from lowres.runs.run import Run, load_predictor, model_digest
-from lowres.tasks.engines import EXPORT_JSON, installed, refuse_task
+from lowres.tasks.engines import EXPORT_JSON, refuse_task
 from lowres.tasks.saved import TOKENIZER
 from lowres.tasks.translation.exported import (
     ConvertedModel,
@@ -40,8 +43,6 @@ LOADERS: Mapping[str, str] = {
 }
 # The field of a config that says that the states are scaled before the head; CTranslate2 reads another one.
 SCALED: Mapping[str, str] = {"t5": "scale_decoder_outputs", "umt5": "tie_word_embeddings"}
-QUANTIZATIONS: Mapping[int, str] = {8: "int8", 16: "float16", 32: "float32"}
-ACCEPTED: Mapping[int, float] = {8: 0.1, 16: 0.01, 32: 0.001}  # mean difference of a token's log-probability
 USAGE = """\
 A model of CTranslate2 {version}, which runs without torch: `pip install ctranslate2 transformers`. Weights in {bits} bits.
 
@@ -79,15 +80,18 @@ With lowres, which also divides long texts{besides}: `lowres predict RUN --engin
 
 
 def export_ctranslate2(run: Run, out: Path, bits: int) -> Fidelity:
-    """Write a translator for CTranslate2 with weights in so many bits to `out`, and return how it compares with the run.
+    """Write a translator or a decoder for CTranslate2 with weights in so many bits to `out`, and return how it compares with the run.
 
-    Raises ModelError where the run is no translator of a family that CTranslate2 knows, cannot be merged, or where the exported
-    model is not the run's within the tolerance; then nothing is written.
+    Raises ModelError where CTranslate2 does not know the family or cannot do what the run does, the run cannot be merged, or where
+    the exported model is not the run's within the tolerance; then nothing is written.
     """
     loaders()
     refuse_existing(out)
     run.verify()
     predictor = load_predictor(run.folder / MODEL, run.options)
+    refuse_task(run.folder, predictor.facts, "ctranslate2")
+    if predictor.facts.shape == "decoder":
+        return export_decoder(run, predictor, out, bits)
     refuse_family(run, predictor)
     trial = trial_of(run, ("source", "source_language", "target_language"))
     own, own_seconds = timed(predictor.raw_predictions, trial.inputs)
@@ -122,8 +126,7 @@ def export_ctranslate2(run: Run, out: Path, bits: int) -> Fidelity:
 
 
 def refuse_family(run: Run, predictor: Any) -> None:
-    """Raises ModelError where the run is no translator of a family that CTranslate2 knows."""
-    refuse_task(run.folder, predictor.facts, "ctranslate2")
+    """Raises ModelError where a translator is of a family that CTranslate2 does not know."""
     kind = predictor.transformer.config.model_type
     if kind not in LOADERS:
         what = f"CTranslate2 does not know models of the type {kind}"
@@ -148,20 +151,7 @@ def convert(predictor: Any, bits: int, folder: Path) -> None:
     spec.config.decoder_start_token = spec.config.bos_token = tokens[inputs.start]
     spec.config.eos_token = tokens[inputs.end]
     spec.config.unk_token = tokens[inputs.pad if tokenizer.unk_token_id is None else tokenizer.unk_token_id]
-    spec.validate()
-    spec.optimize(quantization=QUANTIZATIONS[bits])
-    spec.save(str(folder))
-
-
-def loaders() -> Any:
-    """The module of CTranslate2 with its loaders. Raises ModelError where it is not installed."""
-    return installed("ctranslate2", "ctranslate2.converters.transformers", "--to ctranslate2")
-
-
-def token_names(tokenizer: Any, rows: int) -> list[str]:
-    """A name for every row of the output embeddings; rows without a token are called by their number."""
-    known = {number: token for token, number in tokenizer.get_vocab().items()}
-    return [known.get(number, f"<row {number}>") for number in range(rows)]
+    write_spec(spec, bits, folder)
 
 
 def log_probabilities(predictor: Any, asked: Sequence[tuple[list[int], list[int]]]) -> list[float]:

@@ -4,7 +4,7 @@ The names of the weights are those of the package gguf, which the makers of llam
 a config are said, is in FAMILIES.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,16 @@ import torch
 from numpy.typing import NDArray
 
 from lowres.errors import ModelError, Problem
-from lowres.evaluation.comparison import compare_translations
-from lowres.export.fidelity import Fidelity, Trial, mib_of, timed, trial_of, weights_mib
+from lowres.export.decoder_answers import compared, log_probabilities, questions, trial_keys
+from lowres.export.drafts import draft_of, refuse_existing
+from lowres.export.fidelity import Fidelity, mib_of, timed, trial_of, weights_mib
 from lowres.export.gguf_vocabulary import vocabulary_of
-from lowres.export.merged import draft_of, merged_predictor, refuse_existing
-from lowres.export.usage import heading, limits
+from lowres.export.merged import merged_predictor
+from lowres.export.usage import frame_of, heading, limits
 from lowres.languages.codes import translation_request
-from lowres.models.frames import PLAIN, Frame, TokenIds
+from lowres.models.frames import PLAIN, Frame
 from lowres.runs.layout import MODEL
 from lowres.runs.run import Run, load_predictor
-from lowres.tasks.generation.inputs import PromptInputs
 from lowres.tasks.table import package_of
 
 Weights = NDArray[np.float32]
@@ -110,8 +110,7 @@ def export_gguf(run: Run, out: Path, bits: int) -> Fidelity:
     run.verify()
     predictor = load_predictor(run.folder / MODEL, run.options)
     refuse_unknown(run, predictor)
-    translates = predictor.facts.task == "translation"
-    trial = trial_of(run, ("source", "source_language", "target_language") if translates else ("text", "language"))
+    trial = trial_of(run, trial_keys(predictor.facts.task))
     own, own_seconds = timed(predictor.raw_predictions, trial.inputs)
     del predictor  # two more are loaded to merge
     merged: Any = merged_predictor(run)
@@ -154,40 +153,6 @@ def refuse_unknown(run: Run, predictor: Any) -> None:
         kind = config.model_type + ("" if scaling == "default" else f" with positions of the type {scaling}")
         hint = f"{', '.join(FAMILIES)} are; lowres export RUN writes a checkpoint for transformers"
         raise ModelError(Problem(str(run.folder), f"models of the type {kind} are not written as GGUF", hint))
-
-
-def questions(predictor: Any, trial: Trial, own: Sequence[str]) -> Iterator[tuple[TokenIds, TokenIds]]:
-    """The prompts of a trial and the run's own answers, as token ids."""
-    inputs = PromptInputs(frame_of(predictor), predictor.facts.max_length)
-    for (text, *languages), answer in zip(trial.inputs, own, strict=True):
-        if predictor.facts.task != "translation":
-            yield predictor.prompt(text), inputs.answer(answer)
-        elif len(predictor.segments(text, languages)) == 1:
-            yield predictor.source_ids(text, *languages), inputs.answer(answer)
-
-
-def frame_of(predictor: Any) -> Frame:
-    """The frame of a decoder's prompts."""
-    frame: Frame = predictor.frame if predictor.facts.task == "generation" else predictor.inputs.frame
-    return frame
-
-
-def log_probabilities(model: Any, asked: Sequence[tuple[TokenIds, TokenIds]]) -> list[float]:
-    """The natural logarithm of the probability of every token of the answers, one after the other."""
-    found: list[float] = []
-    with torch.inference_mode():
-        for prompt, answer in asked:
-            logits = model(input_ids=torch.tensor([[*prompt, *answer[:-1]]])).logits[0, len(prompt) - 1 :].float()
-            found += logits.log_softmax(-1)[torch.arange(len(answer)), torch.tensor(answer)].tolist()
-    return found
-
-
-def compared(trial: Trial, found: Sequence[str], own: Sequence[str]) -> Any:
-    """The chrF++ of the answers less that of the run's own."""
-    inputs = [
-        (text, *languages, *languages)[:3] for text, *languages in trial.inputs
-    ]  # an answer has its text's language
-    return replace(trial, inputs=inputs).comparison(compare_translations, found, own)
 
 
 def read_gguf(folder: Path) -> Any:

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from lowres.evaluation.comparison import compare
+from lowres.export.drafts import draft_of, refuse_existing
 from lowres.export.fidelity import Fidelity, mib_of, timed, trial_of, weights_mib
-from lowres.export.merged import draft_of, merged_predictor, refuse_existing, save_tokenizer
-from lowres.export.usage import heading, limits
+from lowres.export.merged import merged_predictor, save_tokenizer
+from lowres.export.usage import beside, heading, limits
 from lowres.runs.layout import MODEL
 from lowres.runs.run import Run, load_predictor, model_digest
 from lowres.tasks.classification.exported import GRAPH, OnnxFacts, restore_exported
@@ -43,7 +44,7 @@ session = onnxruntime.InferenceSession(f"{{folder}}/{graph}")
 
 labels, texts = {labels}, ["…"]
 texts = [{prefix!r} + unicodedata.normalize("NFC", text) for text in texts]
-inputs = tokenizer(texts, padding=True, truncation=True, max_length={longest}, return_tensors="np")
+{beside}inputs = tokenizer(texts, padding=True, truncation=True, max_length={longest}, return_tensors="np")
 [logits] = session.run(None, {{name: inputs[name].astype("int64") for name in ("input_ids", "attention_mask")}})
 {centred}print([labels[best] for best in logits[:, : len(labels)].argmax(1)])
 ```
@@ -111,7 +112,7 @@ def write_graph(
 ) -> None:
     """Write encoder and heads as a graph into a folder; `example` are ids and mask of two texts, which tell no sizes."""
     large = weights_mib(model) > LARGEST_MIB
-    with quiet(), tempfile.TemporaryDirectory(dir=folder.parent) as made:
+    with quiet(), tempfile.TemporaryDirectory(dir=folder) as made:
         whole = Path(made) / GRAPH if bits == 8 else folder / GRAPH
         _trace(model.eval(), example, whole)
         if bits == 8:
@@ -165,7 +166,8 @@ def usage(predictor: Any, run: Run, fidelity: Fidelity) -> str:
     about = "A classifier whose base, embedding rows, adapter and head are one graph."
     text = USAGE.format(
         opset=OPSET, bits=fidelity.bits, notes=limits(facts), graph=GRAPH, labels=facts.labels, prefix=facts.prefix,
-        longest=facts.max_length, centred=centred, besides=", which asks the n-grams too" if facts.weights else "",
+        longest=facts.max_length, centred=centred, beside=beside(predictor),
+        besides=", which asks the n-grams too" if facts.with_ngrams else "",
         comparison="\n".join(f"- {line}" for line in fidelity.sentences()),
     )  # fmt: skip
     return heading(run.record, about) + (

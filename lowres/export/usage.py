@@ -4,6 +4,7 @@ from typing import Any
 
 from lowres.languages.codes import instruction, translation_request
 from lowres.models.architectures import ARCHITECTURES
+from lowres.models.frames import Frame
 from lowres.recipe.methods import METHOD_FACTS
 from lowres.record import Record
 from lowres.starters.starters import STARTERS
@@ -47,7 +48,7 @@ with torch.no_grad():
 LABELS = """
 labels, texts = {labels}, ["…"]
 texts = [{prefix!r} + unicodedata.normalize("NFC", text) for text in texts]
-inputs = tokenizer(texts, padding=True, truncation=True, max_length={longest}, return_tensors="pt")
+{beside}inputs = tokenizer(texts, padding=True, truncation=True, max_length={longest}, return_tensors="pt")
 with torch.no_grad():
     states = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
 mask = inputs["attention_mask"].unsqueeze(-1)
@@ -55,6 +56,9 @@ vectors = {vectors}
 head = load_file(f"{{folder}}/head.safetensors")
 {centred}logits = vectors @ head["weight"].T + head["bias"]
 print([labels[best] for best in logits[:, : len(labels)].argmax(1)])
+"""
+BESIDE = """\
+# lowres reads a translation into {language} beside each text, made by its phrase tables: tokenizer(texts, translations, …)
 """
 CENTRED = """\
 vectors = vectors - head["centre {first}"]  # the mean of the language that the texts are in: one of {all}
@@ -83,20 +87,21 @@ print(tokenizer.decode(written[0], skip_special_tokens=True))
 PROMPTED = """
 text = "…"
 text = unicodedata.normalize("NFC", text)
-question = {question}
-prompt = {prompt}
-inputs = tokenizer(prompt, add_special_tokens=False, split_special_tokens=False, return_tensors="pt")
+{question}
 with torch.no_grad():
     written = model.generate(
-        **inputs, num_beams={beams}, length_penalty={penalty}, do_sample=False, eos_token_id={ends}, pad_token_id={pad},
-        max_new_tokens={most},
+        input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long), num_beams={beams},
+        length_penalty={penalty}, do_sample=False, eos_token_id={ends}, pad_token_id={pad}, max_new_tokens={most},
     )
-print(tokenizer.decode(written[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip())
+print(tokenizer.decode(written[0, len(ids) :], skip_special_tokens=True).strip())
 """
-CHAT = (
-    'tokenizer.apply_chat_template([{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True)'
-)
-PLAIN_FRAME = 'f"### Instruction:\\n{question}\\n\\n### Response:\\n"'
+AROUND = """\
+before, after = {before}, {after}  # what stands around a question, in tokens: {shown}
+question = {question}
+ids = [*before, *tokenizer(question, add_special_tokens=False, split_special_tokens=True)["input_ids"], *after]"""
+BEGINNING = """\
+plain = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+ids = [*{begin}, *plain[-{most}:]]"""
 HINTED = "It was trained with a phrase table's translation before each text, which only lowres makes; without, it is worse.\n\n"
 SYMBOLS = (
     "In what it read and wrote, placeholders – markup, addresses, fields such as %(name)s – stood as symbols ({symbols}), one for "
@@ -108,6 +113,7 @@ NGRAMS = (
     "The run predicts with this encoder and an n-gram classifier together (log-linear ensemble, weights {weights}), which only lowres "
     "combines: this code gives the encoder's predictions alone, “encoder alone” in the run's report.\n\n"
 )
+TEMPERED = "The run's probabilities are the softmax of {weight} times the logits of its labels, a factor that was fitted on dev.\n\n"
 PHRASES = (
     "In the directions {directions} the run's translations are those of its phrase table, which only lowres reads: this code gives "
     "the neural model's translations, “model alone” in the run's report.\n\n"
@@ -178,8 +184,11 @@ def limits(facts: Any) -> str:
         notes += SYMBOLS.format(symbols=symbols)
     if table := getattr(facts, "by_phrase_table", ()):
         notes += PHRASES.format(directions=", ".join(f"{source}→{target}" for source, target in table))
-    if weights := getattr(facts, "weights", None):
+    weights = getattr(facts, "weights", ())
+    if len(weights) > 1:
         notes += NGRAMS.format(weights=" and ".join(f"{weight:.2f}" for weight in weights))
+    elif weights:
+        notes += TEMPERED.format(weight=f"{weights[0]:.3f}")
     if heads := getattr(facts, "auxiliary", None):
         shown = "; ".join(f"{name} ({', '.join(labels)})" for name, labels in heads.items())
         notes += HEADS.format(first=len(facts.labels), heads=shown)
@@ -233,7 +242,13 @@ def _labels(predictor: Any) -> str:
         longest=facts.max_length,
         vectors=POOLED[facts.pooling],
         centred=centred,
+        beside=beside(predictor),
     )
+
+
+def beside(predictor: Any) -> str:
+    """What the code of a classifier says of translations, where it reads any."""
+    return BESIDE.format(language=predictor.facts.translate_into) if predictor.translations.tables else ""
 
 
 def _decodes(predictor: Any) -> bool:
@@ -241,17 +256,42 @@ def _decodes(predictor: Any) -> bool:
 
 
 def _prompted(predictor: Any) -> str:
-    """Code that asks a decoder: to translate in its first direction, or what the run's prompts ask."""
-    facts = predictor.facts
-    frame = predictor.frame if facts.task == "generation" else predictor.inputs.frame
-    if facts.task == "generation":
-        question = f"{facts.instruction + chr(10)!r} + text" if facts.instruction else "text"
-    else:
-        question = f"{translation_request('', *facts.directions[0])!r} + text"
+    """Code that asks a decoder."""
+    facts, frame = predictor.facts, frame_of(predictor)
     return PROMPTED.format(
-        question=question, prompt=CHAT if frame.tokenizer.chat_template else PLAIN_FRAME, beams=facts.decoding.beams,
-        penalty=facts.decoding.length_penalty, ends=list(frame.ends), pad=frame.tokenizer.pad_token_id, most=facts.max_length,
+        question=question_code(predictor), beams=facts.decoding.beams, penalty=facts.decoding.length_penalty,
+        ends=list(frame.ends), pad=frame.tokenizer.pad_token_id, most=most_code(predictor),
     )  # fmt: skip
+
+
+def frame_of(predictor: Any) -> Frame:
+    """The frame of a decoder's prompts."""
+    frame: Frame = predictor.frame if predictor.facts.task == "generation" else predictor.inputs.frame
+    return frame
+
+
+def most_code(predictor: Any) -> str:
+    """An expression for how many tokens a decoder may write."""
+    facts = predictor.facts
+    if facts.task == "generation":
+        return str(min(facts.max_length, 2 * facts.longest))
+    length = "len(ids) - len(before) - len(after)"
+    return f"min(int({facts.decoding.max_length_ratio} * ({length})) + 10, {facts.max_length})"
+
+
+def question_code(predictor: Any) -> str:
+    """Lines of code that make token ids of a text: to translate it in the first direction, or what the run's prompts ask."""
+    facts, frame = predictor.facts, frame_of(predictor)
+    if facts.task == "generation" and not facts.answers:
+        return BEGINNING.format(begin=frame.begin, most=facts.max_length - 1)
+    asked = facts.instruction and f"{facts.instruction}\n" if facts.task == "generation" else None
+    if asked is None:
+        asked = translation_request("", *facts.directions[0])
+    before, after = frame.around
+    shown = f"{frame.tokenizer.decode(before)}…{frame.tokenizer.decode(after)}"
+    return AROUND.format(
+        before=before, after=after, shown=repr(shown), question=f"{asked!r} + text" if asked else "text"
+    )
 
 
 def _translation(predictor: Any) -> str:

@@ -170,7 +170,10 @@ def _code_by_name(name: str) -> str:
 
     try:
         code = find(name).language or ""
-    except LookupError:
+    except (
+        LookupError,
+        UnicodeDecodeError,
+    ):  # the table of langcodes has places that hold no name, such as that of NUL
         return ""
     code = LANGUAGE_ALPHA3.get(code, code)
     return code if code in _names() else ""

@@ -1,9 +1,11 @@
 """The licences of bases: of well-known ones by name, of others from the README of their folder."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from lowres.models.weight_files import read_json
 
 # Name, or its beginning with a star at its end → SPDX identifier.
 KNOWN_LICENCES: Mapping[str, str] = {
@@ -23,10 +25,17 @@ def base_licence(name: str, folder: Path) -> str:
             return licence
     for record in (folder / "record.json", folder.parent / "record.json"):
         if record.is_file():
-            facts = json.loads(record.read_text(encoding="utf-8"))
-            found = [(facts.get("data") or {}).get("licence", ""), (facts.get("plan") or {}).get("base_licence", "")]
+            facts = read_json(record)
+            found = [_text(facts, "data", "licence"), _text(facts, "plan", "base_licence")]
             return " + ".join(dict.fromkeys(one for licence in found for one in licence.split(" + ") if one))
     readme = folder / "README.md"
     front = readme.read_text(encoding="utf-8", errors="replace").split("---") if readme.is_file() else []
     match = _LICENCE.search(front[1]) if len(front) > 2 and not front[0].strip() else None
     return match[1] if match else ""
+
+
+def _text(facts: Mapping[str, Any], section: str, key: str) -> str:
+    """A text in a section of a record, which anybody may have written; empty where there is none."""
+    part = facts.get(section)
+    found = part.get(key) if isinstance(part, dict) else None
+    return found if isinstance(found, str) else ""

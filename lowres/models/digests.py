@@ -1,11 +1,15 @@
-"""Digests of checkpoints: what changes how a model computes or reads texts changes its digest. Imports nothing heavy."""
+"""Digests of checkpoints and of what a run has written: what changes how a model computes or reads texts changes its digest.
+
+Imports nothing heavy.
+"""
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from lowres.hashing import known_sha256
+from lowres.errors import ModelError, Problem
+from lowres.hashing import file_sha256, known_sha256
 from lowres.models.configuration import TOKENIZER_FILES
 from lowres.models.weight_files import read_json
 
@@ -39,3 +43,30 @@ def _config_sha256(path: Path) -> str:
     """The digest of a config without what differs between machines that compute the same."""
     config = {key: value for key, value in read_json(path).items() if key not in VOLATILE}
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+
+
+def folder_sha256(folder: Path, besides: Collection[str] = ()) -> dict[str, str]:
+    """The digest of every file below a folder by its path in it, but for the paths `besides`.
+
+    Raises ModelError for links, which may lead anywhere, and for pipes and devices, which have no end.
+    """
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            hint = "put the file itself in its place: what a link leads to is not part of a run"
+            raise ModelError(Problem(str(path), "is a link", hint))
+        if not (path.is_file() or path.is_dir()):
+            raise ModelError(Problem(str(path), "is no ordinary file (a pipe or a device)", "remove it"))
+        if path.is_file() and name not in besides:
+            found[name] = file_sha256(path)
+    return found
+
+
+def changed(recorded: str | None, found: str | None) -> str:
+    """What is wrong with a file of a run that had one digest and has another; None stands for no file, empty for no fault."""
+    if recorded == found:
+        return ""
+    if found is None:
+        return "is missing"
+    return "does not belong to this run" if recorded is None else "is damaged, or was changed after the run"

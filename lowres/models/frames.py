@@ -41,6 +41,13 @@ class Frame:
             ids += [*self.plain(text), *part]
         return ids
 
+    @property
+    def around(self) -> tuple[TokenIds, TokenIds]:
+        """Token ids before and behind a question that has no examples before it."""
+        *before, after = self._parts(0)
+        system = self.plain(self.system)
+        return [*before[0], *(one for part in before[1:] for one in (*system, *part))], list(after)
+
     def words(self) -> list[str]:
         """The texts that stand around questions and answers."""
         return [self.tokenizer.decode(ids) for shots in (0, 1) for ids in self._parts(shots)]

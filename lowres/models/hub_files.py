@@ -1,12 +1,15 @@
 """Files of a model's repository on the Hugging Face hub: their names, and fetching them at one commit. Imports nothing heavy."""
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
 from lowres.errors import ModelError, Problem
+from lowres.hashing import known_sha256
 from lowres.models.known_bases import close_name, known_base
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 SMALL = ("*.json", "*.model", "*.spm", "*.txt", "*.jinja")  # all but the weights
 READ = (*SMALL, "*.safetensors")
 # Taken where a repository has no safetensors; torch then unpickles nothing but tensors.
@@ -59,7 +62,24 @@ def from_hub(name: str, revision: str | None, offline: bool, wanted: Sequence[st
         folder = snapshot_download(name, revision=revision, allow_patterns=list(wanted), local_files_only=offline)
     except (LocalEntryNotFoundError, HfHubHTTPError, HFValidationError, OSError) as error:
         raise unreachable(name, revision, offline, error) from error
+    found = [path for path in sorted(Path(folder).iterdir()) if any(fnmatch(path.name, kind) for kind in wanted)]
+    if damaged := [problem for path in found if (problem := remove_damaged(path, f"{name}/{path.name}"))]:
+        raise ModelError(*damaged)
     return Path(folder)
+
+
+def remove_damaged(path: Path, where: str) -> Problem | None:
+    """What is wrong with a file of the hub's cache that is not the one the hub named; it is removed, so that it is fetched again.
+
+    The cache calls a large file by its sha256, which the hub sends with its address; huggingface_hub itself looks at its size alone.
+    """
+    named = path.resolve()
+    if not _SHA256.fullmatch(named.name) or (found := known_sha256(path)) == named.name:
+        return None
+    path.unlink()
+    named.unlink(missing_ok=True)
+    what = f"is not the file that the hub named: its sha256 is {found[:12]}…, and should be {named.name[:12]}…"
+    return Problem(where, what, "it was removed; say the same again to fetch it anew")
 
 
 def unreachable(name: str, revision: str | None, offline: bool, error: Exception) -> ModelError:

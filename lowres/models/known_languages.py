@@ -1,14 +1,15 @@
 """The languages that bases were trained on, as their makers list them: ISO 639-3 code and script. Imports nothing heavy.
 
-XLM-R, X-MOD and BLOOM: the languages of their model cards, the usual script of each (the cards name fewer languages than the hundred
-that they count for XLM-R). M2M100, mBART-50, NLLB: the languages of their tokenizers. Glot500: the languages and scripts with at
-least 30 000 sentences in languages_stats.csv of github.com/cisnlp/Glot500.
+XLM-R, X-MOD, RemBERT and BLOOM: the languages of their model cards, the usual script of each (the cards of XLM-R and RemBERT name
+fewer languages than they count). AfroXLMR: those of XLM-R, and the twenty that it was adapted to. M2M100, mBART-50,
+NLLB: the languages of their tokenizers. Glot500: the languages and scripts with at least 30 000 sentences in languages_stats.csv of
+github.com/cisnlp/Glot500.
 """
 
 from collections.abc import Mapping
 
 # fmt: off
-SEEN: Mapping[str, frozenset[str]] = {name: frozenset(tags.split()) for name, tags in {
+_LISTED: Mapping[str, frozenset[str]] = {name: frozenset(tags.split()) for name, tags in {
     "XLM-R": """
         afr-Latn amh-Ethi ara-Arab asm-Beng aze-Latn bel-Cyrl ben-Beng bos-Latn bre-Latn bul-Cyrl cat-Latn ces-Latn cym-Latn
         dan-Latn deu-Latn ell-Grek eng-Latn epo-Latn est-Latn eus-Latn fas-Arab fin-Latn fra-Latn fry-Latn gla-Latn gle-Latn
@@ -27,6 +28,16 @@ SEEN: Mapping[str, frozenset[str]] = {name: frozenset(tags.split()) for name, ta
         nob-Latn ori-Orya pan-Guru pol-Latn por-Latn pus-Arab ron-Latn rus-Cyrl san-Deva sin-Sinh slk-Latn slv-Latn som-Latn
         spa-Latn sqi-Latn srp-Cyrl swa-Latn swe-Latn tam-Taml tel-Telu tgl-Latn tha-Thai tur-Latn ukr-Cyrl urd-Arab uzb-Latn
         vie-Latn zho-Hans
+    """,
+    "RemBERT": """
+        afr-Latn amh-Ethi ara-Arab aze-Latn bel-Cyrl ben-Beng bos-Latn bul-Cyrl cat-Latn ceb-Latn ces-Latn cos-Latn cym-Latn
+        dan-Latn deu-Latn ell-Grek eng-Latn epo-Latn est-Latn eus-Latn fas-Arab fin-Latn fra-Latn fry-Latn gla-Latn gle-Latn
+        glg-Latn guj-Gujr hat-Latn hau-Latn haw-Latn heb-Hebr hin-Deva hmn-Latn hrv-Latn hun-Latn hye-Armn ibo-Latn ind-Latn
+        isl-Latn ita-Latn jav-Latn jpn-Jpan kan-Knda kat-Geor kaz-Cyrl khm-Khmr kir-Cyrl kor-Kore kur-Latn lao-Laoo lat-Latn
+        lav-Latn lit-Latn ltz-Latn mal-Mlym mar-Deva mkd-Cyrl mlg-Latn mlt-Latn mon-Cyrl mri-Latn msa-Latn mya-Mymr nep-Deva
+        nld-Latn nob-Latn nya-Latn pan-Guru pol-Latn por-Latn pus-Arab ron-Latn rus-Cyrl sin-Sinh slk-Latn slv-Latn smo-Latn
+        sna-Latn snd-Arab som-Latn sot-Latn spa-Latn sqi-Latn srp-Cyrl sun-Latn swa-Latn swe-Latn tam-Taml tel-Telu tgk-Cyrl
+        tgl-Latn tha-Thai tur-Latn ukr-Cyrl urd-Arab uzb-Latn vie-Latn xho-Latn yid-Hebr yor-Latn zho-Hans zul-Latn
     """,
     "M2M100": """
         afr-Latn amh-Ethi ara-Arab ast-Latn aze-Latn bak-Cyrl bel-Cyrl ben-Beng bos-Latn bre-Latn bul-Cyrl cat-Latn ceb-Latn
@@ -117,3 +128,8 @@ SEEN: Mapping[str, frozenset[str]] = {name: frozenset(tags.split()) for name, ta
     "English": "eng-Latn",
 }.items()}
 # fmt: on
+_AFRICAN = """
+    afr-Latn amh-Ethi ara-Arab eng-Latn fra-Latn hau-Latn ibo-Latn kin-Latn mlg-Latn nya-Latn orm-Latn pcm-Latn run-Latn sna-Latn
+    som-Latn sot-Latn swa-Latn xho-Latn yor-Latn zul-Latn
+"""
+SEEN: Mapping[str, frozenset[str]] = {**_LISTED, "AfroXLMR": _LISTED["XLM-R"] | {*_AFRICAN.split()}}

@@ -114,7 +114,7 @@ def _refuse_unknown_class(folder: Path) -> None:
     path = folder / "tokenizer_config.json"
     if not path.exists() or (folder / "tokenizer.json").exists():
         return
-    name = str(json.loads(path.read_text(encoding="utf-8")).get("tokenizer_class") or "")
+    name = str(read_json(path).get("tokenizer_class") or "")
     config = folder / "config.json"
     model_type = str(read_json(config).get("model_type")) if config.exists() else ""
     known = hasattr(transformers, name) or hasattr(transformers, name.removesuffix("Fast"))

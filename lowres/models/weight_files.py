@@ -13,6 +13,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from lowres.bounded import read_bounded_json
 from lowres.errors import ModelError, Problem
 from lowres.models.architectures import Architecture
 
@@ -99,7 +100,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. Raises ModelError where the file is empty, cut off, or something else."""
     _refuse_pointer(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_bounded_json(path)
     except ValueError as error:
         raise ModelError(Problem(str(path), f"is not whole: {error}", AGAIN)) from error
     if not isinstance(found, dict):
@@ -117,7 +118,7 @@ def read_header(path: Path) -> Shapes:
     try:
         header = json.loads(text)
         end = max((tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"), default=0)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(Problem(str(path), "is not a whole safetensors file", AGAIN)) from error
     tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
     if not all(_is_shape(tensor.get("shape")) for tensor in tensors.values()):
@@ -160,6 +161,8 @@ def _pickled_bytes(path: Path) -> int:
 
 
 def _refuse_pointer(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        raise ModelError(Problem(str(path), "is no ordinary file (a folder, a pipe or a device)", AGAIN))
     with path.open("rb") as file:
         start = file.read(len(LFS))
     if start == LFS:

@@ -29,6 +29,7 @@ PREDICTING = 8.0  # how much slower small batches without gradients, or step by 
 VOCABULARY_SECONDS, RELOAD_SECONDS = 6.0, 16.0
 NGRAM_SECONDS = 0.002  # of a training row and label
 PHRASE_SECONDS = 0.003  # of a training pair
+TRANSLATING_SECONDS = 0.006  # of a row, its share of learning the table included
 BASELINE_SECONDS = 0.003  # of a row
 
 
@@ -64,6 +65,8 @@ def estimate_stages(plan: Plan, corpus: Corpus) -> dict[str, float]:
         stages["back-translation"] = back.rounds * times * _predicting(plan, written)
     if isinstance(task, Classification) and recipe.ensemble.ngrams == "auto":
         stages["n-grams"] = NGRAM_SECONDS * len(corpus.train) * max(2, len(corpus.labels))
+    if isinstance(task, Classification) and task.translate_into:
+        stages["phrase tables"] = TRANSLATING_SECONDS * sum(map(len, (corpus.train, corpus.dev, corpus.test)))
     if isinstance(task, Translation) and (task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"):
         stages["phrase tables"] = PHRASE_SECONDS * len(_pairs(plan, corpus, corpus.train)) + scored
     beams = recipe.decoding.beams if isinstance(task, Translation | Generation) else 1
@@ -110,7 +113,8 @@ def _tokens(plan: Plan, corpus: Corpus, rows: Sequence[Row]) -> float:
     """Tokens of an epoch over these rows; for translation those of the pairs, sources with their hints."""
     task = plan.recipe.task
     if not isinstance(task, Translation):
-        return sum(_length(plan, row) for row in rows)
+        beside = 2 if isinstance(task, Classification) and task.translate_into else 1
+        return beside * sum(_length(plan, row) for row in rows)
     hints = 2 if task.hints == "lexicon" else 1
     counted: dict[tuple[str, str], list[float]] = {}
     for pair in _pairs(plan, corpus, rows):

@@ -22,6 +22,7 @@ from lowres.planning.plan import (
     read_fitting_data,
     recipe_problems,
 )
+from lowres.planning.translation_advice import translation_advice
 from lowres.recipe import RecipeFile, draft_recipe
 from lowres.vocabulary.fitting_data import FittingData
 
@@ -76,7 +77,7 @@ def examine(path: Path, options: Options) -> Examined:
     if problems or not (machine and checkpoint and corpus and fitting_data):
         raise _all_of(file, problems, len(found))
     plan = make_plan(file.recipe, checkpoint, machine, near)
-    advice = better_bases(plan, corpus.languages)
+    advice = (*better_bases(plan, corpus.languages), *translation_advice(plan, corpus))
     return Examined(file, plan, corpus, fitting_data, _special_tokens(checkpoint, corpus), advice)
 
 

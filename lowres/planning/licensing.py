@@ -6,7 +6,8 @@ from pathlib import Path
 from lowres.cards import Card, read_card
 from lowres.cards.licence_chain import LicenceChain, Link
 from lowres.errors import CardError
-from lowres.recipe.sections import CardData, FileData, Recipe, Source
+from lowres.recipe.data_section import CardData, FileData, Source
+from lowres.recipe.sections import Recipe
 
 
 def chain_of(recipe: Recipe, near: Sequence[Path], base: str, licence: str) -> LicenceChain:
@@ -14,7 +15,7 @@ def chain_of(recipe: Recipe, near: Sequence[Path], base: str, licence: str) -> L
 
     Raises CardError where a card cannot be found.
     """
-    links = [link for source in recipe.sources for link in _data_links(source, near)]
+    links = [link for source in recipe.every_source for link in _data_links(source, near)]
     links += [Link("base", base, one) for one in (licence or "unknown").split(" + ")]
     return LicenceChain(tuple(dict.fromkeys(links)))
 

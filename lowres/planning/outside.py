@@ -57,6 +57,11 @@ def cards_of(recipe: Recipe) -> tuple[str, ...]:
     return _named(recipe, {"card"})
 
 
+def paths_of(recipe: Recipe) -> tuple[str, ...]:
+    """Whatever in a recipe can be the name of a file or folder, but for cards."""
+    return _named(recipe, NAMES - {"card"})
+
+
 def _named(recipe: Recipe, keys: set[str]) -> tuple[str, ...]:
     named = (found for section in SECTIONS for found in _texts(getattr(recipe, section), (section,)))
     return tuple(dict.fromkeys(text for path, text in named if keys & set(path)))

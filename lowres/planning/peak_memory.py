@@ -1,6 +1,7 @@
 """How much memory a run will take with its data: on the device that computes and, where that is a GPU, on its host."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from lowres.data.corpus import Corpus
 from lowres.data.pairs import Direction, directions, pairs
@@ -8,7 +9,8 @@ from lowres.planning.durations import kept_states_gib
 from lowres.planning.footprint import host_gib
 from lowres.planning.machine import GIB
 from lowres.planning.plan import Plan
-from lowres.recipe.task_section import Translation
+from lowres.recipe.sections import Recipe
+from lowres.recipe.task_section import Classification, Translation
 from lowres.statistical.word_alignment import MAX_PHRASE, MAX_WORDS
 
 # Bytes of a phrase table for each phrase in its sources: the counts of its translations, of word pairs, and the aligned words. The
@@ -20,19 +22,29 @@ GROWTH = 0.91
 
 
 def phrase_tables_gib(plan: Plan, corpus: Corpus) -> float:
-    """Memory of the phrase tables of all directions, in GiB; a translator has them for hints, and to answer in its place."""
-    recipe, task = plan.recipe, plan.recipe.task
-    if not isinstance(task, Translation) or (task.hints == "off" and recipe.ensemble.phrase_table == "off"):
-        return 0.0
+    """Memory of the phrase tables of all directions, in GiB; a translator has them for hints, and to answer in its place, a classifier
+    to read translations beside the texts.
+    """
     found = Counter[Direction]()
-    for pair in pairs(corpus.train, directions(task, corpus.languages)):
+    for pair in pairs((*corpus.train, *corpus.parallel), _with_tables(plan.recipe, corpus)):
         found[pair.direction] += _phrases(pair.source.fields["text"])
     return sum(phrase_table_bytes(phrases) for phrases in found.values()) / GIB
 
 
+def _with_tables(recipe: Recipe, corpus: Corpus) -> Sequence[Direction]:
+    """The directions for which phrase tables are learned."""
+    task = recipe.task
+    if isinstance(task, Translation) and (task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"):
+        return directions(task, corpus.languages)
+    if isinstance(task, Classification) and task.translate_into:
+        return [(tag, task.translate_into) for tag in corpus.languages if tag != task.translate_into]
+    return ()
+
+
 def phrase_table_bytes(phrases: int) -> float:
     """Memory of the phrase table of one direction whose sources have so many phrases."""
-    return PHRASE_BYTES * min(phrases, MANY_PHRASES) * max(1.0, phrases / MANY_PHRASES) ** GROWTH
+    more: float = max(1.0, phrases / MANY_PHRASES) ** GROWTH
+    return PHRASE_BYTES * min(phrases, MANY_PHRASES) * more
 
 
 def _phrases(text: str) -> int:

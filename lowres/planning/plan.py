@@ -18,7 +18,7 @@ from lowres.planning.base_language import module_language
 from lowres.planning.footprint import activation_bytes, training_gib, weights_gib
 from lowres.planning.machine import GIB, Machine, Options
 from lowres.planning.outside import outside_findings
-from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES
+from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES, untranslated
 from lowres.planning.rules import BASE_RULES
 from lowres.recipe import RecipeFile
 from lowres.recipe.sections import Recipe
@@ -86,7 +86,7 @@ def make_plan(recipe: Recipe, checkpoint: Checkpoint, machine: Machine, near: Pa
         what = f"the folder {checkpoint.name} is taken, not the model of that name on the hub, which base.revision would name"
         findings.append(Finding("note", what, "base.name"))
     if machine.device == "cpu" and not machine.bf16:
-        findings.append(Finding("note", "this processor has no fast bfloat16: training in float32, about half as fast"))
+        findings.append(Finding("note", "this processor is quicker in float32 than in bfloat16: training in float32"))
     findings += [*base_findings(recipe, checkpoint), *outside_findings(recipe, near)]
     if platform.system() == "Windows":
         findings.append(Finding("warning", "lowres is not tested on Windows; use WSL, the Windows Subsystem for Linux"))
@@ -169,7 +169,7 @@ def read_data(file: RecipeFile, options: Options) -> Corpus:
     problems = [problem for rule in DATA_RULES for problem in rule(recipe, corpus)]
     if problems:
         raise DataError(*problems)
-    return corpus
+    return replace(corpus, findings=(*corpus.findings, *untranslated(recipe, corpus)))
 
 
 def read_fitting_data(file: RecipeFile, corpus: Corpus, options: Options) -> FittingData:

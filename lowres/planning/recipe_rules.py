@@ -3,18 +3,21 @@
 A key that would be ignored is refused: whoever wrote it expects something of it.
 """
 
-import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from lowres.bounded import read_bounded_json
 from lowres.data.corpus import Corpus
 from lowres.data.pairs import directions, pairs
-from lowres.errors import Problem
+from lowres.errors import Finding, Problem
+from lowres.recipe.data_section import CardData, Columns
 from lowres.recipe.methods import Bottleneck, Freeze, Lora
-from lowres.recipe.sections import CardData, Columns, Recipe
-from lowres.recipe.task_section import Translation
+from lowres.recipe.sections import Recipe
+from lowres.recipe.task_section import Classification, Translation
+from lowres.statistical.phrases import LEAST_PAIRS
 
 LEAVE_OUT = "leave it out"
 RecipeRule = Callable[[Recipe, Path], Iterator[Problem]]
@@ -171,19 +174,58 @@ def initialised_languages_exist(recipe: Recipe, corpus: Corpus) -> Iterator[Prob
             yield Problem(f"task.init_from.{tag}", what, f"the data are in {_listed(corpus.languages)}")
 
 
+def translations_can_be_learned(recipe: Recipe, corpus: Corpus) -> Iterator[Problem]:
+    """Phrase tables are learned from rows that are translations of each other."""
+    task = recipe.task
+    if not isinstance(task, Classification) or task.translate_into is None:
+        return
+    if not translated_languages(task.translate_into, corpus):
+        what = f"no language has {LEAST_PAIRS} rows in train with a translation into {task.translate_into}"
+        hint = f"add rows of {task.translate_into} with the same ids, or leave it out; the data are in {_listed(corpus.languages)}"
+        yield Problem("task.translate_into", what, hint)
+
+
+def parallel_has_a_use(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """Parallel texts of a classifier are for its translations."""
+    if isinstance(recipe.task, Classification) and recipe.task.parallel is not None and not recipe.task.translate_into:
+        yield Problem("task.parallel", "has no effect without task.translate_into", "name the language there")
+
+
+def untranslated(recipe: Recipe, corpus: Corpus) -> Iterator[Finding]:
+    """Languages of the data whose texts are read without a translation, though the recipe asks for one."""
+    if isinstance(recipe.task, Classification) and (into := recipe.task.translate_into):
+        known = translated_languages(into, corpus)
+        if alone := [tag for tag in corpus.languages if tag != into and tag not in known]:
+            what = f"texts in {_listed(alone)} are read without a translation: fewer than {LEAST_PAIRS} rows are translated"
+            yield Finding("note", what, "task.translate_into")
+
+
+def translated_languages(into: str, corpus: Corpus) -> tuple[str, ...]:
+    """The languages of the data that have enough translations into another one for a phrase table."""
+    rows, others = (*corpus.train, *corpus.parallel), [tag for tag in corpus.languages if tag != into]
+    counts = Counter(pair.source.language for pair in pairs(rows, [(tag, into) for tag in others]))
+    return tuple(tag for tag in others if counts[tag] >= LEAST_PAIRS)
+
+
 RECIPE_RULES: tuple[RecipeRule, ...] = (
     keys_fit_task,
     columns_fit_data,
     layers_need_a_decoder,
     replacing_is_not_extending,
     keep_fits_filter,
+    parallel_has_a_use,
     glossary_has_a_use,
     dropout_fits_method,
     stages_fit_method,
     centre_fits_method,
     runs_exist,
 )
-DATA_RULES: tuple[DataRule, ...] = (language_fits_data, tested_languages_exist, initialised_languages_exist)
+DATA_RULES: tuple[DataRule, ...] = (
+    language_fits_data,
+    tested_languages_exist,
+    initialised_languages_exist,
+    translations_can_be_learned,
+)
 
 
 def _named(recipe: Recipe, key: str) -> object:
@@ -203,7 +245,7 @@ def _run_of(name: str, kind: str, where: str, near: Path) -> Iterator[Problem]:
         yield Problem(where, f"“{name}” is not the folder of a run", hint)
         return
     try:
-        method = json.loads((folder / "model" / "model.json").read_text(encoding="utf-8"))["method"]
+        method = read_bounded_json(folder / "model" / "model.json")["method"]
     except (OSError, ValueError, KeyError, TypeError):
         yield Problem(where, f"the run “{name}” has no model that can be read", hint)
         return

@@ -20,8 +20,8 @@ FORMAT = 2
 ROUNDS = 4  # of leaving out faulty keys
 # The sections and keys that hold language tags.
 LANGUAGES: tuple[tuple[str, str], ...] = (
-    ("task", "language"), ("task", "source"), ("task", "target"), ("task", "init_from"), ("data", "language"), ("base", "language"),
-    ("method", "language_adapters"), ("evaluation", "languages"),
+    ("task", "language"), ("task", "source"), ("task", "target"), ("task", "init_from"), ("task", "translate_into"),
+    ("data", "language"), ("base", "language"), ("method", "language_adapters"), ("evaluation", "languages"),
 )  # fmt: skip
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -145,6 +145,23 @@ def _tags(data: Mapping[str, Any]) -> Iterator[tuple[Key, str]]:
             )
             found = [((*start, place), tag) for place, tag in items] or [(start, value)]
             yield from ((path, tag) for path, tag in found if isinstance(tag, str) and tag != "all")
+    for start, source in _further_sources(data):
+        if isinstance(tag := source.get("language"), str):
+            yield (*start, "language"), tag
+
+
+def _further_sources(data: Mapping[str, Any]) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+    """The sources of data in other sections than `data`, with their paths."""
+    base, task, first = (data.get(name) for name in ("base", "task", "first"))
+    found: list[tuple[Key, Any]] = [
+        (("base", "centre"), base.get("centre") if isinstance(base, dict) else None),
+        (("task", "parallel"), task.get("parallel") if isinstance(task, dict) else None),
+    ]
+    stages = enumerate(first) if isinstance(first, list) else ()
+    found += [(("first", number, "data"), stage.get("data")) for number, stage in stages if isinstance(stage, dict)]
+    for start, named in found:
+        several = [((*start, n), one) for n, one in enumerate(named)] if isinstance(named, list) else [(start, named)]
+        yield from ((path, one) for path, one in several if isinstance(one, dict))
 
 
 def _tags_of_map(found: Mapping[str, Any], *, named: bool) -> list[tuple[str, Any]]:

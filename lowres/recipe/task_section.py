@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from lowres.recipe.data_section import Data
 from lowres.recipe.section import LabelText, LanguageTag, Section
 
 _TASK_LANGUAGE = "language of the texts; by default what the data say"
@@ -25,6 +26,15 @@ class Classification(Section):
     )
     label_words: dict[str, Annotated[LabelText, Field(min_length=1)]] = Field(
         default={}, description="for label-words: what the model is to answer for a label, by default its name"
+    )
+    translate_into: LanguageTag | None = Field(
+        default=None,
+        description="for encoders: beside each text its translation into this language is read, made by a phrase table that is "
+        "learned from the training rows that are translations of each other; by default only the text is read",
+    )
+    parallel: Data | None = Field(
+        default=None,
+        description="for translate_into: further texts that are translations of each other, with or without labels",
     )
     temperature: float = Field(
         default=1.0,

@@ -83,7 +83,7 @@ def _page(record: Record) -> str:
             mixups=table_rows.mixups(record.confusion, 3 if _small(record) else 20) if record.confusion else [],
             matrix=_small(record),
             curve=_curve(record),
-            calibration=calibration(record.confidence.bins, record.primary_metric) if record.confidence else "",
+            calibration=_calibration(record),
             wrong=table_rows.pick(record.examples, right=False),
             right=table_rows.pick(record.examples, right=True, most=table_rows.MOST_EXAMPLES // 2),
             data_labels=_labels(record),
@@ -141,8 +141,15 @@ def _where(record: Record) -> str:
 
 
 def _all_scores(record: Record) -> list[Score]:
-    sure = record.confidence.scores if record.confidence else ()
+    sure = [score for facts in (record.confidence, record.calibration) if facts for score in facts.scores]
     return [*record.scores, *sure, *(record.glossary.scores.values() if record.glossary else ())]
+
+
+def _calibration(record: Record) -> str:
+    """Estimates against the truth: the confidence of translations, the probabilities of labels."""
+    if record.confidence:
+        return calibration(record.confidence.bins, record.primary_metric)
+    return calibration(record.calibration.bins, "share of right labels, %,") if record.calibration else ""
 
 
 def _small(record: Record) -> bool:

@@ -10,8 +10,9 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from lowres.record import CalibrationBin, StepFacts
+from lowres.record import StepFacts
 from lowres.report.formatting import interval, number, visible, whole
+from lowres.score import CalibrationBin
 
 Marker = Literal["circle", "diamond", "square", "triangle"]
 # Systems differ in shape as well as in colour.

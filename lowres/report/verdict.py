@@ -53,7 +53,14 @@ def verdict(record: Record, where: str) -> list[str]:
 
 
 def sureness(record: Record) -> list[str]:
-    """A sentence that says whether the confidence of translations holds, and what flagging finds; none without such."""
+    """A sentence that says whether the confidence of translations or the probability of labels holds; none without such."""
+    if record.calibration:
+        given, plain = record.calibration.scores[1], record.calibration.untempered[1]
+        return [
+            f"The probabilities of its labels are off by {number(given.value)} points on average "
+            f"({interval(given.low, given.high)}); without the temperature of {number(record.calibration.temperature, 2)} that was "
+            f"fitted on dev it would be {number(plain.value)} ({interval(plain.low, plain.high)})."
+        ]
     facts = record.confidence
     if facts is None:
         return []

@@ -1,11 +1,13 @@
 """Room on the disk for what a run writes: looked at before training, and told in a line where it is lacking afterwards."""
 
+import errno
+import os
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
-from safetensors import SafetensorError
 from torch import nn
 
 from lowres.errors import Finding, ModelError, PlanError, Problem
@@ -15,6 +17,10 @@ BYTES = 4  # of a weight that is trained
 COPIES = 4  # in a checkpoint: weights, best weights, and two moments of the optimizer
 BESIDE = 32 << 20  # tokenizer, phrase table or n-grams, predictions, report
 MIB = 1 << 20
+UNWRITABLE = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENOTDIR)
+)
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")  # as libraries written in Rust tell what the system says
 
 
 def look_at_disk(folder: Path, model: nn.Module, *, merges: bool) -> list[Finding]:
@@ -36,12 +42,30 @@ def look_at_disk(folder: Path, model: nn.Module, *, merges: bool) -> list[Findin
     return []
 
 
-@contextmanager
-def saving(folder: Path) -> Iterator[None]:
-    """Turns what a full disk raises into a ModelError: the trained weights are in the last checkpoint, and none are lost."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        reason = (getattr(error, "strerror", "") or str(error)).splitlines()[0]
-        hint = "make room; the same command saves what was trained, from the last checkpoint"
-        raise ModelError(Problem(str(folder), f"cannot be written: {reason}", hint)) from error
+@dataclass(frozen=True)
+class Writing:
+    """While entered, a ModelError in one line tells that the system does not write below `place`, with a remedy.
+
+    Python raises OSError for that, and libraries written in Rust errors of no kind of their own.
+    """
+
+    place: Path
+    hint: str
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise ModelError in the place of what the system or a library says."""
+        told = _OS_ERROR.search(str(error)) if isinstance(error, Exception) else None
+        number = error.errno if isinstance(error, OSError) else int(told[1]) if told else None
+        if number in UNWRITABLE:
+            what = f"cannot be written: {os.strerror(number)}"
+            raise ModelError(Problem(str(self.place), what, self.hint)) from error
+
+
+def saving(folder: Path) -> Writing:
+    """Of a full disk while a trained model is saved: its weights are in the last checkpoint, and none are lost."""
+    return Writing(folder, "make room; the same command saves what was trained, from the last checkpoint")

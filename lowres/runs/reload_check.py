@@ -15,6 +15,7 @@ from typing import Any
 
 import lowres
 from lowres.atomic import write_whole
+from lowres.bounded import read_bounded_json
 from lowres.errors import ModelError, Problem
 from lowres.planning import Options
 from lowres.runs.layout import MODEL
@@ -46,9 +47,9 @@ def write_sample(run: Path, sample: ReloadSample) -> None:
 def read_sample(run: Path) -> ReloadSample:
     """The sample of a run. Raises ModelError if the run has none."""
     try:
-        found = json.loads((run / RELOAD).read_text(encoding="utf-8"))
+        found = read_bounded_json(run / RELOAD)
         return ReloadSample(found["inputs"], found["answers"])
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(Problem(str(run / RELOAD), f"cannot be read: {error}", "did the run end well?")) from error
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lowres.atomic import write_whole
+from lowres.bounded import read_bounded
 from lowres.chatter import without_chatter
 from lowres.data.formats.tables import capped
 from lowres.errors import DataError, ModelError, Problem
 from lowres.evaluation.estimator import LEAST, Estimate, flagged_rows
-from lowres.hashing import file_sha256
+from lowres.models.digests import changed, folder_sha256
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record
 from lowres.runs.filling import Filled, Flag, check_file, direction_of, fill
@@ -116,13 +117,13 @@ class Run:
 
         A run of an earlier version has no such list.
         """
+        found, remedy = model_files(self.folder / MODEL), "copy the run's folder again, or carry out its recipe again"
         if not self.record.model_files:
             return
-        found, remedy = model_files(self.folder / MODEL), "copy the run's folder again, or carry out its recipe again"
         problems = [
             Problem(str(self.folder / MODEL / name), what, remedy)
             for name in sorted({*found, *self.record.model_files})
-            if (what := _difference(self.record.model_files.get(name), found.get(name)))
+            if (what := changed(self.record.model_files.get(name), found.get(name)))
         ]
         if problems:
             raise ModelError(*problems[:5])
@@ -251,30 +252,14 @@ class Run:
 def model_files(folder: Path) -> dict[str, str]:
     """The SHA-256 of every file of a model folder by its path in it, but for README.md, which may be edited.
 
-    Raises ModelError for links.
+    Raises ModelError for links, pipes and devices.
     """
-    found = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
-            hint = "put the file itself in its place: what a link leads to is not part of a run"
-            raise ModelError(Problem(str(path), "is a link", hint))
-        if path.is_file() and name != README:
-            found[name] = file_sha256(path)
-    return found
+    return folder_sha256(folder, {README})
 
 
 def model_digest(folder: Path) -> str:
     """One digest of all files of a model folder but README.md."""
     return hashlib.sha256(json.dumps(model_files(folder), sort_keys=True).encode()).hexdigest()
-
-
-def _difference(recorded: str | None, found: str | None) -> str:
-    if recorded == found:
-        return ""
-    if found is None:
-        return "is missing"
-    return "does not belong to this run" if recorded is None else "is damaged, or was changed after the run"
 
 
 def _shown(score: Score) -> str:
@@ -288,9 +273,9 @@ def read_record(path: Path) -> Record:
             Problem(str(path), "there is no record here", "name the folder of a run, such as runs/quickstart-…")
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path).decode()
         facts = json.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         what = "is empty" if path.is_file() and not path.stat().st_size else "cannot be read: it is damaged"
         raise ModelError(Problem(str(path), what, "a power cut or a full disk may have done that")) from error
     try:

@@ -27,7 +27,7 @@ from lowres.training.loop import Step
 RESUMED = "resumed after"  # the key of a log line that says where an interrupted training went on
 TRAINING = "training"  # the key of a log line that says which of several trainings begins
 WENT_BACK = "went back to"  # the same for a training that diverged
-DRAFT = "merging-"  # how the folder of an export begins that is not whole yet
+DRAFT = "making-"  # how the folder of an export begins that is not whole yet
 BUSY = ".busy"  # locked while a process writes to the folder
 
 

@@ -124,6 +124,7 @@ def require_public(url: str, what: str = "") -> None:
     try:
         parts = urlsplit(url)
         host, user = parts.hostname or "", "@" in parts.netloc
+        _ = parts.port  # raises ValueError for what is none
     except ValueError:
         raise DataError(Problem(url, "is no address", "write https://host/path")) from None
     if parts.scheme != "https":

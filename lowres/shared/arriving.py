@@ -4,12 +4,15 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from lowres.atomic import write_whole
+from filelock import FileLock, Timeout
+
+from lowres.atomic import is_draft, sync_all, write_whole
+from lowres.bounded import read_bounded_json
 from lowres.cards import Card, read_card
 from lowres.data.formats.file_text import MAX_BYTES as MAX_DATA
 from lowres.errors import CardError, DataError, LowresError, ModelError, Problem
@@ -38,6 +41,7 @@ Wanted = Literal["recipe", "model"]
 OF_RECIPE = (RECIPE, LOCK, BUNDLE, LICENCES, README)
 MAX_SMALL, MAX_WEIGHTS = 1 << 23, 1 << 35  # bytes of a card or a manifest, of a file of a model
 ARCHIVES = (".zip",)
+DRAFT, BUSY = ".lowres-", ".busy"  # how a folder begins into which something is fetched; its lock
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Offer:
         for name in self.to_fetch:
             if not (self.draft / name).exists():
                 _fetch(self.source, name, self.draft, self.digests)
+        sync_all(self.draft)
         self.folder.mkdir(parents=True, exist_ok=True)
         new = {name: file_sha256(self.draft / name) for name in self.to_fetch}
         facts = {"origin": self.source.origin, "files": {**self.kept, **new}}
@@ -91,8 +96,20 @@ def offered(address: Address | Path, wanted: Wanted, place: Path, *, offline: bo
     What was looked at and not fetched is removed afterwards.
     """
     place.mkdir(parents=True, exist_ok=True)
-    with source_of(address, offline) as source, tempfile.TemporaryDirectory(dir=place, prefix=".lowres-") as draft:
+    _remove_left(place)
+    with (
+        source_of(address, offline) as source,
+        tempfile.TemporaryDirectory(dir=place, prefix=DRAFT) as draft,
+        FileLock(Path(draft) / BUSY),
+    ):
         yield _look(source, wanted, place, Path(draft))
+
+
+def _remove_left(place: Path) -> None:
+    """Remove what processes that were killed have left; who still fetches holds a lock."""
+    for draft in place.glob(f"{DRAFT}*"):
+        with suppress(OSError, Timeout), FileLock(draft / BUSY, timeout=0):
+            shutil.rmtree(draft)
 
 
 def _look(source: Source, wanted: Wanted, place: Path, draft: Path) -> Offer:
@@ -200,17 +217,17 @@ def _data_of(card: Card, draft: Path) -> set[str]:
     if card.lowres.source.folder is None or not card.folder.is_relative_to(draft):
         return set()
     beside = card.folder.relative_to(draft) / card.lowres.source.folder
-    subsets = card.lowres.subsets.values()
-    entries = [entry for one in subsets for files in (one.files, *one.sides.values()) for entry in files.values()]
-    return {_file((beside / entry.path).as_posix()) for entry in entries}
+    return {_file((beside / entry.path).as_posix()) for entry in card.entries()}
 
 
 def _kept(folder: Path, origin: str) -> dict[str, str]:
     """The files that came earlier, with their sha256. Raises DataError where the folder is another one, or a file was changed."""
-    if not folder.exists():
+    if not folder.exists() or all(
+        map(is_draft, folder.iterdir())
+    ):  # made by a process that was killed before it wrote a file
         return {}
     try:
-        facts = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+        facts = read_bounded_json(folder / ORIGIN)
         before, files = facts["origin"], dict(facts["files"])
     except (OSError, ValueError, KeyError, TypeError):
         before, files = "", {}

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lowres.errors import DataError, Problem
+from lowres.models.hub_files import remove_damaged
 from lowres.shared.addresses import HUB, HubAddress
 
 LOGIN = "log in with  hf auth login"
@@ -36,6 +37,10 @@ def hub_faults(repository: str, *, writing: bool = False) -> Iterator[None]:
         raise _answered(where, error, writing=writing) from error
     except (errors.HFValidationError, ValueError) as error:  # also the hub's own reading of a model card
         raise DataError(Problem(where, _first_line(error), "is the name right?")) from error
+    except RuntimeError as error:  # a large file, which huggingface_hub sends to another place
+        cause = error.__cause__ or error
+        what = f"a file could not be sent: {_first_line(cause)}"
+        raise DataError(Problem(where, what, "nothing was published; try again later")) from error
     except (errors.HTTPError, OSError) as error:  # type: ignore[attr-defined]
         what = f"the hub cannot be reached: {_first_line(error)}"
         raise DataError(Problem(where, what, "is the network up?")) from error
@@ -82,5 +87,7 @@ class HubRepository:
         if self.files[name] > most:
             raise DataError(Problem(f"{self.origin}/{name}", "is larger than it may be", "do not use it"))
         with hub_faults(self.repository):
-            found = hf_hub_download(self.repository, name, revision=self.version)
+            found = Path(hf_hub_download(self.repository, name, revision=self.version))
+        if damaged := remove_damaged(found, f"{self.origin}/{name}"):
+            raise DataError(damaged)
         shutil.copyfile(found, path)

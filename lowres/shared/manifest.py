@@ -1,11 +1,11 @@
 """The manifest of a bundle: what a bundle may hold, and the sha256 of every file in it."""
 
-import json
 import re
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
+from lowres.bounded import read_bounded_json
 from lowres.errors import ModelError, Problem
 from lowres.hashing import file_sha256
 from lowres.planning.outside import BUNDLE, ORIGIN
@@ -60,11 +60,11 @@ def read_manifest(path: Path, where: str = "") -> Mapping[str, str]:
     `where` is what messages call the bundle; by default its folder.
     """
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_bounded_json(path)
         files, version = dict(manifest["files"]), manifest["bundle"]
         if not all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in files.values()):
             raise ValueError("no digests")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         what = f"is no bundle: it has no {BUNDLE} that can be read"
         raise ModelError(Problem(where or str(path.parent), what, "see lowres share")) from None
     if version != BUNDLE_VERSION:

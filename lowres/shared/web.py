@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from lowres.data import files
+from lowres.data.connections import Redirects, opener
 from lowres.data.files import LASTING, first_line, receive, unwritable
 from lowres.errors import DataError, Problem
 from lowres.shared.addresses import require_public
@@ -20,7 +21,7 @@ class Missing(DataError):
     """A server has no such file."""
 
 
-class _Public(urllib.request.HTTPRedirectHandler):
+class _Public(Redirects):
     """Follows redirects as long as they stay encrypted and on the public web."""
 
     def redirect_request(
@@ -62,7 +63,7 @@ def size_of(url: str) -> int | None:
         url, headers={"User-Agent": "lowres", "Accept-Encoding": "identity"}, method="HEAD"
     )
     try:
-        with urllib.request.build_opener(_Public).open(request, timeout=files.TIMEOUT_SECONDS) as answer:
+        with opener(_Public).open(request, timeout=files.TIMEOUT_SECONDS) as answer:
             length = answer.headers.get("Content-Length", "")
             return int(length) if length.isdecimal() else -1
     except urllib.error.HTTPError as error:
@@ -78,12 +79,22 @@ def answer_of(url: str, accept: str, most: int = 1 << 16) -> str:
     require_public(url)
     request = urllib.request.Request(url, headers={"User-Agent": "lowres", "Accept": accept})
     try:
-        with urllib.request.build_opener(_Public).open(request, timeout=files.TIMEOUT_SECONDS) as answer:
-            return str(answer.read(most).decode(errors="replace"))
+        with opener(_Public).open(request, timeout=files.TIMEOUT_SECONDS) as answer:
+            return _body(answer, most).decode(errors="replace")
     except urllib.error.HTTPError as error:
         raise _refused(url, error) from error
     except _BREAKS as error:
         raise _unreachable(url, error) from error
+
+
+def _body(answer: http.client.HTTPResponse, most: int) -> bytes:
+    """What an answer holds, at most so many bytes. Raises TimeoutError where it comes too slowly."""
+    found, until = b"", time.monotonic() + files.SLOW_SECONDS
+    while len(found) < most and (block := answer.read1(most - len(found))):
+        found += block
+        if time.monotonic() > until:
+            raise TimeoutError(f"the answer did not come within {files.SLOW_SECONDS:g} seconds")
+    return found
 
 
 def _refused(url: str, error: urllib.error.HTTPError) -> DataError:

@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 STRENGTHS = (1.0, 4.0, 16.0)  # inverse of the penalty on the weights
 EVERY = "*"  # the classifier of all languages together
 TINY = 1e-6
+LEAST_WEIGHT = 0.01  # with none at all every label would be as probable
 # The \w of regex, unlike that of re, matches the vowel signs of Indic and other scripts.
 _WORD = regex.compile(r"\w+")
 
@@ -110,27 +111,31 @@ class NgramClassifier:
         return cls(tuple(facts["labels"]), classifiers)
 
 
-def combine(encoder: Floats, ngrams: Floats, weights: tuple[float, float]) -> Floats:
-    """Log-linear ensemble (logarithmic opinion pool, Heskes 1998): weighted sum of both log-probabilities, normalised."""
-    total = weights[0] * encoder + weights[1] * ngrams
+def combine(members: Sequence[Floats], weights: Sequence[float]) -> Floats:
+    """Log-linear ensemble (logarithmic opinion pool, Heskes 1998): weighted sum of the members' log-probabilities, normalised."""
+    total = sum((weight * member for weight, member in zip(weights, members, strict=True)), np.zeros(1))
     return np.asarray(total - np.logaddexp.reduce(total, axis=1, keepdims=True))
 
 
-def ensemble_weights(encoder: Floats, ngrams: Floats, targets: Sequence[int]) -> tuple[float, float]:
-    """The weights (encoder, n-grams), not negative, that maximise the likelihood of the labels of dev.
+def ensemble_weights(members: Sequence[Floats], targets: Sequence[int]) -> tuple[float, ...]:
+    """The positive weights, one for each member, that maximise the likelihood of the labels of dev.
 
-    A penalty towards (½, ½), worth about ten rows, keeps a small dev split from giving all weight to one of them.
+    Their sum is free, so that probabilities are calibrated: 1 divided by it is a temperature (Guo et al. 2017, arXiv 1706.04599), and
+    with a single member all there is to fit. A penalty towards equal weights that sum to 1, worth about ten rows, keeps a small dev
+    split from giving all weight to one of them.
     """
     from scipy.optimize import minimize  # scikit-learn and scipy take seconds to load, and predicting may need neither
 
     rows = np.arange(len(targets))
 
-    def loss(weights: Floats) -> float:
-        likelihood = combine(encoder, ngrams, (weights[0], weights[1]))[rows, targets].sum()
-        return float(-likelihood + 10 * ((weights - 0.5) ** 2).sum())
+    equal = np.full(len(members), 1 / len(members))
 
-    found = minimize(loss, np.array([0.5, 0.5]), bounds=[(0.0, 3.0), (0.0, 3.0)], method="L-BFGS-B").x
-    return float(found[0]), float(found[1])
+    def loss(weights: Floats) -> float:
+        likelihood = combine(members, weights.tolist())[rows, targets].sum()
+        return float(-likelihood + 10 * ((weights - equal) ** 2).sum())
+
+    found = minimize(loss, equal, bounds=[(LEAST_WEIGHT, 3.0)] * len(members), method="L-BFGS-B").x
+    return tuple(map(float, found))
 
 
 def _scopes(train: Sequence[Row]) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ KEPT, NAME_KEPT = 0.3, 0.8  # prior that an unseen word is copied: of all words,
 OPTIONS = 6  # translations of a phrase that are tried
 COMMON = 24  # translations that are scored to choose those
 BEAM = 4  # partial translations that are kept at each place
+LEAST_PAIRS = 50  # of a direction, before a phrase table is learned from them
 START, END = "<s>", "</s>"
 CLOSING = frozenset(",.;:!?)]}%”’…")
 OPENING = frozenset("([{“‘")

@@ -1,5 +1,6 @@
 """What predicts beside torch: other programs, over models that were exported from a run."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -8,13 +9,18 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from lowres.atomic import write_whole
+from lowres.bounded import read_bounded_json
 from lowres.errors import ModelError, Problem
+from lowres.models.digests import changed, folder_sha256
 from lowres.planning import Options
 from lowres.tasks.saved import ModelFacts, read_facts, reading
 from lowres.tasks.table import package_of
 
 EngineName = Literal["torch", "ctranslate2", "onnx"]
 EXPORT_JSON = "export.json"  # in an exported folder: what its file of weights does not say
+FILES = "files"  # its key for the digests of the files beside it
+NOT_SEALED = frozenset((EXPORT_JSON, "README.md"))
 Facts = TypeVar("Facts", bound="ExportFacts")
 
 
@@ -29,7 +35,14 @@ class Engine:
 
 ENGINES: Mapping[EngineName, Engine] = {
     "ctranslate2": Engine(
-        "CTranslate2", "ctranslate2", {"lowres.tasks.translation": "encoder-decoders that translate"}
+        "CTranslate2",
+        "ctranslate2",
+        {
+            "lowres.tasks.translation": "encoder-decoders that translate",
+            "lowres.tasks.prompted_translation": "decoders that translate",
+            "lowres.tasks.generation": "decoders that answer prompts",
+            "lowres.tasks.prompted_classification": "decoders that classify by label words",
+        },
     ),
     "onnx": Engine("ONNX Runtime", "onnxruntime", {"lowres.tasks.classification": "encoders that classify"}),
 }
@@ -41,6 +54,24 @@ class ExportFacts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     model: str
+
+
+def seal_export(folder: Path) -> None:
+    """Write into export.json the digest of every file beside it but README.md."""
+    path = folder / EXPORT_JSON
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    sealed = {**facts, FILES: folder_sha256(folder, NOT_SEALED)}
+    write_whole(path, json.dumps(sealed, indent=1, ensure_ascii=False) + "\n")
+
+
+def verify_export(folder: Path, engine: EngineName) -> None:
+    """Raises ModelError where a file of an exported folder is missing, was added, or has other bytes than were written."""
+    with reading(folder, export_again(engine)):
+        facts = read_bounded_json(folder / EXPORT_JSON)
+        recorded, found = dict(facts[FILES]), folder_sha256(folder, NOT_SEALED)
+    for name in sorted({*recorded, *found}):
+        if what := changed(recorded.get(name), found.get(name)):
+            raise ModelError(Problem(str(folder / name), what, export_again(engine)))
 
 
 def export_again(engine: EngineName) -> str:
@@ -71,6 +102,7 @@ def restore_exported(engine: EngineName, folder: Path, model_folder: Path, diges
     """The predictor of an exported folder, with what is beside its weights from the run's model folder, whose digest is `digest`."""
     facts = read_facts(model_folder, ModelFacts)
     refuse_task(model_folder.parent, facts, engine)
+    verify_export(folder, engine)
     restore = import_module(f"{package_of(facts.task, facts.shape)}.exported").restore_exported
     return restore(folder, model_folder, digest, options)
 
@@ -81,7 +113,5 @@ def refuse_task(run: Path, facts: ModelFacts, engine: EngineName) -> None:
     if package_of(facts.task, facts.shape) in known.tasks:
         return
     what = f"lowres does not use {known.title} for {facts.task} with {facts.shape or 'such'} bases"
-    possible = (
-        f"it does for {' and '.join(known.tasks.values())}; lowres export RUN writes a checkpoint for transformers"
-    )
+    possible = f"it does for {', '.join(known.tasks.values())}; lowres export RUN writes a checkpoint for transformers"
     raise ModelError(Problem(str(run), what, possible))

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
+from lowres.bounded import read_bounded
 from lowres.data.corpus import Corpus
 from lowres.errors import ModelError, Problem
 from lowres.methods import TECHNIQUES
@@ -170,6 +171,13 @@ def refuse_large_tokenizer(folder: Path) -> None:
         raise ValueError(f"it has more than {MAX_TOKENS:,} tokens, or one of more than {MAX_STRING_BYTES:,} bytes")
 
 
+def saved_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a model folder. Raises ModelError where it cannot be read."""
+    with reading(folder / TOKENIZER):
+        refuse_large_tokenizer(folder / TOKENIZER)
+        return load_tokenizer(folder / TOKENIZER)
+
+
 def refuse_infinite(folder: Path, model: nn.Module) -> None:
     """Raises ModelError where a trained weight is not a finite number: such a model answers nothing."""
     for name, weight in model.named_parameters():
@@ -181,7 +189,7 @@ def refuse_infinite(folder: Path, model: nn.Module) -> None:
 def read_facts(folder: Path, kind: type[Found]) -> Found:
     """The facts of a saved model. Raises ModelError where there are none."""
     with reading(folder / MODEL_JSON, "is this the folder of a finished run?"):
-        return kind.model_validate_json((folder / MODEL_JSON).read_bytes())
+        return kind.model_validate_json(read_bounded(folder / MODEL_JSON))
 
 
 def find_saved_base(folder: Path, facts: ModelFacts, options: Options) -> Checkpoint:
@@ -254,9 +262,7 @@ def restored(
     torch.set_num_threads(machine.cores)
     accelerator = make_accelerator(machine, "bf16" if machine.bf16 and form == "trained" else "fp32")
     checkpoint = find_saved_base(folder, facts, options)
-    with reading(folder / TOKENIZER):
-        refuse_large_tokenizer(folder / TOKENIZER)
-        tokenizer = load_tokenizer(folder / TOKENIZER)
+    tokenizer = saved_tokenizer(folder)
     _, base = load(checkpoint, tokenizer=tokenizer)
     model = restore_model(folder, facts, checkpoint, base, accelerator, form)
     return Restored(facts, checkpoint, tokenizer, model, accelerator)

@@ -12,7 +12,8 @@ from lowres.languages import normalise
 from lowres.languages.codes import instruction, translation_request
 from lowres.languages.placeholders import SYMBOLS
 from lowres.places import Places
-from lowres.recipe.sections import CardData, Recipe
+from lowres.recipe.data_section import CardData
+from lowres.recipe.sections import Recipe
 from lowres.recipe.task_section import Classification, PreTraining, Task, Translation
 
 Pairs = Sequence[tuple[str, str]]
@@ -25,7 +26,7 @@ class FittingData:
 
     `bitexts` holds training texts with their translations into a language that the base knows, by pair of languages;
     `dev_pairs` the same for dev, `lexicon` words with their translations, `protect` texts whose tokenisation should not
-    change, `prompts` the instructions that stand before texts, and the terms of a glossary.
+    change, `prompts` what else is read: the instructions that stand before texts, the terms of a glossary, parallel texts.
     """
 
     train: Sequence[str]
@@ -78,6 +79,7 @@ def gather(recipe: Recipe, corpus: Corpus, places: Places) -> FittingData:
         prompts=[
             *_prompts(recipe.task, corpus.languages),
             *(text for one in corpus.glossary for text in (one.source, one.target)),
+            *(row.fields["text"] for row in corpus.parallel),
         ],
     )
 

@@ -1,64 +1,121 @@
-"""A run that is killed anywhere – before any file is opened, renamed or deleted – ends, by the same command, in the same bytes.
+"""A run that is killed anywhere – before any file is opened, renamed or deleted, or just after – ends, by the same command, in the
+same bytes.
 
-By default some of the places are tried; with LOWRES_FAULTS=all every one.
+By default every kind of write is tried that any of these runs makes, and some more of each run; with LOWRES_FAULTS=all every write.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bases import write_base
+from conftest import rows, write_tsv
+from forks import KILLED, changes_of, in_fork, killed_at
 from matrix import tried
+from test_backtranslation import prepared as prepared_pairs
+from test_confidence import texts, toy
 from test_run_folder import prepared
+from test_translate_run import RECIPE as TRANSLATION
 
 from lowres.planning import Options
 from lowres.running import run as run_recipe
 from lowres.runs.reload_check import ReloadSample, same, write_sample
 from lowres.runs.run import load_predictor
 
-POINTS = 10_000 if os.environ.get("LOWRES_FAULTS") == "all" else 16  # for each method
-KILLED, FAILED = 9, 7
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "os.link", "os.symlink")
-METHODS = {
-    "lora": "{kind: lora, dropout: 0.1}",
-    "head": "{kind: features}",
-    "full": "{kind: full}",
+EVERY = os.environ.get("LOWRES_FAULTS") == "all"
+MORE_EPOCHS = {"epochs: 1": "epochs: 2", "batch_tokens: 256": "batch_tokens: 640"}
+Prepare = Callable[
+    [Path, Path], Path
+]  # writes data and recipe into a folder, with the tiny encoder; the path of the recipe
+
+
+def changed(recipe: Path, more: str, changes: dict[str, str]) -> Path:
+    """A recipe with other words, and lines at its end."""
+    text = recipe.read_text(encoding="utf-8")
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    recipe.write_text(f"{text}{more}", encoding="utf-8")
+    return recipe
+
+
+def classifier(method: str, **changes: str) -> Prepare:
+    """Small reviews, by a method."""
+    return lambda folder, base: changed(prepared(folder, base), f"method: {method}\n", MORE_EPOCHS | changes)
+
+
+def translator(folder: Path, base: Path) -> Path:
+    """With a phrase table, a glossary, and enough dev pairs for estimates of confidence."""
+    for name, part in texts().items():
+        most = {"": 60, ".dev": 52, ".test": 6}[name]
+        (folder / f"en{name}.txt").write_text("\n".join(part[:most]) + "\n", encoding="utf-8")
+        (folder / f"toy{name}.txt").write_text("\n".join(map(toy, part[:most])) + "\n", encoding="utf-8")
+    (folder / "terms.tsv").write_text("source\ttarget\nsoup\tmira\n", encoding="utf-8")
+    (folder / "recipe.yaml").write_text(TRANSLATION.format(base=base, method="decoder"), encoding="utf-8")
+    changes = {", both: true": ", glossary: terms.tsv", "epochs: 3": "epochs: 1", "beams: 2": "beams: 1"}
+    return changed(folder / "recipe.yaml", "", changes)
+
+
+def back_translator(folder: Path, base: Path) -> Path:
+    """Two rounds of back-translation."""
+    nllb = write_base("m2m100", folder / "m2m100")
+    recipe = prepared_pairs(folder, nllb, section="epochs: 1, rounds: 2, filter: length")
+    return changed(recipe, "", {"epochs: 20": "epochs: 1", "beams: 2": "beams: 1", "qaa-Latn": "ind-Latn"})
+
+
+def pre_trained(folder: Path, base: Path) -> Path:
+    """Plain text, and one checkpoint at the end."""
+    recipe = prepared(folder, write_base("xlm-roberta", folder / "xlm-roberta"))
+    for split in ("train", "dev", "test"):
+        lines = (folder / f"{split}.tsv").read_text(encoding="utf-8").splitlines()[1:]
+        (folder / f"{split}.txt").write_text("".join(line.split("\t")[0] + "\n" for line in lines), encoding="utf-8")
+    task = {
+        "kind: classification": "kind: pre-training, scored_words: 20",
+        ".tsv": ".txt",
+        "ensemble: {ngrams: off}\n": "",
+    }
+    return changed(recipe, "", task)
+
+
+def staged(folder: Path, base: Path) -> Path:
+    """Rows of another table first, with and without."""
+    write_tsv(folder / "more.tsv", rows(50, 56))
+    data = "{files: {train: more.tsv}, language: eng-Latn, licence: CC0-1.0, source: written for this test}"
+    return changed(
+        prepared(folder, base), f"method: {{kind: full}}\nfirst: [{{kind: rows, epochs: 1, data: {data}}}]\n", {}
+    )
+
+
+# Each with the number of writes that are tried beside those of kinds that no run before has made.
+RUNS: dict[str, tuple[Prepare, int]] = {
+    "lora": (classifier("{kind: lora, dropout: 0.1}"), 12),
+    "head": (classifier("{kind: features}"), 12),
+    "full": (classifier("{kind: full}"), 12),
+    "n-grams": (classifier("{kind: features}", **{"ensemble: {ngrams: off}\n": ""}), 2),
+    "stages": (staged, 4),
+    "translation": (translator, 2),
+    "back-translation": (back_translator, 4),
+    "pre-training": (pre_trained, 2),
 }
+TRIED_KINDS: set[str] = set()
 
 
-def in_fork(action: Callable[[], object]) -> int:
-    """The exit status of an action in a process of its own: 0, or FAILED where it raises."""
-    child = os.fork()
-    if not child:
-        status = FAILED
-        try:
-            sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-            action()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def killed_before(change: int, folder: Path) -> list[str]:
-    """From now on this process ends before the change of that number below a folder; the list counts those before."""
-    seen: list[str] = []
-    home = str(folder)
-
-    def watch(event: str, given: tuple[object, ...]) -> None:
-        opened = event == "open" and isinstance(given[2], int) and bool(given[2] & WRITING)
-        if (opened or event in CHANGES) and str(given[0]).startswith(home):
-            seen.append(event)
-            if len(seen) == change:
-                os._exit(KILLED)
-
-    sys.addaudithook(watch)
-    return seen
+def chosen(changes: list[str], more: int) -> list[int]:
+    """The numbers of the changes to be killed at: one of each kind that was not tried before, and `more` at even distances."""
+    if EVERY:
+        return list(range(1, len(changes) + 1))
+    kinds: dict[str, list[int]] = {}
+    for number, change in enumerate(changes, start=1):
+        kinds.setdefault(re.sub(r"\d+", "#", change), []).append(number)
+    fresh = [numbers[len(numbers) // 2] for kind, numbers in kinds.items() if kind not in TRIED_KINDS]
+    TRIED_KINDS.update(kinds)
+    stride = max(1, len(changes) // max(1, more))
+    return sorted({*fresh, *(range(1 + len(changes) % stride, len(changes) + 1, stride) if more else ())})
 
 
 def reloaded_here(run: Path, sample: ReloadSample, options: Options) -> None:
@@ -69,48 +126,37 @@ def reloaded_here(run: Path, sample: ReloadSample, options: Options) -> None:
 
 
 def result(out: Path) -> dict[str, str]:
-    """Whatever must be the same: all of the model, and the predictions."""
-    files = [path for path in sorted((out / "model").rglob("*")) if path.is_file() and path.name != "README.md"]
+    """Whatever must be the same: all of the model, alone and merged, and the predictions."""
+    inside = [path for name in ("model", "merged") for path in (out / name).rglob("*")]
+    files = [path for path in sorted(inside) if path.is_file() and path.name != "README.md"]
     digests = {str(path.relative_to(out)): path.read_bytes() for path in (*files, out / "predictions.jsonl")}
     return {name: hashlib.sha256(content).hexdigest() for name, content in digests.items()}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", RUNS)
 def test_a_run_that_is_killed_ends_in_the_same_bytes(
-    method: str, tmp_path: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+    kind: str, tmp_path: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lowres.running.check_reload", reloaded_here)
-    recipe = prepared(tmp_path, tiny_encoder)
-    text = (
-        recipe.read_text(encoding="utf-8")
-        .replace("epochs: 1", "epochs: 2")
-        .replace("batch_tokens: 256", "batch_tokens: 640")
-    )
-    recipe.write_text(f"{text}method: {METHODS[method]}\n", encoding="utf-8")
-
-    def whole() -> None:
-        seen = killed_before(-1, tmp_path / "whole")
-        run_recipe(recipe, tmp_path / "whole", options=options)
-        (tmp_path / "changes").write_text(str(len(seen)), encoding="utf-8")
-
-    assert in_fork(whole) == 0
-    expected, changes = result(tmp_path / "whole"), int((tmp_path / "changes").read_text(encoding="utf-8"))
-    assert changes > 40
-    stride = max(1, changes // POINTS)
-    for change in range(1 + changes % stride, changes + 1, stride):
+    prepare, more = RUNS[kind]
+    recipe = prepare(tmp_path, tiny_encoder)
+    changes = changes_of(lambda: run_recipe(recipe, tmp_path / "whole", options=options), tmp_path / "whole")
+    expected = result(tmp_path / "whole")
+    assert len(changes) > 40
+    for change in chosen(changes, more):
         out = tmp_path / "out"
 
         def cut(change: int = change, out: Path = out) -> None:
-            killed_before(change, out)
+            killed_at(change, out, torn=bool(change % 2))
             run_recipe(recipe, out, options=options)
 
-        assert in_fork(cut) == KILLED, change
-        with tried(f"kill -9 at a write, {method}", "the same command ends in the same bytes, without rubbish"):
-            assert in_fork(lambda out=out: run_recipe(recipe, out, options=options)) == 0, change
-            assert result(out) == expected, change
+        assert in_fork(cut) == KILLED, (change, changes[change - 1])
+        with tried(f"kill -9 at a write of a run: {kind}", "the same command ends in the same bytes, without rubbish"):
+            assert in_fork(lambda out=out: run_recipe(recipe, out, options=options)) == 0, changes[change - 1]
+            assert result(out) == expected, changes[change - 1]
             assert json.loads((out / "record.json").read_bytes())["status"] == "done"
-            rubbish = [path.name for path in out.rglob("*") if path.name.startswith((".", "merging-", "damaged-"))]
-            assert not rubbish and not (out / "checkpoints").exists(), (change, rubbish)
+            rubbish = [path.name for path in out.rglob("*") if path.name.startswith((".", "making-", "damaged-"))]
+            assert not rubbish and not (out / "checkpoints").exists(), (changes[change - 1], rubbish)
         shutil.rmtree(out)

@@ -8,14 +8,16 @@ from lowres.data.formats.documents import Document
 from lowres.data.formats.gettext_blanks import open_po
 from lowres.data.formats.message_blanks import open_messages
 from lowres.data.formats.table_blanks import open_table, open_text
+from lowres.data.formats.usfm_blanks import open_usfm
 from lowres.data.formats.xml_blanks import open_tmx, open_xliff
 from lowres.errors import DataError, Problem
 from lowres.languages.tags import shortest_code
 
-Opener = Literal["gettext", "xliff", "tmx", "messages", "table", "text"]
+Opener = Literal["gettext", "xliff", "tmx", "messages", "table", "text", "usfm"]
 FILLED: Mapping[str, Opener] = {
     ".po": "gettext", ".pot": "gettext", ".xlf": "xliff", ".xliff": "xliff", ".tmx": "tmx", ".json": "messages",
     ".arb": "messages", ".tsv": "table", ".tab": "table", ".csv": "table", ".txt": "text",
+    ".usfm": "usfm", ".sfm": "usfm",
 }  # fmt: skip
 
 
@@ -39,4 +41,6 @@ def open_document(path: Path, source: str, target: str, earlier: Path | None = N
         return open_tmx(path, name, source, target)
     if kind == "messages":
         return open_messages(path, name, shortest_code(target[:3]), earlier)
-    return {"gettext": open_po, "xliff": open_xliff, "table": open_table, "text": open_text}[kind](path, name)
+    return {"gettext": open_po, "xliff": open_xliff, "table": open_table, "text": open_text, "usfm": open_usfm}[kind](
+        path, name
+    )

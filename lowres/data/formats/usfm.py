@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lowres.data.formats.file_text import decode, lines, read_bytes
@@ -18,6 +18,17 @@ _WORD = re.compile(r"\\\+?(?:w|rb|jmp)\s+([^|\\]*)(?:\|[^\\]*)?\\\+?(?:w|rb|jmp)
 _CHARACTER_MARKER = re.compile(r"\\\+?[a-z]+\d*(?:-[se])?\*|\\z?\+?[a-z]+\d*(?:-[se])?(?:\s|$)|\\\*")
 _PARAGRAPH = re.compile(r"\\([a-z]+\d*)(?:\s|$)")
 _VERSE = re.compile(r"\\v\s+(\S+)\s*")
+_NOT_A_BREAK = re.compile(r"[^\r\n]")
+HIDDEN = "\0"  # no text file holds it
+
+
+@dataclass(frozen=True)
+class Verse:
+    """A verse: its line, its reference, and from and to which characters its text stands, in every paragraph that has a part."""
+
+    line: int
+    reference: str
+    parts: list[tuple[int, int]]
 
 
 def read_usfm(path: Path, name: str) -> Table:
@@ -26,51 +37,66 @@ def read_usfm(path: Path, name: str) -> Table:
     Verses that are translated together are one row, such as MAT 5:3-4. Raises DataError where the file names no book.
     """
     raw = read_bytes(path, name)
-    rows: list[tuple[int, list[str]]] = []
-    for line, reference, text in _verses(decode(raw.data, name), name):
-        rows.append((line, [reference, " ".join(text.split())]))
-    if not rows:
-        raise DataError(Problem(name, "holds no verse", "a book begins with \\id and has lines with \\c and \\v"))
+    text = hide_notes(decode(raw.data, name))
+    rows = [(verse.line, [verse.reference, plain_text(text, verse)]) for verse in verses_of(text, name)]
     return replace(make_table(name, raw.sha256, ["id", "text"], rows), key="id")
 
 
-def _verses(text: str, name: str) -> Iterator[tuple[int, str, str]]:
-    """(line, reference, text) of each verse."""
-    book = chapter = reference = ""
-    begun, held, in_verse = 0, [""], False
-    for number, line in enumerate([*lines(_without_notes(text)), "\\id"], 1):
+def verses_of(text: str, name: str) -> list[Verse]:
+    """The verses of a book whose notes are hidden. Raises DataError where there is none, or a verse stands before any book."""
+    if found := list(_verses(text, name)):
+        return found
+    raise DataError(Problem(name, "holds no verse", "a book begins with \\id and has lines with \\c and \\v"))
+
+
+def plain_text(text: str, verse: Verse) -> str:
+    """The words of a verse in a book whose notes are hidden."""
+    return " ".join(" ".join(_plain(text[start:end]) for start, end in verse.parts).split())
+
+
+def _verses(text: str, name: str) -> Iterator[Verse]:
+    book = chapter = ""
+    verse: Verse | None = None
+    in_verse, begin = False, 0
+    for number, line in enumerate(lines(text), 1):
         marker = _PARAGRAPH.match(line)
         kind = marker[1] if marker else ""
-        rest = line[marker.end() :] if marker and kind != "v" else line
+        at = begin + (marker.end() if marker and kind != "v" else 0)
+        rest, begin = text[at : begin + len(line)], text.find("\n", begin + len(line)) + 1
         if kind in ("id", "c"):
-            if reference:
-                yield begun, reference, "".join(held)
+            if verse:
+                yield verse
             first = (rest.split() or [""])[0]
             book, chapter = (first.upper(), "") if kind == "id" else (book, first)
-            reference, in_verse = "", False
+            verse, in_verse = None, False
             continue
         if ASIDE.match(kind):
             in_verse = False
             continue
-        in_verse = bool(reference) if kind else in_verse  # in a new paragraph the verse goes on
+        in_verse = bool(verse) if kind else in_verse  # in a new paragraph the verse goes on
         before, *found = re.split(r"(?=\\v\s)", rest)
-        if in_verse:
-            held.append(f" {_plain(before)}")
+        if verse and in_verse:
+            verse.parts.append((at, at + len(before)))
+        at += len(before)
         for part in found:
-            if reference:
-                yield begun, reference, "".join(held)
+            if verse:
+                yield verse
             if not book:
                 hint = "the book is named above, such as \\id MAT"
                 raise DataError(Problem(f"{name}:{number}", "has a verse before any book", hint))
-            verse = _VERSE.match(part)
-            reference, begun, in_verse = f"{book} {chapter}:{verse[1] if verse else ''}", number, True
-            held = [_plain(part[verse.end() :] if verse else part)]
+            named = _VERSE.match(part)
+            words = at + (named.end() if named else 0)
+            verse = Verse(number, f"{book} {chapter}:{named[1] if named else ''}", [(words, at + len(part))])
+            in_verse, at = True, at + len(part)
+    if verse:
+        yield verse
 
 
-def _without_notes(text: str) -> str:
-    """The text without footnotes, cross references and figures; their line breaks stay, so that lines keep their numbers."""
-    return _NOTES.sub(lambda note: "\n" * note[0].count("\n"), text)
+def hide_notes(text: str) -> str:
+    """The text with the character NUL in place of footnotes, cross references and figures; line breaks and places stay."""
+    return _NOTES.sub(lambda note: _NOT_A_BREAK.sub(HIDDEN, note[0]), text)
 
 
 def _plain(text: str) -> str:
-    return _CHARACTER_MARKER.sub("", _WORD.sub(r"\1", text)).replace("//", " ").replace("~", "\u00a0")
+    words = _CHARACTER_MARKER.sub("", _WORD.sub(r"\1", text.replace(HIDDEN, "")))
+    return words.replace("//", " ").replace("~", "\u00a0")

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from torch import device
 
 from lowres.errors import ModelError, Problem
-from lowres.models.tokenization import load_tokenizer
 from lowres.planning import Machine, Options
 from lowres.statistical.ngrams import NgramClassifier
 from lowres.tasks.classification.forward import SCORING_TOKENS
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.tasks.classification.model import NGRAMS, Classifier, ClassifierFacts
+from lowres.tasks.classification.translations import restored_translations
 from lowres.tasks.engines import ExportFacts, export_again, export_facts, installed
 from lowres.tasks.job import make_accelerator
-from lowres.tasks.saved import TOKENIZER, Rows, read_facts, reading, refuse_large_tokenizer
+from lowres.tasks.saved import Rows, read_facts, reading, saved_tokenizer
 from lowres.training.batches import sorted_batches
 
 if TYPE_CHECKING:  # an optional package
@@ -52,10 +52,11 @@ class OnnxGraph:
     session: "onnxruntime.InferenceSession"
     centres: Mapping[str, NDArray[np.float32]]
 
-    def logits(self, inputs: TextInputs, texts: Sequence[str], languages: Sequence[str | None]) -> NDArray[np.float32]:
-        """The logits of all heads, float32 of shape (texts, labels in all)."""
-        token_ids = inputs.token_ids(texts)
-        found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(texts)
+    def logits(
+        self, inputs: TextInputs, token_ids: Sequence[Sequence[int]], languages: Sequence[str | None]
+    ) -> NDArray[np.float32]:
+        """The logits of all heads for texts of these tokens, float32 of shape (texts, labels in all)."""
+        found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(token_ids)
         for rows in sorted_batches([len(ids) for ids in token_ids], SCORING_TOKENS):
             ids, mask = inputs.batch([token_ids[row] for row in rows], device("cpu"))
             (made,) = self.session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
@@ -82,7 +83,8 @@ class OnnxClassifier(Classifier):
         begin = sum(self.facts.sizes[:head])
         if not texts:
             return np.empty((0, self.facts.sizes[head]), np.float32)
-        logits = self.model.logits(self.inputs, texts, languages)[:, begin : begin + self.facts.sizes[head]]
+        token_ids = self.inputs.token_ids(texts, self.translations.of(texts, languages))
+        logits = self.model.logits(self.inputs, token_ids, languages)[:, begin : begin + self.facts.sizes[head]]
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         found: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
         return found
@@ -90,7 +92,7 @@ class OnnxClassifier(Classifier):
     @property
     def uses_language(self) -> bool:
         """Whether predictions depend on the language that is named with a text, which may then also be left open."""
-        return self.ngrams is not None and len(self.ngrams.classifiers) > 1
+        return bool(self.translations.tables) or (self.ngrams is not None and len(self.ngrams.classifiers) > 1)
 
 
 def restore_exported(folder: Path, model_folder: Path, digest: str, options: Options) -> OnnxClassifier:
@@ -102,14 +104,15 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
     facts, machine = read_facts(model_folder, ClassifierFacts), Machine.detect("cpu", options.threads)
     own = export_facts(folder, OnnxFacts, "onnx", digest)
     session = session_of(folder / GRAPH, machine.cores)
-    with reading(model_folder / TOKENIZER):
-        refuse_large_tokenizer(model_folder / TOKENIZER)
-        tokenizer: Any = load_tokenizer(model_folder / TOKENIZER)
+    tokenizer = saved_tokenizer(model_folder)
     with reading(model_folder / NGRAMS):
-        ngrams = NgramClassifier.load(model_folder / NGRAMS) if facts.weights else None
+        ngrams = NgramClassifier.load(model_folder / NGRAMS) if facts.with_ngrams else None
     centres = {tag: np.array(numbers, np.float32) for tag, numbers in own.centres.items()}
     inputs, accelerator = TextInputs(tokenizer, facts.prefix, facts.max_length), make_accelerator(machine, "fp32")
-    return OnnxClassifier(OnnxGraph(session, centres), inputs, facts, accelerator, Rows(None, 0), ngrams)
+    translations = restored_translations(model_folder, facts.translate_into)
+    return OnnxClassifier(
+        OnnxGraph(session, centres), inputs, facts, accelerator, Rows(None, 0), ngrams, translations=translations
+    )
 
 
 def session_of(path: Path, threads: int) -> "onnxruntime.InferenceSession":

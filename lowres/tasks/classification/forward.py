@@ -12,6 +12,7 @@ from lowres.data.corpus import Row
 from lowres.methods.stacking import activate_language, adapter_languages
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
+from lowres.tasks.classification.translations import Translations
 from lowres.training.batches import sorted_batches
 
 SCORING_TOKENS = 4096
@@ -59,11 +60,12 @@ def features(
 
 
 def centres_of(
-    model: ClassificationModel, inputs: TextInputs, rows: Sequence[Row], accelerator: Accelerator
-) -> dict[str, Tensor]:
+    model: ClassificationModel, inputs: TextInputs, translations: Translations, rows: Sequence[Row], accelerator: Accelerator
+) -> dict[str, Tensor]:  # fmt: skip
     """The mean vector of the texts of each language, on the CPU."""
     languages = [row.language for row in rows]
-    vectors = features(model, inputs, inputs.token_ids([row.fields["text"] for row in rows]), languages, accelerator)
+    token_ids = inputs.token_ids([row.fields["text"] for row in rows], translations.of_rows(rows))
+    vectors = features(model, inputs, token_ids, languages, accelerator)
     places = {tag: [place for place, other in enumerate(languages) if other == tag] for tag in dict.fromkeys(languages)}
     return {tag: vectors[some].mean(0).cpu() for tag, some in places.items()}
 

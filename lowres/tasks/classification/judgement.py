@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+
 from lowres.data.corpus import Corpus, Row
 from lowres.errors import Finding
 from lowres.evaluation.baselines import BaselineRun, majority, tfidf
 from lowres.evaluation.classification_scores import classification_scores, confusion
 from lowres.evaluation.classification_statistics import labels_without_rows
 from lowres.evaluation.comparison import compare, corrected, transfer_verdict
+from lowres.evaluation.probability_calibration import calibration_facts
 from lowres.evaluation.resampling import Resampling
 from lowres.planning import Plan
 from lowres.record import Comparison, Example
-from lowres.score import Score
+from lowres.score import CalibrationFacts, Score
 from lowres.statistical.ngrams import Floats
 from lowres.tasks.classification.model import Classifier, Prediction
 from lowres.tasks.job import Announce, Facts
@@ -46,6 +49,7 @@ def judge(
     evaluator = evaluator_of(rows, classifier.labels, resampling_of(plan))
     chosen = [prediction.label for prediction in predictions]
     yield {
+        "calibration": calibration(classifier, rows, predictions, resampling_of(plan)),
         "scores": evaluator.scores(chosen),
         "confusion": confusion(references, chosen, classifier.labels),
         "examples": examples(rows, predictions),
@@ -67,8 +71,14 @@ def judge(
         rivals = [
             majority(corpus.train, rows),
             tfidf(
-                corpus.train, corpus.dev, rows, classifier.labels, plan.recipe.training.seed, fitted=classifier.ngrams
+                corpus.train,
+                corpus.dev,
+                rows,
+                classifier.labels,
+                plan.recipe.training.seed,
+                fitted=None if classifier.translations.tables else classifier.ngrams,
             ),
+            *translate_test(classifier, rows),
             *untuned(plan, corpus),
         ]
     comparisons = {run.name: evaluator.compare_with(run, chosen) for run in (*parts, *rivals)}
@@ -86,6 +96,16 @@ def judge(
         "transfer": verdict,
         "others": {run.name: run.predictions for run in (*parts, *rivals)},
     }
+
+
+def calibration(
+    classifier: Classifier, rows: Sequence[Row], predictions: Sequence[Prediction], resampling: Resampling
+) -> CalibrationFacts:
+    """How well the probabilities agree with the truth, and how well they would at temperature 1."""
+    table = np.array([[one.probabilities[label] for label in classifier.labels] for one in predictions])
+    targets = [classifier.labels.index(row.fields["label"]) for row in rows]
+    clusters, temperature = [row.cluster for row in rows], 1 / sum(classifier.facts.weights)
+    return calibration_facts(table, targets, clusters, temperature, split="test", resampling=resampling)
 
 
 def ablations(classifier: Classifier, rows: Sequence[Row], base: str) -> list[BaselineRun[tuple[str, ...]]]:
@@ -109,6 +129,16 @@ def ablations(classifier: Classifier, rows: Sequence[Row], base: str) -> list[Ba
         what = "the whole run, when the language of a text is not named: what belongs to a language is averaged over all of them"
         found.append(BaselineRun("language not given", what, 0.0, labels(classifier, unknown, encoder)))
     return found
+
+
+def translate_test(classifier: Classifier, rows: Sequence[Row]) -> list[BaselineRun[tuple[str, ...]]]:
+    """The n-gram classifier of the translations by itself, where texts are translated: no part of the base is in it."""
+    if classifier.ngrams is None or not classifier.translations.tables:
+        return []
+    texts, languages = [row.fields["text"] for row in rows], [row.language for row in rows]
+    best = classifier.ngram_log_probabilities(texts, languages).argmax(1)
+    what = f"n-grams of the translations into {classifier.facts.translate_into} by phrase tables"
+    return [BaselineRun("TF-IDF of translations", what, 0.0, tuple(classifier.labels[place] for place in best))]
 
 
 def findings(

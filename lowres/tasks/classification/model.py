@@ -12,7 +12,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from lowres.atomic import make_readable
-from lowres.data.corpus import Corpus
+from lowres.data.corpus import Corpus, Row
 from lowres.errors import Finding, ModelError, Problem
 from lowres.languages import normalise
 from lowres.methods.stacking import adapter_languages
@@ -22,6 +22,7 @@ from lowres.statistical.ngrams import Floats, NgramClassifier, combine
 from lowres.tasks.classification.forward import probabilities
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
+from lowres.tasks.classification.translations import NOTHING_BESIDE, Translations, restored_translations
 from lowres.tasks.job import Form
 from lowres.tasks.saved import MODEL_JSON, ModelFacts, Rows, reading, restored, save_model
 
@@ -43,7 +44,11 @@ class Prediction:
 
 
 class ClassifierFacts(ModelFacts):
-    """What a classifier's model.json holds; `auxiliary` gives the labels of further heads by name, `weights` those of the ensemble."""
+    """What a classifier's model.json holds; `auxiliary` gives the labels of further heads by name, `translate_into` the language of
+    what is read beside the texts.
+
+    `weights` are those of the ensemble: of the encoder, and of the n-grams where there are any; see `ensemble_weights`.
+    """
 
     @property
     def sizes(self) -> list[int]:
@@ -53,12 +58,18 @@ class ClassifierFacts(ModelFacts):
     labels: list[str]
     auxiliary: dict[str, list[str]]
     hidden_size: int
-    weights: tuple[float, float] | None
+    weights: tuple[float, ...] = (1.0,)
+    translate_into: str | None = None
+
+    @property
+    def with_ngrams(self) -> bool:
+        """Whether n-grams have a part in the predictions."""
+        return len(self.weights) > 1
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained classifier on its device; with n-grams, `facts.weights` are the weights of encoder and n-grams."""
+    """A trained classifier on its device, with n-grams or without."""
 
     model: ClassificationModel
     inputs: TextInputs
@@ -67,6 +78,7 @@ class Classifier:
     rows: Rows
     ngrams: NgramClassifier | None = None
     findings: tuple[Finding, ...] = ()
+    translations: Translations = NOTHING_BESIDE
 
     @property
     def transformer(self) -> nn.Module:
@@ -92,7 +104,23 @@ class Classifier:
         self, texts: Sequence[str], languages: Sequence[str | None], head: int = 0
     ) -> NDArray[np.float32]:
         """The encoder's probability of each label of one head, float32 of shape (texts, labels)."""
-        return probabilities(self.model, self.inputs, self.inputs.token_ids(texts), languages, self.accelerator, head)
+        token_ids = self.inputs.token_ids(texts, self.translations.of(texts, languages))
+        return probabilities(self.model, self.inputs, token_ids, languages, self.accelerator, head)
+
+    def ngram_log_probabilities(self, texts: Sequence[str], languages: Sequence[str | None]) -> Floats:
+        """Natural logarithms of the n-gram classifier's probabilities, float64 of shape (texts, labels)."""
+        assert self.ngrams is not None
+        if beside := self.translations.of(texts, languages):
+            return self.ngrams.log_probabilities(beside, [self.facts.translate_into] * len(beside))
+        return self.ngrams.log_probabilities(list(map(normalise, texts)), languages)
+
+    def read_by_ngrams(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows as the n-gram classifier reads them: translated, if there are translations, and so all in one language."""
+        beside = self.translations.of_rows(rows)
+        return [
+            replace(row, fields={**row.fields, "text": text}, language=self.facts.translate_into or row.language)
+            for row, text in zip(rows, beside, strict=True)
+        ] if beside else rows  # fmt: skip
 
     def predict(
         self, texts: Sequence[str], *, language: str | None = None, head: str | None = None
@@ -122,15 +150,15 @@ class Classifier:
     def label(self, texts: Sequence[str], languages: Sequence[str | None]) -> list[Prediction]:
         """One prediction per text, in order; a language is None where it is not known."""
         found = self.combined(texts, languages, self.log_probabilities(texts, languages))
-        cut = self.inputs.truncated(texts)
+        cut = self.inputs.truncated(texts, self.translations.of(texts, languages))
         return [replace(prediction, truncated=longer) for prediction, longer in zip(found, cut, strict=True)]
 
     def combined(self, texts: Sequence[str], languages: Sequence[str | None], encoder: Floats) -> list[Prediction]:
         """Predictions of the ensemble, or of the encoder where there are no n-grams, from the encoder's log-probabilities."""
-        table = encoder
-        if self.ngrams and self.facts.weights:
-            others = self.ngrams.log_probabilities(list(map(normalise, texts)), languages)
-            table = combine(table, others, self.facts.weights)
+        members = [encoder]
+        if self.ngrams:
+            members.append(self.ngram_log_probabilities(texts, languages))
+        table = combine(members, self.facts.weights)
         return [self._prediction(text, row) for text, row in zip(texts, np.exp(table), strict=True)]
 
     def raw_predictions(self, inputs: Sequence[Sequence[str]]) -> list[list[float]]:
@@ -142,7 +170,7 @@ class Classifier:
     def uses_language(self) -> bool:
         """Whether predictions depend on the language that is named with a text, which may then also be left open."""
         several = self.ngrams is not None and len(self.ngrams.classifiers) > 1
-        return several and not adapter_languages(self.model.encoder)
+        return (several or bool(self.translations.tables)) and not adapter_languages(self.model.encoder)
 
     @property
     def centres(self) -> tuple[str, ...]:
@@ -151,7 +179,7 @@ class Classifier:
 
     def without_ngrams(self) -> "Classifier":
         """The same classifier without its n-grams."""
-        return replace(self, ngrams=None)
+        return replace(self, ngrams=None, facts=self.facts.model_copy(update={"weights": (1.0,)}))
 
     def _prediction(self, text: str, row: NDArray[np.float64]) -> Prediction:
         return Prediction(text, self.labels[int(row.argmax())], dict(zip(self.labels, map(float, row), strict=True)))
@@ -162,6 +190,7 @@ class Classifier:
         self.save_head(folder)
         if self.ngrams:
             self.ngrams.save(folder / NGRAMS)
+        self.translations.save(folder)
         make_readable(folder, MODEL_JSON)
 
     def save_head(self, folder: Path) -> None:
@@ -186,6 +215,7 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Classifie
         model.head.load_state_dict(head)
     model.to(found.accelerator.device).eval()
     with reading(folder / NGRAMS):
-        ngrams = NgramClassifier.load(folder / NGRAMS) if facts.weights else None
+        ngrams = NgramClassifier.load(folder / NGRAMS) if facts.with_ngrams else None
     inputs = TextInputs(found.tokenizer, facts.prefix, facts.max_length)
-    return Classifier(model, inputs, facts, found.accelerator, Rows(None, 0), ngrams)
+    translations = restored_translations(folder, facts.translate_into)
+    return Classifier(model, inputs, facts, found.accelerator, Rows(None, 0), ngrams, translations=translations)

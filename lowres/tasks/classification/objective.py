@@ -13,6 +13,7 @@ from lowres.evaluation.classification_scores import primary_metric
 from lowres.tasks.classification.forward import by_adapter, features, head_probabilities
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
+from lowres.tasks.classification.translations import Translations
 
 
 def _truncations(truncated: Sequence[bool], max_length: int) -> list[Finding]:
@@ -26,18 +27,19 @@ class ClassificationObjective:
     """Cross-entropy on the rows of all datasets, each by its head; macro-F1 (averaged over languages) of the first head on dev."""
 
     def __init__(
-        self, model: ClassificationModel, inputs: TextInputs, datasets: Sequence[LabelledRows], dev: Sequence[Row],
-        accelerator: Accelerator, *, label_smoothing: float, temperature: float = 1.0, seed: int = 13,
+        self, model: ClassificationModel, inputs: TextInputs, translations: Translations, datasets: Sequence[LabelledRows],
+        dev: Sequence[Row], accelerator: Accelerator, *, label_smoothing: float, temperature: float = 1.0, seed: int = 13,
     ) -> None:  # fmt: skip
         self.model, self.inputs, self.labels = model, inputs, datasets[0].labels
         self.accelerator, self.dev = accelerator, dev
         self.temperature, self.seed = temperature, seed
         train = [row for dataset in datasets for row in dataset.train]
         self.heads = [head for head, dataset in enumerate(datasets) for _ in dataset.train]
-        self.token_ids = inputs.token_ids([row.fields["text"] for row in train])
-        self.dev_ids = inputs.token_ids([row.fields["text"] for row in dev])
+        texts, beside = [row.fields["text"] for row in train], translations.of_rows(train)
+        self.token_ids = inputs.token_ids(texts, beside)
+        self.dev_ids = inputs.token_ids([row.fields["text"] for row in dev], translations.of_rows(dev))
         self.lengths = [len(ids) for ids in self.token_ids]
-        self.findings = _truncations(inputs.truncated([row.fields["text"] for row in train]), inputs.max_length)
+        self.findings = _truncations(inputs.truncated(texts, beside), inputs.max_length)
         self.targets = [dataset.labels.index(row.fields["label"]) for dataset in datasets for row in dataset.train]
         self.languages, self.dev_languages = [row.language for row in train], [row.language for row in dev]
         self.sampling_groups = [f"{head} {language}" for head, language in zip(self.heads, self.languages, strict=True)]

@@ -70,8 +70,8 @@ def _on_rows(
 
     def begin() -> tuple[nn.Module, Any]:
         objective = ClassificationObjective(
-            classifier.model, classifier.inputs, [LabelledRows(classifier.labels, tuple(rows))], corpus.dev, classifier.accelerator,
-            label_smoothing=settings.label_smoothing, seed=settings.seed,
+            classifier.model, classifier.inputs, classifier.translations, [LabelledRows(classifier.labels, tuple(rows))],
+            corpus.dev, classifier.accelerator, label_smoothing=settings.label_smoothing, seed=settings.seed,
         )  # fmt: skip
         return classifier.model, objective
 

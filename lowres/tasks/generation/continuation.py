@@ -52,6 +52,7 @@ def continuations(
 ) -> list[TokenIds]:
     """The token ids that follow each prompt, at most `most`, up to its end token and padding behind it."""
     model.eval()
+    table = len(model.get_output_embeddings().weight)
     found: list[TokenIds] = [[] for _ in prompts]
     precision = PRECISIONS[accelerator.mixed_precision]
     batches = sorted_batches([len(prompt) for prompt in prompts], max(1, PROMPT_TOKENS // decoding.beams))
@@ -61,7 +62,7 @@ def continuations(
             settings: Any = GenerationConfig(  # type: ignore[no-untyped-call]
                 num_beams=decoding.beams, do_sample=False, length_penalty=decoding.length_penalty, early_stopping=False,
                 max_new_tokens=max(most[row] for row in rows), pad_token_id=frame.tokenizer.pad_token_id,
-                eos_token_id=list(frame.ends), suppress_tokens=unwritten(frame, model), bos_token_id=None, use_cache=True,
+                eos_token_id=list(frame.ends), suppress_tokens=unwritten(frame, table), bos_token_id=None, use_cache=True,
             )  # fmt: skip
             size = decoding.no_repeat_ngram_size
             processors = LogitsProcessorList([NoRepeatInAnswer(size, ids.shape[1])] if size else [])
@@ -73,9 +74,8 @@ def continuations(
     return found
 
 
-def unwritten(frame: Frame, model: Any) -> list[int] | None:
-    """Token ids that no answer holds: special tokens that do not end it, and rows of the table without a token."""
-    rows = len(model.get_output_embeddings().weight)
+def unwritten(frame: Frame, rows: int) -> list[int] | None:
+    """Token ids that no answer holds: special tokens that do not end it, and those of the `rows` of the table without a token."""
     special = {*frame.tokenizer.all_special_ids} - {*frame.ends}
     return sorted({*special, *range(len(frame.tokenizer), rows)}) or None
 

@@ -21,6 +21,7 @@ from lowres.tasks.generation.continuation import continue_prompts
 from lowres.tasks.generation.inputs import PromptInputs
 from lowres.tasks.job import Form
 from lowres.tasks.saved import MODEL_JSON, ModelFacts, Rows, restored, save_model
+from lowres.tasks.translation.search import Generated
 
 
 class WriterFacts(ModelFacts):
@@ -86,8 +87,12 @@ class Writer:
         prompts = [self.prompt(text) for text in texts]
         room = min(self.facts.max_length, 2 * self.facts.longest)
         most = [max(1, min(room, self.facts.positions - len(prompt))) for prompt in prompts]
-        found = continue_prompts(self.model, self.frame, prompts, self.facts.decoding, most, self.accelerator)
+        found = self.continued(prompts, most)
         return [Written(text, answer.text, answer.truncated) for text, answer in zip(texts, found, strict=True)]
+
+    def continued(self, prompts: Sequence[TokenIds], most: Sequence[int]) -> list[Generated]:
+        """What follows each prompt, of at most `most` tokens."""
+        return continue_prompts(self.model, self.frame, prompts, self.facts.decoding, most, self.accelerator)
 
     def raw_predictions(self, inputs: Sequence[Sequence[str]]) -> list[str]:
         """The answer to each (text, language)."""

@@ -25,12 +25,12 @@ class LabelPrompts(TextInputs):
         """The frame of its prompts."""
         return Frame(self.tokenizer)
 
-    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+    def token_ids(self, texts: Sequence[str], translations: Sequence[str] = ()) -> list[list[int]]:
         """The prompt of each text, of at most `max_length` tokens."""
         inputs = PromptInputs(self.frame, self.max_length)
         return [inputs.prompt(lambda part: question(part, self.words), normalise(text)) for text in texts]
 
-    def truncated(self, texts: Sequence[str]) -> list[bool]:
+    def truncated(self, texts: Sequence[str], translations: Sequence[str] = ()) -> list[bool]:
         """Whether each text does not fit into its prompt, so that its end is not read."""
         frame = self.frame
         return [len(frame.prompt(question(normalise(text), self.words))) > self.max_length for text in texts]

@@ -52,7 +52,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     facts = PromptedFacts(
         **common_facts(plan, corpus, adapted), labels=list(corpus.labels), words=list(words),
         auxiliary={head: list(dataset.labels) for head, dataset in corpus.auxiliary.items()},
-        hidden_size=plan.checkpoint.hidden_size, weights=None,
+        hidden_size=plan.checkpoint.hidden_size,
     )  # fmt: skip
     decoder = equip(base if words else base.base_model, adapted, plan, accelerator.device)
     inputs = inputs_of(adapted.tokenizer, facts)

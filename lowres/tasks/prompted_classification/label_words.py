@@ -54,16 +54,16 @@ class LabelWordModel(ClassificationModel):
         scores: dict[int, Tensor] = {}
         short = [label for label, ids in enumerate(self.words) if len(ids) == 1]
         if short:  # one pass gives the probabilities of every first token
-            found = self._log_probabilities(prompts, [])[:, 0]
+            found = self.log_probabilities(prompts, [])[:, 0]
             scores |= {label: found[:, self.words[label][0]] for label in short}
         for label, ids in enumerate(self.words):
             if label not in scores:
-                found = self._log_probabilities(prompts, ids[:-1])
+                found = self.log_probabilities(prompts, ids[:-1])
                 wanted = torch.tensor(ids, device=found.device).expand(len(prompts), -1)
                 scores[label] = found.gather(2, wanted.unsqueeze(2)).squeeze(2).mean(1)
         return torch.stack([scores[label] for label in range(len(self.words))], dim=1)
 
-    def _log_probabilities(self, prompts: Sequence[TokenIds], given: TokenIds) -> Tensor:
+    def log_probabilities(self, prompts: Sequence[TokenIds], given: TokenIds) -> Tensor:
         """Of every token, behind each prompt and each further token `given`; float32 of shape (prompts, 1 + given, vocabulary)."""
         model = self.encoder
         device = next(model.parameters()).device

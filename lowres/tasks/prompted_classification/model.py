@@ -55,7 +55,7 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Classifie
         model.head.load_state_dict(load_file(folder / HEAD))
     model.to(found.accelerator.device).eval()
     with reading(folder / NGRAMS):
-        ngrams = NgramClassifier.load(folder / NGRAMS) if found.facts.weights else None
+        ngrams = NgramClassifier.load(folder / NGRAMS) if found.facts.with_ngrams else None
     return Classifier(
         model, inputs_of(found.tokenizer, found.facts), found.facts, found.accelerator, Rows(None, 0), ngrams
     )

@@ -38,9 +38,12 @@ class PromptedTranslator(Translator):
 
     def write(self, sources: Sequence[TokenIds], targets: Sequence[str]) -> list[Generated]:
         """The answer to each prompt."""
-        decoding = self.facts.decoding
-        most = [self.prompts.most(source, decoding.max_length_ratio) for source in sources]
-        return continue_prompts(self.model, self.prompts.frame, sources, decoding, most, self.accelerator)
+        most = [self.prompts.most(source, self.facts.decoding.max_length_ratio) for source in sources]
+        return self.continued(sources, most)
+
+    def continued(self, prompts: Sequence[TokenIds], most: Sequence[int]) -> list[Generated]:
+        """The answer to each prompt, of at most `most` tokens."""
+        return continue_prompts(self.model, self.prompts.frame, prompts, self.facts.decoding, most, self.accelerator)
 
     def hypotheses(self, text: str, direction: Direction) -> list[Hypothesis]:
         """The one translation that the search of a decoder returns."""

@@ -1,24 +1,26 @@
 """A translator whose search is CTranslate2's, over exported weights: inputs, hints, phrase tables and segments are the same."""
 
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from lowres.data.pairs import Direction
+from lowres.languages import normalise
 from lowres.models.architectures import LanguageMarking
-from lowres.models.tokenization import load_tokenizer
 from lowres.planning import Machine, Options
 from lowres.recipe.sections import Decoding
 from lowres.tasks.engines import ExportFacts, export_again, export_facts, installed
 from lowres.tasks.job import make_accelerator
-from lowres.tasks.saved import TOKENIZER, Rows, read_facts, reading, refuse_large_tokenizer
+from lowres.tasks.saved import Rows, read_facts, reading, saved_tokenizer
 from lowres.tasks.translation.inputs import TokenIds, TranslationInputs
 from lowres.tasks.translation.likelihood import Likelihood
 from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_estimators
 from lowres.tasks.translation.phrase_tables import restored_tables
-from lowres.tasks.translation.search import Generated, longest_translation, search_batches
+from lowres.tasks.translation.search import Generated, Hypothesis, longest_translation, search_batches
 
 if TYPE_CHECKING:  # an optional package
     import ctranslate2
@@ -71,7 +73,15 @@ class ExportedTranslator(Translator):
 
     def write(self, sources: Sequence[list[int]], targets: Sequence[str]) -> list[Generated]:
         """The translation of each encoded source into its target language, by CTranslate2."""
-        return generate(self.model, self.inputs, sources, targets, self.facts.decoding)
+        found = searched(self.model, self.inputs, sources, targets, self.facts.decoding)
+        return [Generated(best.text, best.truncated) for best, *_ in found]
+
+    def hypotheses(self, text: str, direction: Direction) -> list[Hypothesis]:
+        """What CTranslate2's search ends with for a text that fits whole, the best first."""
+        text = normalise(text)
+        source = self.source_ids(text, *direction)
+        (found,) = searched(self.model, self.inputs, [source], [direction[1]], self.facts.decoding)
+        return [replace(one, text=self.inputs.revealed(one.text, text)) for one in found]
 
     def score(
         self, sources: Sequence[TokenIds], written: Sequence[TokenIds], targets: Sequence[str]
@@ -88,11 +98,11 @@ class ExportedTranslator(Translator):
         ]
 
 
-def generate(
+def searched(
     model: ConvertedModel, inputs: TranslationInputs, sources: Sequence[TokenIds], targets: Sequence[str], decoding: Decoding
-) -> list[Generated]:  # fmt: skip
-    """The translation of each source into its target language, with the settings of our own search."""
-    found = [Generated("", truncated=False)] * len(sources)
+) -> list[list[Hypothesis]]:  # fmt: skip
+    """What the search for each source ends with, the best first, with the settings of our own search."""
+    found: list[list[Hypothesis]] = [[]] * len(sources)
     suppressed = [[model.tokens[one]] for one in inputs.suppressed]
     for rows in search_batches([len(ids) for ids in sources], decoding.beams, len(inputs.tokenizer), "cpu"):
         prefixes = [model.named(inputs.decoder_prefix(targets[row])[1:]) for row in rows]
@@ -105,9 +115,15 @@ def generate(
             patience=patience(decoding), num_hypotheses=decoding.beams, return_scores=True,
         )  # fmt: skip
         for row, prefix, result in zip(rows, prefixes, written, strict=True):
-            ids = [model.ids[token] for token in best(result, len(prefix), decoding)]
-            found[row] = Generated(inputs.text(ids), truncated=inputs.end not in ids)
+            found[row] = [
+                _hypothesis(model, inputs, tokens, score) for tokens, score in ranked(result, len(prefix), decoding)
+            ]
     return found
+
+
+def _hypothesis(model: ConvertedModel, inputs: TranslationInputs, tokens: Sequence[str], score: float) -> Hypothesis:
+    ids = [model.ids[token] for token in tokens]
+    return Hypothesis(inputs.text(ids), inputs.end not in ids, math.exp(score / max(1, len(ids))))
 
 
 def patience(decoding: Decoding) -> float:
@@ -115,15 +131,16 @@ def patience(decoding: Decoding) -> float:
     return 2.0 if decoding.beams > 1 else 1.0
 
 
-def best(result: "ctranslate2.TranslationResult", given: int, decoding: Decoding) -> list[str]:
-    """The tokens of the best hypothesis behind the `given` ones, which CTranslate2 counts in the length that it divides scores by."""
+def ranked(result: "ctranslate2.TranslationResult", given: int, decoding: Decoding) -> list[tuple[list[str], float]]:
+    """The hypotheses behind the `given` tokens and their log-probabilities, the best first.
 
-    def score(number: int) -> float:
-        length = len(result.hypotheses[number])
-        return float(result.scores[number] * (length / max(1, length - given)) ** decoding.length_penalty)
-
-    number = max(range(len(result.hypotheses)), key=score)
-    return list(result.hypotheses[number][given:])
+    CTranslate2 divides scores by lengths in which it counts the given tokens, and we do not.
+    """
+    found = []
+    for tokens, score in zip(result.hypotheses, result.scores, strict=True):
+        length = len(tokens)
+        found.append((list(tokens[given:]), float(score * length**decoding.length_penalty)))
+    return sorted(found, key=lambda one: -one[1] / max(1, len(one[0])) ** decoding.length_penalty)
 
 
 def restore_exported(folder: Path, model_folder: Path, digest: str, options: Options) -> ExportedTranslator:
@@ -140,9 +157,7 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
         tokens = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
         device = "cuda" if machine.device == "cuda" else "cpu"
         engine = ctranslate2.Translator(str(folder), device=device, intra_threads=machine.cores, inter_threads=1)
-    with reading(model_folder / TOKENIZER):
-        refuse_large_tokenizer(model_folder / TOKENIZER)
-        tokenizer: Any = load_tokenizer(model_folder / TOKENIZER)
+    tokenizer = saved_tokenizer(model_folder)
     ids = {tag: int(tokenizer.convert_tokens_to_ids(token)) for tag, token in facts.tags.items()}
     inputs = TranslationInputs(
         tokenizer, LanguageMarking(own.marked_source, own.forced), ids, own.start, own.end, own.pad, facts.prefix,

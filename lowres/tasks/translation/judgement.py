@@ -16,8 +16,8 @@ from lowres.evaluation.resampling import Resampling
 from lowres.evaluation.term_accuracy import term_accuracy
 from lowres.evaluation.translation_scores import PRIMARY_METRIC, sentence_scores, translation_scores
 from lowres.planning import Plan
-from lowres.record import Comparison, ConfidenceFacts, TermFacts, Translation
-from lowres.score import Score
+from lowres.record import Comparison, TermFacts, Translation
+from lowres.score import ConfidenceFacts, Score
 from lowres.tasks.job import Announce, Facts
 from lowres.tasks.judgement import Evaluator, resampling_of
 from lowres.tasks.translation.hints import Hints

@@ -138,16 +138,7 @@ class Translator:
         """The same, with what is known of each translation."""
         segmented = [self.segments(text, direction) for text, direction in zip(texts, directions, strict=True)]
         written = self._written(segmented, directions)
-        asked = list(written)
-        answers = [written[one].text for one in asked]
-        tables = [self.phrase_tables.get((source, target)) for _, source, target in asked]
-        known = dict(
-            zip(
-                asked,
-                evidence_of([text for text, *_ in asked], answers, self.likelihoods(asked, answers), tables),
-                strict=True,
-            )
-        )
+        known = dict(zip(written, self.evidence(list(written), [one.text for one in written.values()]), strict=True))
         translations, evidence = [], []
         for text, direction, found in zip(texts, directions, segmented, strict=True):
             keys = [(segment.text, *direction) for segment in found]
@@ -164,6 +155,18 @@ class Translator:
             _confident(one, estimated(self.estimators, known, self.system(direction), direction)) if one.parts else one
             for one, known, direction in zip(translations, evidence, directions, strict=True)
         ]
+
+    def estimate(self, text: str, direction: Direction, answer: str) -> Estimate | None:
+        """How good an answer to a text that fits whole is, given by the system that answers; None where the run cannot estimate it."""
+        if not self.estimators:
+            return None
+        (known,) = self.evidence([(normalise(text), *direction)], [answer])
+        return estimated(self.estimators, known, self.system(direction), direction)
+
+    def evidence(self, asked: Sequence[tuple[str, str, str]], answers: Sequence[str]) -> list[Evidence]:
+        """What is known of each answer to a (text, source, target) that fits."""
+        tables = [self.phrase_tables.get((source, target)) for _, source, target in asked]
+        return evidence_of([text for text, *_ in asked], answers, self.likelihoods(asked, answers), tables)
 
     def system(self, direction: Direction) -> System:
         """Who answers in a direction."""

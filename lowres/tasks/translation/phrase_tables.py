@@ -8,11 +8,10 @@ from lowres.data.corpus import GlossaryEntry
 from lowres.data.glossary import glossary_text, saved_glossary, terms_of
 from lowres.data.pairs import Direction, Pair
 from lowres.statistical.phrase_table_files import load_phrase_tables, save_phrase_tables
-from lowres.statistical.phrases import PhraseTable, learn_phrase_tables
+from lowres.statistical.phrases import LEAST_PAIRS, PhraseTable, learn_phrase_tables
 from lowres.statistical.terms import Terms
 from lowres.tasks.saved import reading
 
-LEAST_PAIRS = 50  # of a direction, before a phrase table is learned from them
 PHRASE_TABLES, GLOSSARY = "phrase-tables.json.xz", "glossary.tsv"
 Tables = Mapping[Direction, PhraseTable]
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from lowres.bounded import read_bounded
 from lowres.data.pairs import Direction, Pair
 from lowres.evaluation.estimator import Estimate, Estimator, Signals, fit_estimator
 from lowres.evaluation.translation_scores import sentence_scores
@@ -121,4 +122,4 @@ def save_estimators(path: Path, estimators: Estimators) -> None:
 
 def load_estimators(path: Path) -> Estimators:
     """The estimators that were saved; none where there is no file. Raises ValueError for one of another form."""
-    return _FILE.validate_json(path.read_bytes()) if path.exists() else {}
+    return _FILE.validate_json(read_bounded(path)) if path.exists() else {}

@@ -44,12 +44,15 @@ class EncoderStates:
         placed = {word: [self.places[i] for i in ids] for word, ids in rows.items()}
         return [[placed[word] for word in words] for words in split]
 
-    def batch(self, lines: Sequence[Line], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Row numbers, attention mask and the word that each position belongs to (−1 for none), int64 of shape (lines, longest)."""
+    def batch(self, lines: Sequence[Line], encoder: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Row numbers, attention mask and the word that each position belongs to (−1 for none), int64 of shape (lines, longest).
+
+        What is longer than the encoder reads is cut.
+        """
+        device, most = encoder.device, positions_of(encoder) - len(self.before) - len(self.after)
         rows, words = [], []
         for line in lines:
-            inner = [(row, number) for number, word in enumerate(line) for row in word]
-            inner = inner[: LONGEST - len(self.before) - len(self.after)]
+            inner = [(row, number) for number, word in enumerate(line) for row in word][:most]
             rows.append([*self.before, *(row for row, _ in inner), *self.after])
             words.append([*[-1] * len(self.before), *(number for _, number in inner), *[-1] * len(self.after)])
         longest = max(map(len, rows))
@@ -61,6 +64,14 @@ class EncoderStates:
         )
 
 
+def positions_of(encoder: Any) -> int:
+    """How many tokens of a text are read, special ones included: at most LONGEST, and no more than the encoder has positions for."""
+    rows = getattr(encoder.config, "max_position_embeddings", None) or LONGEST
+    tables = (module for name, module in encoder.named_modules() if name.endswith("position_embeddings"))
+    padding = getattr(next(tables, None), "padding_idx", None)  # RoBERTa counts from behind it
+    return min(LONGEST, rows if padding is None else rows - padding - 1)
+
+
 def sentence_vectors(encoder: Any, reader: EncoderStates, texts: Sequence[str], pooling: str) -> Tensor:
     """Normalised sentence vectors, float32 of shape (texts, width)."""
     lines = reader.lines(texts)
@@ -68,7 +79,7 @@ def sentence_vectors(encoder: Any, reader: EncoderStates, texts: Sequence[str], 
     result: Tensor | None = None
     with torch.inference_mode():
         for numbers in sorted_batches(lengths, TOKENS):
-            rows, mask, _ = reader.batch([lines[number] for number in numbers], encoder.device)
+            rows, mask, _ = reader.batch([lines[number] for number in numbers], encoder)
             states = encoder(input_ids=rows, attention_mask=mask).last_hidden_state.float()
             weights = mask.unsqueeze(-1).float()
             vectors = states[:, 0] if pooling == "first" else (states * weights).sum(1) / weights.sum(1)
@@ -79,7 +90,7 @@ def sentence_vectors(encoder: Any, reader: EncoderStates, texts: Sequence[str], 
 
 def word_states(encoder: Any, reader: EncoderStates, lines: Sequence[Line]) -> tuple[Tensor, Tensor]:
     """The mean state of every word, shape (words, width), and a key for its line and word, shape (words,), ascending."""
-    rows, mask, words = reader.batch(lines, encoder.device)
+    rows, mask, words = reader.batch(lines, encoder)
     states = encoder(input_ids=rows, attention_mask=mask).last_hidden_state
     inside = words >= 0
     keys = (torch.arange(len(lines), device=words.device)[:, None] * LONGEST + words)[inside]
