@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from bases import write_base
 from safetensors.torch import load_file, save_file
 from transformers import (
     BartConfig,
@@ -97,6 +98,29 @@ def sharded(folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
 
 
+def index(folder: Path, weight_map: object) -> None:
+    """An index of shards that says something else than it should."""
+    (folder / WEIGHTS).rename(folder / "model-00001-of-00001.safetensors")
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
+def dangling(folder: Path) -> None:
+    """What is left of a cache whose files were links."""
+    (folder / WEIGHTS).unlink()
+    (folder / WEIGHTS).symlink_to(folder / "blobs" / "0")
+
+
+def in_a_folder(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+    (folder / WEIGHTS).mkdir()
+
+
+def in_numbers(folder: Path, dtype: torch.dtype) -> None:
+    """Weights as a quantized checkpoint holds them, whose config.json does not say so."""
+    weights = load_file(folder / WEIGHTS)
+    save_file({name: weight.to(dtype) for name, weight in weights.items()}, folder / WEIGHTS, {"format": "pt"})
+
+
 def changed(**fields: object) -> Callable[[Path], None]:
     """Other fields in config.json; None takes one away."""
 
@@ -106,6 +130,19 @@ def changed(**fields: object) -> Callable[[Path], None]:
         path.write_text(json.dumps({key: value for key, value in config.items() if value is not None}))
 
     return change
+
+
+def emptied(folder: Path) -> None:
+    """A tokenizer without tokens."""
+    path = folder / "tokenizer.json"
+    found = json.loads(path.read_text())
+    path.write_text(json.dumps({**found, "model": {**found["model"], "vocab": []}}))
+
+
+def generation(folder: Path) -> Path:
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps({"max_length": 20}))
+    return path
 
 
 def unknown_tokenizer(folder: Path) -> None:
@@ -131,13 +168,42 @@ def unknown_tokenizer(folder: Path) -> None:
         (changed(num_hidden_layers=1), "in config.json: 2 layers in the encoder where it says 1"),
         (changed(quantization_config={"quant_method": "bitsandbytes"}), "is already quantized"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "has no tokenizer"),
+        (lambda folder: index(folder, []), "model.safetensors.index.json  holds no weight_map"),
+        (lambda folder: index(folder, {}), "model.safetensors.index.json  holds no weight_map"),
+        (dangling, "model.safetensors  is a link to a file that is not there (copy the file itself here)"),
+        (in_a_folder, "model.safetensors  is a folder, not a file of weights"),
+        (lambda folder: in_numbers(folder, torch.float8_e4m3fn), "as F8_E4M3); lowres quantizes a precise base itself"),
+        (lambda folder: in_numbers(folder, torch.int8), "holds quantized weights ("),
+        (changed(num_hidden_layers="two"), "config.json  says num_hidden_layers 'two', which is no size"),
+        (changed(num_hidden_layers=10**9), "lacks weights of a XLM-RoBERTa model: encoder.layer.2,"),
+        (changed(hidden_size=-1), "config.json  says hidden_size -1, which is no size"),
+        (changed(hidden_size=64), "columns, but config.json says 64"),
+        (changed(num_attention_heads=3), "config.json  says 3 heads, which do not divide the width"),
+        (changed(hidden_dropout_prob="x"), "config.json  says hidden_dropout_prob 'x', which is no share"),
         (lambda folder: cut(folder / "tokenizer.json"), "tokenizer.json  is not whole"),
+        (
+            lambda folder: (folder / "tokenizer.json").write_text("{}"),
+            "tokenizer.json  has no model of the types BPE, Unigram",
+        ),
+        (
+            lambda folder: emptied(folder),
+            "tokenizer.json  has no model of the types BPE, Unigram, WordPiece, WordLevel with",
+        ),
+        (lambda folder: (folder / "spiece.model").write_bytes(b"y" * 500), "spiece.model  is no SentencePiece model"),
+        (lambda folder: cut(generation(folder)), "generation_config.json  is not whole"),
         (unknown_tokenizer, "names the unknown tokenizer_class “HomeMadeTokenizer”"),
     ],
 )
 def test_a_broken_base_is_refused_in_one_line(base: Path, break_it: Callable[[Path], object], words: str) -> None:
     break_it(base)
     assert words in refused(base)
+
+
+@pytest.mark.parametrize("part", ["source.spm", "target.spm", "vocab.json"])
+def test_a_tokenizer_of_several_files_needs_each(tmp_path: Path, part: str) -> None:
+    folder = write_base("marian", tmp_path / "base")
+    (folder / part).unlink()
+    assert refused(folder).endswith(f"base  lacks {part}, which a MarianTokenizer needs (fetch the base again)")
 
 
 def test_a_base_that_cannot_begin_to_write_is_refused(tmp_path: Path, tiny_tokenizer: PreTrainedTokenizerFast) -> None:

@@ -214,7 +214,7 @@ def _difference(one: str, other: str) -> str:
 
 def _joined(label: str) -> str:
     """The label with capitals and whatever joins its words put aside."""
-    return _JOINT.sub("", label.casefold())
+    return str(_JOINT.sub("", label.casefold()))
 
 
 def _alone(label: str) -> str:
@@ -228,7 +228,7 @@ def _plain(label: str) -> str:
         str(unicodedata.decimal(letter, letter)) for letter in unicodedata.normalize("NFKC", _alone(label)).casefold()
     )
     number = _NUMBER.fullmatch(plain)
-    return number[1] if number else plain
+    return str(number[1]) if number else plain
 
 
 def _folded(label: str) -> str:

@@ -15,7 +15,15 @@ from lowres.models.architectures import ARCHITECTURES, VARIANTS, WITHOUT_ROW, Ar
 from lowres.models.unknown_family import UNKNOWN, is_encoder
 from lowres.models.weight_files import WIDTHS, layer_count, read_json
 
+_SIZE = re.compile(r"(?:_size|_heads|_layers|^d_model|^d_ff|^d_kv)$")  # fields of config.json that count something
 TOKENIZER_FILES = ("tokenizer.json", "*.model", "*.spm", "vocab.*", "merges.txt")
+TOKENIZER_MODELS = ("BPE", "Unigram", "WordPiece", "WordLevel")
+SMALLEST = 200  # bytes of a SentencePiece model
+# What a tokenizer class needs, where there is no tokenizer.json.
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "Marian": ("source.spm", "target.spm", "vocab.json"),
+    "M2M100": ("sentencepiece.bpe.model", "vocab.json"),
+}
 # Models that expect words before every text, by their names; their folders do not always say so.
 PREFIXES = ((re.compile(r"(^|/)(multilingual-)?e5-(small|base|large)$"), "query: "),)
 # Where the config's class gives no decoder_start_token_id, so that config.json must.
@@ -33,6 +41,7 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
     if not config_file.exists():
         raise ModelError(Problem(str(folder), "has no config.json", "a base is a folder that save_pretrained wrote"))
     config = with_nested(read_json(config_file))
+    _check_numbers(config, config_file)
     family = _family(config, folder)
     for what, found in (
         ("vocab_size", config.get("vocab_size")), ("hidden_size", width(config)),
@@ -44,6 +53,21 @@ def read_config(folder: Path) -> tuple[dict[str, Any], Architecture]:
         what = "is already quantized; lowres quantizes a precise base itself"
         raise ModelError(Problem(str(folder), what, "name the original model, with base.quantize: 4bit or 8bit"))
     return config, family
+
+
+def _check_numbers(config: Mapping[str, Any], file: Path) -> None:
+    """Raises ModelError for a size that is no whole number, heads that do not divide the width, and a dropout outside 0–1."""
+    wrong = []
+    for field, value in config.items():
+        if _SIZE.search(field) and isinstance(value, bool | float | str | int):
+            wrong += [f"{field} {value!r}, which is no size"] if type(value) is not int or value < 0 else []
+        elif "dropout" in field and isinstance(value, float | str | int):
+            wrong += [f"{field} {value!r}, which is no share"] if isinstance(value, str) or not 0 <= value <= 1 else []
+    heads, own = config.get("num_attention_heads"), config.get("head_dim") or config.get("d_kv")
+    if not wrong and isinstance(heads, int) and not own and (not heads or width(config) % heads):
+        wrong = [f"{heads} heads, which do not divide the width {width(config)}"]
+    if wrong:
+        raise ModelError(Problem(str(file), f"says {', '.join(wrong)}", "fetch the base again"))
 
 
 def _adapter(folder: Path) -> Problem:
@@ -88,7 +112,8 @@ def width(config: Mapping[str, Any]) -> int:
 def check_use(folder: Path) -> None:
     """Raises ModelError where texts cannot be read or written with a checkpoint: no tokenizer, or nothing to begin a text with."""
     config = with_nested(read_json(folder / "config.json"))
-    if config.get("model_type") in NEEDS_START and _start_token(folder, config) is None:
+    start = _start_token(folder, config)
+    if config.get("model_type") in NEEDS_START and start is None:
         hint = "write it into config.json: of T5 it is pad_token_id, of mBART the id of the end token"
         what = "gives no decoder_start_token_id, so no text can be written"
         raise ModelError(Problem(str(folder / "config.json"), what, hint))
@@ -97,8 +122,9 @@ def check_use(folder: Path) -> None:
 
 def _start_token(folder: Path, config: Mapping[str, Any]) -> object:
     generation = folder / "generation_config.json"
+    begun = read_json(generation).get("decoder_start_token_id") if generation.exists() else None
     own = config.get("decoder_start_token_id")
-    return own if own is not None or not generation.exists() else read_json(generation).get("decoder_start_token_id")
+    return begun if own is None else own
 
 
 def _check_tokenizer(folder: Path) -> None:
@@ -108,13 +134,25 @@ def _check_tokenizer(folder: Path) -> None:
     files = [path for pattern in TOKENIZER_FILES for path in folder.glob(pattern)]
     if not files and not kind.startswith("ByT5"):
         raise ModelError(Problem(str(folder), "has no tokenizer", "save it there, too: tokenizer.save_pretrained"))
+    lost = [
+        name
+        for start, names in PARTS.items()
+        if kind.startswith(start)
+        for name in names
+        if not (folder / name).exists()
+    ]
+    if lost and not (folder / "tokenizer.json").exists():
+        raise ModelError(
+            Problem(str(folder), f"lacks {' and '.join(lost)}, which a {kind} needs", "fetch the base again")
+        )
     for path in files:
-        if path.suffix == ".json":
+        if path.name == "tokenizer.json":
+            _check_whole_tokenizer(path)
+        elif path.suffix == ".json":
             read_json(path)
-        elif path.stat().st_size < 200 and path.suffix in (".model", ".spm"):
-            raise ModelError(
-                Problem(str(path), "is no SentencePiece model (empty, or a git-lfs pointer)", "fetch it again")
-            )
+        elif path.suffix in (".model", ".spm") and not _is_sentencepiece(path):
+            what = "is no SentencePiece model (empty, or a git-lfs pointer)"
+            raise ModelError(Problem(str(path), what, "fetch it again"))
     if (
         kind
         and not kind.startswith(("PreTrainedTokenizer", "TokenizersBackend"))
@@ -123,6 +161,25 @@ def _check_tokenizer(folder: Path) -> None:
     ):
         hint = "use a base whose tokenizer transformers has; code that a checkpoint brings is never executed"
         raise ModelError(Problem(str(settings), f"names the unknown tokenizer_class “{kind}”", hint))
+
+
+def _check_whole_tokenizer(path: Path) -> None:
+    """Raises ModelError for a tokenizer.json without one of the models that the package tokenizers has, or without tokens."""
+    model = read_json(path).get("model")
+    if not isinstance(model, dict) or not (model.get("vocab") and model.get("type", "BPE") in TOKENIZER_MODELS):
+        what = f"has no model of the types {', '.join(TOKENIZER_MODELS)} with a vocabulary"
+        raise ModelError(Problem(str(path), what, "fetch it again"))
+
+
+def _is_sentencepiece(path: Path) -> bool:
+    import sentencepiece
+
+    if path.stat().st_size < SMALLEST:  # sentencepiece takes an empty file for a model
+        return False
+    try:
+        return bool(sentencepiece.SentencePieceProcessor(model_file=str(path)).vocab_size())
+    except (RuntimeError, OSError):
+        return False
 
 
 def is_replaced(tokenizer_class: str, model_type: str) -> bool:

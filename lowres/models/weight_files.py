@@ -19,10 +19,13 @@ from lowres.models.architectures import Architecture
 
 Shapes = Mapping[str, Sequence[int]]  # of tensors, by name
 FORMATS = (("model.safetensors", "model.safetensors.index.json"), ("pytorch_model.bin", "pytorch_model.bin.index.json"))
+PRECISE = ("F16", "BF16", "F32", "F64")  # types of safetensors that hold weights as they were trained
 LFS = b"version https://git-lfs"
 FETCH = "git-lfs did not fetch it: run “git lfs pull” in that folder"
 AGAIN = "fetch it again"
 WIDTHS = ("hidden_size", "d_model", "dim", "emb_dim", "n_embd", "n_embed")
+# Widths of embeddings that are widened before the first layer.
+NARROW = ("embedding_size", "input_embedding_size", "word_embed_proj_dim", "d_embed")
 # Under which a model with a head saves the model without.
 PREFIX = r"(?:(?:bert|roberta|rembert|electra|deberta|distilbert|model|transformer)\.)?"
 DEPTHS = {
@@ -58,10 +61,17 @@ def find_weights(folder: Path) -> WeightFiles:
     Raises ModelError where there are none, a shard is missing, or a file is not whole.
     """
     for single, index in FORMATS:
-        names = [single] if (folder / single).exists() else _shards(folder / index)
+        names = [single] if (folder / single).exists() or (folder / single).is_symlink() else _shards(folder / index)
         if not names:
             continue
         paths = tuple(folder / name for name in names)
+        for path in paths:
+            if path.is_symlink() and not path.exists():
+                raise ModelError(
+                    Problem(str(path), "is a link to a file that is not there", "copy the file itself here")
+                )
+            if path.is_dir():
+                raise ModelError(Problem(str(path), "is a folder, not a file of weights", AGAIN))
         lost = [path for path in paths if not path.exists()]
         if lost:
             raise ModelError(Problem(str(lost[0]), f"is missing, but {index} names it", AGAIN))
@@ -80,8 +90,10 @@ def find_weights(folder: Path) -> WeightFiles:
 def _shards(index: Path) -> list[str]:
     if not index.exists():
         return []
-    names = read_json(index).get("weight_map", {}).values()
-    return sorted({str(name) for name in names})
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise ModelError(Problem(str(index), "holds no weight_map, which says where each weight is", AGAIN))
+    return sorted({str(name) for name in names.values()})
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -108,9 +120,25 @@ def read_header(path: Path) -> Shapes:
         end = max((tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"), default=0)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(Problem(str(path), "is not a whole safetensors file", AGAIN)) from error
+    tensors = {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+    if not all(_is_shape(tensor.get("shape")) for tensor in tensors.values()):
+        raise ModelError(Problem(str(path), "is not a whole safetensors file", AGAIN))
     if size != 8 + length + end:
         raise ModelError(Problem(str(path), f"is not whole: {size} bytes of {8 + length + end}", AGAIN))
-    return {name: tensor["shape"] for name, tensor in header.items() if name != "__metadata__"}
+    coded = next((name for name, tensor in tensors.items() if _is_coded(name, tensor)), None)
+    if coded:
+        what = f"holds quantized weights ({coded} as {tensors[coded].get('dtype')}); lowres quantizes a precise base itself"
+        raise ModelError(Problem(str(path), what, "name the original model, with base.quantize: 4bit or 8bit"))
+    return {name: tensor["shape"] for name, tensor in tensors.items()}
+
+
+def _is_shape(shape: object) -> bool:
+    return isinstance(shape, list) and all(isinstance(size, int) and size >= 0 for size in shape)
+
+
+def _is_coded(name: str, tensor: Mapping[str, Any]) -> bool:
+    """Whether a weight is held in other numbers than floats of at least 16 bits; counters and positions are no weights."""
+    return name.endswith("weight") and len(tensor["shape"]) > 1 and tensor.get("dtype") not in PRECISE
 
 
 def _check_pickle(path: Path) -> None:
@@ -167,6 +195,10 @@ def check_names(shapes: Shapes, family: Architecture, config: Mapping[str, Any],
     if embedding is not None and embedding[0] != config["vocab_size"]:
         what = f"has an embedding of {embedding[0]} rows, but config.json says vocab_size {config['vocab_size']}"
         raise ModelError(Problem(where, what, AGAIN))
+    widths = [config[field] for field in (*WIDTHS, *NARROW) if config.get(field)]
+    if embedding is not None and widths and embedding[1] not in widths:
+        what = f"has an embedding of {embedding[1]} columns, but config.json says {widths[0]}"
+        raise ModelError(Problem(where, what, AGAIN))
 
 
 def _missing_layers(names: Shapes, family: Architecture, config: Mapping[str, Any]) -> list[str]:
@@ -186,7 +218,7 @@ def _missing_layers(names: Shapes, family: Architecture, config: Mapping[str, An
         some = {part for parts in found.values() for part in parts if part.endswith(tuple(f".{end}" for end in linear))}
         some |= {part for parts in found.values() for part in parts if part in linear}
         needed = [end for end in linear if end not in alternatives and not any(_is(part, end) for part in some)]
-        for number in range(max(layer_count(config, side), len(found))):
+        for number in range(max(min(layer_count(config, side), len(found) + 3), len(found))):  # three are told
             own = found.get(number, set())
             lost = [*sorted(some - own), *needed] if own else ["every weight"]
             missing += [f"{path}.{number}.{part}" if own else f"{path}.{number}" for part in lost]

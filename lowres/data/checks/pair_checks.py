@@ -136,10 +136,15 @@ def one_for_many(task: Translation, samples: Sequence[Sample]) -> Iterator[Findi
     rows = [sample.row for sample in samples]
     spoken = tuple(dict.fromkeys(row.language for row in rows))
     of_row = {id(sample.row): sample for sample in samples}
+    repeated = {text for text, count in Counter(row.fields["text"] for row in rows).items() if count >= MANY_SOURCES}
+    if not repeated:
+        return
     sources: dict[tuple[str, str], dict[str, Pair]] = {}
     for split in SPLITS:
         some = [sample.row for sample in samples if sample.split == split]
         for pair in pairs(some, directions(task, spoken)):
+            if pair.target.fields["text"] not in repeated:
+                continue
             key = pair.target.language, strict_key(pair.target.fields["text"])
             sources.setdefault(key, {}).setdefault(strict_key(pair.source.fields["text"]), pair)
     often = sorted((len(pairs), key) for key, pairs in sources.items() if len(pairs) >= MANY_SOURCES)

@@ -131,11 +131,8 @@ def _runs_of(encoding: str) -> "regex.Pattern[str]":
     """Runs of characters of an encoding whose bytes may be UTF-8: a lead byte and those that continue it."""
 
     def shown(first: int, last: int) -> str:
-        return (
-            "["
-            + regex.escape("".join(bytes([byte]).decode(encoding, "ignore") for byte in range(first, last + 1)))
-            + "]"
-        )
+        characters = "".join(bytes([byte]).decode(encoding, "ignore") for byte in range(first, last + 1))
+        return f"[{regex.escape(characters)}]"
 
     further = shown(
         0x80, 0xBF
