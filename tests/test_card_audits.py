@@ -30,6 +30,7 @@ def read(card: str, cache: Path, *subsets: str, against: str | None = None, lang
         ("nllb-seed", "ace", {"eng-Latn": ["train"], "ace-Latn": ["train"]}),
         ("nusatranslation", "min", {"ind-Latn": ["train", "dev"], "min-Latn": ["train", "dev"]}),
         ("nusax-sentiment", "min", {"min-Latn": ["train", "dev"]}),
+        ("smsa", "all", {"ind-Latn": ["train", "dev"]}),
         ("talpco", "all", {tag: ["train", "dev"] for tag in ("eng-Latn", "ind-Latn", "zsm-Latn", "jav-Latn")}),
         ("tico19", "eng-hau", {"eng-Latn": ["dev"], "hau-Latn": ["dev"]}),
     ],

@@ -46,6 +46,7 @@ LINES = (
     r"  (Small reviews|encoder alone|majority class|TF-IDF \+ logistic regression) +macro-F1 +[\d.]+  95% interval \[[\d., ]+\]",
     r"  (helps|no clear difference|hurts): .+",
     r"  Its answers come from the encoder and n-grams\.",
+    r"  The probabilities of its labels are off by [\d.]+ points on average .+",
     r"  to try: .+",
     r"  plan \d+ s, .+; peak memory [\d.]+ GiB",
     r"report: out/report\.html",

@@ -41,7 +41,7 @@ task: {{kind: translation, source: eng-Latn, target: {target}, both: true, hints
 data: {{card: nusax-sentiment}}
 base: {{name: "{base}"}}
 method: {{kind: {method}}}
-training: {{epochs: 40, learning_rate: 0.005, batch_tokens: 512, max_length: 60, patience: 100, label_smoothing: 0.0}}
+training: {{epochs: 60, learning_rate: 0.005, batch_tokens: 512, max_length: 60, patience: 100, label_smoothing: 0.0}}
 decoding: {{beams: 2}}
 """
 WORDS = {

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from bases import write_base
-from conftest import rows, write_tsv
+from conftest import write_tsv
 from forks import KILLED, changes_of, in_fork, killed_at
 from matrix import tried
 from test_backtranslation import prepared as prepared_pairs
@@ -84,7 +84,12 @@ def pre_trained(folder: Path, base: Path) -> Path:
 
 def staged(folder: Path, base: Path) -> Path:
     """Rows of another table first, with and without."""
-    write_tsv(folder / "more.tsv", rows(50, 56))
+    more = [
+        (f"a {word} evening by the sea", "positive") for word in ("kind", "warm", "lovely", "clean", "friendly", "good")
+    ]
+    write_tsv(
+        folder / "more.tsv", [*more, *((f"what {word} food", "negative") for word in ("cold", "bad", "ugly", "dirty"))]
+    )
     data = "{files: {train: more.tsv}, language: eng-Latn, licence: CC0-1.0, source: written for this test}"
     return changed(
         prepared(folder, base), f"method: {{kind: full}}\nfirst: [{{kind: rows, epochs: 1, data: {data}}}]\n", {}
