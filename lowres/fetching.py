@@ -89,7 +89,7 @@ def _files(file: RecipeFile) -> Iterator[Path]:
 
 def _in_packages(file: RecipeFile, options: Options) -> Iterator[tuple[str, Path]]:
     """The files of installed packages that the recipe reads, with their paths below the folder of packages."""
-    chosen = [(source.card, source.subset) for source in file.recipe.sources if isinstance(source, CardData)]
+    chosen = [(source.card, source.subset) for source in file.recipe.every_source if isinstance(source, CardData)]
     others = [(name, "all") for name in cards_of(file.recipe) if name not in dict(chosen)]
     for name, subset in (*chosen, *others):
         card = read_card(name, file.path.parent)

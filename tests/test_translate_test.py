@@ -144,7 +144,7 @@ def test_features_and_mean_vectors_are_of_the_pairs(project: Path, options: Opti
 
 
 def test_an_export_reads_the_translations_too(finished: Run, options: Options) -> None:
-    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install lowres[onnx]")
     export(finished, "onnx", 32)
     texts, languages = ["Zapodajće płaćiwy datum.", "Wšě prawa"], ["hsb-Latn"] * 2
     own = finished.predictor.head_probabilities(texts, languages)

@@ -35,7 +35,7 @@ def build(adapted: Adapted, base: nn.Module, plan: Plan, corpus: Corpus, acceler
     facts = ClassifierFacts(
         **common_facts(plan, corpus, adapted), labels=list(corpus.labels),
         auxiliary={head: list(dataset.labels) for head, dataset in corpus.auxiliary.items()},
-        hidden_size=checkpoint.hidden_size, translate_into=_task(plan).translate_into,
+        hidden_size=checkpoint.hidden_size, translate_into=task_of(plan).translate_into,
     )  # fmt: skip
     model = ClassificationModel(
         equip(base, adapted, plan, accelerator.device), facts.hidden_size, facts.sizes, plan.pooling
@@ -64,11 +64,12 @@ def objective(classifier: Classifier, plan: Plan, corpus: Corpus) -> Classificat
     return ClassificationObjective(
         classifier.model, classifier.inputs, classifier.translations,
         [LabelledRows(classifier.labels, corpus.train), *corpus.auxiliary.values()], corpus.dev, classifier.accelerator,
-        label_smoothing=settings.label_smoothing, temperature=_task(plan).temperature, seed=settings.seed,
+        label_smoothing=settings.label_smoothing, temperature=task_of(plan).temperature, seed=settings.seed,
     )  # fmt: skip
 
 
-def _task(plan: Plan) -> Classification:
+def task_of(plan: Plan) -> Classification:
+    """The task of a plan, which is classification."""
     assert isinstance(plan.recipe.task, Classification)
     return plan.recipe.task
 

@@ -127,6 +127,8 @@ def ablations(classifier: Classifier, rows: Sequence[Row], base: str) -> list[Ba
         if encoder is None or classifier.centres:
             encoder = classifier.log_probabilities(texts, unknown)
         what = "the whole run, when the language of a text is not named: what belongs to a language is averaged over all of them"
+        if classifier.translations.tables:
+            what = "the whole run, when the language of a text is not named: it is guessed by the words of the text"
         found.append(BaselineRun("language not given", what, 0.0, labels(classifier, unknown, encoder)))
     return found
 
@@ -147,7 +149,8 @@ def findings(
     """How the test rows were read: whether their language was given, and what was truncated."""
     found = []
     if classifier.uses_language or classifier.centres:
-        taker = " to the n-gram classifier" if not classifier.centres else ""
+        several = classifier.centres or classifier.translations.tables
+        taker = "" if several else " to the n-gram classifier"
         found.append(Finding("note", f"the language of each test row was given{taker}; see “language not given”"))
     if strange := [tag for tag in dict.fromkeys(languages) if classifier.centres and tag not in classifier.centres]:
         what = f"no text of {', '.join(strange)} was given, so the mean vector of all languages was subtracted there"

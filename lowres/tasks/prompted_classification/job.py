@@ -16,9 +16,8 @@ from lowres.evaluation.baselines import BaselineRun
 from lowres.languages import normalise
 from lowres.models.loading import load_decoder
 from lowres.planning import Plan
-from lowres.recipe.task_section import Classification
 from lowres.tasks.classification.forward import features, probabilities
-from lowres.tasks.classification.job import complete, lines, objective
+from lowres.tasks.classification.job import complete, lines, objective, task_of
 from lowres.tasks.classification.judgement import judge
 from lowres.tasks.classification.model import Classifier, predict_test
 from lowres.tasks.equipping import equip
@@ -70,24 +69,19 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
 
 def by_words(plan: Plan, corpus: Corpus) -> bool:
     """Whether labels are scored by their words."""
-    named = _task(plan).by
+    named = task_of(plan).by
     return named == "label-words" or (named == "auto" and len(corpus.labels) <= FEW_LABELS and not corpus.auxiliary)
 
 
 def words_of(plan: Plan, corpus: Corpus) -> tuple[str, ...]:
     """The words that stand for each label: those of the recipe, else the label itself."""
-    return tuple(_task(plan).label_words.get(label, label) for label in corpus.labels)
+    return tuple(task_of(plan).label_words.get(label, label) for label in corpus.labels)
 
 
 def frequencies(corpus: Corpus) -> torch.Tensor:
     """The share of each label in train, float32 of shape (labels,)."""
     counts = Counter(row.fields["label"] for row in corpus.train)
     return torch.tensor([counts[label] / counts.total() for label in corpus.labels])
-
-
-def _task(plan: Plan) -> Classification:
-    assert isinstance(plan.recipe.task, Classification)
-    return plan.recipe.task
 
 
 def _prior(model: LabelWordModel) -> Prior:
