@@ -17,7 +17,7 @@ from lowres.recipe.task_section import Classification
 GOLDEN = Path(__file__).parent / "golden" / "data"
 CLASSIFY = Classification(kind="classification")
 MIRROR = os.environ.get("LOWRES_MIRROR")
-needs_mirror = pytest.mark.skipif(not MIRROR, reason="LOWRES_MIRROR names no folder that holds NusaX")
+needs_mirror = pytest.mark.skipif(not MIRROR, reason="LOWRES_MIRROR names no folder that holds published data")
 
 
 def files(here: Path, columns: Columns | None = None, limit: int | None = None, **contents: str | bytes) -> FileData:

@@ -1,11 +1,11 @@
 """Sides that belong together line by line: what is missing is left out, what has slipped is found and named."""
 
 import csv
-import os
 import random
 from pathlib import Path
 
 import pytest
+from readings import MIRROR, needs_mirror
 
 from lowres.data.checks.misalignment import LEAST, align
 from lowres.data.checks.parallel_texts import MISALIGNED
@@ -19,8 +19,6 @@ from lowres.recipe.data_section import CardData, Data, FileData
 from lowres.recipe.task_section import Translation
 
 TRANSLATE = Translation(kind="translation", source="eng-Latn", target="min-Latn")
-MIRROR = os.environ.get("LOWRES_MIRROR")
-needs_mirror = pytest.mark.skipif(not MIRROR, reason="LOWRES_MIRROR names no folder that holds published data")
 WHO = {
     "My mother": "Amai den", "Grandfather": "Inyiak", "The teacher": "Guru tu", "Rina": "Rina", "Mr Dahlan": "Pak Dahlan",
     "Our neighbour from Solok": "Urang subalah dari Solok", "A boy": "Sorang anak", "Nobody in Padang": "Indak sorang pun di Padang",

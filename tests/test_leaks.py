@@ -1,11 +1,10 @@
 """What stands in dev or test is not learned from: within a source that lowres cuts, and between the sources of a mixture."""
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
+from readings import MIRROR, needs_mirror
 
 from lowres.data.corpus import Corpus, Split
 from lowres.data.pairs import directions, pairs
@@ -14,8 +13,6 @@ from lowres.places import Places
 from lowres.recipe.data_section import CardData, FileData, Source
 from lowres.recipe.task_section import Classification, Task, Translation
 
-MIRROR = os.environ.get("LOWRES_MIRROR")
-needs_mirror = pytest.mark.skipif(not MIRROR, reason="LOWRES_MIRROR names no folder that holds published data")
 TRANSLATE = Translation(kind="translation", source="eng-Latn", target="min-Latn")
 TRAIN = ["one hen\tciek ayam", "two hens\tduo ayam", "three hens\ttigo ayam"]
 
