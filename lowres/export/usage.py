@@ -182,7 +182,7 @@ def limits(facts: Any) -> str:
     notes = HINTED if getattr(facts, "hints", False) else ""
     if symbols := getattr(facts, "symbols", ""):
         notes += SYMBOLS.format(symbols=symbols)
-    if table := getattr(facts, "by_phrase_table", ()):
+    if table := getattr(facts, "with_phrase_table", ()):
         notes += PHRASES.format(directions=", ".join(f"{source}→{target}" for source, target in table))
     weights = getattr(facts, "weights", ())
     if len(weights) > 1:
