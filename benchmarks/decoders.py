@@ -77,7 +77,9 @@ def main() -> None:
         written = base.endswith("decoder")
         text = RECIPE.format(
             name=name, language=asked.language, base=base, by=by, files=json.dumps(files), seed=asked.seed,
-            trim="" if written else ", trim: off", layers=f", layers: {asked.layers}" if written and asked.layers else "", epochs=asked.epochs if written else 10,
+            trim="" if written else ", trim: off",
+            layers=f", layers: {asked.layers}" if written and asked.layers else "",
+            epochs=asked.epochs if written else 10,
             rate=f", learning_rate: {asked.rate}" if written and asked.rate else "",
             shots=f"evaluation: {{few_shot: {asked.shots if untuned else 0}}}\n" if written else "",
         )  # fmt: skip
