@@ -2,10 +2,11 @@
 
     python benchmarks/decoders.py FOLDER min --out runs/decoders
 
-FOLDER holds the data. starter:decoder (SmolLM2-135M-Instruct, English) and starter:multilingual-decoder (Gemma 3 270M) are asked
-untuned, shown examples like the text, then tuned by their label words, the first with a head, too; beside them stand starter:encoder and
-n-grams. A decoder takes ten times an encoder's time, so that samples of dev and test can be taken, fewer layers trained and fewer
-epochs; they are the same texts for all. Finished runs are kept and not repeated, and the table has those that are there.
+FOLDER holds the data. starter:decoder (SmolLM2-135M-Instruct, English) and starter:multilingual-decoder (Gemma 3 270M)
+are asked untuned, shown examples like the text, then tuned by their label words, the first with a head, too; beside them stand
+starter:encoder and n-grams. A decoder takes ten times an encoder's time, so that samples of dev and test can be taken, fewer layers
+trained and fewer epochs; they are the same texts for all. Finished runs are kept and not repeated, and the table has those that are
+there.
 """
 
 import argparse
