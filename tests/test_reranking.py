@@ -11,6 +11,7 @@ from untrained import pairs_corpus, plan_of, predictor_of, translation
 
 from lowres import load
 from lowres.data.pairs import Pair, pairs
+from lowres.demo.answers import answer
 from lowres.planning import Options
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run
@@ -121,3 +122,5 @@ def test_a_loaded_run_chooses_as_the_trained_one(reranked: Run, cache: Path) -> 
         assert found.translation == reranked.predictor.predict([text])[0].translation
         proposed = again.predictor.phrase_tables["eng-Latn", "qaa-Latn"].translations(text, 8)
         assert found.translation in proposed
+        first = answer(again, text, ("eng-Latn", "qaa-Latn")).suggestions[0]
+        assert first.text == found.translation and {"phrase table", "model"} <= set(first.systems)

@@ -28,7 +28,7 @@ class Candidate:
     model: float
 
 
-class Judge(Protocol):
+class Scorer(Protocol):
     """What a translator knows that its candidates are chosen by."""
 
     @property
@@ -47,17 +47,17 @@ class Judge(Protocol):
         """How probable each answer to a source is."""
 
 
-def candidates(judge: Judge, asked: Sequence[Asked], most: int) -> list[list[Candidate]]:
+def candidates(scorer: Scorer, asked: Sequence[Asked], most: int) -> list[list[Candidate]]:
     """At most `most` translations of each text by the phrase table of its direction, the table's best first."""
     sources, written, targets, found = [], [], [], []
     for text, source, target in asked:
-        proposed = judge.phrase_tables[source, target].translations(normalise(text), most)
-        ids = judge.source_ids(text, source, target)
+        proposed = scorer.phrase_tables[source, target].translations(normalise(text), most)
+        ids = scorer.source_ids(text, source, target)
         found.append(list(proposed.items()))
         sources += [ids] * len(proposed)
-        written += [judge.answer_ids(one, text, target) for one in proposed]
+        written += [scorer.answer_ids(one, text, target) for one in proposed]
         targets += [target] * len(proposed)
-    likely = iter(judge.score(sources, written, targets))
+    likely = iter(scorer.score(sources, written, targets))
     return [[Candidate(text, score, next(likely).log_probability) for text, score in some] for some in found]
 
 
