@@ -60,8 +60,8 @@ def test_several_answers_to_a_prompt_are_scored_as_one_by_one(family: str, tmp_p
     asked = [(source, *direction) for source, _ in PAIRS[:3] for _ in range(4)]
     answers = [target for number in range(3) for _, target in PAIRS[number : number + 4]]
     found = translator.likelihoods(asked, answers)
-    for (source, *_), answer, one in zip(asked, answers, found, strict=True):
-        prompt, ids = translator.source_ids(source, *direction), translator.answer_ids(answer, source, direction[1])
+    for (source, *_), said, one in zip(asked, answers, found, strict=True):
+        prompt, ids = translator.source_ids(source, *direction), translator.answer_ids(said, source, direction[1])
         with torch.no_grad():
             logits = translator.model(input_ids=torch.tensor([[*prompt, *ids]])).logits[0]
         logs = logits.log_softmax(-1)[torch.arange(len(prompt) - 1, len(prompt) + len(ids) - 1), torch.tensor(ids)]
