@@ -115,8 +115,8 @@ NGRAMS = (
 )
 TEMPERED = "The run's probabilities are the softmax of {weight} times the logits of its labels, a factor that was fitted on dev.\n\n"
 PHRASES = (
-    "In the directions {directions} the run's translations are those of its phrase table, by its score or chosen with the model; only lowres "
-    "reads it: this code gives the neural model's translations, “model alone” in the run's report.\n\n"
+    "In the directions {directions} the run's translations are those of its phrase table, by its score or chosen with the model; only "
+    "lowres reads it: this code gives the neural model's translations, “model alone” in the run's report.\n\n"
 )
 HEADS = "Further heads follow in the columns of `logits` behind the first {first}: {heads}.\n\n"
 BUILT = "Its base is built by lowres, so that it cannot be fetched elsewhere: `lowres export RUN` writes one ordinary checkpoint.\n"
