@@ -94,9 +94,13 @@ def _device() -> Iterator[Check]:
 
 
 def _extras() -> Iterator[Check]:
+    from lowres.starters.starters import TABLE
+
+    remedies = {starter.extra: starter.remedy for starter in TABLE.values() if starter.alone}
     for extra, (package, use) in EXTRAS.items():
         there = importlib.util.find_spec(package) is not None
-        yield Check(extra, there or None, use, "" if there else f'pip install "lowres[{extra}]"')
+        remedy = remedies.get(extra, f'pip install "lowres[{extra}]"')
+        yield Check(extra, there or None, use, "" if there else remedy)
 
 
 def _disk(cache: Path | None) -> Check:

@@ -29,7 +29,8 @@ from lowres.models.digests import BUILT
 class Starter:
     """Where a starter comes from, and its facts. `version` is that of our builder and part of its folder's name in the cache.
 
-    `decoder` is a file of this package with weights that our own recipe trained.
+    `decoder` is a file of this package with weights that our own recipe trained. `alone`: of the package one file is read, and what
+    it requires itself (a llama.cpp that is compiled while it is installed) is not needed.
     """
 
     package: str
@@ -48,6 +49,18 @@ class Starter:
     parameters: int
     decoder: str = ""
     decoder_sha256: str = ""
+    alone: bool = False
+
+    @property
+    def wanted(self) -> str:
+        """The package in its version, as pip wants it."""
+        return f"{self.package}=={self.package_version}"
+
+    @property
+    def remedy(self) -> str:
+        """What installs the package."""
+        extra = f'pip install "lowres[{self.extra}]"'
+        return f"{extra}; pip install --no-deps {self.wanted}" if self.alone else f"{extra} (or {self.wanted})"
 
     def folder(self, name: str, cache: Path) -> Path:
         """Its folder in the cache."""
@@ -98,6 +111,7 @@ TABLE: Mapping[str, Starter] = {
         vocabulary_size=49_152,
         positions=8192,
         parameters=134_515_008,
+        alone=True,
     ),
 }
 
@@ -235,8 +249,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _source(name: str, starter: Starter) -> Path:
     """The weight file of the installed package, its digest verified."""
-    wanted = f"{starter.package}=={starter.package_version}"
-    remedy = f'pip install "lowres[{starter.extra}]" (or {wanted})'
+    wanted, remedy = starter.wanted, starter.remedy
     try:
         package = distribution(starter.package)
     except PackageNotFoundError as error:
