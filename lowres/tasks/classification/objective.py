@@ -1,6 +1,5 @@
 """Classification: the training loss and the score on dev."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -24,19 +23,8 @@ def _truncations(truncated: Sequence[bool], max_length: int) -> list[Finding]:
     return [Finding("warning", f"{what} (training.max_length may be raised)", "training.max_length")]
 
 
-def _balanced(dataset: LabelledRows, device: torch.device) -> Tensor:
-    """A weight for each label, in inverse proportion to its rows; 1 where all have equally many, and for labels without any."""
-    rows = Counter(row.fields["label"] for row in dataset.train)
-    shares = [rows[label] * len(rows) / max(1, len(dataset.train)) for label in dataset.labels]
-    return torch.tensor([1 / share if share else 1.0 for share in shares], device=device)
-
-
 class ClassificationObjective:
-    """Cross-entropy on the rows of all datasets, each by its head; macro-F1 (averaged over languages) of the first head on dev.
-
-    Where nothing of the encoder trains, the head is the logistic regression that the n-gram classifier is as well, and like there
-    the labels of a head count alike, whatever their number of rows.
-    """
+    """Cross-entropy on the rows of all datasets, each by its head; macro-F1 (averaged over languages) of the first head on dev."""
 
     def __init__(
         self, model: ClassificationModel, inputs: TextInputs, translations: Translations, datasets: Sequence[LabelledRows],
@@ -59,11 +47,7 @@ class ClassificationObjective:
         still = model.is_frozen
         self.states = self._features(self.token_ids, self.languages).clone() if still else None
         self.dev_states = self._features(self.dev_ids, self.dev_languages) if still else None
-        weights = [_balanced(dataset, accelerator.device) if still else None for dataset in datasets]
-        self.cross_entropies = [
-            torch.nn.CrossEntropyLoss(weight=weight, label_smoothing=label_smoothing, reduction="sum")
-            for weight in weights
-        ]
+        self.cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=label_smoothing, reduction="sum")
 
     def rows(self, epoch: int) -> Sequence[int]:
         """Every training row once, or, with a temperature, rows of small languages and heads more often."""
@@ -79,7 +63,7 @@ class ClassificationObjective:
             for head in sorted({self.heads[row] for row in part}):
                 of_head = [place for place, row in enumerate(part) if self.heads[row] == head]
                 targets = torch.tensor([self.targets[part[place]] for place in of_head], device=logits.device)
-                total = total + self.cross_entropies[head](logits[of_head][:, self.model.blocks[head]], targets)
+                total = total + self.cross_entropy(logits[of_head][:, self.model.blocks[head]], targets)
         return total, len(rows)
 
     def _features(self, token_ids: Sequence[Sequence[int]], languages: Sequence[str]) -> Tensor:
