@@ -1,6 +1,6 @@
 """How much a frozen encoder with a head, n-grams, and both together learn from 100, 200 and 400 rows: docs/results/recipes.md.
 
-    python benchmarks/few_rows.py FOLDER [--languages min jav bug ace] [--rows 100 200 400] [--patience 4]
+    python benchmarks/few_rows.py FOLDER [--languages min jav bug ace] [--rows 100 200 400] [--patience 4] [--unbalanced]
 
 No test text is read: a model learns from some rows of NusaX' train split, what is chosen is chosen on its dev split, and the rest of
 train is judged. 100 and 200 rows are drawn five times and twice, without overlap; 400 are all but every fifth row, five times. Prints
@@ -26,7 +26,7 @@ from lowres.training.loop import train
 RECIPE = """\
 lowres: 2
 name: Few rows
-task: {{kind: classification, language: {language}-Latn}}
+task: {{kind: classification, language: {language}-Latn, balanced: {balanced}}}
 data: {{card: nusax-sentiment, subset: {language}}}
 base: {{name: starter:encoder}}
 vocabulary: {{extend: off, trim: off}}
@@ -46,11 +46,15 @@ def draws(rows: Sequence[Row], size: int) -> Iterator[tuple[Sequence[Row], Seque
         yield mixed[start : start + size], mixed[:start] + mixed[start + size :]
 
 
-def scores(language: str, sizes: Sequence[int], training: str, options: Options) -> Iterator[tuple[int, list[float]]]:
+def scores(
+    language: str, sizes: Sequence[int], balanced: bool, training: str, options: Options
+) -> Iterator[tuple[int, list[float]]]:
     """For each size the mean macro-F1 of encoder, n-grams, and both."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "recipe.yaml")
-        path.write_text(RECIPE.format(language=language, training=training), encoding="utf-8")
+        path.write_text(
+            RECIPE.format(language=language, balanced=str(balanced).lower(), training=training), encoding="utf-8"
+        )
         file = open_recipe(path)
     plan, corpus = prepare(file, options), read_data(file, options)
     accelerator = prepare_device(plan)
@@ -84,12 +88,13 @@ def main() -> None:
     parser.add_argument("--languages", nargs="+", default=["min", "jav", "bug", "ace"])
     parser.add_argument("--rows", nargs="+", type=int, default=[100, 200, 400])
     parser.add_argument("--patience", type=int)
+    parser.add_argument("--unbalanced", action="store_true")
     given = parser.parse_args()
     training = f"patience: {given.patience}" if given.patience else ""
     options = Options(mirrors=(given.mirror,), threads=1)
     print("language  rows  encoder  n-grams  both")
     for language in given.languages:
-        for size, (alone, words, both) in scores(language, given.rows, training, options):
+        for size, (alone, words, both) in scores(language, given.rows, not given.unbalanced, training, options):
             print(f"{language:8}  {size:4}  {alone:7.1f}  {words:7.1f}  {both:4.1f}", flush=True)
 
 
