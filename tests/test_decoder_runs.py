@@ -119,6 +119,7 @@ def test_generation_answers_prompts_or_continues_texts(answers: bool, data: Path
             "denoise: has no effect with a decoder",
         ),
         (CLASSES + ", by: head, label_words: {positive: good}}", "label_words: has no effect with by: head"),
+        (CLASSES + ", balanced: true}", "balanced: has no effect on label words"),
     ],
 )
 def test_keys_that_a_decoder_cannot_follow_are_refused(

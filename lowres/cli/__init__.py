@@ -35,27 +35,15 @@ UNWRITABLE = {
 OUT_OF_MEMORY = (
     "the memory does not suffice (close other programs, or choose a smaller base, or shorter or fewer texts at once)"
 )
-COMMANDS = (
-    init,
-    run,
-    check,
-    fetch,
-    audit,
-    predict,
-    evaluate,
-    compare,
-    advise,
-    export,
-    share,
-    verify,
-    demo,
-    report,
-    bases,
-    croissant,
-    explain,
-    doctor,
-    schema,
-)
+# In the order of a first week with lowres; the help page shows them so.
+GROUPS = {
+    "From texts to a model": (init, check, run, fetch),
+    "With a finished run": (predict, report, evaluate, compare, demo, export),
+    "For others": (share, verify, croissant),
+    "What to choose": (advise, audit, bases),
+    "Help": (doctor, explain, schema),
+}
+COMMANDS = tuple(command for commands in GROUPS.values() for command in commands)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -63,12 +51,14 @@ COMMANDS = (
 def lowres() -> None:
     """Adapt multilingual language models to languages with almost no data.
 
-    Start with:  lowres run quickstart
+    Start with:  lowres run quickstart  or, for your own texts,  lowres init
     """
 
 
-for command in COMMANDS:
-    lowres.add_command(command)
+for title, commands in GROUPS.items():
+    for command in commands:
+        lowres.add_command(command)
+    click.command_panel(title, commands=[str(command.name) for command in commands])(lowres)
 
 
 def main() -> None:

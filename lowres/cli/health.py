@@ -95,9 +95,14 @@ def _device() -> Iterator[Check]:
 
 
 def _extras() -> Iterator[Check]:
+    from lowres.starters.starters import TABLE
+
+    first = {starter.extra: starter.parts[0] for starter in TABLE.values()}
     for extra, (package, use) in EXTRAS.items():
         there = importlib.util.find_spec(package) is not None
-        yield Check(extra, there or None, use, "" if there else f'pip install "lowres[{extra}]"')
+        alone = extra in first and first[extra].alone
+        remedy = first[extra].remedy(extra) if alone else f'pip install "lowres[{extra}]"'
+        yield Check(extra, there or None, use, "" if there else remedy)
 
 
 def _disk(cache: Path | None) -> Check:

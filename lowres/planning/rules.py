@@ -116,6 +116,8 @@ def keys_fit_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> P
     if isinstance(task, Classification) and decodes and task.translate_into:
         what = f"is for encoders, and {checkpoint.name} is a decoder"
         return Problem("task.translate_into", what, "leave it out, or choose an encoder")
+    if isinstance(task, Classification) and decodes and task.balanced and task.by != "head":
+        return Problem("task.balanced", "has no effect on label words", "leave it out, or say by: head")
     if isinstance(task, Classification) and task.by == "head" and task.label_words:
         return Problem("task.label_words", "has no effect with by: head", "leave one of them out")
     if isinstance(task, Classification) and task.by == "label-words" and any(one.head for one in recipe.sources):

@@ -1,9 +1,9 @@
 """The methods a recipe can choose: what is trained, with which settings, and what is true of each.
 
-`METHOD_FACTS` states for every method what does not depend on the recipe, and the learning rate and epochs of a recipe that names
-none. Those of lora were chosen on a fold of NusaX (docs/results/nusax-sentiment.md), those of adalora and bottleneck on its dev split
-(docs/results/methods.md), that of decoder in docs/results/starter.md. The others follow the papers that the sections cite, or are
-first guesses; they were not tuned.
+`METHOD_FACTS` states for every method what does not depend on the recipe, and the learning rate, epochs and patience of a recipe that
+names none. Those of lora were chosen on a fold of NusaX (docs/results/nusax-sentiment.md), those of adalora and bottleneck on its dev
+split (docs/results/methods.md), that of decoder in docs/results/starter.md, the patience of features on rows of train
+(docs/results/recipes.md). The others follow the papers that the sections cite, or are first guesses; they were not tuned.
 """
 
 from collections.abc import Mapping
@@ -174,13 +174,14 @@ Method = Annotated[
 class MethodFacts:
     """What is true of a method, whatever the recipe says.
 
-    `learning_rate` and `epochs` are its defaults. `quantizable`: the base may be quantized to 8 or 4 bits. `mergeable`: the result can
-    be merged into ordinary weights. `everything`: all weights are trained. `tasks`: what it can be used for. `decoder`: it needs a
-    decoder.
+    `learning_rate`, `epochs` and `patience` are its defaults. `quantizable`: the base may be quantized to 8 or 4 bits. `mergeable`:
+    the result can be merged into ordinary weights. `everything`: all weights are trained. `tasks`: what it can be used for.
+    `decoder`: it needs a decoder.
     """
 
     learning_rate: float
     epochs: int
+    patience: int = 4
     quantizable: bool = True
     mergeable: bool = True
     everything: bool = False
@@ -197,13 +198,14 @@ METHOD_FACTS: Mapping[str, MethodFacts] = {
     "bottleneck": MethodFacts(3e-3, 10, mergeable=False),
     "full": MethodFacts(1e-4, 10, quantizable=False, everything=True),
     "freeze": MethodFacts(1e-4, 10, quantizable=False),
-    "features": MethodFacts(5e-3, 100, tasks=("classification",)),
+    # An epoch over vectors that are kept costs nothing, and of a hundred rows it has five updates, which four times seldom show.
+    "features": MethodFacts(5e-3, 100, patience=100, tasks=("classification",)),
     "head": MethodFacts(5e-3, 30, tasks=("classification",)),
     "decoder": MethodFacts(3e-3, 10, quantizable=False, tasks=("translation",), decoder=True),
 }
 
 
-def own_defaults(name: Literal["epochs", "learning_rate"]) -> str:
+def own_defaults(name: Literal["epochs", "learning_rate", "patience"]) -> str:
     """The default of every method, in words, for the description of the key."""
     values: dict[float, list[str]] = {}
     for method, facts in METHOD_FACTS.items():

@@ -162,7 +162,7 @@ class Recipe(Section):
     @model_validator(mode="wrap")
     @classmethod
     def _as_suits_the_method(cls, found: object, validate: ModelWrapValidatorHandler["Recipe"]) -> "Recipe":
-        """Epochs and learning rate that the recipe does not name are the method's own, and do not count as named."""
+        """Epochs, learning rate and patience that the recipe does not name are the method's own, and do not count as named."""
         if not isinstance(found, Mapping):
             return validate(found)
         method, training = found.get("method", {"kind": DEFAULT_METHOD}), found.get("training", {})
@@ -171,7 +171,8 @@ class Recipe(Section):
             training = training.model_dump(exclude_unset=True)
         if not isinstance(training, Mapping) or not isinstance(kind, str) or kind not in METHOD_FACTS:
             return validate(found)
-        own = {"epochs": METHOD_FACTS[kind].epochs, "learning_rate": METHOD_FACTS[kind].learning_rate}
+        facts = METHOD_FACTS[kind]
+        own = {"epochs": facts.epochs, "learning_rate": facts.learning_rate, "patience": facts.patience}
         recipe = validate({**found, "training": {**own, **training}})
         recipe.training.model_fields_set.difference_update(own.keys() - training.keys())
         return recipe

@@ -27,6 +27,11 @@ class Classification(Section):
     label_words: dict[str, Annotated[LabelText, Field(min_length=1)]] = Field(
         default={}, description="for label-words: what the model is to answer for a label, by default its name"
     )
+    balanced: bool = Field(
+        default=False,
+        description="for heads: in the loss all labels count alike, whatever their number of rows, as they do in macro-F1 and in the "
+        "n-gram classifier; otherwise a head that saw few rows seldom predicts a rare label",
+    )
     translate_into: LanguageTag | None = Field(
         default=None,
         description="for encoders: beside each text its translation into this language is read, made by a phrase table that is "

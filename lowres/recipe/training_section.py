@@ -40,5 +40,11 @@ class Training(Section):
         default=256, ge=8, le=8192, description="in tokens; longer texts are truncated, and the report counts them"
     )
     evaluations_per_epoch: int = Field(default=1, ge=1, le=100)
-    patience: int = Field(default=4, ge=1, description="stop after so many evaluations on dev without a better score")
+    patience: int = Field(
+        default=METHOD_FACTS[DEFAULT_METHOD].patience,
+        ge=1,
+        description="stop after so many evaluations on dev without a better score; by default the method's own: "
+        f"{own_defaults('patience')}",
+        json_schema_extra=without_default,
+    )
     seed: int = Field(default=13, ge=0, lt=2**32)

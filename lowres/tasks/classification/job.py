@@ -12,14 +12,13 @@ from torch import Tensor, nn
 from lowres.data.corpus import Corpus, LabelledRows
 from lowres.models.loading import load_encoder
 from lowres.planning import Plan
-from lowres.recipe.task_section import Classification
 from lowres.statistical.ngrams import NgramClassifier, ensemble_weights
 from lowres.tasks.classification.forward import centres_of
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
 from lowres.tasks.classification.judgement import judge
 from lowres.tasks.classification.model import Classifier, ClassifierFacts, Prediction, predict_test, restore
-from lowres.tasks.classification.objective import ClassificationObjective
+from lowres.tasks.classification.objective import ClassificationObjective, task_of
 from lowres.tasks.classification.stages import stages
 from lowres.tasks.classification.translations import NOTHING_BESIDE, Translations
 from lowres.tasks.equipping import equip
@@ -64,14 +63,9 @@ def objective(classifier: Classifier, plan: Plan, corpus: Corpus) -> Classificat
     return ClassificationObjective(
         classifier.model, classifier.inputs, classifier.translations,
         [LabelledRows(classifier.labels, corpus.train), *corpus.auxiliary.values()], corpus.dev, classifier.accelerator,
-        label_smoothing=settings.label_smoothing, temperature=task_of(plan).temperature, seed=settings.seed,
+        label_smoothing=settings.label_smoothing, temperature=task_of(plan).temperature, balanced=task_of(plan).balanced,
+        seed=settings.seed,
     )  # fmt: skip
-
-
-def task_of(plan: Plan) -> Classification:
-    """The task of a plan, which is classification."""
-    assert isinstance(plan.recipe.task, Classification)
-    return plan.recipe.task
 
 
 def complete(classifier: Classifier, plan: Plan, corpus: Corpus, announce: Announce) -> Classifier:

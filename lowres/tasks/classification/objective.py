@@ -1,5 +1,6 @@
 """Classification: the training loss and the score on dev."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -10,6 +11,8 @@ from lowres.data.corpus import LabelledRows, Row
 from lowres.data.sampling import shown
 from lowres.errors import Finding
 from lowres.evaluation.classification_scores import primary_metric
+from lowres.planning import Plan
+from lowres.recipe.task_section import Classification
 from lowres.tasks.classification.forward import by_adapter, features, head_probabilities
 from lowres.tasks.classification.head import ClassificationModel
 from lowres.tasks.classification.inputs import TextInputs
@@ -23,12 +26,29 @@ def _truncations(truncated: Sequence[bool], max_length: int) -> list[Finding]:
     return [Finding("warning", f"{what} (training.max_length may be raised)", "training.max_length")]
 
 
+def task_of(plan: Plan) -> Classification:
+    """The task of a plan, which is classification."""
+    assert isinstance(plan.recipe.task, Classification)
+    return plan.recipe.task
+
+
+def _equal_shares(dataset: LabelledRows, device: torch.device) -> Tensor:
+    """A weight for each label, in inverse proportion to its rows; 1 where all have equally many, and for labels without any."""
+    rows = Counter(row.fields["label"] for row in dataset.train)
+    shares = [rows[label] * len(rows) / max(1, len(dataset.train)) for label in dataset.labels]
+    return torch.tensor([1 / share if share else 1.0 for share in shares], device=device)
+
+
 class ClassificationObjective:
-    """Cross-entropy on the rows of all datasets, each by its head; macro-F1 (averaged over languages) of the first head on dev."""
+    """Cross-entropy on the rows of all datasets, each by its head; macro-F1 (averaged over languages) of the first head on dev.
+
+    If `balanced`, each label of a head has the same share in the loss, whatever its number of rows.
+    """
 
     def __init__(
         self, model: ClassificationModel, inputs: TextInputs, translations: Translations, datasets: Sequence[LabelledRows],
-        dev: Sequence[Row], accelerator: Accelerator, *, label_smoothing: float, temperature: float = 1.0, seed: int = 13,
+        dev: Sequence[Row], accelerator: Accelerator, *, label_smoothing: float, temperature: float = 1.0, balanced: bool = False,
+        seed: int = 13,
     ) -> None:  # fmt: skip
         self.model, self.inputs, self.labels = model, inputs, datasets[0].labels
         self.accelerator, self.dev = accelerator, dev
@@ -47,7 +67,10 @@ class ClassificationObjective:
         still = model.is_frozen
         self.states = self._features(self.token_ids, self.languages).clone() if still else None
         self.dev_states = self._features(self.dev_ids, self.dev_languages) if still else None
-        self.cross_entropy = torch.nn.CrossEntropyLoss(label_smoothing=label_smoothing, reduction="sum")
+        self.shares = [_equal_shares(dataset, accelerator.device) for dataset in datasets] if balanced else None
+        self.cross_entropy = torch.nn.CrossEntropyLoss(
+            label_smoothing=label_smoothing, reduction="none" if balanced else "sum"
+        )
 
     def rows(self, epoch: int) -> Sequence[int]:
         """Every training row once, or, with a temperature, rows of small languages and heads more often."""
@@ -63,7 +86,8 @@ class ClassificationObjective:
             for head in sorted({self.heads[row] for row in part}):
                 of_head = [place for place, row in enumerate(part) if self.heads[row] == head]
                 targets = torch.tensor([self.targets[part[place]] for place in of_head], device=logits.device)
-                total = total + self.cross_entropy(logits[of_head][:, self.model.blocks[head]], targets)
+                loss = self.cross_entropy(logits[of_head][:, self.model.blocks[head]], targets)
+                total = total + (loss if self.shares is None else loss @ self.shares[head][targets])
         return total, len(rows)
 
     def _features(self, token_ids: Sequence[Sequence[int]], languages: Sequence[str]) -> Tensor:

@@ -13,7 +13,7 @@ from lowres.planning import Plan
 from lowres.recipe.sections import RowsStage, Stage, TextsStage, Training
 from lowres.recipe.task_section import PreTraining
 from lowres.tasks.classification.model import Classifier
-from lowres.tasks.classification.objective import ClassificationObjective
+from lowres.tasks.classification.objective import ClassificationObjective, task_of
 from lowres.tasks.job import StageTraining
 from lowres.tasks.pretraining.job import PRE_TRAINING
 from lowres.vocabulary.adapting import Adapted
@@ -71,7 +71,8 @@ def _on_rows(
     def begin() -> tuple[nn.Module, Any]:
         objective = ClassificationObjective(
             classifier.model, classifier.inputs, classifier.translations, [LabelledRows(classifier.labels, tuple(rows))],
-            corpus.dev, classifier.accelerator, label_smoothing=settings.label_smoothing, seed=settings.seed,
+            corpus.dev, classifier.accelerator, label_smoothing=settings.label_smoothing, balanced=task_of(plan).balanced,
+            seed=settings.seed,
         )  # fmt: skip
         return classifier.model, objective
 

@@ -17,9 +17,10 @@ from lowres.languages import normalise
 from lowres.models.loading import load_decoder
 from lowres.planning import Plan
 from lowres.tasks.classification.forward import features, probabilities
-from lowres.tasks.classification.job import complete, lines, objective, task_of
+from lowres.tasks.classification.job import complete, lines, objective
 from lowres.tasks.classification.judgement import judge
 from lowres.tasks.classification.model import Classifier, predict_test
+from lowres.tasks.classification.objective import task_of
 from lowres.tasks.equipping import equip
 from lowres.tasks.generation.few_shot import NAME, Asked, chosen_shots, untuned_base
 from lowres.tasks.generation.inputs import PromptInputs
