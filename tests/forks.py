@@ -6,6 +6,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from lowres.planning import Options
+from lowres.runs.reload_check import ReloadSample, same, write_sample
+from lowres.runs.run import load_predictor
+
 KILLED, FAILED = 9, 7
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = (
@@ -61,3 +65,10 @@ def changes_of(action: Callable[[], object], folder: Path) -> list[str]:
     assert in_fork(whole) == 0
     found: list[str] = json.loads(told.read_text(encoding="utf-8"))
     return found
+
+
+def reloaded_here(run: Path, sample: ReloadSample, options: Options) -> None:
+    """The reload check without the seconds that a fresh interpreter takes."""
+    write_sample(run, sample)
+    found = load_predictor(run / "model", options).raw_predictions(sample.inputs)
+    assert all(same(expected, answer) for expected, answer in zip(sample.answers, found, strict=True))

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,7 @@ from lowres.training.loop import Step
 
 RESUMED = "resumed after"  # the key of a log line that says where an interrupted training went on
 TRAINING = "training"  # the key of a log line that says which of several trainings begins
+AFTER = "after"  # in such a line: the updates before, where it goes on from them
 WENT_BACK = "went back to"  # the same for a training that diverged
 DRAFT = "making-"  # how the folder of an export begins that is not whole yet
 BUSY = ".busy"  # locked while a process writes to the folder
@@ -114,6 +115,8 @@ class RunWriter:
         self.open_stage: tuple[str, float] | None = None
         self.lock = FileLock(folder / BUSY, timeout=0)
         self.steps: list[Step] = []
+        self.logged: list[Step] = []  # what the log told of when it was read
+        self.after = 0  # the updates before the training that goes on
         self.resumed: list[int] = []
         self.restart, self.resumes = restart, False
         self.left: list[Finding] = []  # what was found in the folder
@@ -158,7 +161,7 @@ class RunWriter:
         update, _ = newest_origin(self.folder / CHECKPOINTS)
         if update < 0:
             return "stopped before training; the same command begins again"
-        return f"stopped after update {update}; the same command resumes it"
+        return f"stopped after update {self.after + update}; the same command resumes it"
 
     def _tidy(self) -> None:
         """Delete what a process that was killed left half-written."""
@@ -229,7 +232,9 @@ class RunWriter:
         for line in log.decode(errors="replace").split("\n"):
             with suppress(ValueError, TypeError):  # lines that a power cut left unfinished
                 facts = json.loads(line)
-                if TRAINING in facts:
+                if facts.get(AFTER):
+                    self._drop_steps_after(facts[AFTER])
+                elif TRAINING in facts:
                     self._forget_steps()
                 elif "update" in facts:
                     self.steps.append(Step(**facts))
@@ -238,6 +243,7 @@ class RunWriter:
                     self.resumed += [facts[RESUMED]] * (facts[RESUMED] > 0)
                 elif WENT_BACK in facts:
                     self._drop_steps_after(facts[WENT_BACK])
+        self.logged = list(self.steps)
         if log and not log.endswith(b"\n"):
             with (self.folder / LOG).open("ab") as file:
                 file.write(b"\n")
@@ -249,13 +255,30 @@ class RunWriter:
     def _forget_steps(self) -> None:
         self.steps, self.resumed = [], []
 
-    def begin(self, training: str) -> None:
-        """Begin one of several trainings: the steps of the one before are no part of it."""
-        self._forget_steps()
-        self.log({TRAINING: training})
+    def begin(self, training: str, before: Sequence[Step] = ()) -> None:
+        """Begin one of several trainings. The steps of the one before are no part of it, except where it goes on from them."""
+        self.logged = []
+        if before:
+            self.log({TRAINING: training, AFTER: before[-1].update})
+        else:
+            self._forget_steps()
+            self.log({TRAINING: training})
+
+    def go_on_after(self, before: Sequence[Step]) -> None:
+        """A training goes on from the steps `before`; the later ones that the log tells of are its own."""
+        self.after = before[-1].update if before else 0
+        if before:
+            self.steps = [*before, *(step for step in self.logged if step.update > self.after)]
+
+    def spent(self, stage: str, last: Step, before: Step | None) -> None:
+        """Count the time of a training that ended before an interruption, from the step before it to its last."""
+        seconds = [one.seconds + one.seconds_on_dev for one in (last, before) if one]
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds[0] - sum(seconds[1:])
 
     def stage(self, name: str) -> None:
-        """Begin a new stage; the time of each stage is counted separately."""
+        """Begin a stage, unless it has begun; the time of each stage is counted separately."""
+        if self.open_stage and self.open_stage[0] == name:
+            return
         now = time.monotonic()
         if self.open_stage:
             before, begun = self.open_stage
@@ -265,7 +288,8 @@ class RunWriter:
         self.notify(Stage(name))
 
     def resume(self, update: int) -> None:
-        """Note that training is resumed after this update; later steps in the log do not count."""
+        """Note that training is resumed after this one of its updates; later steps in the log do not count."""
+        update += self.after
         self._drop_steps_after(update)
         self.resumed += [update] * (update > 0)  # else it begins anew
         self.log({RESUMED: update})

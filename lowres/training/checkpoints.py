@@ -124,7 +124,7 @@ class Checkpoints:
                 Problem(
                     str(manifest),
                     f"was written with other {' and '.join(other)} than there is now",
-                    "start again with --restart, or name another folder with --out",
+                    "bring it back as it was, or start again: with --restart, or in another folder with --out",
                 )
             )
 

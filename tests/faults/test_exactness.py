@@ -221,7 +221,7 @@ def test_what_is_cut_off_in_an_epoch_ends_in_the_same_bytes(
         torch.rand(7)  # another process has other dice
         trained(recipe, tmp_path / "cut", options, second - first)
         rest = trained(recipe, tmp_path / "cut", options)
-        assert rest[-1] == whole[-1] and len(rest) < len(whole)
+        assert rest == whole[second:], "no update is made again"
         assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from bases import write_base
 from conftest import write_tsv
-from forks import KILLED, changes_of, in_fork, killed_at
+from forks import KILLED, changes_of, in_fork, killed_at, reloaded_here
 from matrix import tried
 from test_backtranslation import prepared as prepared_pairs
 from test_confidence import texts, toy
@@ -24,8 +24,6 @@ from test_translate_run import RECIPE as TRANSLATION
 
 from lowres.planning import Options
 from lowres.running import run as run_recipe
-from lowres.runs.reload_check import ReloadSample, same, write_sample
-from lowres.runs.run import load_predictor
 
 EVERY = os.environ.get("LOWRES_FAULTS") == "all"
 MORE_EPOCHS = {"epochs: 1": "epochs: 2", "batch_tokens: 256": "batch_tokens: 640"}
@@ -121,13 +119,6 @@ def chosen(changes: list[str], more: int) -> list[int]:
     TRIED_KINDS.update(kinds)
     stride = max(1, len(changes) // max(1, more))
     return sorted({*fresh, *(range(1 + len(changes) % stride, len(changes) + 1, stride) if more else ())})
-
-
-def reloaded_here(run: Path, sample: ReloadSample, options: Options) -> None:
-    """The reload check without the seconds that a fresh interpreter takes."""
-    write_sample(run, sample)
-    found = load_predictor(run / "model", options).raw_predictions(sample.inputs)
-    assert all(same(expected, answer) for expected, answer in zip(sample.answers, found, strict=True))
 
 
 def result(out: Path) -> dict[str, str]:
