@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from lowres.planning import Options
@@ -31,13 +32,35 @@ def in_fork(action: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def killed_at(change: int, folder: Path, *, torn: bool = False) -> list[str]:
+def killed_at(change: int, folder: Path, *, torn: bool = False, power_cut: bool = False) -> list[str]:
     """From now on this process ends before the change of that number below a folder; the list tells those before.
 
-    With `torn` a file that is opened anew is opened once more before the end, so that it is there and empty.
+    With `torn` a file that is opened anew is opened once more before the end, so that it is there and empty. With `power_cut` every
+    file is then as long as it was when it was last brought to the disk, and one that never was is empty: the worst that a file system
+    may do.
     """
     seen: list[str] = []
     home = str(folder)
+    durable: dict[int, int] = {}  # the bytes of each file that are on the disk, by inode
+    fsync = os.fsync
+
+    def sync(handle: int) -> None:
+        fsync(handle)
+        status = os.fstat(handle)
+        durable[status.st_ino] = status.st_size
+
+    if power_cut:
+        os.fsync = sync
+
+    def forget(path: str) -> None:
+        """Another content, or another file, may now have this inode."""
+        with suppress(OSError):
+            durable.pop(os.stat(path).st_ino, None)
+
+    def lose() -> None:
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.is_symlink() and path.stat().st_size > durable.get(path.stat().st_ino, 0):
+                os.truncate(path, durable.get(path.stat().st_ino, 0))
 
     def watch(event: str, given: tuple[object, ...]) -> None:
         opened = event == "open" and isinstance(given[2], int) and bool(given[2] & WRITING)
@@ -47,7 +70,13 @@ def killed_at(change: int, folder: Path, *, torn: bool = False) -> list[str]:
             if len(seen) == change:
                 if torn and opened and isinstance(given[2], int) and given[2] & os.O_TRUNC:
                     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
+                if power_cut:
+                    lose()
                 os._exit(KILLED)
+            if event == "os.remove" or (opened and isinstance(given[2], int) and given[2] & os.O_TRUNC):
+                forget(path)
+            if event == "os.rename":
+                forget(str(given[1]))
 
     sys.addaudithook(watch)
     return seen

@@ -88,9 +88,12 @@ def row(tag: str, name: str, text: str) -> Row:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: PreTrainedTokenizerFast) -> Path:
+    return write_nllb(tmp_path_factory.mktemp("nllb"), tiny_tokenizer)
+
+
+def write_nllb(folder: Path, tokenizer: PreTrainedTokenizerFast) -> Path:
     """A real M2M100 checkpoint of one layer a side, random weights, with NLLB's tags."""
-    folder = tmp_path_factory.mktemp("nllb")
-    tokenizer = tagged(tiny_tokenizer)
+    tokenizer = tagged(tokenizer)
     torch.manual_seed(0)
     shape = {
         f"{side}_{name}": value

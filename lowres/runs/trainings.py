@@ -20,7 +20,7 @@ from lowres.runs.writing import RunWriter
 from lowres.tasks.equipping import callbacks_of
 from lowres.tasks.job import Facts, Job, Predictor, Round, StageTraining, TaskObjective
 from lowres.training.checkpoints import Checkpoints, CheckpointState, manifests
-from lowres.training.loop import Step, train
+from lowres.training.loop import LAST_STEP, Step, train
 from lowres.training.outcome import Outcome, load_weights, weights_of
 from lowres.training.rounds import further
 from lowres.training.state import Callbacks
@@ -125,8 +125,8 @@ class Trainings:
         self.writer.stage(shown)
         if before is None:
             set_seed(self.plan.recipe.training.seed)  # the same weights, whatever was trained before
-        if not manifests(kept.folder):
-            self.writer.begin(name, before or ())
+        take_up = self.writer.take_up if manifests(kept.folder) else self.writer.begin
+        take_up(name, before or ())
         model, findings = self._train(kept, begin, settings, before or ())
         if finish:
             finish(model)
@@ -146,9 +146,10 @@ class Trainings:
         """
         writer, begun = self.writer, kept.read()
         self._hand_on(kept)
-        writer.go_on_after(before)
         if begun or (writer.resumes and len(writer.steps) > len(before)):
             writer.resume(begun.update if begun else 0)
+            if begun and not writer.steps and LAST_STEP in begun.facts:  # the log is gone
+                writer.steps.append(Step(**begun.facts[LAST_STEP]))
         model, objective = begin()
         findings = () if before else objective.findings
         for finding in findings:
@@ -166,7 +167,6 @@ class Trainings:
                     writer.sync_log()
                 self._hand_on(kept)
                 self.interruption.raise_if_asked()
-        writer.after = 0
         return model, findings
 
     def _hand_on(self, kept: Checkpoints) -> None:

@@ -166,6 +166,11 @@ def newest_origin(folder: Path) -> tuple[int, Mapping[str, str]]:
     return -1, {}
 
 
+def goes_on(folder: Path) -> bool:
+    """Whether a training was cut off whose checkpoints are in this folder, or in one inside it."""
+    return any(manifests(place) for place in (folder, *_inner(folder)) if not place.name.endswith(ENDED))
+
+
 def remove_checkpoints(folder: Path) -> None:
     """Delete the checkpoints of a folder, what is left of half-written and damaged ones, and the folder if nothing else is in it."""
     if not folder.is_dir() or folder.is_symlink():

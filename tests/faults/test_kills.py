@@ -18,12 +18,15 @@ from conftest import write_tsv
 from forks import KILLED, changes_of, in_fork, killed_at, reloaded_here
 from matrix import tried
 from test_backtranslation import prepared as prepared_pairs
+from test_backtranslation import write_nllb
 from test_confidence import texts, toy
 from test_run_folder import prepared
 from test_translate_run import RECIPE as TRANSLATION
+from transformers import PreTrainedTokenizerFast
 
 from lowres.planning import Options
 from lowres.running import run as run_recipe
+from lowres.runs.run import read_record
 
 EVERY = os.environ.get("LOWRES_FAULTS") == "all"
 MORE_EPOCHS = {"epochs: 1": "epochs: 2", "batch_tokens: 256": "batch_tokens: 640"}
@@ -60,10 +63,15 @@ def translator(folder: Path, base: Path) -> Path:
 
 
 def back_translator(folder: Path, base: Path) -> Path:
-    """Two rounds of back-translation."""
-    nllb = write_base("m2m100", folder / "m2m100")
-    recipe = prepared_pairs(folder, nllb, section="epochs: 1, rounds: 2, filter: length")
-    return changed(recipe, "", {"epochs: 20": "epochs: 1", "beams: 2": "beams: 1", "qaa-Latn": "ind-Latn"})
+    """Two rounds of back-translation, over a model that translates already."""
+    options = Options(cache=folder / "cache", offline=True, device="cpu", threads=1)
+    nllb = write_nllb(folder / "nllb", PreTrainedTokenizerFast.from_pretrained(str(base)))
+    (folder / "learned").mkdir()
+    learned = prepared_pairs(folder / "learned", nllb, section="epochs: 1")
+    changed(learned, "", {"  back_translation: {epochs: 1}\n": "", "beams: 2": "beams: 1"})
+    run_recipe(learned, folder / "learned" / "out", options=options)
+    recipe = prepared_pairs(folder, Path("learned/out"), section="epochs: 1, rounds: 2, filter: length")
+    return changed(recipe, "", {"epochs: 20": "epochs: 1", "beams: 2": "beams: 1"})
 
 
 def pre_trained(folder: Path, base: Path) -> Path:
@@ -141,15 +149,18 @@ def test_a_run_that_is_killed_ends_in_the_same_bytes(
     changes = changes_of(lambda: run_recipe(recipe, tmp_path / "whole", options=options), tmp_path / "whole")
     expected = result(tmp_path / "whole")
     assert len(changes) > 40
+    rounds = read_record(tmp_path / "whole" / "record.json").back_translation
+    assert len(rounds) == 2 * (kind == "back-translation") and all(one.kept for one in rounds)
     for change in chosen(changes, more):
         out = tmp_path / "out"
 
         def cut(change: int = change, out: Path = out) -> None:
-            killed_at(change, out, torn=bool(change % 2))
+            killed_at(change, out, torn=change % 3 == 1, power_cut=change % 3 == 2)
             run_recipe(recipe, out, options=options)
 
         assert in_fork(cut) == KILLED, (change, changes[change - 1])
-        with tried(f"kill -9 at a write of a run: {kind}", "the same command ends in the same bytes, without rubbish"):
+        fault = "a power cut" if change % 3 == 2 else "kill -9"
+        with tried(f"{fault} at a write of a run: {kind}", "the same command ends in the same bytes, without rubbish"):
             assert in_fork(lambda out=out: run_recipe(recipe, out, options=options)) == 0, changes[change - 1]
             assert result(out) == expected, changes[change - 1]
             assert json.loads((out / "record.json").read_bytes())["status"] == "done"
