@@ -51,12 +51,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Of several processes that test, each hands on what it has tried."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["tried"] = matrix.counts()
+        session.config.workeroutput["seconds"] = matrix.seconds()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add what one of several processes has tried; one that broke off says nothing."""
-    matrix.add(getattr(node, "workeroutput", {}).get("tried", []))
+    told = getattr(node, "workeroutput", {})
+    matrix.add(told.get("tried", []), told.get("seconds", 0.0))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
