@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from bases import write_base
 from conftest import write_tsv
-from forks import KILLED, changes_of, in_fork, killed_at, reloaded_here
+from forks import Fault, changes_of, copied_at, in_fork, reloaded_here
 from matrix import tried
 from test_backtranslation import prepared as prepared_pairs
 from test_backtranslation import write_nllb
@@ -151,19 +151,22 @@ def test_a_run_that_is_killed_ends_in_the_same_bytes(
     assert len(changes) > 40
     rounds = read_record(tmp_path / "whole" / "record.json").back_translation
     assert len(rounds) == 2 * (kind == "back-translation") and all(one.kept for one in rounds)
-    for change in chosen(changes, more):
-        out = tmp_path / "out"
+    kinds: tuple[Fault, ...] = ("kill -9", "kill -9 in a write", "a power cut")
+    faults = {change: kinds[change % 3] for change in chosen(changes, more)}
 
-        def cut(change: int = change, out: Path = out) -> None:
-            killed_at(change, out, torn=change % 3 == 1, power_cut=change % 3 == 2)
-            run_recipe(recipe, out, options=options)
+    def broken() -> None:
+        copied_at(faults, out, tmp_path / "broken")
+        run_recipe(recipe, out, options=options)
 
-        assert in_fork(cut) == KILLED, (change, changes[change - 1])
-        fault = "a power cut" if change % 3 == 2 else "kill -9"
-        with tried(f"{fault} at a write of a run: {kind}", "the same command ends in the same bytes, without rubbish"):
-            assert in_fork(lambda out=out: run_recipe(recipe, out, options=options)) == 0, changes[change - 1]
-            assert result(out) == expected, changes[change - 1]
+    out = tmp_path / "out"
+    assert in_fork(broken) == 0
+    for change, fault in faults.items():
+        shutil.rmtree(out)
+        (tmp_path / "broken" / str(change)).rename(out)
+        happens = "the same command ends in the same bytes, without rubbish"
+        with tried(f"{fault.removesuffix(' in a write')} at a write of a run: {kind}", happens):
+            assert in_fork(lambda: run_recipe(recipe, out, options=options)) == 0, (fault, changes[change - 1])
+            assert result(out) == expected, (fault, changes[change - 1])
             assert json.loads((out / "record.json").read_bytes())["status"] == "done"
             rubbish = [path.name for path in out.rglob("*") if path.name.startswith((".", "making-", "damaged-"))]
-            assert not rubbish and not (out / "checkpoints").exists(), (changes[change - 1], rubbish)
-        shutil.rmtree(out)
+            assert not rubbish and not (out / "checkpoints").exists(), (fault, changes[change - 1], rubbish)
