@@ -2,8 +2,8 @@
 
     python benchmarks/decoders.py FOLDER min --out runs/decoders
 
-FOLDER holds the data. starter:decoder (SmolLM2-135M-Instruct) is asked untuned, shown examples like the text, then tuned by its label
-words and with a head; beside it stand starter:encoder and n-grams. A decoder takes ten times an encoder's time, so that samples of dev
+FOLDER holds the data. starter:decoder (SmolLM2-135M-Instruct, English) and starter:multilingual-decoder (Gemma 3 270M) are asked
+untuned, shown examples like the text, then tuned by their label words, the first also with a head; beside them stand starter:encoder and n-grams. A decoder takes ten times an encoder's time, so that samples of dev
 and test can be taken, fewer layers trained and fewer epochs; they are the same texts for all. Finished runs are kept and not repeated,
 and the table has those that are there.
 """
@@ -49,6 +49,7 @@ training: {{epochs: {epochs}, batch_tokens: 1024{rate}, seed: {seed}}}
 # Name → base, how labels are found, and whether the untuned base is asked, too.
 RUNS = {
     "decoder, label words": ("decoder", ", by: label-words", True),
+    "multilingual decoder, label words": ("multilingual-decoder", ", by: label-words", True),
     "decoder, head": ("decoder", ", by: head", False),
     "encoder": ("encoder", "", False),
 }
@@ -73,7 +74,7 @@ def main() -> None:
     folders = {name: asked.out / f"{asked.language}-{name.replace(', ', '-').replace(' ', '-')}" for name in asked.runs}
     for name, folder in folders.items():
         base, by, untuned = RUNS[name]
-        written = base == "decoder"
+        written = base.endswith("decoder")
         text = RECIPE.format(
             name=name, language=asked.language, base=base, by=by, files=json.dumps(files), seed=asked.seed,
             layers=f", layers: {asked.layers}" if written and asked.layers else "", epochs=asked.epochs if written else 10,

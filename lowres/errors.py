@@ -73,6 +73,11 @@ class Finding:
     what: str
     where: str = ""
 
+    @property
+    def told(self) -> str:
+        """What is worth knowing, with the place where it does not name it already."""
+        return f"{self.what} ({self.where})" if self.where and self.where not in self.what else self.what
+
 
 def nearest(word: str, possible: Iterable[str]) -> str:
     """“did you mean …?” with the most similar of the possible words, or an empty text."""

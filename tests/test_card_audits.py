@@ -24,6 +24,7 @@ def read(card: str, cache: Path, *subsets: str, against: str | None = None, lang
 @pytest.mark.parametrize(
     ("card", "subset", "tags"),
     [
+        ("afrisenti", "tso", {"tso-Latn": ["train", "dev"]}),
         ("django-messages", "hsb", {"hsb-Latn": ["train", "dev"]}),
         ("mafand", "hau", {"eng-Latn": ["train", "dev"], "hau-Latn": ["train", "dev"]}),
         ("minangnlp", "all", {"ind-Latn": ["train", "dev"], "min-Latn": ["train", "dev"]}),

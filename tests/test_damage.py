@@ -83,7 +83,7 @@ def test_damage_reaches_the_findings_of_the_data_once_and_only_of_columns_that_a
             "warning",
             "train.tsv:2",
         ),
-        "1 text in the column “text” hold HTML entities such as “&amp;”; replace them by the characters they mean": (
+        "1 text in the column “text” holds HTML entities such as “&amp;”; replace them by the characters they mean": (
             "warning",
             "train.tsv:2",
         ),

@@ -161,7 +161,29 @@ def test_clean_data_have_no_findings(here: Path) -> None:
 
 def test_leaks_are_found(here: Path) -> None:
     assert findings(here, test=TEST + "  “Rancak,  BANA!”\tpositive\n") == [
-        "1 test text is in train too, of 3 (test.tsv:4 and train.tsv:2): scores on test may be too high"
+        "1 test text is in train too, of 3 (test.tsv:4 and train.tsv:2): scores on test may be too high; "
+        "“contaminated: leave-out” in the recipe's data section takes such rows out"
+    ]
+
+
+def test_leaks_of_published_splits_are_left_out_where_the_recipe_says_so(here: Path) -> None:
+    """A test text in train goes from train, a dev text in test from dev; capitals and punctuation do not hide them."""
+    leak, other = "  “Rancak,  BANA!”\tpositive\n", "Nyaman\tpositive\n"
+    data = files(here, train=TRAIN, dev=DEV + other, test=TEST + leak + other.upper().replace("POSITIVE", "positive"))
+    kept = corpus(data, here)
+    clean = corpus(data.model_copy(update={"contaminated": "leave-out"}), here)
+    assert {row.fields["text"] for row in kept.train} - {row.fields["text"] for row in clean.train} == {"rancak bana"}
+    assert [row.fields["text"] for row in kept.dev if row not in clean.dev] == ["Nyaman"]
+    assert clean.test == kept.test
+    assert [finding.what for finding in clean.findings] == ["rows left out: 2 whose text is in a later split"]
+
+
+def test_a_damage_of_several_files_is_told_once_with_its_first_place(here: Path) -> None:
+    split = "text\tlabel\nelok &amp; {}\tpositive\njaek {}\tnegative\n"
+    data = files(here, **{name: split.format(name, name) for name in ("train", "dev", "test")})
+    told = [finding.told for finding in corpus(data, here).findings]
+    assert told == [
+        "3 texts in the column “text” hold HTML entities such as “&amp;”; replace them by the characters they mean (train.tsv:2)"
     ]
 
 

@@ -79,7 +79,7 @@ def test_half_an_emoji_is_a_lost_character_and_told(here: Path) -> None:
     assert texts(table) == ["baik \ufffd", "buruk 😀"]
     (finding,) = table.damaged("text")
     assert (finding.level, finding.where) == ("warning", "a.jsonl:1") and finding.what.startswith(
-        "1 text in the column “text” hold U+FFFD"
+        "1 text in the column “text” holds U+FFFD"
     )
     json.dumps([dict(record.original) for record in table.records], ensure_ascii=False).encode()
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,9 +94,8 @@ def test_an_altered_weight_file_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    absent = starter_module.TABLE["starter:encoder"].__class__(
-        **{**vars(starter_module.TABLE["starter:encoder"]), "package": "no-such-package"}
-    )
+    encoder = starter_module.TABLE["starter:encoder"]
+    absent = replace(encoder, parts=(replace(encoder.parts[0], package="no-such-package"),))
     monkeypatch.setattr(starter_module, "TABLE", {"starter:encoder": absent})
     with pytest.raises(ModelError) as states_at_head:
         build_starter("starter:encoder", tmp_path)

@@ -194,6 +194,11 @@ CHAINS = {
         ["model: may be used by everyone, also to earn money",
          "model: CC-BY-SA-4.0 and GPL-3.0 each ask for themselves alone; passing it on needs the agreement of the owners"],
     ),
+    "restricted uses": (
+        [("CC-BY-SA-4.0", "yes"), ("gemma", "yes")], "yes", [],
+        ["model: may be used by everyone, also to earn money", "model: only for uses that Gemma allows",
+         "model: must be passed on under CC-BY-SA-4.0"],
+    ),
     "no derivatives": (
         [("CC-BY-ND-4.0", "yes")], "yes", ["thing 0"],
         ["model: may be used by everyone, also to earn money", "model: nothing made from thing 0 may be passed on"],
@@ -207,6 +212,7 @@ def test_what_follows_from_a_licence_chain(name: str) -> None:
     chain = LicenceChain(tuple(Link("data", f"thing {n}", licence, card) for n, (licence, card) in enumerate(links)))  # type: ignore[arg-type]
     assert chain.commercial == commercial and [link.name for link in chain.to_agree] == to_agree
     assert chain.sentences()[len(links) :] == result
+    assert name != "restricted uses" or chain.licence == "other"
 
 
 @pytest.mark.parametrize(

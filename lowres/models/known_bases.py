@@ -118,6 +118,8 @@ BASES: tuple[KnownBase, ...] = (
               _GEMMA.format("262k"), "translation with long texts; terms must be accepted"),
     KnownBase("HuggingFaceTB/SmolLM2-135M-Instruct", "llama", 135, 1, "Apache-2.0",
               _BYTES.format("49k"), "trying things out; starter:decoder is this one", "English"),
+    KnownBase("google/gemma-3-270m", "gemma3_text", 268, 140, "Gemma",
+              _GEMMA.format("262k"), "translation into large languages; terms; starter:multilingual-decoder is this one"),
     KnownBase("Qwen/Qwen2.5-0.5B-Instruct", "qwen2", 490, 29, "Apache-2.0",
               _BYTES.format("152k"), "answers in large languages"),
     KnownBase("Qwen/Qwen3-0.6B", "qwen3", 600, 119, "Apache-2.0",

@@ -10,6 +10,7 @@ from lowres.planning.plan import Plan
 KIN = {  # what a starter was built from
     "starter:encoder": "intfloat/multilingual-e5-small",
     "starter:decoder": "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "starter:multilingual-decoder": "google/gemma-3-270m",
 }
 NAMED = 2  # bases, the smallest first
 ROOM = 0.5  # of the memory, which float32 weights may take

