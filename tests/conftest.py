@@ -9,6 +9,7 @@ from typing import Any
 import matrix
 import pytest
 import torch
+from forks import reloaded_here
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import (
     MT5Config,
@@ -164,6 +165,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, so that messages name files as the user does."""
     monkeypatch.chdir(tmp_path)
     return Path()
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reload check without the seconds that a fresh interpreter takes, for tests of something else."""
+    monkeypatch.setattr("lowres.running.check_reload", reloaded_here)
 
 
 @pytest.fixture

@@ -226,7 +226,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, finished: Run, cache: Path) 
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "one_process")
 @pytest.mark.parametrize(
     ("method", "at"), [("full", "translating"), ("full", "training"), ("full", "scoring"), ("adalora", "training")]
 )
@@ -235,10 +235,8 @@ def test_no_round_that_has_ended_is_made_again(
     at: str,
     whole: dict[str, tuple[Run, list[Event]]],
     options: Options,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Killed in the second round, while its sources are written or while it trains, or after it."""
-    monkeypatch.setattr("lowres.running.check_reload", reloaded_here)
     (expected, told), updates, written = whole[method], 0, 0
     assert expected.record.training is not None
     recipe = expected.folder.parent / "recipe.yaml"

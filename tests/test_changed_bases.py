@@ -87,6 +87,7 @@ def undone(path: Path) -> Callable[[], object]:
     return lambda: path.write_bytes(content)
 
 
+@pytest.mark.usefixtures("one_process")
 @pytest.mark.parametrize("kind", CHANGES)
 def test_a_base_that_changed_is_refused_and_nothing_is_lost(
     kind: str, tmp_path: Path, tiny_encoder: Path, options: Options

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from matrix import tried
 from test_cache import bit_flipped
@@ -21,6 +22,7 @@ from lowres.running import run as run_recipe
 from lowres.runs.run import Run
 from lowres.tasks.engines import EXPORT_JSON
 
+pytestmark = pytest.mark.usefixtures("one_process")
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "a bit": bit_flipped,
     "the end": lambda path: os.truncate(path, path.stat().st_size // 2),

@@ -78,6 +78,7 @@ def test_what_was_trained_is_saved_when_there_is_room_again(
         assert run.record.training and run.record.training.resumed_after == [trained]
 
 
+@pytest.mark.usefixtures("one_process")
 def test_what_a_stage_has_led_to_is_kept_in_its_checkpoint_where_it_has_no_room(
     tmp_path: Path, tiny_encoder: Path, options: Options
 ) -> None:

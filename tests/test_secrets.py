@@ -100,7 +100,7 @@ def leaks(folder: Path) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "one_process")
 @pytest.mark.parametrize("kind", CASES)
 def test_nothing_of_the_user_or_the_machine_is_in_a_run(
     kind: str, tmp_path: Path, tiny_encoder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from bases import write_base
 from conftest import write_tsv
-from forks import Fault, changes_of, copied_at, in_fork, reloaded_here
+from forks import Fault, changes_of, copied_at, in_fork
 from matrix import tried
 from test_backtranslation import prepared as prepared_pairs
 from test_backtranslation import write_nllb
@@ -138,12 +138,11 @@ def result(out: Path) -> dict[str, str]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "one_process")
 @pytest.mark.parametrize("kind", RUNS)
 def test_a_run_that_is_killed_ends_in_the_same_bytes(
-    kind: str, tmp_path: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+    kind: str, tmp_path: Path, tiny_encoder: Path, options: Options
 ) -> None:
-    monkeypatch.setattr("lowres.running.check_reload", reloaded_here)
     prepare, more = RUNS[kind]
     recipe = prepare(tmp_path, tiny_encoder)
     changes = changes_of(lambda: run_recipe(recipe, tmp_path / "whole", options=options), tmp_path / "whole")
