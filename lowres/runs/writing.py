@@ -235,7 +235,7 @@ class RunWriter:
             with suppress(ValueError, TypeError):  # lines that a power cut left unfinished
                 facts = json.loads(line)
                 if TRAINING in facts:
-                    self.logged[training], training = self.steps, facts[TRAINING]
+                    self.logged[training], training = list(self.steps), facts[TRAINING]
                     self._go_on_after(facts.get(AFTER, 0))
                 elif "update" in facts:
                     self.steps.append(Step(**facts))
@@ -244,7 +244,7 @@ class RunWriter:
                     self.resumed += [facts[RESUMED]] * (facts[RESUMED] > 0)
                 elif WENT_BACK in facts:
                     self._drop_steps_after(facts[WENT_BACK])
-        self.logged[training] = self.steps
+        self.logged[training] = list(self.steps)
         if log and not log.endswith(b"\n"):
             with (self.folder / LOG).open("ab") as file:
                 file.write(b"\n")
