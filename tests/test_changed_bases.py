@@ -63,7 +63,7 @@ def project(kind: str, folder: Path, tiny_encoder: Path) -> tuple[Path, Path]:
     """The recipe of a task, and its base beside it."""
     if kind == "classification":
         return prepared_reviews(folder, tiny_encoder), folder / "tiny"
-    write_base("m2m100", folder / "tiny")
+    write_base("nllb", folder / "tiny")
     recipe = prepared_pairs(folder, Path("tiny"))
     changes = {
         "epochs: 20": "epochs: 1",

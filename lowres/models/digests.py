@@ -45,7 +45,7 @@ def digest_of(folder: Path, kinds: Sequence[str] = HASHED, start: str = "") -> s
 def _config_sha256(path: Path) -> str:
     """The digest of a config without what differs between machines that compute the same."""
     config = {key: value for key, value in read_json(path).items() if key not in VOLATILE}
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+    return facts_sha256(config)
 
 
 def seal_checkpoint(folder: Path) -> None:
@@ -75,7 +75,12 @@ def _loaded_sha256(folder: Path, own: Mapping[str, object]) -> dict[str, str]:
     """The digest of each file that is loaded, and of the own facts."""
     paths = {path for kind in HASHED for path in folder.glob(kind)} - {folder / OWN_FACTS}
     found = {path.relative_to(folder).as_posix(): known_sha256(path) for path in sorted(paths)}
-    return {**found, OWN_FACTS: hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()}
+    return {**found, OWN_FACTS: facts_sha256(own)}
+
+
+def facts_sha256(facts: Mapping[str, object]) -> str:
+    """The digest of facts as JSON holds them, in whatever order and layout."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def folder_sha256(folder: Path, besides: Collection[str] = ()) -> dict[str, str]:
