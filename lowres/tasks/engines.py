@@ -67,7 +67,7 @@ def seal_export(folder: Path) -> None:
 def verify_export(folder: Path, engine: EngineName) -> None:
     """Raises ModelError where a file of an exported folder is missing, was added, or has other bytes than were written."""
     with reading(folder, export_again(engine)):
-        facts = read_bounded_json(folder / EXPORT_JSON)
+        facts = dict(read_bounded_json(folder / EXPORT_JSON))
         recorded, found = dict(facts.pop(FILES)), folder_sha256(folder, NOT_SEALED)
         if EXPORT_JSON in recorded:  # which exports of earlier versions lack
             found[EXPORT_JSON] = facts_sha256(facts)
