@@ -6,6 +6,7 @@ Imports nothing heavy.
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lowres.errors import ModelError, Problem
@@ -60,7 +61,10 @@ def verify_checkpoint(folder: Path) -> None:
     hint = f"remove the folder and export again; if you changed it yourself, take “{FILES}” out of {OWN_FACTS}"
     if not (folder / OWN_FACTS).exists():
         raise ModelError(Problem(str(folder / OWN_FACTS), "is missing", hint))
-    own = dict(read_json(folder / OWN_FACTS))
+    try:
+        own = dict(read_json(folder / OWN_FACTS))
+    except ModelError as error:
+        raise ModelError(*(replace(problem, hint=hint) for problem in error.problems)) from error
     if FILES not in own:
         return
     sealed = own.pop(FILES)
