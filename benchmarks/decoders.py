@@ -2,10 +2,11 @@
 
     python benchmarks/decoders.py FOLDER min --out runs/decoders
 
-FOLDER holds the data. starter:decoder (SmolLM2-135M-Instruct, English) and starter:multilingual-decoder (Gemma 3 270M) are asked
-untuned, shown examples like the text, then tuned by their label words, the first also with a head; beside them stand starter:encoder and n-grams. A decoder takes ten times an encoder's time, so that samples of dev
-and test can be taken, fewer layers trained and fewer epochs; they are the same texts for all. Finished runs are kept and not repeated,
-and the table has those that are there.
+FOLDER holds the data. starter:decoder (SmolLM2-135M-Instruct, English) and starter:multilingual-decoder (Gemma 3 270M)
+are asked untuned, shown examples like the text, then tuned by their label words, the first with a head, too; beside them stand
+starter:encoder and n-grams. A decoder takes ten times an encoder's time, so that samples of dev and test can be taken, fewer layers
+trained and fewer epochs; they are the same texts for all. Finished runs are kept and not repeated, and the table has those that are
+there.
 """
 
 import argparse
@@ -42,7 +43,7 @@ data:
   licence: CC-BY-SA-4.0
   source: a sample of NusaX
 base: {{name: "starter:{base}"}}
-vocabulary: {{extend: off, trim: off}}
+vocabulary: {{extend: off{trim}}}
 method: {{kind: lora{layers}}}
 training: {{epochs: {epochs}, batch_tokens: 1024{rate}, seed: {seed}}}
 {shots}"""
@@ -77,7 +78,9 @@ def main() -> None:
         written = base.endswith("decoder")
         text = RECIPE.format(
             name=name, language=asked.language, base=base, by=by, files=json.dumps(files), seed=asked.seed,
-            layers=f", layers: {asked.layers}" if written and asked.layers else "", epochs=asked.epochs if written else 10,
+            trim="" if written else ", trim: off",
+            layers=f", layers: {asked.layers}" if written and asked.layers else "",
+            epochs=asked.epochs if written else 10,
             rate=f", learning_rate: {asked.rate}" if written and asked.rate else "",
             shots=f"evaluation: {{few_shot: {asked.shots if untuned else 0}}}\n" if written else "",
         )  # fmt: skip

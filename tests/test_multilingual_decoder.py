@@ -50,6 +50,8 @@ def test_every_part_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ):
         build_starter(NAME, tmp_path)
     assert not list(tmp_path.rglob("*.gguf"))
+    with pytest.raises(ModelError, match="no-such-part==1.0.0, which is not installed"):
+        STARTERS.describe(NAME, tmp_path)  # so that `lowres check` says it, too
 
 
 def test_its_licence_is_that_of_gemma(tmp_path: Path) -> None:

@@ -118,6 +118,11 @@ def test_faults_of_recipe_data_base_and_plan_are_named_at_once(desk: Path, optio
         PAIRS
         + ALIGNED
         + TRANSLATOR
+        + "ensemble: {phrase_table: off, rerank: 8}\n": "ensemble.rerank: has no effect with ensemble.phrase_table: off",
+        LABELS + TABLES + "ensemble: {rerank: 8}\n": "ensemble.rerank: is for translation",
+        PAIRS
+        + ALIGNED
+        + TRANSLATOR
         + "evaluation: {languages: [fra-Latn]}\n": "evaluation.languages, item 1: no test pair is from",
         PAIRS.replace("}", ", init_from: {fra-Latn: deu-Latn}}")
         + ALIGNED

@@ -65,9 +65,9 @@ class Part:
     file: str = ""
     scope: str = ""
     hashed: bool = False
-    decontaminated: bool = False
     use: tuple[Split, ...] = SPLITS
     head: str = ""
+    decontaminated: bool = False
 
     def split_of(self, record: Record) -> Split:
         """The split of one of its rows."""

@@ -11,6 +11,7 @@ from lowres.languages.placeholders import missing_placeholders
 from lowres.runs.run import Run
 
 MODEL, PHRASE_TABLE = "model", "phrase table"
+ANSWERING = {MODEL: (MODEL,), PHRASE_TABLE: (PHRASE_TABLE,), "phrase table and model": (PHRASE_TABLE, MODEL)}
 Languages = tuple[str, ...]  # source and target of a translator, the language of a classifier's texts
 
 
@@ -58,12 +59,11 @@ def answer(run: Run, text: str, languages: Languages) -> Answer:
 
 
 def _translation(translator: Any, text: str, direction: Languages) -> Answer:
-    source, target = direction
-    by_table = (source, target) in translator.facts.by_phrase_table
+    system = translator.system(direction)
     if len(translator.segments(text, direction)) > 1:
         (found,) = translator.estimated([text], [direction])
         sure = Estimate(found.confidence, *found.interval) if found.interval else None
-        whole = (Suggestion(found.translation, (PHRASE_TABLE if by_table else MODEL,), estimate=sure),)
+        whole = (Suggestion(found.translation, ANSWERING[system], estimate=sure),)
         cut = ["the end of a part was not written"] * found.truncated
         return Answer(
             text, direction, whole, (f"a long text, translated in {found.parts} parts", *cut, *_lost(text, whole))
@@ -72,12 +72,14 @@ def _translation(translator: Any, text: str, direction: Languages) -> Answer:
     by_model = [Suggestion(one.text, (MODEL,)) for one in searched]
     table = translator.phrase_tables.get(direction)
     by_phrases = [Suggestion(table.translate(text), (PHRASE_TABLE,))] if table else []
-    given, others = (by_phrases, by_model) if by_table else (by_model[:1], [*by_phrases, *by_model[1:]])
-    suggestions = _merged([*given, *others])
+    given = by_phrases if system == PHRASE_TABLE else by_model[:1]
+    if len(ANSWERING[system]) > 1:
+        given = [Suggestion(one.translation, ANSWERING[system]) for one in translator.translate([text], [direction])]
+    suggestions = _merged([*given, *by_phrases, *by_model])
     if suggestions:
         sure = translator.estimate(text, direction, suggestions[0].text)
         suggestions = (replace(suggestions[0], estimate=sure), *suggestions[1:])
-    cut = ["the translation was not finished"] * (searched[0].truncated and not by_table)
+    cut = ["the translation was not finished"] * (searched[0].truncated and system == MODEL)
     return Answer(text, direction, suggestions, (*cut, *_lost(text, suggestions)))
 
 

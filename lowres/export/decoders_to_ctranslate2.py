@@ -277,7 +277,7 @@ def answering(predictor: Any) -> str:
     special = [one for one in unwritten(frame, rows) or () if one < len(frame.tokenizer)]
     parts = [
         (" and gives the hints", getattr(facts, "hints", False)),
-        (", and asks the phrase table", getattr(facts, "by_phrase_table", ())),
+        (", and asks the phrase table", getattr(facts, "with_phrase_table", ())),
     ]
     divides = ", which also divides long texts" if facts.task == "translation" else ""
     return ANSWERING.format(

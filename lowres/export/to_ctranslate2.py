@@ -180,7 +180,7 @@ def usage(predictor: Any, run: Run, fidelity: Fidelity) -> str:
     source, target = facts.directions[0]
     tokens = token_names(predictor.tokenizer, inputs.rows)
     prefix = inputs.decoder_prefix(target)
-    parts = [(" and gives the hints", facts.hints), (", and asks the phrase table", facts.by_phrase_table)]
+    parts = [(" and gives the hints", facts.hints), (", and asks the phrase table", facts.with_phrase_table)]
     about = "A translator whose base, embedding rows and adapter are merged and converted."
     return heading(run.record, about) + USAGE.format(
         version=ctranslate2.__version__, bits=fidelity.bits, notes=limits(facts), source=source, target=target,

@@ -115,8 +115,8 @@ NGRAMS = (
 )
 TEMPERED = "The run's probabilities are the softmax of {weight} times the logits of its labels, a factor that was fitted on dev.\n\n"
 PHRASES = (
-    "In the directions {directions} the run's translations are those of its phrase table, which only lowres reads: this code gives "
-    "the neural model's translations, “model alone” in the run's report.\n\n"
+    "In the directions {directions} the run's translations are those of its phrase table, by its score or chosen with the model; only "
+    "lowres reads it: this code gives the neural model's translations, “model alone” in the run's report.\n\n"
 )
 HEADS = "Further heads follow in the columns of `logits` behind the first {first}: {heads}.\n\n"
 BUILT = "Its base is built by lowres, so that it cannot be fetched elsewhere: `lowres export RUN` writes one ordinary checkpoint.\n"
@@ -182,7 +182,7 @@ def limits(facts: Any) -> str:
     notes = HINTED if getattr(facts, "hints", False) else ""
     if symbols := getattr(facts, "symbols", ""):
         notes += SYMBOLS.format(symbols=symbols)
-    if table := getattr(facts, "by_phrase_table", ()):
+    if table := getattr(facts, "with_phrase_table", ()):
         notes += PHRASES.format(directions=", ".join(f"{source}→{target}" for source, target in table))
     weights = getattr(facts, "weights", ())
     if len(weights) > 1:

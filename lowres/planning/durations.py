@@ -71,6 +71,9 @@ def estimate_stages(plan: Plan, corpus: Corpus) -> dict[str, float]:
         stages["phrase tables"] = PHRASE_SECONDS * len(_pairs(plan, corpus, corpus.train)) + scored
     beams = recipe.decoding.beams if isinstance(task, Translation | Generation) else 1
     stages["scoring"] = beams * _predicting(plan, test)
+    if recipe.ensemble.rerank:  # every candidate of a text is read once
+        stages["phrase tables"] += recipe.ensemble.rerank * scored / PREDICTING
+        stages["scoring"] += recipe.ensemble.rerank * _predicting(plan, test) / PREDICTING
     if isinstance(task, PreTraining):  # the base is scored before and after
         stages["scoring"] *= 2
     if recipe.evaluation.baselines:

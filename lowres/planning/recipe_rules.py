@@ -28,6 +28,7 @@ TASKS_OF: Mapping[str, tuple[str, ...]] = {
     "decoding": ("translation", "generation"),
     "ensemble.ngrams": ("classification",),
     "ensemble.phrase_table": ("translation",),
+    "ensemble.rerank": ("translation",),
     "evaluation.languages": ("translation",),
     "base.centre": ("classification",),
     "first": ("classification",),
@@ -94,6 +95,12 @@ def glossary_has_a_use(recipe: Recipe, near: Path) -> Iterator[Problem]:
     if isinstance(task, Translation) and task.glossary and (task.hints, recipe.ensemble.phrase_table) == ("off", "off"):
         what = "has no effect with hints: off and ensemble.phrase_table: off"
         yield Problem("task.glossary", what, "leave it out, or allow one of them")
+
+
+def reranking_has_a_phrase_table(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """What the model chooses among are translations of the phrase table."""
+    if recipe.ensemble.rerank and recipe.ensemble.phrase_table == "off":
+        yield Problem("ensemble.rerank", "has no effect with ensemble.phrase_table: off", "leave one of them out")
 
 
 def dropout_fits_method(recipe: Recipe, near: Path) -> Iterator[Problem]:
@@ -215,6 +222,7 @@ RECIPE_RULES: tuple[RecipeRule, ...] = (
     keep_fits_filter,
     parallel_has_a_use,
     glossary_has_a_use,
+    reranking_has_a_phrase_table,
     dropout_fits_method,
     stages_fit_method,
     centre_fits_method,

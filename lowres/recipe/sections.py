@@ -65,6 +65,13 @@ class Ensemble(Section):
         description="for translation: auto lets a phrase table learned from the training pairs translate those directions in which it "
         "scores better on dev",
     )
+    rerank: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="for translation: among how many translations of the phrase table the model chooses, in directions in which that "
+        "scores best on dev; 0 for none",
+    )
 
 
 class Evaluation(Section):

@@ -14,7 +14,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from filelock import FileLock
@@ -160,8 +160,11 @@ class Shipped:
         return tuple(TABLE)
 
     def describe(self, name: str, cache: Path) -> Checkpoint:
-        """The facts of a starter, whose folder need not exist yet."""
+        """The facts of a starter, whose folder need not exist yet. Raises ModelError where it can neither be read nor built."""
         starter = TABLE[name]
+        if not starter.folder(name, cache).exists():
+            for part in starter.parts:
+                _package(name, part, starter.extra)
         return Checkpoint(
             name=name, folder=starter.folder(name, cache), architecture=ARCHITECTURES[starter.model_type],
             hidden_size=starter.hidden_size, layers=starter.layers, vocabulary_size=starter.vocabulary_size,
@@ -284,18 +287,23 @@ def _files(folder: Path) -> list[Path]:
 
 def _source(name: str, part: Part, extra: str) -> Path:
     """The weight file of the installed package, its digest verified."""
+    path = Path(str(_package(name, part, extra).locate_file(part.file)))
+    found = known_sha256(path)
+    if found != part.sha256:
+        remedy = f"reinstall {part.package}=={part.version}"
+        raise ModelError(Problem(part.file, f"has sha256 {found}, expected {part.sha256}", remedy))
+    return path
+
+
+def _package(name: str, part: Part, extra: str) -> Distribution:
+    """The installed package of a part, in the version that is expected."""
     wanted = f"{part.package}=={part.version}"
     remedy = f'pip install "lowres[{extra}]" (or {wanted})'
     try:
         package = distribution(part.package)
     except PackageNotFoundError as error:
-        raise ModelError(
-            Problem(name, f"is built from the package {wanted}, which is not installed", remedy)
-        ) from error
+        what = f"is built from the package {wanted}, which is not installed"
+        raise ModelError(Problem(name, what, remedy)) from error
     if package.version != part.version:
         raise ModelError(Problem(name, f"is built from {wanted}; installed is {package.version}", remedy))
-    path = Path(str(package.locate_file(part.file)))
-    found = known_sha256(path)
-    if found != part.sha256:
-        raise ModelError(Problem(part.file, f"has sha256 {found}, expected {part.sha256}", f"reinstall {wanted}"))
-    return path
+    return package

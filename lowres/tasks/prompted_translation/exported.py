@@ -51,7 +51,7 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
     facts, machine = read_facts(model_folder, TranslatorFacts), Machine.detect(options.device, options.threads)
     own = export_facts(folder, PromptedExportFacts, "ctranslate2", digest)
     prompts = TranslationPrompts(Frame(saved_tokenizer(model_folder)), facts.max_length, own.positions)
-    tables = restored_tables(model_folder, facts.by_phrase_table, hints=facts.hints)
+    tables = restored_tables(model_folder, facts.with_phrase_table, hints=facts.hints)
     return ExportedPromptedTranslator(
         load_converted(folder, machine), prompts, facts, make_accelerator(machine, "fp32"), Rows(None, 0), tables,
         estimators=restored_estimators(model_folder),

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -58,20 +60,35 @@ class PromptedTranslator(Translator):
     def score(
         self, sources: Sequence[TokenIds], written: Sequence[TokenIds], targets: Sequence[str]
     ) -> list[Likelihood]:
-        """How probable the decoder finds each answer to a prompt."""
-        pad = self.tokenizer.pad_token_id
-        found = [Likelihood(0.0, 0)] * len(sources)
-        whole = [[*prompt, *answer] for prompt, answer in zip(sources, written, strict=True)]
+        """How probable the decoder finds each answer to a prompt. A prompt is read once for all answers that follow one another."""
+        found: list[Likelihood] = []
         self.model.eval()
         with torch.inference_mode(), self.accelerator.autocast():
-            for rows in sorted_batches(list(map(len, whole)), most_tokens(len(self.tokenizer))):
-                ids, mask = padded([whole[row] for row in rows], pad, self.accelerator.device)
-                logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-                for place, row in enumerate(rows):
-                    start, end = len(sources[row]), len(whole[row])
-                    logs = logits[place, start - 1 : end - 1].float().log_softmax(-1)
-                    own = logs.gather(-1, ids[place, start:end, None])
-                    found[row] = Likelihood(float(own.sum()), end - start)
+            for prompt, some in groupby(zip(sources, written, strict=True), key=itemgetter(0)):
+                found += self._score(prompt, [answer for _, answer in some])
+        return found
+
+    def _score(self, prompt: TokenIds, answers: Sequence[TokenIds]) -> list[Likelihood]:
+        """How probable each answer to one prompt is: the last token of the prompt predicts the first of an answer."""
+        pad, device = self.tokenizer.pad_token_id, self.accelerator.device
+        found = [Likelihood(0.0, 0)] * len(answers)
+        read, last = prompt[:-1], prompt[-1:]
+        for rows in sorted_batches(list(map(len, answers)), most_tokens(len(self.tokenizer))):
+            ids, mask = padded([[*last, *answers[row][:-1]] for row in rows], pad, device)
+            past = None
+            if read:
+                before = torch.tensor([read], device=device)
+                past = self.model(input_ids=before, use_cache=True, logits_to_keep=1).past_key_values
+                past.batch_repeat_interleave(len(rows))
+                mask = torch.cat([torch.ones(len(rows), len(read), dtype=mask.dtype, device=device), mask], dim=1)
+            logits = self.model(
+                input_ids=ids, attention_mask=mask, past_key_values=past, use_cache=past is not None
+            ).logits
+            for place, row in enumerate(rows):
+                size = len(answers[row])
+                labels = torch.tensor(answers[row], device=device)
+                logs = logits[place, :size].float().log_softmax(-1)
+                found[row] = Likelihood(float(logs.gather(-1, labels[:, None]).sum()), size)
         return found
 
 
@@ -80,7 +97,7 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> PromptedT
     found = restored(folder, TranslatorFacts, load_decoder, options, form)
     facts, accelerator = found.facts, found.accelerator
     prompts = TranslationPrompts(Frame(found.tokenizer), facts.max_length, found.checkpoint.positions)
-    phrase_tables = restored_tables(folder, facts.by_phrase_table, hints=facts.hints)
+    phrase_tables = restored_tables(folder, facts.with_phrase_table, hints=facts.hints)
     return PromptedTranslator(
         found.model.to(accelerator.device).eval(), prompts, facts, accelerator, Rows(None, 0), phrase_tables,
         estimators=restored_estimators(folder),

@@ -163,7 +163,7 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
         tokenizer, LanguageMarking(own.marked_source, own.forced), ids, own.start, own.end, own.pad, facts.prefix,
         facts.max_length, own.rows, facts.symbols,
     )  # fmt: skip
-    tables = restored_tables(model_folder, facts.by_phrase_table, hints=facts.hints)
+    tables = restored_tables(model_folder, facts.with_phrase_table, hints=facts.hints)
     model, accelerator = ConvertedModel(engine, tokens), make_accelerator(machine, "fp32")
     return ExportedTranslator(
         model, inputs, facts, accelerator, Rows(None, 0), tables, estimators=restored_estimators(model_folder)

@@ -20,6 +20,7 @@ from lowres.tasks.equipping import equip
 from lowres.tasks.job import Announce, Facts, Job, Once, Round
 from lowres.tasks.saved import Rows, common_facts
 from lowres.tasks.translation.backtranslation import BackTranslated, chosen_texts, translate_back
+from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.inputs import usual_length, writable_symbols
 from lowres.tasks.translation.judgement import judge
 from lowres.tasks.translation.model import (
@@ -35,11 +36,12 @@ from lowres.tasks.translation.model import (
 from lowres.tasks.translation.objective import TranslationObjective, epoch_rows
 from lowres.tasks.translation.phrase_tables import phrase_tables_of
 from lowres.tasks.translation.quality_estimation import Evidence, fitted
+from lowres.tasks.translation.reranking import best, best_weight, candidates
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.language_tokens import tag_languages
 
 MOST_ESTIMATED = 1000  # dev pairs from which is learned how sure an answer is, where they need not be translated anyway
-CLEAR = 0.5  # chrF++ on dev by which the phrase table must be better to be preferred
+CLEAR = 0.5  # chrF++ on dev by which the phrase table, or both together, must be better to be preferred
 
 
 def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: Accelerator) -> Translator:
@@ -130,15 +132,13 @@ def _rounds(
 
 
 def complete(translator: Translator, plan: Plan, corpus: Corpus, announce: Announce) -> Translator:
-    """Let the phrase table answer the directions in which it is clearly better on dev, and learn how sure an answer is."""
+    """Let the phrase table, or it and the model together, answer where dev says so, and learn how sure an answer is."""
     announce("phrase table" if plan.recipe.ensemble.phrase_table == "auto" else "confidence")
     judged = _judged(translator, plan, corpus)
     answers, evidence = _answers(translator, judged)
     if plan.recipe.ensemble.phrase_table == "auto":
-        asked = [one for one in dict.fromkeys(pair.direction for pair in judged) if one in translator.phrase_tables]
-        better = [direction for direction in asked if _table_is_better(translator, direction, judged, answers)]
-        translator = replace(translator, facts=translator.facts.model_copy(update={"by_phrase_table": better}))
-        others = [number for number, pair in enumerate(judged) if pair.direction in better]
+        translator = _decided(translator, judged, answers, plan.recipe.ensemble.rerank)
+        others = [number for number, pair in enumerate(judged) if pair.direction in translator.facts.with_phrase_table]
         for number, answer, known in zip(others, *_answers(translator, [judged[i] for i in others]), strict=True):
             answers[number], evidence[number] = answer, known
     systems = [translator.system(pair.direction) for pair in judged]
@@ -160,15 +160,35 @@ def _answers(translator: Translator, judged: Sequence[Pair]) -> tuple[list[str],
     return [one.translation for one in found], evidence
 
 
-def _table_is_better(
-    translator: Translator, direction: Direction, judged: Sequence[Pair], answers: Sequence[str]
-) -> bool:
-    """Whether the phrase table's translations are clearly better than these answers of the model."""
-    own = [(pair, answer) for pair, answer in zip(judged, answers, strict=True) if pair.direction == direction]
-    references, names = [pair.target.fields["text"] for pair, _ in own], [pair.direction_name for pair, _ in own]
-    by_table = [translator.phrase_tables[direction].translate(pair.source.fields["text"]) for pair, _ in own]
-    by_model = primary_metric(references, [answer for _, answer in own], names)
-    return primary_metric(references, by_table, names) > by_model + CLEAR
+def _decided(translator: Translator, judged: Sequence[Pair], answers: Sequence[str], most: int) -> Translator:
+    """The translator that knows who answers in each direction: the model, unless another system is clearly better on these pairs.
+
+    The others are the phrase table and, where the model may choose among `most` of its translations, both together.
+    """
+    asked = [pair for pair in judged if pair.direction in translator.phrase_tables]
+    systems: dict[str, Sequence[str]] = {"phrase table": Hints(translator.phrase_tables).of(asked)}
+    weight = 0.0
+    if most:
+        proposed = candidates(translator, [(pair.source.fields["text"], *pair.direction) for pair in asked], most)
+        weight = best_weight(asked, proposed)
+        systems["both"] = [best(found, weight) for found in proposed]
+    systems["model"] = [
+        one for pair, one in zip(judged, answers, strict=True) if pair.direction in translator.phrase_tables
+    ]
+    who: dict[str, list[Direction]] = {"phrase table": [], "both": [], "model": []}
+    for direction in dict.fromkeys(pair.direction for pair in asked):
+        own = [number for number, pair in enumerate(asked) if pair.direction == direction]
+        references, names = [asked[i].target.fields["text"] for i in own], [asked[i].direction_name for i in own]
+        scores = {name: primary_metric(references, [found[i] for i in own], names) for name, found in systems.items()}
+        scores["model"] += CLEAR
+        who[max(scores, key=scores.__getitem__)].append(direction)
+    decided = {
+        "by_phrase_table": who["phrase table"],
+        "reranked": who["both"],
+        "rerank_weight": weight,
+        "candidates": most,
+    }
+    return replace(translator, facts=translator.facts.model_copy(update=decided))
 
 
 def lines(plan: Plan, corpus: Corpus, predictions: Sequence[Translated]) -> Iterator[Mapping[str, object]]:

@@ -24,11 +24,13 @@ from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.model import Translated, Translator, pairs_to_evaluate, predict_test
 
 EXAMPLES = 20
+BETTER = "the phrase table, or it and the model together, did better on dev"
 ADVICE = (
     "train more of the model (method: lora with a higher rank, or full) or for more epochs, give more pairs or texts without a "
     "translation (task.back_translation, task.denoise), or choose a base that knows a related language; until then translate with "
     "the phrase table (ensemble: {phrase_table: auto})"
 )
+TOGETHER = "of the run, in which the base chooses among the translations of the phrase table"
 Texts = Sequence[str]
 
 
@@ -59,9 +61,9 @@ def judge(
     }  # fmt: skip
     components: list[BaselineRun[tuple[str, ...]]] = []
     alone = chosen  # of the adapted base, without the phrase tables
-    if translator.facts.by_phrase_table:
+    if translator.facts.with_phrase_table:
         alone = [found.translation for found in predict_test(translator.without_phrase_tables(), plan, corpus)]
-        what = f"the adapted base in all directions; in {len(translator.facts.by_phrase_table)} the phrase table did better on dev"
+        what = f"the adapted base in all directions; in {len(translator.facts.with_phrase_table)} {BETTER}"
         components.append(BaselineRun("model alone", what, 0.0, tuple(alone)))
     if translator.phrase_tables:
         by_table = Hints(translator.phrase_tables).of(judged)
@@ -83,9 +85,13 @@ def judge(
         rivals += untuned(plan, corpus, judged)
     comparisons = {run.name: evaluator.compare_with(run, chosen) for run in (*components, *rivals)}
     simpler = [run for run in (*components, *rivals) if run.name != "model alone"]
-    verdict = transfer_verdict([comparison for run in simpler for comparison in evaluator.compare_with(run, alone)])
+    together = bool(translator.facts.reranked)  # then the base has a part in what the run adds to the phrase table
+    verdict = transfer_verdict(
+        [comparison for run in simpler for comparison in evaluator.compare_with(run, chosen if together else alone)]
+    )
     if alone is not chosen:
-        verdict = verdict.model_copy(update={"why": f"of the adapted base by itself, {verdict.why}"})
+        whose = TOGETHER if together else "of the adapted base by itself"
+        verdict = verdict.model_copy(update={"why": f"{whose}, {verdict.why}"})
     if verdict.verdict == "hurts":
         verdict = verdict.model_copy(update={"advice": ADVICE})
     yield {
@@ -101,10 +107,7 @@ def judge(
 
 def answering(translator: Translator, judged: Sequence[Pair]) -> dict[str, str]:
     """The system that answers, by direction."""
-    return {
-        pair.direction_name: "phrase table" if pair.direction in translator.facts.by_phrase_table else "model"
-        for pair in judged
-    }
+    return {pair.direction_name: translator.system(pair.direction) for pair in judged}
 
 
 def confidence(

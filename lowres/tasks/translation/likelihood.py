@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from transformers.modeling_outputs import BaseModelOutput
 
 from lowres.models.modules import head_in
 from lowres.models.quantization import PRECISIONS
@@ -32,10 +33,21 @@ def likelihoods(
     lengths = [max(len(source), len(ids)) for source, ids in zip(sources, written, strict=True)]
     with head_in(model, PRECISIONS[accelerator.mixed_precision]), torch.inference_mode(), accelerator.autocast():
         for rows in sorted_batches(lengths, most_tokens(len(inputs.tokenizer))):
-            ids, mask = padded([sources[row] for row in rows], inputs.pad, accelerator.device)
+            # the translations of one source share its states
+            distinct = {
+                source: place for place, source in enumerate(dict.fromkeys(tuple(sources[row]) for row in rows))
+            }
+            ids, mask = padded([list(source) for source in distinct], inputs.pad, accelerator.device)
+            own = torch.tensor([distinct[tuple(sources[row])] for row in rows], device=ids.device)
+            states = model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
             labels, known = padded([written[row] for row in rows], inputs.pad, accelerator.device)
             before = torch.cat([torch.full_like(labels[:, :1], inputs.start), labels[:, :-1]], dim=1)
-            logits = model(input_ids=ids, attention_mask=mask, decoder_input_ids=before, use_cache=False).logits
+            logits = model(
+                encoder_outputs=BaseModelOutput(states[own]),
+                attention_mask=mask[own],
+                decoder_input_ids=before,
+                use_cache=False,
+            ).logits
             logs = logits.float().log_softmax(-1).gather(-1, labels[..., None])[..., 0] * known
             for place, row in enumerate(rows):
                 given = len(inputs.decoder_prefix(targets[row])) - 1

@@ -36,6 +36,7 @@ from lowres.tasks.translation.quality_estimation import (
     load_estimators,
     save_estimators,
 )
+from lowres.tasks.translation.reranking import best, candidates
 from lowres.tasks.translation.search import Generated, Hypothesis, generate, n_best
 from lowres.tasks.translation.segments import Segment, joined, segments
 
@@ -48,7 +49,8 @@ class TranslatorFacts(ModelFacts):
     `tags` gives each language's token; `longest` is the number of tokens that nearly all training sources stay within, at most
     `max_length`: longer texts are translated in parts. With `hints` the model reads the phrase table's translation before each source;
     `symbols` stand for placeholders in what it reads and writes. In the directions of `by_phrase_table` the phrase table alone
-    answers, since it was better on dev.
+    answers, since it was better on dev; in those of `reranked` the model chooses among at most `candidates` of its translations, by
+    log-probabilities with the weight `rerank_weight`.
     """
 
     directions: list[tuple[str, str]]
@@ -58,6 +60,14 @@ class TranslatorFacts(ModelFacts):
     hints: bool
     symbols: str = ""
     by_phrase_table: list[tuple[str, str]] = []
+    reranked: list[tuple[str, str]] = []
+    rerank_weight: float = 0.0
+    candidates: int = 0
+
+    @property
+    def with_phrase_table(self) -> list[tuple[str, str]]:
+        """The directions in which the phrase table has a part in the answers, beside its hints."""
+        return [*self.by_phrase_table, *self.reranked]
 
 
 @dataclass(frozen=True)
@@ -170,6 +180,8 @@ class Translator:
 
     def system(self, direction: Direction) -> System:
         """Who answers in a direction."""
+        if direction in self.facts.reranked:
+            return "phrase table and model"
         return "phrase table" if direction in self.facts.by_phrase_table else "model"
 
     def _written(
@@ -186,6 +198,9 @@ class Translator:
             for text, source, target in inputs
             if (source, target) in self.facts.by_phrase_table
         }
+        chosen = [one for one in dict.fromkeys(inputs) if one[1:] in self.facts.reranked]
+        for one, found in zip(chosen, candidates(self, chosen, self.facts.candidates), strict=True):
+            written[one] = Generated(best(found, self.facts.rerank_weight), truncated=False)
         left = list(dict.fromkeys(one for one in inputs if one not in written))
         generated = self.write([self.source_ids(*one) for one in left], [target for _, _, target in left])
         return written | {
@@ -247,8 +262,8 @@ class Translator:
         return [one.translation for one in found]
 
     def without_phrase_tables(self) -> "Translator":
-        """The same translator with the neural model in all directions, also where the phrase table was better."""
-        return replace(self, facts=self.facts.model_copy(update={"by_phrase_table": []}))
+        """The same translator with the neural model alone in all directions, also where the phrase table was better."""
+        return replace(self, facts=self.facts.model_copy(update={"by_phrase_table": [], "reranked": []}))
 
     def greedy(self) -> "Translator":
         """The same translator with greedy search, which is quicker than beam search."""
@@ -341,7 +356,7 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> Translato
     inputs = inputs_of(
         found.tokenizer, found.model, language_marking, facts.tags, facts.prefix, facts.max_length, facts.symbols
     )
-    phrase_tables = restored_tables(folder, facts.by_phrase_table, hints=facts.hints)
+    phrase_tables = restored_tables(folder, facts.with_phrase_table, hints=facts.hints)
     return Translator(
         found.model.to(accelerator.device).eval(), inputs, facts, accelerator, Rows(None, 0), phrase_tables,
         estimators=restored_estimators(folder),

@@ -23,7 +23,7 @@ from lowres.statistical.phrases import PhraseTable
 from lowres.tasks.translation.likelihood import Likelihood
 
 CONFIDENCE = "confidence.json"
-System = Literal["model", "phrase table"]
+System = Literal["model", "phrase table", "phrase table and model"]
 Estimators = Mapping[System, Estimator]
 _FILE = TypeAdapter(dict[System, Estimator])
 
@@ -55,7 +55,7 @@ class Evidence:
         if self.words:
             found |= {"phrase table": 1.0}  # since what is not known counts as 0
             found |= {"unknown": self.unknown / self.words, "table score": self.table_score / self.words}
-            found |= {"agreement": self.agreement / self.words} if system == "model" else {}
+            found |= {"agreement": self.agreement / self.words} if system != "phrase table" else {}
         return found
 
 
