@@ -21,7 +21,7 @@ class Outcome:
     the training and of those before that it went on from, and what came up when its data were encoded.
     """
 
-    weights: Mapping[str, Tensor]
+    weights: dict[str, Tensor]
     method: Mapping[str, Tensor]
     unfrozen: frozenset[str]
     rng: Mapping[str, Tensor]
