@@ -37,13 +37,12 @@ from lowres.runs.layout import LOCK, MODEL
 from lowres.runs.progress import shown_progress
 from lowres.runs.reload_check import SAMPLE_SIZE, ReloadSample, check_reload
 from lowres.runs.run import Run
-from lowres.runs.trainings import fit
+from lowres.runs.trainings import Trainings, fit
 from lowres.runs.writing import Notify, RunWriter, completed, default_folder, unfinished
-from lowres.tasks.equipping import callbacks_of, quantization_findings
+from lowres.tasks.equipping import quantization_findings
 from lowres.tasks.job import Job, Predictor, make_accelerator
 from lowres.tasks.retention import retention, retention_finding
 from lowres.tasks.table import job_of
-from lowres.training.rounds import train_further
 from lowres.vocabulary.adapting import Adapted, adapt
 from lowres.vocabulary.fitting_data import FittingData
 from lowres.vocabulary.language_tokens import language_tokens, token_findings
@@ -109,7 +108,7 @@ def run(
         writer.write(training=training_facts(writer.steps, writer.resumed, predictor.model))
         with saving(writer.folder / MODEL):  # before the rest, so that nothing that was learned can be lost
             predictor.save(writer.folder / MODEL)
-        fit_again(predictor, job, plan, corpus, writer)
+        fit_again(trainings, predictor, writer)
         predictor = job.complete(predictor, plan, corpus, writer.stage)
         with saving(writer.folder / MODEL):
             predictor.save(writer.folder / MODEL)
@@ -173,18 +172,12 @@ def fit_vocabulary(
         )  # fmt: skip
 
 
-def fit_again(predictor: Predictor, job: Job, plan: Plan, corpus: Corpus, writer: RunWriter) -> None:
-    """Further rounds of training, if the task has any. A run interrupted in one of them starts again with the first round."""
-    for more in job.rounds(predictor, plan, corpus, writer.stage):
-        before = list(writer.steps)
-        for step in train_further(
-            predictor.model, more.objective, more.settings, before, accelerator=predictor.accelerator,
-            micro_batch_tokens=plan.micro_batch_tokens, callbacks=callbacks_of(predictor.model, plan),
-        ):  # fmt: skip
-            writer.step(step)
+def fit_again(trainings: Trainings, predictor: Predictor, writer: RunWriter) -> None:
+    """Further rounds of training, if the task has any."""
+    for facts in trainings.fit_further():
         writer.write(
             training=training_facts(writer.steps, writer.resumed, predictor.model),
-            back_translation=[*writer.record.back_translation, more.facts(before, writer.steps[len(before) :])],
+            back_translation=[*writer.record.back_translation, facts],
         )
         with saving(writer.folder / MODEL):
             predictor.save(writer.folder / MODEL)

@@ -9,6 +9,7 @@ from typing import Any
 import matrix
 import pytest
 import torch
+from forks import reloaded_here
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import (
     MT5Config,
@@ -51,12 +52,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Of several processes that test, each hands on what it has tried."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["tried"] = matrix.counts()
+        session.config.workeroutput["seconds"] = matrix.seconds()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add what one of several processes has tried; one that broke off says nothing."""
-    matrix.add(getattr(node, "workeroutput", {}).get("tried", []))
+    told = getattr(node, "workeroutput", {})
+    matrix.add(told.get("tried", []), told.get("seconds", 0.0))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -162,6 +165,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, so that messages name files as the user does."""
     monkeypatch.chdir(tmp_path)
     return Path()
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reload check without the seconds that a fresh interpreter takes, for tests of something else."""
+    monkeypatch.setattr("lowres.running.check_reload", reloaded_here)
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """What was tried and what happened, for the table at the end of `make test-faults`."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 TRIED: Counter[tuple[str, str]] = Counter()
 FAILED: Counter[tuple[str, str]] = Counter()
+ELSEWHERE = [0.0]  # seconds of processor time of the other processes that tested
 
 
 @contextmanager
@@ -24,8 +26,14 @@ def counts() -> list[list[object]]:
     return [[*key, count, FAILED[key]] for key, count in TRIED.items()]
 
 
-def add(others: list[list[object]]) -> None:
-    """Add what another process has tried."""
+def seconds() -> float:
+    """The processor time of this process and of those that it has started."""
+    return sum(os.times()[:4])
+
+
+def add(others: list[list[object]], seconds: float) -> None:
+    """Add what another process has tried, and its processor time."""
+    ELSEWHERE[0] += seconds
     for fault, expected, count, failed in others:
         TRIED[str(fault), str(expected)] += int(str(count))
         FAILED[str(fault), str(expected)] += int(str(failed))
@@ -39,4 +47,5 @@ def lines() -> Iterator[str]:
     yield f"{'fault':<{width}}{'tried':>6}  {'right':>6}  what happens"
     for (fault, expected), count in sorted(TRIED.items()):
         yield f"{fault:<{width}}{count:>6}  {count - FAILED[fault, expected]:>6}  {expected}"
-    yield f"{'in all':<{width}}{TRIED.total():>6}  {TRIED.total() - FAILED.total():>6}"
+    minutes = (ELSEWHERE[0] or seconds()) / 60
+    yield f"{'in all':<{width}}{TRIED.total():>6}  {TRIED.total() - FAILED.total():>6}  in {minutes:.1f} minutes of processor time"

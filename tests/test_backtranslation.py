@@ -1,6 +1,7 @@
 """Back-translation: which texts are translated back, which pairs are kept, how they are marked, and what comes of a run."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forks import KILLED, in_fork, reloaded_here
 from tokenizers import AddedToken, processors
 from transformers import M2M100Config, M2M100ForConditionalGeneration, PreTrainedTokenizerFast
 
@@ -20,7 +22,7 @@ from lowres.planning import Options, Plan, estimate_seconds, prepare, read_data
 from lowres.recipe import open_recipe
 from lowres.recipe.task_section import BackTranslation
 from lowres.running import run as run_recipe
-from lowres.runs.run import Run
+from lowres.runs.run import Run, model_files
 from lowres.runs.writing import Event, Stage
 from lowres.tasks.translation.backtranslation import chosen_texts, translate_back
 from lowres.tasks.translation.filtering import synthetic
@@ -28,9 +30,8 @@ from lowres.tasks.translation.job import objective, rounds
 from lowres.tasks.translation.model import Translator, language_marking_of
 from lowres.tasks.translation.objective import Hints, TranslationInputs, encode_pairs, epoch_rows
 from lowres.tasks.translation.phrase_tables import phrase_tables_of
-from lowres.training.loop import Step
-from lowres.training.rounds import train_further
-from lowres.training.state import NO_CALLBACKS
+from lowres.training.loop import Step, train
+from lowres.training.rounds import further
 
 ENGLISH, TOY = "eng-Latn", "qaa-Latn"
 WORDS = {
@@ -86,9 +87,12 @@ def row(tag: str, name: str, text: str) -> Row:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: PreTrainedTokenizerFast) -> Path:
+    return write_nllb(tmp_path_factory.mktemp("nllb"), tiny_tokenizer)
+
+
+def write_nllb(folder: Path, tokenizer: PreTrainedTokenizerFast) -> Path:
     """A real M2M100 checkpoint of one layer a side, random weights, with NLLB's tags."""
-    folder = tmp_path_factory.mktemp("nllb")
-    tokenizer = tagged(tiny_tokenizer)
+    tokenizer = tagged(tokenizer)
     torch.manual_seed(0)
     shape = {
         f"{side}_{name}": value
@@ -187,27 +191,89 @@ def test_the_report_tells_of_it(finished: Run) -> None:
     assert "whose translation back was far from the original" in page
 
 
-@pytest.mark.usefixtures("eager")
-def test_a_run_that_is_cut_off_in_a_round_makes_that_round_anew(
-    finished: Run, base: Path, tmp_path: Path, options: Options
+ROUNDS = """\
+method: {{kind: {method}}}
+training: {{epochs: {epochs}, learning_rate: {rate}, batch_tokens: 256, max_length: 60, patience: 100, dropout: 0.1}}
+"""
+TAUGHT = {"full": (1, 0.001), "adalora": (2, 0.05)}  # epochs and rate with which the first round makes the model better
+
+
+def in_two_rounds(folder: Path, base: Path, method: str) -> Path:
+    """A recipe with two rounds of back-translation, and dropout."""
+    recipe = prepared(folder, base, section="rounds: 2, epochs: 2, filter: length")
+    text = recipe.read_text(encoding="utf-8")
+    start, end = text.index("method:"), text.index("ensemble:")
+    recipe.write_text(
+        text[:start] + ROUNDS.format(method=method, epochs=TAUGHT[method][0], rate=TAUGHT[method][1]) + text[end:],
+        encoding="utf-8",
+    )
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, finished: Run, cache: Path) -> dict[str, tuple[Run, list[Event]]]:
+    """Runs of two rounds that nobody cut off, over a model that can translate already, and what they told."""
+    found = {}
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr("lowres.running.check_reload", reloaded_here)
+    for method in TAUGHT:
+        folder, heard = tmp_path_factory.mktemp(method), list[Event]()
+        options = Options(cache=cache, offline=True, device="cpu", threads=1)
+        recipe = in_two_rounds(folder, finished.folder, method)
+        found[method] = run_recipe(recipe, folder / "out", options=options, notify=heard.append), heard
+    monkeypatch.undo()
+    return found
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.usefixtures("eager", "one_process")
+@pytest.mark.parametrize(
+    ("method", "at"), [("full", "translating"), ("full", "training"), ("full", "scoring"), ("adalora", "training")]
+)
+def test_no_round_that_has_ended_is_made_again(
+    method: str,
+    at: str,
+    whole: dict[str, tuple[Run, list[Event]]],
+    options: Options,
 ) -> None:
-    recipe, heard = prepared(tmp_path, base), list[Event]()
+    """Killed in the second round, while its sources are written or while it trains, or after it."""
+    (expected, told), updates, written = whole[method], 0, 0
+    assert expected.record.training is not None
+    recipe = expected.folder.parent / "recipe.yaml"
+    facts = expected.record.back_translation
+    assert len(facts) == 2 and all(one.kept for one in facts)
+    steps = [event for event in told if isinstance(event, Step)]
+    second = sum(step.epoch <= TAUGHT[method][0] + 2 for step in steps)
+    last = {"translating": second, "training": second + 5, "scoring": len(steps)}[at]
 
     def cut(event: Event) -> None:
-        heard.append(event)
-        if isinstance(event, Step) and event.epoch > 21:
-            raise KeyboardInterrupt
+        nonlocal updates, written
+        updates = event.update if isinstance(event, Step) else updates
+        written += event == Stage("back-translation")
+        now = {"translating": written == 2, "training": updates == last, "scoring": event == Stage("evaluation")}
+        if now[at]:
+            os._exit(KILLED)
 
-    with pytest.raises(KeyboardInterrupt):
-        run_recipe(recipe, tmp_path / "out", options=options, notify=cut)
-    resumed = run_recipe(recipe, tmp_path / "out", options=options, notify=heard.append)
-    assert resumed.record.training is not None and finished.record.training is not None
-    whole, pieces = finished.record.training.steps, resumed.record.training.steps
-    assert [(step.update, step.loss, step.dev) for step in pieces] == [
-        (step.update, step.loss, step.dev) for step in whole
+    out, heard = recipe.parent / at, list[Event]()
+    assert in_fork(lambda: run_recipe(recipe, out, options=options, notify=cut)) == KILLED
+    resumed = run_recipe(recipe, out, options=options, notify=heard.append)
+    again = [event.update for event in heard if isinstance(event, Step)]
+    lost = 1 if at == "training" else 0  # the update whose checkpoint was not written when it was told
+    assert again == [step.update for step in steps[last - lost :]]
+    assert heard.count(Stage("back-translation")) == (1 if at == "translating" else 0)
+    assert model_files(out / "model") == model_files(expected.folder / "model")
+    assert (out / "predictions.jsonl").read_bytes() == (expected.folder / "predictions.jsonl").read_bytes()
+    then, now = expected.record.training, resumed.record.training
+    assert now is not None and now.resumed_after == ([last - 1] if at == "training" else [])
+    assert [(one.update, one.loss, one.dev) for one in now.steps] == [
+        (one.update, one.loss, one.dev) for one in then.steps
     ]
-    assert resumed.record.training.resumed_after and len(resumed.record.back_translation) == 1
-    assert (resumed.folder / "predictions.jsonl").read_bytes() == (finished.folder / "predictions.jsonl").read_bytes()
+    without_time = {"exclude": {"seconds"}}
+    assert [one.model_dump(**without_time) for one in resumed.record.back_translation] == [
+        one.model_dump(**without_time) for one in facts
+    ]
+    assert resumed.record.cost is not None and resumed.record.cost.seconds["training"] >= now.seconds
+    assert not (out / "checkpoints").exists()
 
 
 def test_predictions_are_of_the_test_pairs_only(finished: Run) -> None:
@@ -278,24 +344,12 @@ def test_training_that_does_harm_leaves_the_weights_as_they_were(finished: Run) 
     )  # fmt: skip
     before = {name: weight.clone() for name, weight in translator.model.named_parameters()}
     wild = plan.recipe.training.model_copy(update={"epochs": 1, "learning_rate": 0.5})
-    steps = list(
-        train_further(
-            translator.model, lesson, wild, [start], accelerator=translator.accelerator, micro_batch_tokens=512, callbacks=NO_CALLBACKS
-        )
-    )  # fmt: skip
+    training = train(translator.model, lesson, wild, accelerator=translator.accelerator, micro_batch_tokens=512)
+    steps = list(further(translator.model, training, [start]))
     assert steps[0].update == 8 and steps[-1].epoch == 3.0 and steps[-1].examples > 70
     assert steps[-1].dev is not None and start.dev is not None and steps[-1].dev < start.dev
     assert not any(step.best for step in steps)
     assert all(torch.equal(weight, before[name]) for name, weight in translator.model.named_parameters())
-
-
-def test_without_an_objective_there_is_nothing_to_train(finished: Run) -> None:
-    translator, plan, _ = again(finished)
-    nothing = train_further(
-        translator.model, None, plan.recipe.training, [], accelerator=translator.accelerator, micro_batch_tokens=512,
-        callbacks=NO_CALLBACKS,
-    )  # fmt: skip
-    assert list(nothing) == []
 
 
 def test_rounds_go_on_until_the_model_writes_what_it_wrote(finished: Run) -> None:
@@ -303,8 +357,9 @@ def test_rounds_go_on_until_the_model_writes_what_it_wrote(finished: Run) -> Non
     task = plan.recipe.task.model_copy(update={"back_translation": BackTranslation(rounds=3, filter="length")})
     plan = replace(plan, recipe=plan.recipe.model_copy(update={"task": task}))
     stages: list[str] = []
-    found = list(rounds(translator, plan, corpus, stages.append))  # nobody trains, so nothing new is written
-    assert len(found) == 1 and stages == ["back-translation", "training", "back-translation"]
+    found = rounds(translator, plan, corpus, stages.append, lambda name, make: make())
+    assert found is not None and len(list(found)) == 1  # nobody trains, so nothing new is written
+    assert stages == ["back-translation"] * 2
 
 
 # How synthetic sources are shown

@@ -13,13 +13,15 @@ import pytest
 from forks import in_fork
 from matrix import tried
 from test_run_folder import prepared
+from test_stages import ROWS, write_project
 
-from lowres.errors import ModelError, PlanError
+from lowres.errors import Interrupted, ModelError, PlanError
 from lowres.export import export
 from lowres.export.bundle import share
 from lowres.planning import Options
 from lowres.running import run as run_recipe
-from lowres.runs.run import Run
+from lowres.runs.run import Run, model_files
+from lowres.runs.writing import Stage
 from lowres.training.loop import Step
 
 
@@ -74,6 +76,41 @@ def test_what_was_trained_is_saved_when_there_is_room_again(
         run = run_recipe(recipe, tmp_path / "out", options=options, notify=watch)
         assert run.record.status == "done" and len(steps) == trained, "nothing was trained again"
         assert run.record.training and run.record.training.resumed_after == [trained]
+
+
+@pytest.mark.usefixtures("one_process")
+def test_what_a_stage_has_led_to_is_kept_in_its_checkpoint_where_it_has_no_room(
+    tmp_path: Path, tiny_encoder: Path, options: Options
+) -> None:
+    """One and the same number of updates each, so that the steps of one training could be taken for those of another."""
+    recipe = write_project(tmp_path, tiny_encoder, ROWS.replace("epochs: 16", "epochs: 1"))
+    steps: list[Step] = []
+
+    def watch(event: object) -> None:
+        steps.extend([event] if isinstance(event, Step) else [])
+        if event == Stage("evaluation") and full:
+            raise KeyboardInterrupt
+
+    def make(self: Path, *given: Any, **named: Any) -> None:
+        if full and self.name.endswith("-done"):
+            raise OSError(errno.ENOSPC, "No space left on device", str(self))
+        mkdir(self, *given, **named)
+
+    mkdir, full = Path.mkdir, True
+    with tried("a full disk", "one line, nothing lost"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Path, "mkdir", make)
+            with pytest.raises(Interrupted):
+                run_recipe(recipe, tmp_path / "out", options=options, notify=watch)
+            trained, full = len(steps), False
+            run = run_recipe(recipe, tmp_path / "out", options=options, notify=watch)
+        assert trained > 3 and len(steps) == trained, "nothing was trained again"
+        whole = run_recipe(recipe, tmp_path / "whole", options=options)
+        assert run.record.first == [
+            facts.model_copy(update={"seconds": own.seconds})
+            for facts, own in zip(whole.record.first, run.record.first, strict=True)
+        ]
+        assert model_files(run.folder / "model") == model_files(whole.folder / "model")
 
 
 MAKES: dict[str, Callable[[Run, Path], object]] = {

@@ -20,6 +20,7 @@ from lowres.export import export
 from lowres.export.decoder_answers import log_probabilities
 from lowres.export.gguf_vocabulary import CONTROL, NORMAL, UNUSED, vocabulary_of
 from lowres.export.to_gguf import ACCEPTED, GGUF_FILE, read_gguf, write_gguf
+from lowres.hashing import file_sha256
 from lowres.models.frames import PLAIN
 from lowres.planning import Options
 from lowres.runs.run import load_predictor
@@ -103,6 +104,7 @@ def test_an_exported_decoder_is_compared_with_its_run(data: Path, base: Path, op
     for line in fidelity.sentences():
         assert line in page
     assert sorted(path.name for path in folder.iterdir()) == ["README.md", GGUF_FILE]
+    assert f"`sha256sum {GGUF_FILE}` says `{file_sha256(folder / GGUF_FILE)}`" in page
     with pytest.raises(ModelError, match="exists already"):
         export(run, "gguf")
 

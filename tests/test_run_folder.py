@@ -24,7 +24,7 @@ from lowres.planning import Options
 from lowres.recipe import open_recipe, read_lock
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run, read_record
-from lowres.runs.writing import RunWriter, completed, silent
+from lowres.runs.writing import RunWriter, Stage, completed, silent
 from lowres.training.checkpoints import Checkpoints, CheckpointState
 from lowres.training.loop import Step
 
@@ -295,6 +295,23 @@ def test_a_signal_beside_training_ends_a_run_at_once_and_a_second_one_aborts(
         assert caught.value.number == number
         assert read_record(tmp_path / "out" / "record.json").status == "interrupted"
     assert run_recipe(recipe, tmp_path / "out", options=options).record.status == "done"
+
+
+@pytest.mark.usefixtures("one_process")
+def test_a_run_whose_log_is_gone_is_ended_all_the_same(tmp_path: Path, tiny_encoder: Path, options: Options) -> None:
+    """Cut off when all was trained, so that no step is made from which the curve could begin."""
+    recipe = prepared(tmp_path, tiny_encoder)
+
+    def stop(event: object) -> None:
+        if event == Stage("evaluation"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match=r"stopped after update \d+") as caught:
+        run_recipe(recipe, tmp_path / "out", options=options, notify=stop)
+    (tmp_path / "out" / "log.jsonl").unlink()
+    record = run_recipe(recipe, tmp_path / "out", options=options).record
+    assert record.status == "done" and record.training is not None and str(record.training.updates) in str(caught.value)
+    assert any("are missing from the log" in finding.what for finding in record.findings)
 
 
 def test_a_run_that_was_cut_off_when_all_was_done_is_done(

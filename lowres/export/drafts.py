@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from lowres.atomic import PART, make_readable, sync, sync_all
 from lowres.errors import ModelError, Problem
+from lowres.models.digests import OWN_FACTS, seal_checkpoint
 from lowres.runs.disk_space import Writing
 from lowres.runs.writing import DRAFT
 from lowres.tasks.engines import EXPORT_JSON, seal_export
@@ -48,6 +49,8 @@ def draft_of(out: Path) -> Iterator[Path]:
         yield draft
         if (draft / EXPORT_JSON).exists():
             seal_export(draft)
+        if (draft / OWN_FACTS).exists():
+            seal_checkpoint(draft)
         make_readable(draft, "README.md")
         sync_all(draft)
         draft.replace(out)

@@ -20,6 +20,7 @@ from lowres.export.fidelity import Fidelity, mib_of, timed, trial_of, weights_mi
 from lowres.export.gguf_vocabulary import vocabulary_of
 from lowres.export.merged import merged_predictor
 from lowres.export.usage import frame_of, heading, limits
+from lowres.hashing import file_sha256
 from lowres.languages.codes import translation_request
 from lowres.models.frames import PLAIN, Frame
 from lowres.runs.layout import MODEL
@@ -95,6 +96,11 @@ The chat template in the file makes of a message what the model was trained with
 
     {question}
 """
+WHOLE = """
+## Is the file whole?
+
+`sha256sum {file}` says `{sha256}` where nothing was damaged or changed on the way; the programs that read it do not look.
+"""
 CONTINUED = "It continues texts: give it the beginning of one, without a chat template (`-no-cnv`).\n"
 
 
@@ -128,7 +134,8 @@ def export_gguf(run: Run, out: Path, bits: int) -> Fidelity:
             mib=mib_of(draft), own_mib=weights_mib(merged.transformer),
         )  # fmt: skip
         fidelity.refuse_unfaithful(run.folder)
-        (draft / "README.md").write_text(usage(merged, run, fidelity), encoding="utf-8")
+        whole = WHOLE.format(sha256=file_sha256(draft / GGUF_FILE), file=GGUF_FILE)
+        (draft / "README.md").write_text(usage(merged, run, fidelity) + whole, encoding="utf-8")
     return fidelity
 
 

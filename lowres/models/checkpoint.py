@@ -17,7 +17,7 @@ from lowres.models.configuration import (
     sentence_prefix,
     width,
 )
-from lowres.models.digests import OWN_FACTS, digest_of
+from lowres.models.digests import OWN_FACTS, digest_of, verify_checkpoint
 from lowres.models.hub_files import PICKLED, READ, SMALL, TOKENIZER, from_hub, hub_size, is_hub_id, pinned, unreachable
 from lowres.models.known_bases import close_name
 from lowres.models.unknown_family import unknown_encoder
@@ -152,7 +152,10 @@ def find_base(
         if (folder / "record.json").exists() and not build and not is_merged(folder):
             return _unmerged(name, folder, places, starters)
         if folder.is_dir():
-            found = describe(name, _merged(folder) if (folder / "record.json").exists() else folder)
+            if (folder / "record.json").exists():
+                folder = _merged(folder)
+                verify_checkpoint(folder)
+            found = describe(name, folder)
             check_use(found.folder)
             return found
     if not build and (name, revision) in KNOWN:
@@ -178,7 +181,7 @@ def find_base(
 
 def is_merged(run: Path) -> bool:
     """Whether the weights of a run stand in one checkpoint, which a recipe can take for its base."""
-    return (run / MERGED / "config.json").exists()
+    return (run / MERGED).is_dir()
 
 
 def _merged(run: Path) -> Path:

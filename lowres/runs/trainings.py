@@ -1,27 +1,29 @@
-"""The trainings of a run: that of the task, and those of the stages before it. None that has ended is made again."""
+"""The trainings of a run: that of the task, the stages before it and the rounds after it. None that has ended is made again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
-import torch
 from accelerate.utils import set_seed
-from torch import Tensor, nn
+from torch import nn
 
 from lowres.data.corpus import Corpus
 from lowres.errors import Finding
 from lowres.planning import Plan
 from lowres.recipe.sections import Training
-from lowres.record import StageFacts
+from lowres.record import BackTranslationFacts, StageFacts
 from lowres.runs.facts import versions
 from lowres.runs.interruption import Interruption
 from lowres.runs.layout import CHECKPOINTS
 from lowres.runs.writing import RunWriter
 from lowres.tasks.equipping import callbacks_of
-from lowres.tasks.job import Job, Predictor, StageTraining, TaskObjective
+from lowres.tasks.job import Facts, Job, Predictor, Round, StageTraining, TaskObjective
 from lowres.training.checkpoints import Checkpoints, CheckpointState, manifests
-from lowres.training.loop import Step, train
-from lowres.training.rounds import best_on_dev
+from lowres.training.loop import LAST_STEP, Step, train
+from lowres.training.outcome import Outcome, load_weights, weights_of
+from lowres.training.rounds import further
+from lowres.training.state import Callbacks
 from lowres.vocabulary.adapting import Adapted
 
 ALONE = "task alone"
@@ -29,24 +31,11 @@ Begin = Callable[[], tuple[nn.Module, TaskObjective]]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a training has led to: the trainable weights of the predictor, on the CPU, and the steps of the training."""
-
-    weights: dict[str, Tensor]
-    steps: list[Step]
-
-    @property
-    def dev(self) -> float:
-        """The best score on dev."""
-        best = best_on_dev(self.steps)
-        return -1.0 if best is None or best.dev is None else best.dev
-
-
-@dataclass(frozen=True)
 class Trainings:
-    """The trainings of one run, over the weights of its predictor."""
+    """The trainings of one run, over the weights of its predictor, of which those of the names `trained` are trained."""
 
     predictor: Predictor
+    trained: frozenset[str]
     job: Job
     plan: Plan
     corpus: Corpus
@@ -55,70 +44,122 @@ class Trainings:
 
     def fit(self, stages: Sequence[StageTraining]) -> None:
         """Train for the task, after the stages that are kept; then the predictor has the best weights, and the writer their steps."""
+        settings = self.plan.recipe.training
         if not stages:
-            self._train(self._checkpoints(""), self._task, self.plan.recipe.training)
+            if self._rounds() is None:
+                self._train(self._checkpoints(""), self._task, settings, ())
+            else:  # their weights are kept apart, so that a round does not need what training them needed
+                self.writer.steps[:] = self._once(ALONE, "training", self._task, settings, before=()).steps
             return
-        start, best = self._weights(), None
+        start, best = weights_of(self.predictor.model, self.trained), None
         if stages[0].keep == "if-better":
-            best = self._once(ALONE, "training", self._task, self.plan.recipe.training)
+            best = self._once(ALONE, "training", self._task, settings)
         for number, stage in enumerate(stages):
-            self._load(start)
-            staged = self._once(stage.name, stage.name, stage.begin, stage.settings, stage.finish)
+            load_weights(self.predictor.model, start)
+            staged = self._once(stage.name, stage.name, stage.begin, stage.settings, finish=stage.finish)
             if stage.keep == "always" and number + 1 < len(stages) and stages[number + 1].keep == "always":
                 start, best = staged.weights, None  # judged together with the next stage
                 self._tell(stage, staged, None, None, kept=True)
                 continue
-            after = self._once(f"task after {stage.name}", "training", self._task, self.plan.recipe.training)
+            after = self._once(f"task after {stage.name}", "training", self._task, settings)
             kept = stage.keep == "always" or best is None or after.dev > best.dev
             self._tell(stage, staged, best, after, kept=kept)
             if kept:
                 start, best = staged.weights, after
         assert best is not None
-        self._load(best.weights)
+        load_weights(self.predictor.model, best.weights)
         self.writer.steps[:] = best.steps
+
+    def fit_further(self) -> Iterator[BackTranslationFacts]:
+        """Further rounds of training, if the task has any; each gives its facts when it has ended and the writer has its steps."""
+        for number, more in enumerate(self._rounds() or (), start=1):
+            before = list(self.writer.steps)
+            if more.objective:
+                begin = partial(self._round, more.objective)
+                self.writer.steps[:] = self._once(f"round {number}", "training", begin, more.settings, before).steps
+            yield more.facts(before, self.writer.steps[len(before) :])
 
     def remove_checkpoints(self) -> None:
         """Delete all checkpoints: training is over and its result has been saved."""
         self._checkpoints("").remove()
 
+    def _rounds(self) -> Iterator[Round] | None:
+        return self.job.rounds(self.predictor, self.plan, self.corpus, self.writer.stage, self._once_made)
+
     def _task(self) -> tuple[nn.Module, TaskObjective]:
         return self.predictor.model, self.job.objective(self.predictor, self.plan, self.corpus)
 
-    def _once(
-        self, name: str, shown: str, begin: Begin, settings: Training, finish: Callable[[nn.Module], None] | None = None
-    ) -> Outcome:
-        """Carry out a training, or read what it led to where it has ended before an interruption."""
+    def _round(self, make: Callable[[], TaskObjective]) -> tuple[nn.Module, TaskObjective]:
+        return self.predictor.model, make()
+
+    def _once_made(self, name: str, make: Callable[[], Facts]) -> Facts:
+        """Facts that a training needs, made, or read where they were made before an interruption."""
         done = self._checkpoints(f"{name} done")
-        if ended := done.read():
-            self._load(ended.tensors)
-            return Outcome(dict(ended.tensors), [Step(**facts) for facts in ended.facts["steps"]])
+        found = done.read()
+        self._hand_on(done)
+        if found:
+            return found.facts
+        made = make()
+        done.write(CheckpointState({"update": 0, **made}, {}))
+        self._hand_on(done)
+        return made
+
+    def _once(
+        self, name: str, shown: str, begin: Begin, settings: Training, before: Sequence[Step] | None = None,
+        finish: Callable[[nn.Module], None] | None = None,
+    ) -> Outcome:  # fmt: skip
+        """Carry out a training, or read what it led to where it has ended before an interruption.
+
+        With `before` it goes on from the state of the one before, whose steps these are; without, it is a training of its own.
+        """
+        done, kept = self._checkpoints(f"{name} done"), self._checkpoints(name)
+        ended = done.read()
+        self._hand_on(done)
+        if ended:
+            found = Outcome.read(ended)
+            found.restore(self.predictor.model, self._callbacks)
+            self.writer.spent(shown, found.steps[-1], before[-1] if before else None)
+            for finding in found.findings:
+                self.writer.finding(finding)
+            return found
         self.writer.stage(shown)
-        set_seed(self.plan.recipe.training.seed)  # the same weights, whatever was trained before
-        kept = self._checkpoints(name)
-        if not manifests(kept.folder):
-            self.writer.begin(name)
-        model = self._train(kept, begin, settings)
+        if before is None:
+            set_seed(self.plan.recipe.training.seed)  # the same weights, whatever was trained before
+        take_up = self.writer.take_up if manifests(kept.folder) else self.writer.begin
+        take_up(name, before or ())
+        model, findings = self._train(kept, begin, settings, before or ())
         if finish:
             finish(model)
-        found = Outcome(self._weights(), list(self.writer.steps))
-        facts = {"update": found.steps[-1].update, "steps": [vars(step) for step in found.steps]}
-        done.write(CheckpointState(facts, found.weights))
-        kept.remove()
+        found = Outcome.of(self.predictor.model, self.trained, self._callbacks, self.writer.steps, findings)
+        done.write(found.dump())
+        if not done.fault:  # else its last checkpoint is needed
+            kept.remove()
+        self._hand_on(done)
         return found
 
-    def _train(self, kept: Checkpoints, begin: Begin, settings: Training) -> nn.Module:
-        """Train until the end; an interrupted training is resumed from its checkpoint."""
+    def _train(
+        self, kept: Checkpoints, begin: Begin, settings: Training, before: Sequence[Step]
+    ) -> tuple[nn.Module, Sequence[Finding]]:
+        """Train until the end, after the steps `before`; an interrupted training is resumed from its checkpoint.
+
+        Returns the model that trained, and what came up when its data were encoded, which is not told again of further rounds.
+        """
         writer, begun = self.writer, kept.read()
         self._hand_on(kept)
-        if begun or (writer.resumes and writer.steps):
+        if begun or (writer.resumes and len(writer.steps) > len(before)):
             writer.resume(begun.update if begun else 0)
+            if begun and not writer.steps and LAST_STEP in begun.facts:  # the log is gone
+                writer.steps.append(Step(**begun.facts[LAST_STEP]))
         model, objective = begin()
-        for finding in objective.findings:
+        findings = () if before else objective.findings
+        for finding in findings:
             writer.finding(finding)
         steps = train(
             model, objective, settings, accelerator=self.predictor.accelerator, micro_batch_tokens=self.plan.micro_batch_tokens,
             callbacks=callbacks_of(model, self.plan), begun=begun, checkpoints=kept,
         )  # fmt: skip
+        if before:
+            steps = further(model, steps, before, begun)
         with self.interruption.patience(), closing(steps):  # closed early, the training writes a checkpoint
             for step in steps:
                 writer.step(step)
@@ -126,7 +167,7 @@ class Trainings:
                     writer.sync_log()
                 self._hand_on(kept)
                 self.interruption.raise_if_asked()
-        return model
+        return model, findings
 
     def _hand_on(self, kept: Checkpoints) -> None:
         """Tell what the checkpoints have to say, once."""
@@ -161,22 +202,17 @@ class Trainings:
         folder = self.writer.folder / CHECKPOINTS
         return Checkpoints(folder / name.replace(", ", "-").replace(" ", "-"), origin, machine)
 
-    def _weights(self) -> dict[str, Tensor]:
-        named = self.predictor.model.named_parameters()
-        return {name: weight.detach().to("cpu", copy=True) for name, weight in named if weight.requires_grad}
-
-    @torch.no_grad()
-    def _load(self, weights: Mapping[str, Tensor]) -> None:
-        for name, weight in self.predictor.model.named_parameters():
-            if weight.requires_grad:
-                weight.copy_(weights[name])
+    @property
+    def _callbacks(self) -> Callbacks:
+        return callbacks_of(self.predictor.model, self.plan)
 
 
 def fit(
     predictor: Predictor, job: Job, adapted: Adapted, plan: Plan, corpus: Corpus, writer: RunWriter, interruption: Interruption
 ) -> Trainings:  # fmt: skip
     """Train the predictor, after the stages of the recipe that make it better on dev."""
-    trainings = Trainings(predictor, job, plan, corpus, writer, interruption)
+    trained = frozenset(name for name, weight in predictor.model.named_parameters() if weight.requires_grad)
+    trainings = Trainings(predictor, trained, job, plan, corpus, writer, interruption)
     trainings.fit(list(job.stages(predictor, adapted, plan, corpus)))
     return trainings
 

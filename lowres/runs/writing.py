@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +21,12 @@ from lowres.report import render
 from lowres.runs.facts import finding_facts, peak_memory_gib, recipe_facts, shareable
 from lowres.runs.layout import CHECKPOINTS, LOG, MODEL, PREDICTIONS, RECIPE, RECORD, REPORT
 from lowres.runs.run import model_files, read_record
-from lowres.training.checkpoints import DAMAGED, newest_origin, remove_checkpoints
+from lowres.training.checkpoints import DAMAGED, goes_on, newest_origin, remove_checkpoints
 from lowres.training.loop import Step
 
 RESUMED = "resumed after"  # the key of a log line that says where an interrupted training went on
 TRAINING = "training"  # the key of a log line that says which of several trainings begins
+AFTER = "after"  # in such a line: the updates before, where it goes on from them
 WENT_BACK = "went back to"  # the same for a training that diverged
 DRAFT = "making-"  # how the folder of an export begins that is not whole yet
 BUSY = ".busy"  # locked while a process writes to the folder
@@ -114,6 +115,8 @@ class RunWriter:
         self.open_stage: tuple[str, float] | None = None
         self.lock = FileLock(folder / BUSY, timeout=0)
         self.steps: list[Step] = []
+        self.logged: dict[str, list[Step]] = {}  # by training, what the log told of when it was read
+        self.after = 0  # the updates before the training that goes on
         self.resumed: list[int] = []
         self.restart, self.resumes = restart, False
         self.left: list[Finding] = []  # what was found in the folder
@@ -158,7 +161,8 @@ class RunWriter:
         update, _ = newest_origin(self.folder / CHECKPOINTS)
         if update < 0:
             return "stopped before training; the same command begins again"
-        return f"stopped after update {update}; the same command resumes it"
+        before = self.after if goes_on(self.folder / CHECKPOINTS) else 0
+        return f"stopped after update {before + update}; the same command resumes it"
 
     def _tidy(self) -> None:
         """Delete what a process that was killed left half-written."""
@@ -226,11 +230,13 @@ class RunWriter:
             return
         self.resumes = True
         log = (self.folder / LOG).read_bytes() if (self.folder / LOG).exists() else b""
+        training = ""
         for line in log.decode(errors="replace").split("\n"):
             with suppress(ValueError, TypeError):  # lines that a power cut left unfinished
                 facts = json.loads(line)
                 if TRAINING in facts:
-                    self._forget_steps()
+                    self.logged[training], training = list(self.steps), facts[TRAINING]
+                    self._go_on_after(facts.get(AFTER, 0))
                 elif "update" in facts:
                     self.steps.append(Step(**facts))
                 elif RESUMED in facts:
@@ -238,6 +244,7 @@ class RunWriter:
                     self.resumed += [facts[RESUMED]] * (facts[RESUMED] > 0)
                 elif WENT_BACK in facts:
                     self._drop_steps_after(facts[WENT_BACK])
+        self.logged[training] = list(self.steps)
         if log and not log.endswith(b"\n"):
             with (self.folder / LOG).open("ab") as file:
                 file.write(b"\n")
@@ -246,16 +253,31 @@ class RunWriter:
         while self.steps and self.steps[-1].update > update:  # they are made again
             self.steps.pop()
 
-    def _forget_steps(self) -> None:
-        self.steps, self.resumed = [], []
+    def _go_on_after(self, update: int) -> None:
+        """Of the steps only those up to this update are part of what begins; at 0 it is a training of its own."""
+        self.after, self.steps = update, [step for step in self.steps if step.update <= update]
+        self.resumed = self.resumed if update else []
 
-    def begin(self, training: str) -> None:
-        """Begin one of several trainings: the steps of the one before are no part of it."""
-        self._forget_steps()
-        self.log({TRAINING: training})
+    def begin(self, training: str, before: Sequence[Step] = ()) -> None:
+        """Begin one of several trainings; where it goes on from the one before, `before` are the steps so far."""
+        self.steps = list(before)
+        self._go_on_after(before[-1].update if before else 0)
+        self.log({TRAINING: training, AFTER: self.after})
+
+    def take_up(self, training: str, before: Sequence[Step] = ()) -> None:
+        """Take up one of several trainings again: its own steps are those that the log tells of."""
+        self.after = before[-1].update if before else 0
+        self.steps = [*before, *(step for step in self.logged.get(training, ()) if step.update > self.after)]
+
+    def spent(self, stage: str, last: Step, before: Step | None) -> None:
+        """Count the time of a training that ended before an interruption, from the step before it to its last."""
+        seconds = [one.seconds + one.seconds_on_dev for one in (last, before) if one]
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds[0] - sum(seconds[1:])
 
     def stage(self, name: str) -> None:
-        """Begin a new stage; the time of each stage is counted separately."""
+        """Begin a stage, unless it has begun; the time of each stage is counted separately."""
+        if self.open_stage and self.open_stage[0] == name:
+            return
         now = time.monotonic()
         if self.open_stage:
             before, begun = self.open_stage
@@ -265,7 +287,8 @@ class RunWriter:
         self.notify(Stage(name))
 
     def resume(self, update: int) -> None:
-        """Note that training is resumed after this update; later steps in the log do not count."""
+        """Note that training is resumed after this one of its updates; later steps in the log do not count."""
+        update += self.after
         self._drop_steps_after(update)
         self.resumed += [update] * (update > 0)  # else it begins anew
         self.log({RESUMED: update})

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from lowres.atomic import write_whole
 from lowres.bounded import read_bounded_json
 from lowres.errors import ModelError, Problem
-from lowres.models.digests import changed, folder_sha256
+from lowres.models.digests import changed, facts_sha256, folder_sha256
 from lowres.planning import Options
 from lowres.tasks.saved import ModelFacts, read_facts, reading
 from lowres.tasks.table import package_of
@@ -57,18 +57,20 @@ class ExportFacts(BaseModel):
 
 
 def seal_export(folder: Path) -> None:
-    """Write into export.json the digest of every file beside it but README.md."""
+    """Write into export.json the digest of every file beside it but README.md, and of its own facts."""
     path = folder / EXPORT_JSON
     facts = json.loads(path.read_text(encoding="utf-8"))
-    sealed = {**facts, FILES: folder_sha256(folder, NOT_SEALED)}
+    sealed = {**facts, FILES: {**folder_sha256(folder, NOT_SEALED), EXPORT_JSON: facts_sha256(facts)}}
     write_whole(path, json.dumps(sealed, indent=1, ensure_ascii=False) + "\n")
 
 
 def verify_export(folder: Path, engine: EngineName) -> None:
     """Raises ModelError where a file of an exported folder is missing, was added, or has other bytes than were written."""
     with reading(folder, export_again(engine)):
-        facts = read_bounded_json(folder / EXPORT_JSON)
-        recorded, found = dict(facts[FILES]), folder_sha256(folder, NOT_SEALED)
+        facts = dict(read_bounded_json(folder / EXPORT_JSON))
+        recorded, found = dict(facts.pop(FILES)), folder_sha256(folder, NOT_SEALED)
+        if EXPORT_JSON in recorded:  # which exports of earlier versions lack
+            found[EXPORT_JSON] = facts_sha256(facts)
     for name in sorted({*recorded, *found}):
         if what := changed(recorded.get(name), found.get(name)):
             raise ModelError(Problem(str(folder / name), what, export_again(engine)))

@@ -79,13 +79,19 @@ class TaskObjective(Objective, Protocol):
 
 @dataclass(frozen=True)
 class Round:
-    """A further round of training: its objective (None where no data are left for it), its settings, and a function that makes
-    its section of the record from the steps before the round and those of the round.
+    """A further round of training: a function that makes its objective (None where no data are left for it), its settings, and a
+    function that makes its section of the record from the steps before the round and those of the round.
     """
 
-    objective: Objective | None
+    objective: Callable[[], TaskObjective] | None
     settings: Training
     facts: Callable[[Sequence[Step], Sequence[Step]], BackTranslationFacts]
+
+
+class Once(Protocol):
+    """Gives the facts that were kept under a name before an interruption of the run; else makes and keeps them."""
+
+    def __call__(self, name: str, make: Callable[[], Facts]) -> Facts: ...
 
 
 @dataclass(frozen=True)
@@ -109,9 +115,9 @@ def no_stages(predictor: Any, adapted: "Adapted", plan: Plan, corpus: Corpus) ->
     return iter(())
 
 
-def no_rounds(predictor: Any, plan: Plan, corpus: Corpus, announce: Announce) -> Iterator[Round]:
+def no_rounds(predictor: Any, plan: Plan, corpus: Corpus, announce: Announce, once: Once) -> Iterator[Round] | None:
     """The rounds of a task that trains only once: none."""
-    return iter(())
+    return None
 
 
 @dataclass(frozen=True)
@@ -122,9 +128,8 @@ class Job:
     rows and method; `objective` what training minimises; `complete` the predictor with what is fitted after training (n-grams,
     the choice of phrase tables); `predict` its predictions for the test rows; `lines` those as predictions.jsonl holds them;
     `judge` the sections of the record that evaluate them; `restore` a saved predictor; `sample` the inputs of the reload check.
-    `rounds` gives further rounds of training, each made when the one before has ended; `stages` the trainings before that of the
-    task. `is_base` says that the result is meant as
-    the base of a next recipe, so that it is exported as one checkpoint.
+    `rounds` gives further rounds of training, each made when the one before has ended, or None; `stages` the trainings before that
+    of the task. `is_base` says that the result is meant as the base of a next recipe, so that it is exported as one checkpoint.
     """
 
     load: Load
@@ -137,7 +142,7 @@ class Job:
     judge: Callable[[Any, Plan, Corpus, Sequence[Any], Announce], Iterator[Facts]]
     restore: Callable[[Path, Options, Form], Any]
     sample: Callable[[Any, Plan, Corpus, int], list[list[str]]]
-    rounds: Callable[[Any, Plan, Corpus, Announce], Iterator[Round]] = no_rounds
+    rounds: Callable[[Any, Plan, Corpus, Announce, Once], Iterator[Round] | None] = no_rounds
     stages: Callable[[Any, "Adapted", Plan, Corpus], Iterator[StageTraining]] = no_stages
     is_base: bool = False
 

@@ -211,13 +211,11 @@ def find_saved_base(folder: Path, facts: ModelFacts, options: Options) -> Checkp
         decoder=facts.decoder_layers,
     )
     if checkpoint.sha256() != facts.base_sha256:
-        raise ModelError(
-            Problem(
-                str(folder),
-                f"was trained over another {facts.base} than the one found here",
-                "fetch the pinned base again",
-            )
+        what = f"was trained over another {facts.base} than the one found here"
+        hint = (
+            "bring the files of the base back as they were, or train again" if facts.base_folder else "fetch it again"
         )
+        raise ModelError(Problem(str(folder), what, hint))
     return replace(checkpoint, language=facts.base_language)
 
 

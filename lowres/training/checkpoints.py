@@ -124,7 +124,7 @@ class Checkpoints:
                 Problem(
                     str(manifest),
                     f"was written with other {' and '.join(other)} than there is now",
-                    "start again with --restart, or name another folder with --out",
+                    "bring it back as it was, or start again: with --restart, or in another folder with --out",
                 )
             )
 
@@ -164,6 +164,11 @@ def newest_origin(folder: Path) -> tuple[int, Mapping[str, str]]:
         with suppress(OSError, ValueError, KeyError, TypeError):
             return int(manifest.stem), dict(json.loads(manifest.read_bytes())["origin"])
     return -1, {}
+
+
+def goes_on(folder: Path) -> bool:
+    """Whether a training was cut off whose checkpoints are in this folder, or in one inside it."""
+    return any(manifests(place) for place in (folder, *_inner(folder)) if not place.name.endswith(ENDED))
 
 
 def remove_checkpoints(folder: Path) -> None:

@@ -25,6 +25,7 @@ from lowres.training.state import (
     set_random_state,
 )
 
+LAST_STEP = "step"  # in the facts of a checkpoint: the step that led to it
 RETRY_FACTOR = 0.5  # of the learning rate, once, after a training diverged
 RELEASE_EVERY = 20  # updates between two releases of free memory
 
@@ -109,11 +110,17 @@ def train(
             yield step
         except GeneratorExit:  # whoever watches has stopped, and can resume just here
             if checkpoints and trainer.finite:
-                checkpoints.write(trainer.checkpoint_state)
+                checkpoints.write(_state_after(step, trainer))
             raise
         if checkpoints and (checkpoints.due or step.stopped or trainer.update == len(plan)) and trainer.finite:
-            checkpoints.write(trainer.checkpoint_state)
+            checkpoints.write(_state_after(step, trainer))
     trainer.best.restore()
+
+
+def _state_after(step: Step, trainer: TrainerState) -> CheckpointState:
+    """The state to resume from, and the step that led to it."""
+    state = trainer.checkpoint_state
+    return CheckpointState({**state.facts, LAST_STEP: vars(step)}, state.tensors)
 
 
 def _step(

@@ -1,14 +1,14 @@
 """Further rounds of training on other examples, from the best weights so far."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
-from accelerate import Accelerator
 from torch import nn
 
-from lowres.recipe.training_section import Training
-from lowres.training.loop import Objective, Step, train
-from lowres.training.state import Best, Callbacks
+from lowres.training.checkpoints import CheckpointState
+from lowres.training.loop import Step
+from lowres.training.state import Best
 
 
 def best_on_dev(steps: Sequence[Step]) -> Step | None:
@@ -16,30 +16,30 @@ def best_on_dev(steps: Sequence[Step]) -> Step | None:
     return max((step for step in steps if step.dev is not None), key=lambda step: step.dev or 0.0, default=None)
 
 
-def train_further(
-    model: nn.Module, objective: Objective | None, settings: Training, before: Sequence[Step], *, accelerator: Accelerator,
-    micro_batch_tokens: int, callbacks: Callbacks,
-) -> Iterator[Step]:  # fmt: skip
-    """Train for a further round after the steps `before`, with a new optimizer and learning-rate schedule; steps are numbered on.
+def further(
+    model: nn.Module, steps: Generator[Step, None, None], before: Sequence[Step], begun: CheckpointState | None = None
+) -> Generator[Step, None, None]:
+    """The steps of a training of `model`, as those of a further round after the steps `before`: numbered on from them.
 
-    `model` must have the best weights so far. When the generator ends it has the best weights of all rounds: they change only where
-    the score on dev is higher than ever before. Without an objective there is no step. Raises TrainingError as `train` does.
+    Before the first step `model` must have the best weights so far. When the generator ends it has the best weights of all rounds:
+    they change only where the score on dev is higher than ever before. `begun` is the state that the training resumes from.
     """
-    if objective is None:
-        return
     best, last, best_step = Best(model), before[-1], best_on_dev(before)
-    highest = -1.0 if best_step is None or best_step.dev is None else best_step.dev
-    best.consider(highest, last.update)
-    further = train(
-        model, objective, settings, accelerator=accelerator, micro_batch_tokens=micro_batch_tokens, callbacks=callbacks
-    )
-    for step in further:
-        higher = step.dev is not None and step.dev > highest
-        highest = step.dev if higher and step.dev is not None else highest
-        yield replace(
-            step, update=last.update + step.update, updates=last.update + step.updates, epoch=last.epoch + step.epoch,
-            examples=last.examples + step.examples, tokens=last.tokens + step.tokens, seconds=last.seconds + step.seconds,
-            seconds_on_dev=last.seconds_on_dev + step.seconds_on_dev, best=higher,
-        )  # fmt: skip
-    if highest == best.score:
+    earlier = -1.0 if best_step is None or best_step.dev is None else best_step.dev
+    best.consider(earlier, last.update)
+    scores = {0: earlier}  # by update; what training has gone back behind does not count
+    if begun and begun.facts["best"]:
+        scores[begun.facts["best"]["update"]] = begun.facts["best"]["score"]
+    with closing(steps):  # closed early, it writes a checkpoint
+        for step in steps:
+            scores = {update: score for update, score in scores.items() if update < step.update}
+            higher = step.dev is not None and step.dev > max(scores.values())
+            if step.dev is not None:
+                scores[step.update] = step.dev
+            yield replace(
+                step, update=last.update + step.update, updates=last.update + step.updates, epoch=last.epoch + step.epoch,
+                examples=last.examples + step.examples, tokens=last.tokens + step.tokens, seconds=last.seconds + step.seconds,
+                seconds_on_dev=last.seconds_on_dev + step.seconds_on_dev, best=higher,
+            )  # fmt: skip
+    if max(scores.values()) == earlier:
         best.restore()

@@ -62,6 +62,7 @@ PAIRED = (
     "{files: {train: {eng-Latn: en.txt, ind-Latn: id.txt}, dev: {eng-Latn: en.dev.txt, ind-Latn: id.dev.txt}, "
     f"test: {{eng-Latn: en.test.txt, ind-Latn: id.test.txt}}}}, {OWN}}}"
 )
+ODD = PAIRED.replace("en.txt", "en.odd.txt").replace("id.txt", "id.odd.txt")
 ALONE = f"{{files: {{train: id.mono.txt}}, language: ind-Latn, {OWN}, use: [train]}}"
 FIRST = (
     f"first:\n  - {{kind: texts, epochs: 1, keep: always, data: {{files: {{train: train.txt}}, language: eng-Latn, {OWN}}}}}\n"
@@ -117,9 +118,7 @@ CASES = {
     "classification by a decoder's head": Case(f"{CLASSIFY}, by: head}}", LABELLED, "smollm2", NO_NGRAMS, 400),
     "classification by label words": Case(f"{CLASSIFY}, by: label-words}}", LABELLED, "smollm2", "", 600, OUTSIDE),
     "translation": Case(f"{INTO}, hints: off, denoise: 0.2}}", f"[{PAIRED}, {ALONE}]", "m2m100", GREEDY),
-    "back-translation": Case(
-        f"{INTO}, both: true, hints: off, {BACK}}}", f"[{PAIRED}, {ALONE}]", "m2m100", GREEDY, 300
-    ),
+    "back-translation": Case(f"{INTO}, both: true, hints: off, {BACK}}}", f"[{ODD}, {ALONE}]", "m2m100", GREEDY, 300),
     "translation by a decoder": Case(f"{INTO}, hints: off}}", PAIRED, "smollm2", GREEDY, 600),
     "pre-training": Case("{kind: pre-training, language: eng-Latn, scored_words: 20}", PLAIN, "xlm-roberta"),
     "pre-training of an encoder-decoder": Case(
@@ -146,8 +145,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lines = ["text\tanswer", *(f"{text}\t{' '.join(text.split()[:3])}" for text, _ in table)]
         (folder / f"{split}.qa.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     pairs = [pair for pair in parallel("id") if 4 < len(pair[0].split()) < 9][:80]
+    long = " ".join(source for source, _ in pairs[:2])
+    odd = [(short, long) for short in "ai"] + [(long, short) for short in "ai"]  # so that no length is unusual
     for name, part in {
         "": pairs[:24],
+        ".odd": [*pairs[:24], *odd],
         ".dev": pairs[24:28],
         ".test": pairs[28:32],
         ".mono": pairs[32:46],
@@ -216,12 +218,13 @@ def test_what_is_cut_off_in_an_epoch_ends_in_the_same_bytes(
     within = [number for number, epoch in enumerate(whole, start=1) if epoch % 1 > 0.01]  # not at the end of an epoch
     first, second = (within[int(share * len(within))] for share in (0.3, 0.7))
     assert 0 < first < second < len(whole)
+    assert cell[0] != "back-translation" or whole[-1] > 2.5, "the rounds train, too"
     with tried("cut off in an epoch, with dropout: tasks × methods", "the same bytes"):
         trained(recipe, tmp_path / "cut", options, first)
         torch.rand(7)  # another process has other dice
         trained(recipe, tmp_path / "cut", options, second - first)
         rest = trained(recipe, tmp_path / "cut", options)
-        assert rest[-1] == whole[-1] and len(rest) < len(whole)
+        assert rest == whole[second:], "no update is made again"
         assert contents(tmp_path / "cut" / "model") == contents(tmp_path / "whole" / "model")
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from forks import KILLED, changes_of, in_fork, killed_at
+from forks import KILLED, changes_of, in_fork, killed_at, reloaded_here
 from matrix import tried
-from test_kills import EVERY, changed, chosen, reloaded_here
+from test_kills import EVERY, changed, chosen
 from test_run_folder import prepared
 
 from lowres.demo.corrections import CARD, TABLE, Agreement, Corrections

@@ -15,17 +15,18 @@ from pathlib import Path
 import pytest
 from bases import write_base
 from conftest import write_tsv
-from forks import KILLED, changes_of, in_fork, killed_at
+from forks import Fault, changes_of, copied_at, in_fork
 from matrix import tried
 from test_backtranslation import prepared as prepared_pairs
+from test_backtranslation import write_nllb
 from test_confidence import texts, toy
 from test_run_folder import prepared
 from test_translate_run import RECIPE as TRANSLATION
+from transformers import PreTrainedTokenizerFast
 
 from lowres.planning import Options
 from lowres.running import run as run_recipe
-from lowres.runs.reload_check import ReloadSample, same, write_sample
-from lowres.runs.run import load_predictor
+from lowres.runs.run import read_record
 
 EVERY = os.environ.get("LOWRES_FAULTS") == "all"
 MORE_EPOCHS = {"epochs: 1": "epochs: 2", "batch_tokens: 256": "batch_tokens: 640"}
@@ -62,10 +63,15 @@ def translator(folder: Path, base: Path) -> Path:
 
 
 def back_translator(folder: Path, base: Path) -> Path:
-    """Two rounds of back-translation."""
-    nllb = write_base("m2m100", folder / "m2m100")
-    recipe = prepared_pairs(folder, nllb, section="epochs: 1, rounds: 2, filter: length")
-    return changed(recipe, "", {"epochs: 20": "epochs: 1", "beams: 2": "beams: 1", "qaa-Latn": "ind-Latn"})
+    """Two rounds of back-translation, over a model that translates already."""
+    options = Options(cache=folder / "cache", offline=True, device="cpu", threads=1)
+    nllb = write_nllb(folder / "nllb", PreTrainedTokenizerFast.from_pretrained(str(base)))
+    (folder / "learned").mkdir()
+    learned = prepared_pairs(folder / "learned", nllb, section="epochs: 1")
+    changed(learned, "", {"  back_translation: {epochs: 1}\n": "", "beams: 2": "beams: 1"})
+    run_recipe(learned, folder / "learned" / "out", options=options)
+    recipe = prepared_pairs(folder, Path("learned/out"), section="epochs: 1, rounds: 2, filter: length")
+    return changed(recipe, "", {"epochs: 20": "epochs: 1", "beams: 2": "beams: 1"})
 
 
 def pre_trained(folder: Path, base: Path) -> Path:
@@ -123,13 +129,6 @@ def chosen(changes: list[str], more: int) -> list[int]:
     return sorted({*fresh, *(range(1 + len(changes) % stride, len(changes) + 1, stride) if more else ())})
 
 
-def reloaded_here(run: Path, sample: ReloadSample, options: Options) -> None:
-    """The reload check without the seconds that a fresh interpreter takes."""
-    write_sample(run, sample)
-    found = load_predictor(run / "model", options).raw_predictions(sample.inputs)
-    assert all(same(expected, answer) for expected, answer in zip(sample.answers, found, strict=True))
-
-
 def result(out: Path) -> dict[str, str]:
     """Whatever must be the same: all of the model, alone and merged, and the predictions."""
     inside = [path for name in ("model", "merged") for path in (out / name).rglob("*")]
@@ -139,29 +138,34 @@ def result(out: Path) -> dict[str, str]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.usefixtures("eager")
+@pytest.mark.usefixtures("eager", "one_process")
 @pytest.mark.parametrize("kind", RUNS)
 def test_a_run_that_is_killed_ends_in_the_same_bytes(
-    kind: str, tmp_path: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+    kind: str, tmp_path: Path, tiny_encoder: Path, options: Options
 ) -> None:
-    monkeypatch.setattr("lowres.running.check_reload", reloaded_here)
     prepare, more = RUNS[kind]
     recipe = prepare(tmp_path, tiny_encoder)
     changes = changes_of(lambda: run_recipe(recipe, tmp_path / "whole", options=options), tmp_path / "whole")
     expected = result(tmp_path / "whole")
     assert len(changes) > 40
-    for change in chosen(changes, more):
-        out = tmp_path / "out"
+    rounds = read_record(tmp_path / "whole" / "record.json").back_translation
+    assert len(rounds) == 2 * (kind == "back-translation") and all(one.kept for one in rounds)
+    kinds: tuple[Fault, ...] = ("kill -9", "kill -9 in a write", "a power cut")
+    faults = {change: kinds[change % 3] for change in chosen(changes, more)}
 
-        def cut(change: int = change, out: Path = out) -> None:
-            killed_at(change, out, torn=bool(change % 2))
-            run_recipe(recipe, out, options=options)
+    def broken() -> None:
+        copied_at(faults, out, tmp_path / "broken")
+        run_recipe(recipe, out, options=options)
 
-        assert in_fork(cut) == KILLED, (change, changes[change - 1])
-        with tried(f"kill -9 at a write of a run: {kind}", "the same command ends in the same bytes, without rubbish"):
-            assert in_fork(lambda out=out: run_recipe(recipe, out, options=options)) == 0, changes[change - 1]
-            assert result(out) == expected, changes[change - 1]
+    out = tmp_path / "out"
+    assert in_fork(broken) == 0
+    for change, fault in faults.items():
+        shutil.rmtree(out)
+        (tmp_path / "broken" / str(change)).rename(out)
+        happens = "the same command ends in the same bytes, without rubbish"
+        with tried(f"{fault.removesuffix(' in a write')} at a write of a run: {kind}", happens):
+            assert in_fork(lambda: run_recipe(recipe, out, options=options)) == 0, (fault, changes[change - 1])
+            assert result(out) == expected, (fault, changes[change - 1])
             assert json.loads((out / "record.json").read_bytes())["status"] == "done"
             rubbish = [path.name for path in out.rglob("*") if path.name.startswith((".", "making-", "damaged-"))]
-            assert not rubbish and not (out / "checkpoints").exists(), (changes[change - 1], rubbish)
-        shutil.rmtree(out)
+            assert not rubbish and not (out / "checkpoints").exists(), (fault, changes[change - 1], rubbish)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from lowres.data.corpus import Corpus, Row
 from lowres.data.pairs import Direction, Pair, pairs, returning
@@ -30,6 +31,18 @@ class BackTranslated:
 
     pairs: tuple[Pair, ...]
     facts: BackTranslationFacts
+
+    def dump(self) -> Mapping[str, Any]:
+        """Itself as JSON can hold it."""
+        written = [[pair.target.id, pair.source.language, pair.source.fields["text"]] for pair in self.pairs]
+        return {"pairs": written, "facts": self.facts.model_dump()}
+
+    @staticmethod
+    def read(dumped: Mapping[str, Any], texts: Texts) -> "BackTranslated":
+        """What was dumped, over the texts that it was made from."""
+        rows = {row.id: row for found in texts.values() for row in found}
+        written = (synthetic(rows[name], source, text) for name, source, text in dumped["pairs"])
+        return BackTranslated(tuple(written), BackTranslationFacts.model_validate(dumped["facts"]))
 
     def judged(self, before: Sequence[Step], after: Sequence[Step]) -> BackTranslationFacts:
         """The facts, with the best score on dev of all training before and of the training on these pairs."""

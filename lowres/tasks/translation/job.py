@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from accelerate import Accelerator
@@ -13,12 +14,12 @@ from lowres.data.pairs import Direction, Pair, directions, pairs, spread_over_di
 from lowres.evaluation.translation_scores import primary_metric
 from lowres.models.loading import load_translator
 from lowres.planning import Plan
-from lowres.recipe.task_section import Translation
+from lowres.recipe.task_section import BackTranslation, Translation
 from lowres.recipe.training_section import Training
 from lowres.tasks.equipping import equip
-from lowres.tasks.job import Announce, Job, Round
+from lowres.tasks.job import Announce, Facts, Job, Once, Round
 from lowres.tasks.saved import Rows, common_facts
-from lowres.tasks.translation.backtranslation import chosen_texts, translate_back
+from lowres.tasks.translation.backtranslation import BackTranslated, chosen_texts, translate_back
 from lowres.tasks.translation.hints import Hints
 from lowres.tasks.translation.inputs import usual_length, writable_symbols
 from lowres.tasks.translation.judgement import judge
@@ -100,22 +101,33 @@ def settings_of(plan: Plan, *, again: bool) -> Training:
     return settings.model_copy(update={"epochs": back.epochs}) if again and back and back.epochs else settings
 
 
-def rounds(translator: Translator, plan: Plan, corpus: Corpus, announce: Announce) -> Iterator[Round]:
-    """Rounds of back-translation, as many as the recipe says, fewer where a round gives the same pairs as the one before, or none."""
+def rounds(
+    translator: Translator, plan: Plan, corpus: Corpus, announce: Announce, once: Once
+) -> Iterator[Round] | None:
+    """Rounds of back-translation, as many as the recipe says, fewer where a round gives the same pairs as the one before, or none.
+
+    What a round has written is not written again after an interruption.
+    """
     section = _task(plan).back_translation
-    if section is None:
-        return
+    return None if section is None else _rounds(translator, section, plan, corpus, announce, once)
+
+
+def _rounds(
+    translator: Translator, section: BackTranslation, plan: Plan, corpus: Corpus, announce: Announce, once: Once
+) -> Iterator[Round]:
     texts = chosen_texts(translator, corpus, section.max_texts, plan.recipe.training.seed)
     before: tuple[Pair, ...] = ()
-    for number in range(1, section.rounds + 1):
+
+    def made(number: int) -> Facts:
         announce("back-translation")
-        found = translate_back(translator, section, texts, corpus, number)
+        return translate_back(translator, section, texts, corpus, number).dump()
+
+    for number in range(1, section.rounds + 1):
+        found = BackTranslated.read(once(f"back-translation {number}", partial(made, number)), texts)
         if found.pairs == before and number > 1:
             return
         before = found.pairs
-        if before:
-            announce("training")
-        again = objective(translator, plan, corpus, before) if before else None
+        again = partial(objective, translator, plan, corpus, before) if before else None
         yield Round(again, settings_of(plan, again=True), found.judged)
 
 
