@@ -32,7 +32,7 @@ from lowres.export.to_ctranslate2 import (
 from lowres.planning import Options
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run, load_predictor, model_digest
-from lowres.tasks.engines import EXPORT_JSON
+from lowres.tasks.engines import EXPORT_JSON, seal_export
 from lowres.tasks.translation.exported import TranslatorExportFacts, restore_exported
 
 FAMILIES = ("marian", "marian-multilingual", "m2m100", "nllb", "mbart50", "mt5", "umt5", "madlad", "byt5")
@@ -141,6 +141,7 @@ def test_eight_bits_by_command_line(run: Run) -> None:
     assert said.stdout.strip()
     facts = run.folder / "ctranslate2" / EXPORT_JSON
     facts.write_text(facts.read_text().replace('"model":"', '"model":"0').replace('"model": "', '"model": "0'))
+    seal_export(facts.parent)  # as the export of another run is sealed
     with pytest.raises(ModelError, match="from another model"):
         _ = Run(run.folder, options=run.options, engine="ctranslate2").predictor
     (run.folder / "ctranslate2" / "model.bin").write_bytes(b"cut")

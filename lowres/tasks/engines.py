@@ -60,6 +60,7 @@ def seal_export(folder: Path) -> None:
     """Write into export.json the digest of every file beside it but README.md, and of its own facts."""
     path = folder / EXPORT_JSON
     facts = json.loads(path.read_text(encoding="utf-8"))
+    facts.pop(FILES, None)
     sealed = {**facts, FILES: {**folder_sha256(folder, NOT_SEALED), EXPORT_JSON: facts_sha256(facts)}}
     write_whole(path, json.dumps(sealed, indent=1, ensure_ascii=False) + "\n")
 
