@@ -296,6 +296,7 @@ def test_cautions_count_independent_texts() -> None:
     record = sample(["min-Latn", "ind-Latn", "jav-Latn"], texts=80)
     text = Page(render(record)).text
     assert "Only 80 independent test texts (240 rows, but translations of one text count once)" in text
+    assert "differences below about 13 points between systems cannot be told from chance" in text
 
 
 def test_findings_of_the_evaluation_and_unknown_bounds_are_shown() -> None:

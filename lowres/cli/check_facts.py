@@ -1,11 +1,17 @@
 """What `lowres check` prints of a recipe: data, base, method, memory and time."""
 
+import textwrap
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from lowres.errors import Finding
 
 if TYPE_CHECKING:
     from lowres.data.corpus import Corpus
     from lowres.planning import Examined
+
+SHOWN = {"memory_gib_at_most": "memory at most, GiB", "host_memory_gib_at_most": "host memory at most, GiB"}
 
 
 def check_facts(examined: "Examined") -> dict[str, Any]:
@@ -36,8 +42,37 @@ def check_facts(examined: "Examined") -> dict[str, Any]:
         "memory_gib_at_most": round(device_memory_gib(plan, corpus), 1),
         **({"host_memory_gib_at_most": round(host, 1)} if host is not None else {}),
         "minutes_at_most": {**stages, "in all": round(sum(stages.values()), 1)},
-        "findings": [finding.told for finding in examined.findings],
+        "findings": [vars(finding) for finding in _warnings_first(examined.findings)],
     }
+
+
+def check_lines(facts: Mapping[str, Any], columns: int | None) -> Iterator[str]:
+    """The facts as lines, those of the findings below the table; none longer than `columns` where words allow it."""
+    named = {SHOWN.get(key, key.replace("_", " ")): value for key, value in facts.items() if key != "findings"}
+    width = max(map(len, named)) + 2
+    for name, value in named.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        parts = shown if name == "licences" else [" ".join(shown) if isinstance(shown, list) else str(shown)]
+        for number, part in enumerate(parts):
+            yield from _wrapped(f"{'' if number else name:<{width}}{part}", " " * width, columns)
+    for number, finding in enumerate(facts["findings"]):
+        yield from [] if number else [""]
+        code = f" [{finding['code']}]" if finding["code"] else ""
+        yield from _wrapped(f"{finding['level']}{code}: {Finding(**finding).told}", "  ", columns)
+    if code := next((finding["code"] for finding in facts["findings"] if finding["code"]), ""):
+        yield from ["", f"what a word in brackets means: lowres explain {code}"]
+
+
+def _wrapped(line: str, indent: str, columns: int | None) -> list[str]:
+    if columns is None or len(line) <= columns:
+        return [line]
+    return textwrap.wrap(
+        line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+
+
+def _warnings_first(findings: Sequence[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: finding.level != "warning")
 
 
 def _counts(examined: "Examined") -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 import json as json_format
 import os
+import shutil
+import sys
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -173,7 +175,7 @@ def check(
 
     RECIPE may be one that others have shared, as for  lowres run; nothing of it stays here.
     """
-    from lowres.cli.check_facts import check_facts
+    from lowres.cli.check_facts import check_facts, check_lines
     from lowres.planning import examine
 
     options = machine_options(cache, mirrors, offline, device, threads)
@@ -182,17 +184,9 @@ def check(
     if as_json:
         echo_json(json_format.dumps(facts, ensure_ascii=False, indent=1))
         return
-    width = max(map(len, facts)) + 2
-    for key, value in facts.items():
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        shown = (
-            "\n".join(str(item) for item in shown)
-            if key in ("findings", "licences") and isinstance(shown, list)
-            else shown
-        )
-        shown = " ".join(shown) if isinstance(shown, list) else str(shown)
-        for number, line in enumerate(shown.splitlines()):
-            echo(f"{key.replace('_', ' ') if not number else '':<{width}}{line}")
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in check_lines(facts, columns):
+        echo(line)
     echo(f"\nready: lowres run {name}")
 
 

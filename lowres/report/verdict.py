@@ -5,10 +5,8 @@ from collections.abc import Mapping
 
 from lowres.record import Baseline, Comparison, Record
 from lowres.report.formatting import interval, listing, number, p_value, percent, whole
-from lowres.score import Unit, overall
+from lowres.score import FEW_CLUSTERS, Unit, overall, smallest_difference
 
-# Small test sets cannot tell apart systems of similar quality (Card et al. 2020, doi 10.18653/v1/2020.emnlp-main.745).
-FEW_CLUSTERS = 200
 OUT_OF: Mapping[Unit, str] = {"points": " out of 100", "bits": "; lower is better"}
 
 
@@ -152,7 +150,9 @@ def cautions(record: Record) -> list[str]:
         texts = f"{clusters} test texts"
         if clusters < rows:
             texts = f"{clusters} independent test texts ({rows} rows, but translations of one text count once)"
-        found.append(f"Only {texts}: small differences between systems cannot be told from chance.")
+        least = smallest_difference(record.primary_metric or "", clusters)
+        small = f"differences below about {least:.0f} points" if least else "small differences"
+        found.append(f"Only {texts}: {small} between systems cannot be told from chance.")
     if record.confusion:
         columns = zip(record.confusion.labels, zip(*record.confusion.counts, strict=True), strict=True)
         predicted = [label for label, column in columns if any(column)]
