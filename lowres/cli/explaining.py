@@ -8,6 +8,7 @@ from lowres.errors import Problem, RecipeError, nearest
 from lowres.recipe.schema import recipe_schema
 
 ROOT = "recipe"
+NAMES = 27  # columns before what a key of a section does
 # What stands in reports and messages, and is no key of a recipe: measures, verdicts, and the codes of findings.
 WORDS = {
     "baseline": "a simple rival, trained and scored on the same texts: the most frequent label, counting words, copying the source",
@@ -131,8 +132,17 @@ def _about(schema: Schema, path: str, node: Schema, required: bool) -> list[str]
             lines.append(f"  {kind + ': ' if kind else ''}{what}")
         for name, inner in form.get("properties", {}).items():
             if name != "kind":
-                lines.append(f"    {name:<22} {description(schema, inner) or possible(schema, inner)}")
+                lines.append(f"    {name:<{NAMES - 5}} {_in_short(schema, f'{path}.{name}'.lstrip('.'), inner)}")
     return lines
+
+
+def _in_short(schema: Schema, path: str, node: Schema) -> str:
+    """What a key does, in the list of a section; of a section with several forms their names alone."""
+    kinds = list(dict.fromkeys(kind for kind, _ in _forms(schema, node) if kind))
+    if len(kinds) > 1:
+        plain = re.sub(r" \([^)]*\)", "", path)
+        return f"one of {', '.join(kinds)}; more: lowres explain {plain}"
+    return description(schema, node) or possible(schema, node)
 
 
 def description(schema: Schema, node: Schema) -> str:

@@ -2,8 +2,6 @@
 
 import json as json_format
 import os
-import shutil
-import sys
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -184,9 +182,8 @@ def check(
     if as_json:
         echo_json(json_format.dumps(facts, ensure_ascii=False, indent=1))
         return
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in check_lines(facts, columns):
-        echo(line)
+    for line, indent in check_lines(facts):
+        echo(line, indent)
     echo(f"\nready: lowres run {name}")
 
 

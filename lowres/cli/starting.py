@@ -192,7 +192,7 @@ def explain(key: str) -> None:
 
     “lowres explain recipe” lists all sections.
     """
-    from lowres.cli.explaining import explained
+    from lowres.cli.explaining import NAMES, explained
 
     for line in explained(key):
-        echo(line)
+        echo(line, " " * (NAMES if line.startswith("    ") else 2))
