@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from lowres.record import Baseline, Comparison, Record
 from lowres.report.formatting import interval, listing, number, p_value, percent, whole
-from lowres.score import FEW_CLUSTERS, Unit, overall, smallest_difference
+from lowres.score import FEW_CLUSTERS, Unit, overall
 
 OUT_OF: Mapping[Unit, str] = {"points": " out of 100", "bits": "; lower is better"}
 
@@ -150,9 +150,7 @@ def cautions(record: Record) -> list[str]:
         texts = f"{clusters} test texts"
         if clusters < rows:
             texts = f"{clusters} independent test texts ({rows} rows, but translations of one text count once)"
-        least = smallest_difference(record.primary_metric or "", clusters)
-        small = f"differences below about {least:.0f} points" if least else "small differences"
-        found.append(f"Only {texts}: {small} between systems cannot be told from chance.")
+        found.append(f"Only {texts}: small differences between systems cannot be told from chance.")
     if record.confusion:
         columns = zip(record.confusion.labels, zip(*record.confusion.counts, strict=True), strict=True)
         predicted = [label for label, column in columns if any(column)]
