@@ -1,6 +1,7 @@
 """The neural model chooses among the phrase table's translations: what it knows decides where the table cannot."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from test_export_formats import PAIRS
 from untrained import pairs_corpus, plan_of, predictor_of, translation
 
 from lowres import load
+from lowres.data.corpus import Row
 from lowres.data.pairs import Pair, pairs
 from lowres.demo.answers import answer
 from lowres.export import export
@@ -17,6 +19,7 @@ from lowres.planning import Options
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run
 from lowres.statistical.phrases import PhraseTable
+from lowres.tasks.table import job_of
 from lowres.tasks.translation.reranking import Candidate, best, best_weight
 
 RECIPE = """\
@@ -101,7 +104,9 @@ def finished(folder: Path, cache: Path, task: str, epochs: int) -> Run:
         (folder / f"en{name}.txt").write_text("".join(f"{source}\n" for source, _ in part), encoding="utf-8")
         (folder / f"toy{name}.txt").write_text("".join(f"{target}\n" for _, target in part), encoding="utf-8")
     recipe = folder / "recipe.yaml"
-    recipe.write_text(RECIPE.format(base=write_decoder("qwen2", folder / "base"), task=task, epochs=epochs), encoding="utf-8")
+    recipe.write_text(
+        RECIPE.format(base=write_decoder("qwen2", folder / "base"), task=task, epochs=epochs), encoding="utf-8"
+    )
     return run_recipe(recipe, folder / "out", options=Options(cache=cache, offline=True, device="cpu", threads=1))
 
 
@@ -161,7 +166,7 @@ def test_a_language_model_reads_a_candidate_without_its_source(language_model: R
 def test_a_loaded_language_model_chooses_as_the_trained_one(language_model: Run, cache: Path) -> None:
     again = load(language_model.folder, options=Options(cache=cache, offline=True, device="cpu", threads=1))
     shown = {}
-    for text, _ in sentences(4):
+    for text, _ in sentences(150)[130:140]:
         (found,) = again.predict(text)
         assert found.translation == language_model.predictor.predict([text])[0].translation
         shown[text] = answer(again, text, DIRECTION).suggestions
@@ -178,3 +183,17 @@ def test_a_converted_language_model_chooses_alike(language_model: Run) -> None:
     own = [one.translation for one in language_model.predict(texts)]
     same = sum(one.translation == other for one, other in zip(quick.predict(texts), own, strict=True))
     assert same >= 19
+
+
+def test_a_language_model_learns_every_text_of_the_target_languages_once(tmp_path: Path) -> None:
+    corpus = pairs_corpus([*PAIRS, PAIRS[0]])
+    lone = Row("lone", "lone", "ind-Latn", {"text": "Rumah itu sudah tua sekali."})
+    foreign = Row("foreign", "foreign", "eng-Latn", {"text": "That house is very old."})
+    corpus = replace(corpus, train=(*corpus.train, lone, foreign))
+    task = "{kind: translation, source: eng-Latn, target: ind-Latn, objective: language-model}"
+    plan = plan_of(write_decoder("llama", tmp_path / "base"), task, max_length=120)
+    model = predictor_of(plan, corpus)
+    learned = job_of("translation", "decoder").objective(model, plan, corpus).examples
+    texts = [target for _, target in PAIRS] + ["Rumah itu sudah tua sekali."]
+    assert [model.prompts.frame.answer(one.answer) for one in learned] == list(dict.fromkeys(texts))
+    assert all(one.prompt == model.prompts.frame.begin for one in learned)
