@@ -5,7 +5,8 @@
 FOLDER is a copy of the data as in corpora.py; RUN the folder of a run of recipes/nusax-translation-ind.yaml or -all.yaml.
 Dictionary (Dice association) and phrase table are learned from the 500 training sentences, scores are of the 400 test sentences. The
 95 % intervals come from resampling test sentences, the same ones in all directions. A direction that a run did not translate has no
-value in its column. A second table for each run gives the scores of its model alone, without the phrase table, from its record.
+value in its column. A second table for each run gives, from its record, the scores of its parts (model alone, phrase table alone)
+beside its own.
 """
 
 import json
@@ -111,20 +112,18 @@ def main(folder: Path, runs: tuple[Path, ...]) -> None:
     for line in chain.from_iterable(tables):
         click.echo(line)
     for run in runs:
-        click.echo("\n".join(alone(run)))
+        click.echo("\n".join(parts_of(run)))
 
 
-def alone(run: Path) -> Iterator[str]:
-    """Scores of the model alone and of the run, by direction, and their means."""
+def parts_of(run: Path) -> Iterator[str]:
+    """Scores of the parts of a run that its record has, and of the run, by direction, and their means."""
     record = read_record(run / RECORD)
-    model = next((part.scores for part in record.baselines if part.name == "model alone"), record.scores)
-    yield (
-        f"\n| {run.name} | "
-        + " | ".join(f"{who}, {what}" for who in ("model alone", "run") for what in MEASURES)
-        + " |"
-    )
-    yield "|---" * (1 + 2 * len(MEASURES)) + "|"
-    systems = [{(score.name, score.language): score for score in scores} for scores in (model, record.scores)]
+    parts = {part.name: part.scores for part in record.baselines if part.name.endswith(" alone")} | {
+        "run": record.scores
+    }
+    yield f"\n| {run.name} | " + " | ".join(f"{who}, {what}" for who in parts for what in MEASURES) + " |"
+    yield "|---" * (1 + len(parts) * len(MEASURES)) + "|"
+    systems = [{(score.name, score.language): score for score in scores} for scores in parts.values()]
     names = [name for measure, name in systems[0] if measure == MEASURES[0] and name]
     ind, local = f"{PIVOTS[0]}-Latn", {f"{tag}-Latn" for tag in LOCAL}
     for name in names:

@@ -27,7 +27,7 @@ LAYERS = (
     ("shared",),
     ("export", "demo"),
     ("running", "other_data", "fetching"),
-    ("seeds",),
+    ("seeds", "leave_one_out"),
     ("cli",),
 )
 LAYER = {package: number for number, packages in enumerate(LAYERS) for package in packages}

@@ -120,6 +120,17 @@ def test_faults_of_recipe_data_base_and_plan_are_named_at_once(desk: Path, optio
         + TRANSLATOR
         + "ensemble: {phrase_table: off, rerank: 8}\n": "ensemble.rerank: has no effect with ensemble.phrase_table: off",
         LABELS + TABLES + "ensemble: {rerank: 8}\n": "ensemble.rerank: is for translation",
+        PAIRS.replace("}", ", objective: language-model}")
+        + ALIGNED
+        + TRANSLATOR: "task.objective: a language model only chooses among translations",
+        PAIRS.replace("}", ", objective: language-model, hints: lexicon}")
+        + ALIGNED
+        + TRANSLATOR
+        + "ensemble: {rerank: 8}\n": "task.hints: has no effect with task.objective: language-model",
+        PAIRS.replace("}", ", objective: language-model}")
+        + ALIGNED
+        + TRANSLATOR
+        + "ensemble: {rerank: 8}\n": "task.objective: is for decoders",
         PAIRS
         + ALIGNED
         + TRANSLATOR

@@ -40,7 +40,7 @@ def plan_of(
     """The plan of a small recipe over a base in a folder."""
     text = RECIPE.format(base=base, task=task, method=method, vocabulary=vocabulary, max_length=max_length)
     if "translation" in task:
-        text += "decoding: {beams: 1}\n"
+        text += "ensemble: {rerank: 8}\n" if "language-model" in task else "decoding: {beams: 1}\n"
     return make_plan(
         parse_recipe(text, "recipe.yaml"), describe(str(base), base), replace(Machine.detect("cpu", 1), bf16=False)
     )

@@ -1,12 +1,21 @@
 """advise: what to choose for a language, from its texts alone."""
 
 import json as json_format
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from lowres.cli.making import cache_option, json_option, machine_options, mirror_option, offline_option
+from lowres.cli.making import (
+    cache_option,
+    device_option,
+    json_option,
+    machine_options,
+    mirror_option,
+    offline_option,
+    threads_option,
+)
 from lowres.cli.safe_text import echo, echo_json
 
 if TYPE_CHECKING:
@@ -58,6 +67,40 @@ def sources(
     echo(f"{'source':<{width}}  trigrams  words   texts   (like {name}, 0–100)")
     for one in found:
         echo(f"{one['source']:<{width}}  {one['trigrams']:8.1f}  {one['words']:5.1f}  {one['texts']:6}")
+
+
+@advise.command("leave-one-out")
+@click.argument("recipe")
+@click.option(
+    "--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Number of seeds to average over."
+)
+@mirror_option
+@cache_option
+@offline_option
+@device_option
+@threads_option
+@json_option
+def leave_one_out(
+    recipe: str, seeds: int, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, device: str, threads: int | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Say what the training rows of each language are worth to the classifier of RECIPE: dev with all of them, less dev without.
+
+    The head alone is trained, over the base as it is, so that every text is encoded once: it takes as long as a run with
+    method: features. A language worth less than nothing may be left out of the data.
+    """
+    from lowres.leave_one_out import leave_one_out as measure
+
+    found = measure(recipe, seeds=seeds, options=machine_options(cache, mirrors, offline, device, threads))
+    if as_json:
+        echo_json(json_format.dumps(asdict(found), ensure_ascii=False, indent=1))
+        return
+    echo(f"macro-F1 on dev with all languages {found.whole:.1f}; mean of {found.seeds} seed{'s' * (found.seeds > 1)}")
+    echo("without     rows  macro-F1  worth  [least, greatest of the seeds]")
+    for one in found.languages:
+        echo(
+            f"{one.language:<10} {one.rows:5}  {one.without:8.1f}  {one.worth:+5.1f}  [{one.low:+.1f}, {one.high:+.1f}]"
+        )
 
 
 def _texts(name: str, options: "Options") -> dict[str, list[str]]:

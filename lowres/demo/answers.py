@@ -69,7 +69,8 @@ def _translation(translator: Any, text: str, direction: Languages) -> Answer:
             text, direction, whole, (f"a long text, translated in {found.parts} parts", *cut, *_lost(text, whole))
         )
     searched = translator.hypotheses(text, direction)
-    by_model = [Suggestion(one.text, (MODEL,)) for one in searched]
+    found_by = (MODEL,) if translator.translates else (PHRASE_TABLE, MODEL)
+    by_model = [Suggestion(one.text, found_by) for one in searched]
     table = translator.phrase_tables.get(direction)
     by_phrases = [Suggestion(table.translate(text), (PHRASE_TABLE,))] if table else []
     given = by_phrases if system == PHRASE_TABLE else by_model[:1]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from lowres.data.pairs import Pair
 from lowres.evaluation.resampling import Resampling, unseen_share
 from lowres.evaluation.scoring import Key, estimate
 from lowres.evaluation.sufficient_statistics import Floats, with_mean
@@ -120,6 +121,12 @@ def primary_metric(references: Sequence[str], hypotheses: Sequence[str], directi
     """chrF++ (0–100), mean over directions: the value of the first score of `translation_scores`. Same errors."""
     matches = match(references, hypotheses, directions, None, (CHRF,))
     return float(matches.primary_values(matches.total)[0])
+
+
+def score_of(judged: Sequence[Pair], translations: Sequence[str]) -> float:
+    """The primary metric of translations of these pairs' sources, 0–100. Same errors."""
+    references, directions = [pair.target.fields["text"] for pair in judged], [pair.direction_name for pair in judged]
+    return primary_metric(references, translations, directions)
 
 
 def sentence_scores(references: Sequence[str], hypotheses: Sequence[str]) -> list[float]:

@@ -44,7 +44,9 @@ def estimate_stages(plan: Plan, corpus: Corpus) -> dict[str, float]:
     settings, back = recipe.training, getattr(task, "back_translation", None)
     epochs = settings.epochs + (back.rounds * (back.epochs or settings.epochs) if back else 0)
     train, dev, test = (_tokens(plan, corpus, split) for split in (corpus.train, corpus.dev, corpus.test))
-    scored = _predicting(plan, dev)
+    chooses = isinstance(task, Translation) and task.objective == "language-model"
+    reading = recipe.ensemble.rerank / PREDICTING  # every candidate of a text is read once
+    scored = _predicting(plan, dev) * (reading if chooses else 1)
     if (
         recipe.method.kind == "features"
     ):  # every text is encoded once; training the head on vectors takes next to nothing
@@ -71,9 +73,11 @@ def estimate_stages(plan: Plan, corpus: Corpus) -> dict[str, float]:
         stages["phrase tables"] = PHRASE_SECONDS * len(_pairs(plan, corpus, corpus.train)) + scored
     beams = recipe.decoding.beams if isinstance(task, Translation | Generation) else 1
     stages["scoring"] = beams * _predicting(plan, test)
-    if recipe.ensemble.rerank:  # every candidate of a text is read once
-        stages["phrase tables"] += recipe.ensemble.rerank * scored / PREDICTING
-        stages["scoring"] += recipe.ensemble.rerank * _predicting(plan, test) / PREDICTING
+    if chooses:
+        stages["scoring"] = reading * _predicting(plan, test)
+    elif recipe.ensemble.rerank:
+        stages["phrase tables"] += reading * scored
+        stages["scoring"] += reading * _predicting(plan, test)
     if isinstance(task, PreTraining):  # the base is scored before and after
         stages["scoring"] *= 2
     if recipe.evaluation.baselines:
@@ -113,11 +117,20 @@ def _rate(plan: Plan) -> float:
 
 
 def _tokens(plan: Plan, corpus: Corpus, rows: Sequence[Row]) -> float:
-    """Tokens of an epoch over these rows; for translation those of the pairs, sources with their hints."""
+    """Tokens of an epoch over these rows; for translation those of the pairs, sources with their hints.
+
+    A language model of the target languages reads targets alone, and in training each of them once.
+    """
     task = plan.recipe.task
     if not isinstance(task, Translation):
         beside = 2 if isinstance(task, Classification) and task.translate_into else 1
         return beside * sum(_length(plan, row) for row in rows)
+    if task.objective == "language-model":
+        targets = [pair.target for pair in _pairs(plan, corpus, rows)]
+        return sum(
+            _length(plan, row)
+            for row in ({row.id: row for row in targets}.values() if rows is corpus.train else targets)
+        )
     hints = 2 if task.hints == "lexicon" else 1
     counted: dict[tuple[str, str], list[float]] = {}
     for pair in _pairs(plan, corpus, rows):

@@ -103,6 +103,19 @@ def reranking_has_a_phrase_table(recipe: Recipe, near: Path) -> Iterator[Problem
         yield Problem("ensemble.rerank", "has no effect with ensemble.phrase_table: off", "leave one of them out")
 
 
+def language_model_chooses(recipe: Recipe, near: Path) -> Iterator[Problem]:
+    """A language model of the target languages translates nothing itself: it needs translations to choose among."""
+    task = recipe.task
+    if not isinstance(task, Translation) or task.objective != "language-model":
+        return
+    if not recipe.ensemble.rerank:
+        what = "a language model only chooses among translations of the phrase table, and has none to choose from"
+        yield Problem("task.objective", what, "say how many: ensemble: {rerank: 16}")
+    for key in ("task.hints", "task.max_pairs", "task.temperature", "decoding"):
+        if _named(recipe, key) not in (None, "off"):
+            yield Problem(key, "has no effect with task.objective: language-model", LEAVE_OUT)
+
+
 def dropout_fits_method(recipe: Recipe, near: Path) -> Iterator[Problem]:
     """Dropout inside the base is for training it, or adapters in it."""
     if recipe.training.dropout and recipe.method.kind in BASE_AS_IT_IS:
@@ -192,6 +205,17 @@ def translations_can_be_learned(recipe: Recipe, corpus: Corpus) -> Iterator[Prob
         yield Problem("task.translate_into", what, hint)
 
 
+def choices_can_be_learned(recipe: Recipe, corpus: Corpus) -> Iterator[Problem]:
+    """Where the model only chooses, every direction needs a phrase table."""
+    task = recipe.task
+    if isinstance(task, Translation) and task.objective == "language-model":
+        counts = Counter(pair.direction for pair in pairs(corpus.train, directions(task, corpus.languages)))
+        for source, target in directions(task, corpus.languages):
+            if (count := counts[source, target]) < LEAST_PAIRS:
+                what = f"{source}→{target} has {count} pairs in train; {LEAST_PAIRS} are needed for a phrase table to choose from"
+                yield Problem("task.objective", what, "give more pairs, or leave the direction out")
+
+
 def parallel_has_a_use(recipe: Recipe, near: Path) -> Iterator[Problem]:
     """Parallel texts of a classifier are for its translations."""
     if isinstance(recipe.task, Classification) and recipe.task.parallel is not None and not recipe.task.translate_into:
@@ -223,6 +247,7 @@ RECIPE_RULES: tuple[RecipeRule, ...] = (
     parallel_has_a_use,
     glossary_has_a_use,
     reranking_has_a_phrase_table,
+    language_model_chooses,
     dropout_fits_method,
     stages_fit_method,
     centre_fits_method,
@@ -233,6 +258,7 @@ DATA_RULES: tuple[DataRule, ...] = (
     tested_languages_exist,
     initialised_languages_exist,
     translations_can_be_learned,
+    choices_can_be_learned,
 )
 
 

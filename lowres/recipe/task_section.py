@@ -107,6 +107,11 @@ class Translation(Section):
         default="lexicon",
         description="put a word-by-word translation in front of each source, from a phrase table learned from the training pairs",
     )
+    objective: Literal["translation", "language-model"] = Field(
+        default="translation",
+        description="for decoders: language-model learns to write the target languages instead of translating, and then chooses among "
+        "the phrase table's translations (ensemble.rerank)",
+    )
     glossary: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
         description="a table of terms that must be translated so, with the columns source and target, and source_language and "

@@ -9,7 +9,7 @@ from lowres.planning import Machine, Options
 from lowres.tasks.engines import ExportFacts, export_facts
 from lowres.tasks.generation.converted import ConvertedDecoder, load_converted
 from lowres.tasks.job import make_accelerator
-from lowres.tasks.prompted_translation.inputs import TranslationPrompts
+from lowres.tasks.prompted_translation.inputs import INPUTS
 from lowres.tasks.prompted_translation.model import PromptedTranslator
 from lowres.tasks.saved import Rows, read_facts, saved_tokenizer
 from lowres.tasks.translation.likelihood import Likelihood
@@ -50,7 +50,7 @@ def restore_exported(folder: Path, model_folder: Path, digest: str, options: Opt
     """
     facts, machine = read_facts(model_folder, TranslatorFacts), Machine.detect(options.device, options.threads)
     own = export_facts(folder, PromptedExportFacts, "ctranslate2", digest)
-    prompts = TranslationPrompts(Frame(saved_tokenizer(model_folder)), facts.max_length, own.positions)
+    prompts = INPUTS[facts.objective](Frame(saved_tokenizer(model_folder)), facts.max_length, own.positions)
     tables = restored_tables(model_folder, facts.with_phrase_table, hints=facts.hints)
     return ExportedPromptedTranslator(
         load_converted(folder, machine), prompts, facts, make_accelerator(machine, "fp32"), Rows(None, 0), tables,

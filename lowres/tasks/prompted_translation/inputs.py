@@ -1,6 +1,6 @@
 """How a text to be translated becomes a prompt: languages by name, the phrase table's translation as a draft."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -68,6 +68,21 @@ class TranslationPrompts:
 
 
 @dataclass(frozen=True)
+class TargetTexts(TranslationPrompts):
+    """What a language model of the target languages reads: a text by itself, whatever it is a translation of."""
+
+    def sources(
+        self, texts: Sequence[str], source: str, target: str, hints: Sequence[str] | None = None
+    ) -> list[TokenIds]:
+        """For each text what stands at the beginning of a text."""
+        return [self.frame.begin] * len(texts)
+
+
+# What a decoder reads, by the objective that it is trained with.
+INPUTS: Mapping[str, type[TranslationPrompts]] = {"translation": TranslationPrompts, "language-model": TargetTexts}
+
+
+@dataclass(frozen=True)
 class EncodedPairs:
     """The prompts and answers of pairs, and how many sources and targets were too long and lost their ends."""
 
@@ -87,3 +102,9 @@ def encode_pairs(prompts: TranslationPrompts, pairs: Sequence[Pair], hints: Sequ
         cut_sources += prompts.lengths([text], *pair.direction)[0] > prompts.max_length
         cut_targets += answers.cut(target)
     return EncodedPairs(examples, cut_sources, cut_targets)
+
+
+def encode_texts(inputs: TranslationPrompts, texts: Iterable[str]) -> list[Answered]:
+    """Each different text as what a language model learns to write."""
+    answers = PromptInputs(inputs.frame, inputs.max_length)
+    return [Answered(inputs.frame.begin, answers.answer(text)) for text in dict.fromkeys(texts)]

@@ -8,10 +8,10 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from lowres.data.corpus import Corpus
-from lowres.data.pairs import Pair, directions, pairs, spread_over_directions
+from lowres.data.pairs import Pair, directions, pairs, spread_over_directions, unpaired
 from lowres.errors import Finding
 from lowres.evaluation.baselines import BaselineRun
-from lowres.evaluation.translation_scores import primary_metric
+from lowres.evaluation.translation_scores import score_of
 from lowres.languages.codes import translation_request
 from lowres.models.frames import Frame
 from lowres.models.loading import load_decoder
@@ -21,7 +21,7 @@ from lowres.tasks.equipping import equip
 from lowres.tasks.generation.few_shot import Asked, few_shot
 from lowres.tasks.generation.objective import AnswerObjective
 from lowres.tasks.job import Job
-from lowres.tasks.prompted_translation.inputs import EncodedPairs, TranslationPrompts, encode_pairs
+from lowres.tasks.prompted_translation.inputs import INPUTS, EncodedPairs, encode_pairs, encode_texts
 from lowres.tasks.prompted_translation.model import PromptedTranslator, restore
 from lowres.tasks.saved import Rows, common_facts
 from lowres.tasks.translation.job import complete, lines, sample
@@ -29,6 +29,7 @@ from lowres.tasks.translation.judgement import judge
 from lowres.tasks.translation.model import TranslatorFacts, pairs_to_evaluate, predict_test
 from lowres.tasks.translation.objective import epoch_rows
 from lowres.tasks.translation.phrase_tables import phrase_tables_of
+from lowres.tasks.translation.reranking import best, best_weight, proposals
 from lowres.vocabulary.adapting import Adapted
 
 
@@ -39,14 +40,14 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     chosen = directions(task, corpus.languages)
     model = equip(base, adapted, plan, accelerator.device)
     common = common_facts(plan, corpus, adapted)
-    prompts = TranslationPrompts(Frame(adapted.tokenizer), common["max_length"], plan.checkpoint.positions)
+    prompts = INPUTS[task.objective](Frame(adapted.tokenizer), common["max_length"], plan.checkpoint.positions)
     known = pairs(corpus.train, chosen)
     wanted = task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"
     tables = phrase_tables_of(known, corpus.glossary) if wanted else {}
     longest = max(prompts.lengths([pair.source.fields["text"]], *pair.direction)[0] for pair in known)
     facts = TranslatorFacts(
         **common, directions=list(chosen), tags={}, longest=min(longest, prompts.max_length), decoding=recipe.decoding,
-        hints=task.hints == "lexicon" and bool(tables),
+        hints=task.hints == "lexicon" and task.objective == "translation" and bool(tables), objective=task.objective,
     )  # fmt: skip
     return PromptedTranslator(
         model.to(accelerator.device), prompts, facts, accelerator, Rows.of(adapted), tables, glossary=corpus.glossary
@@ -62,6 +63,8 @@ def objective(translator: PromptedTranslator, plan: Plan, corpus: Corpus) -> Ans
     """Trains on the translations of train alone, not on the prompts; the score is that of the dev pairs."""
     task, settings = _task(plan), plan.recipe.training
     train = pairs(corpus.train, translator.facts.directions)
+    if not translator.translates:
+        return _language_modelling(translator, plan, corpus, train)
     hints = translator.hints.of_train(train, range(len(train))) if translator.hints else None
     encoded = encode_pairs(translator.prompts, train, hints)
     known = pairs_to_evaluate(plan, corpus.dev, translator)
@@ -73,12 +76,37 @@ def objective(translator: PromptedTranslator, plan: Plan, corpus: Corpus) -> Ans
     )  # fmt: skip
 
 
+def _language_modelling(
+    translator: PromptedTranslator, plan: Plan, corpus: Corpus, train: Sequence[Pair]
+) -> AnswerObjective:
+    """Trains on all texts of train in the target languages; the score is that of the translations that it then chooses for dev.
+
+    Label smoothing would distort the likelihood, so it is off unless training.label_smoothing is given.
+    """
+    settings, most = plan.recipe.training, plan.recipe.ensemble.rerank
+    alone = unpaired(corpus.train, train, translator.facts.directions)
+    texts = [row.fields["text"] for row in (*(pair.target for pair in train), *alone)]
+    examples = encode_texts(translator.prompts, texts)
+    known = pairs_to_evaluate(plan, corpus.dev, translator)
+    dev = spread_over_directions(known, plan.recipe.evaluation.dev_pairs)
+
+    def chosen_score() -> float:
+        found = proposals(translator, dev, most)
+        weight = best_weight(dev, found)
+        return score_of(dev, [best(one, weight) for one in found])
+
+    return AnswerObjective(
+        translator.model, translator.tokenizer.pad_token_id, examples, translator.accelerator,
+        label_smoothing=settings.label_smoothing if "label_smoothing" in settings.model_fields_set else 0.0,
+        epoch_rows=lambda epoch: range(len(examples)), score=chosen_score, findings=[*_chosen_on(dev, known)],
+    )  # fmt: skip
+
+
 def score(translator: PromptedTranslator, dev: Sequence[Pair]) -> float:
     """chrF++ of greedy translations of these pairs, 0–100, averaged over directions."""
     plain = translator.without_phrase_tables().greedy()
     found = plain.translate([pair.source.fields["text"] for pair in dev], [pair.direction for pair in dev])
-    references = [pair.target.fields["text"] for pair in dev]
-    return primary_metric(references, [one.translation for one in found], [pair.direction_name for pair in dev])
+    return score_of(dev, [one.translation for one in found])
 
 
 def _truncations(encoded: EncodedPairs, max_length: int) -> Iterator[Finding]:

@@ -17,11 +17,12 @@ from lowres.planning import Options
 from lowres.tasks.generation.continuation import continue_prompts
 from lowres.tasks.generation.inputs import PromptInputs
 from lowres.tasks.job import Form
-from lowres.tasks.prompted_translation.inputs import TranslationPrompts
+from lowres.tasks.prompted_translation.inputs import INPUTS, TranslationPrompts
 from lowres.tasks.saved import Rows, restored
 from lowres.tasks.translation.likelihood import Likelihood, most_tokens
 from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_estimators
 from lowres.tasks.translation.phrase_tables import restored_tables
+from lowres.tasks.translation.reranking import candidates, ranked
 from lowres.tasks.translation.search import Generated, Hypothesis
 from lowres.training.batches import padded, sorted_batches
 
@@ -48,8 +49,12 @@ class PromptedTranslator(Translator):
         return continue_prompts(self.model, self.prompts.frame, prompts, self.facts.decoding, most, self.accelerator)
 
     def hypotheses(self, text: str, direction: Direction) -> list[Hypothesis]:
-        """The one translation that the search of a decoder returns."""
+        """The one translation that the search of a decoder returns; of a model that only chooses, its best choices."""
         text = normalise(text)
+        if not self.translates:
+            (proposed,) = candidates(self, [(text, *direction)], self.facts.candidates)
+            best = ranked(proposed, self.facts.rerank_weight)[: self.facts.decoding.beams]
+            return [Hypothesis(one, False, None) for one in best]
         (found,) = self.write([self.source_ids(text, *direction)], [direction[1]])
         return [Hypothesis(self.inputs.revealed(found.text, text), found.truncated, None)]
 
@@ -96,7 +101,7 @@ def restore(folder: Path, options: Options, form: Form = "trained") -> PromptedT
     """Base, embedding rows and adapter from a run's model folder. Raises ModelError where one is missing or the base is another."""
     found = restored(folder, TranslatorFacts, load_decoder, options, form)
     facts, accelerator = found.facts, found.accelerator
-    prompts = TranslationPrompts(Frame(found.tokenizer), facts.max_length, found.checkpoint.positions)
+    prompts = INPUTS[facts.objective](Frame(found.tokenizer), facts.max_length, found.checkpoint.positions)
     phrase_tables = restored_tables(folder, facts.with_phrase_table, hints=facts.hints)
     return PromptedTranslator(
         found.model.to(accelerator.device).eval(), prompts, facts, accelerator, Rows(None, 0), phrase_tables,

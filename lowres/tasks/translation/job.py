@@ -11,7 +11,7 @@ from torch import nn
 
 from lowres.data.corpus import Corpus
 from lowres.data.pairs import Direction, Pair, directions, pairs, spread_over_directions, unpaired
-from lowres.evaluation.translation_scores import primary_metric
+from lowres.evaluation.translation_scores import score_of
 from lowres.models.loading import load_translator
 from lowres.planning import Plan
 from lowres.recipe.task_section import BackTranslation, Translation
@@ -36,7 +36,7 @@ from lowres.tasks.translation.model import (
 from lowres.tasks.translation.objective import TranslationObjective, epoch_rows
 from lowres.tasks.translation.phrase_tables import phrase_tables_of
 from lowres.tasks.translation.quality_estimation import Evidence, fitted
-from lowres.tasks.translation.reranking import best, best_weight, candidates
+from lowres.tasks.translation.reranking import best, best_weight, proposals
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.language_tokens import tag_languages
 
@@ -135,12 +135,14 @@ def complete(translator: Translator, plan: Plan, corpus: Corpus, announce: Annou
     """Let the phrase table, or it and the model together, answer where dev says so, and learn how sure an answer is."""
     announce("phrase table" if plan.recipe.ensemble.phrase_table == "auto" else "confidence")
     judged = _judged(translator, plan, corpus)
-    answers, evidence = _answers(translator, judged)
+    answers, evidence = _answers(translator, judged if translator.translates else ())
     if plan.recipe.ensemble.phrase_table == "auto":
         translator = _decided(translator, judged, answers, plan.recipe.ensemble.rerank)
+        own = dict(enumerate(zip(answers, evidence, strict=True)))
         others = [number for number, pair in enumerate(judged) if pair.direction in translator.facts.with_phrase_table]
-        for number, answer, known in zip(others, *_answers(translator, [judged[i] for i in others]), strict=True):
-            answers[number], evidence[number] = answer, known
+        found = zip(*_answers(translator, [judged[i] for i in others]), strict=True)
+        own |= dict(zip(others, found, strict=True))
+        answers, evidence = map(list, zip(*(own[number] for number in range(len(judged))), strict=True))
     systems = [translator.system(pair.direction) for pair in judged]
     return replace(translator, estimators=fitted(judged, answers, evidence, systems, plan.recipe.training.seed))
 
@@ -163,24 +165,27 @@ def _answers(translator: Translator, judged: Sequence[Pair]) -> tuple[list[str],
 def _decided(translator: Translator, judged: Sequence[Pair], answers: Sequence[str], most: int) -> Translator:
     """The translator that knows who answers in each direction: the model, unless another system is clearly better on these pairs.
 
-    The others are the phrase table and, where the model may choose among `most` of its translations, both together.
+    The others are the phrase table and, where the model may choose among `most` of its translations, both together. Without answers
+    of the model, one of these two.
     """
     asked = [pair for pair in judged if pair.direction in translator.phrase_tables]
     systems: dict[str, Sequence[str]] = {"phrase table": Hints(translator.phrase_tables).of(asked)}
     weight = 0.0
     if most:
-        proposed = candidates(translator, [(pair.source.fields["text"], *pair.direction) for pair in asked], most)
+        proposed = proposals(translator, asked, most)
         weight = best_weight(asked, proposed)
         systems["both"] = [best(found, weight) for found in proposed]
-    systems["model"] = [
-        one for pair, one in zip(judged, answers, strict=True) if pair.direction in translator.phrase_tables
-    ]
+    if answers:
+        systems["model"] = [
+            one for pair, one in zip(judged, answers, strict=True) if pair.direction in translator.phrase_tables
+        ]
     who: dict[str, list[Direction]] = {"phrase table": [], "both": [], "model": []}
     for direction in dict.fromkeys(pair.direction for pair in asked):
         own = [number for number, pair in enumerate(asked) if pair.direction == direction]
-        references, names = [asked[i].target.fields["text"] for i in own], [asked[i].direction_name for i in own]
-        scores = {name: primary_metric(references, [found[i] for i in own], names) for name, found in systems.items()}
-        scores["model"] += CLEAR
+        pairs_of_it = [asked[i] for i in own]
+        scores = {name: score_of(pairs_of_it, [found[i] for i in own]) for name, found in systems.items()}
+        if "model" in scores:
+            scores["model"] += CLEAR
         who[max(scores, key=scores.__getitem__)].append(direction)
     decided = {
         "by_phrase_table": who["phrase table"],

@@ -61,7 +61,7 @@ def judge(
     }  # fmt: skip
     components: list[BaselineRun[tuple[str, ...]]] = []
     alone = chosen  # of the adapted base, without the phrase tables
-    if translator.facts.with_phrase_table:
+    if translator.facts.with_phrase_table and translator.translates:
         alone = [found.translation for found in predict_test(translator.without_phrase_tables(), plan, corpus)]
         what = f"the adapted base in all directions; in {len(translator.facts.with_phrase_table)} {BETTER}"
         components.append(BaselineRun("model alone", what, 0.0, tuple(alone)))
@@ -85,10 +85,11 @@ def judge(
         rivals += untuned(plan, corpus, judged)
     comparisons = {run.name: evaluator.compare_with(run, chosen) for run in (*components, *rivals)}
     simpler = [run for run in (*components, *rivals) if run.name != "model alone"]
-    together = bool(translator.facts.reranked)  # then the base has a part in what the run adds to the phrase table
+    # then the base has a part in what the run adds to the phrase table
+    together = bool(translator.facts.reranked) or not translator.translates
     verdict = transfer_verdict(
         [comparison for run in simpler for comparison in evaluator.compare_with(run, chosen if together else alone)],
-        "" if alone is chosen else TOGETHER if together else "of the adapted base by itself",
+        TOGETHER if together else "" if alone is chosen else "of the adapted base by itself",
     )
     if verdict.verdict == "hurts":
         until = "" if plan.recipe.ensemble.phrase_table == "auto" else UNTIL

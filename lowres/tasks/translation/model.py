@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from accelerate import Accelerator
 from transformers import PreTrainedTokenizerBase
@@ -50,7 +50,8 @@ class TranslatorFacts(ModelFacts):
     `max_length`: longer texts are translated in parts. With `hints` the model reads the phrase table's translation before each source;
     `symbols` stand for placeholders in what it reads and writes. In the directions of `by_phrase_table` the phrase table alone
     answers, since it was better on dev; in those of `reranked` the model chooses among at most `candidates` of its translations, by
-    log-probabilities with the weight `rerank_weight`.
+    log-probabilities with the weight `rerank_weight`. A model whose `objective` was that of a language model of the target languages
+    does no more than that: it translates nothing itself, and reads a candidate without its source.
     """
 
     directions: list[tuple[str, str]]
@@ -58,6 +59,7 @@ class TranslatorFacts(ModelFacts):
     longest: int
     decoding: Decoding
     hints: bool
+    objective: Literal["translation", "language-model"] = "translation"
     symbols: str = ""
     by_phrase_table: list[tuple[str, str]] = []
     reranked: list[tuple[str, str]] = []
@@ -116,6 +118,11 @@ class Translator:
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The tokenizer of its texts."""
         return self.inputs.tokenizer
+
+    @property
+    def translates(self) -> bool:
+        """Whether the neural model writes translations itself, and does not only choose among those of the phrase tables."""
+        return self.facts.objective == "translation"
 
     @property
     def hints(self) -> Hints | None:
@@ -255,8 +262,8 @@ class Translator:
         return self.inputs.sources([text], source, target, hints)[0]
 
     def raw_predictions(self, inputs: Sequence[Sequence[str]]) -> list[str]:
-        """The neural model's translation of each (text, source, target), without the phrase tables' share."""
-        found = self.without_phrase_tables().translate(
+        """What the neural model answers to each (text, source, target): its own translation or, if it has none, its choice."""
+        found = (self.without_phrase_tables() if self.translates else self.choosing()).translate(
             [text for text, *_ in inputs], [(source, target) for _, source, target in inputs]
         )
         return [one.translation for one in found]
@@ -264,6 +271,11 @@ class Translator:
     def without_phrase_tables(self) -> "Translator":
         """The same translator with the neural model alone in all directions, also where the phrase table was better."""
         return replace(self, facts=self.facts.model_copy(update={"by_phrase_table": [], "reranked": []}))
+
+    def choosing(self) -> "Translator":
+        """The same translator in which the model chooses among the phrase tables' translations in all directions."""
+        facts = {"by_phrase_table": [], "reranked": self.facts.directions}
+        return replace(self, facts=self.facts.model_copy(update=facts))
 
     def greedy(self) -> "Translator":
         """The same translator with greedy search, which is quicker than beam search."""

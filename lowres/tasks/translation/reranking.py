@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lowres.data.pairs import Direction, Pair
-from lowres.evaluation.translation_scores import primary_metric
+from lowres.evaluation.translation_scores import score_of
 from lowres.languages import normalise
 from lowres.models.frames import TokenIds
 from lowres.statistical.phrases import PhraseTable
@@ -61,13 +61,22 @@ def candidates(scorer: Scorer, asked: Sequence[Asked], most: int) -> list[list[C
     return [[Candidate(text, score, next(likely).log_probability) for text, score in some] for some in found]
 
 
+def proposals(scorer: Scorer, judged: Sequence[Pair], most: int) -> list[list[Candidate]]:
+    """The candidates for the source of each pair."""
+    return candidates(scorer, [(pair.source.fields["text"], *pair.direction) for pair in judged], most)
+
+
+def ranked(found: Sequence[Candidate], weight: float) -> list[str]:
+    """The candidates with the highest weighted score first; of equal ones the phrase table's first."""
+    return [one.text for one in sorted(found, key=lambda one: -(one.table + weight * one.model))]
+
+
 def best(found: Sequence[Candidate], weight: float) -> str:
-    """The candidate with the highest weighted score; of equal ones the phrase table's first."""
-    return max(found, key=lambda one: one.table + weight * one.model).text
+    """The first of the ranked candidates."""
+    return ranked(found, weight)[0]
 
 
 def best_weight(judged: Sequence[Pair], found: Sequence[Sequence[Candidate]]) -> float:
     """The weight with which the chosen translations of these pairs score best; the smallest of equally good ones."""
-    references, names = [pair.target.fields["text"] for pair in judged], [pair.direction_name for pair in judged]
-    scores = {weight: primary_metric(references, [best(one, weight) for one in found], names) for weight in WEIGHTS}
+    scores = {weight: score_of(judged, [best(one, weight) for one in found]) for weight in WEIGHTS}
     return max(WEIGHTS, key=scores.__getitem__)
