@@ -17,7 +17,7 @@ def small_test(plan: Plan, corpus: Corpus) -> tuple[Finding, ...]:
     task = plan.recipe.task
     metric, rows = METRIC.get(task.kind), corpus.test
     if isinstance(task, Translation):
-        rows = [pair.source for pair in pairs(corpus.test, directions(task, corpus.languages))]
+        rows = tuple(pair.source for pair in pairs(corpus.test, directions(task, corpus.languages)))
     count = len({row.cluster for row in rows})
     # translations of one text are labelled rightly or wrongly nearly independently; those into one language resemble each other
     telling = count if isinstance(task, Translation) else len(rows)
