@@ -20,6 +20,7 @@ from lowres.cli.health import EXTRAS, checks
 from lowres.errors import LowresError
 from lowres.recipe import open_recipe
 from lowres.recipe.schema import recipe_schema
+from lowres.score import SPREAD, smallest_difference
 
 ROOT = Path(__file__).parent.parent
 ABOUT = ("--licence", "CC0-1.0", "--source", "written for this test: by us")
@@ -179,6 +180,15 @@ def test_check_says_what_a_small_test_split_can_show(here: Path) -> None:
     what = "a difference of less than about 32 points of macro-F1 looks like chance (200 texts show 8)"
     assert said[12] == [f"test has 12 independent texts: {what}"]
     assert said[199] and not said[200]
+
+
+def test_the_page_about_test_sizes_says_what_check_computes() -> None:
+    lines = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8").split("## Probabilities")[0].splitlines()
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert table[0][1:] == list(SPREAD) and len(table) > 5
+    for count, *shown in table[2:]:
+        number = int(count.replace(" ", ""))
+        assert shown == [f"{smallest_difference(metric, number):.0f}" for metric in SPREAD]
 
 
 def test_advice_to_install_names_the_pip_of_this_python(tmp_path: Path) -> None:
