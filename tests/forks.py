@@ -1,5 +1,6 @@
 """Actions in a process of their own, which may be killed at any change of a file."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -81,9 +82,10 @@ def copied_at(faults: Mapping[int, Fault], folder: Path, into: Path) -> None:
     """From now on the folder is copied before the changes of these numbers, as it were if the process had ended there by that fault.
 
     In a write, a file that is opened anew is there and empty. After a power cut, a file is as long as it was when it was last brought
-    to the disk, and one that never was is empty: the worst that a file system may do.
+    to the disk, and one that never was is empty: the worst that a file system may do. Where that leaves the very same files as a fault
+    before, there is no second copy.
     """
-    fsync = os.fsync
+    fsync, known = os.fsync, set()
 
     def sync(handle: int) -> None:
         fsync(handle)
@@ -103,9 +105,22 @@ def copied_at(faults: Mapping[int, Fault], folder: Path, into: Path) -> None:
             for file in [file for file in folder.rglob("*") if file.is_file()]:
                 status = file.stat()
                 os.truncate(there / file.relative_to(folder), min(status.st_size, DURABLE.get(status.st_ino, 0)))
+        left = _state(there)
+        if left in known:
+            shutil.rmtree(there)
+        known.add(left)
 
     os.fsync = sync
     watched(folder, copy)
+
+
+def _state(folder: Path) -> str:
+    """A digest of all names below a folder and of what the files hold."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        found.update(f"{path.relative_to(folder)}\0".encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"")
+    return found.hexdigest()
 
 
 DURABLE: dict[int, int] = {}  # in `copied_at`: the bytes of each file that are on the disk, by inode
