@@ -31,7 +31,9 @@ def without_chatter() -> Iterator[None]:
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         with quiet_imports(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|accelerate)\b.*")
+            warnings.filterwarnings(
+                "ignore", category=FutureWarning, module=r"(transformers|peft|accelerate|lowres)\b.*"
+            )
             warnings.filterwarnings("ignore", category=UserWarning, module=r"(peft|torch)\b.*")
             yield
     finally:

@@ -67,11 +67,12 @@ class Interrupted(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something worth knowing that stops nothing: a note, or a warning."""
+    """Something worth knowing that stops nothing: a note, or a warning. `code` is the word by which `lowres explain` knows more."""
 
     level: Literal["note", "warning"]
     what: str
     where: str = ""
+    code: str = ""
 
     @property
     def told(self) -> str:

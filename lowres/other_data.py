@@ -11,7 +11,7 @@ from lowres.cards import read_card
 from lowres.data.corpus import Corpus, Split
 from lowres.data.fresh_rows import FreshRows, Seen, fresh_rows
 from lowres.errors import DataError, Finding, LowresError, Problem
-from lowres.planning import Machine, Options, Plan, read_data
+from lowres.planning import Machine, Options, Plan, as_suits_the_base, read_data
 from lowres.recipe import Recipe, RecipeFile, open_recipe
 from lowres.recipe.data_section import CardData, Columns, FileData, Source
 from lowres.record import EvaluatedFacts
@@ -174,8 +174,9 @@ def _plan(run: Run, recipe: Recipe, facts: ModelFacts, *, baselines: bool) -> Pl
         update={"baselines": recipe.evaluation.baselines and baselines, "languages": ()}
     )
     machine = Machine.detect(run.options.device, run.options.threads)
+    checkpoint = find_saved_base(run.folder / MODEL, facts, run.options)
+    recipe = as_suits_the_base(recipe.model_copy(update={"evaluation": evaluation}), checkpoint)
     return Plan(
-        recipe=recipe.model_copy(update={"evaluation": evaluation}), machine=machine,
-        checkpoint=find_saved_base(run.folder / MODEL, facts, run.options), precision="bf16" if machine.bf16 else "fp32",
+        recipe=recipe, machine=machine, checkpoint=checkpoint, precision="bf16" if machine.bf16 else "fp32",
         micro_batch_tokens=recipe.training.batch_tokens, memory_gib=0.0, kept_states_gib=0.0, findings=(),
     )  # fmt: skip

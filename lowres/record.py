@@ -11,11 +11,12 @@ Status = Literal["running", "done", "interrupted", "failed"]
 
 
 class FindingFact(Fact):
-    """A note or a warning: worth knowing, but no reason to stop."""
+    """A note or a warning: worth knowing, but no reason to stop. `code` is the word by which `lowres explain` knows more."""
 
     level: Literal["note", "warning"]
     what: str
     where: str = ""
+    code: str = ""
 
 
 class RecipeFacts(Fact):

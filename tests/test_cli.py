@@ -202,16 +202,20 @@ def test_check_says_what_a_run_would_take(desk: Path) -> None:
     assert (shown.code, shown.err) == (0, "")
     lines = shown.out.splitlines()
     assert lines[-1] == "ready: lowres run recipe.yaml"
-    facts = {line[:20].strip(): line[20:] for line in lines[:-2]}
+    facts = {line[:21].strip(): line[21:] for line in lines[: lines.index("")]}
     assert facts["recipe"] == "Small reviews"
     assert facts["rows"] == "train 48, dev 16, test 24"
     assert facts["licence"] == "CC0-1.0"
-    assert float(facts["memory gib at most"]) > 0
+    assert float(facts["memory at most, GiB"]) > 0
 
     answer = json.loads(lowres("check", "recipe.yaml", "--json", *MACHINE, folder=desk).out)
     assert answer["rows"] == {"train": 48, "dev": 16, "test": 24}
     assert answer["languages"] == ["eng-Latn"]
-    assert {key.replace("_", " ") for key in answer} >= set(facts) - {""}
+    (small,) = (finding for finding in answer["findings"] if finding["code"] == "small-test")
+    assert f"warning [small-test]: {small['what']}" in lines and small["what"].startswith(
+        "test has 24 independent texts"
+    )
+    assert "what a word in brackets means: lowres explain small-test" in lines
     assert os.listdir(desk).count("runs") == 0, "check leaves nothing behind"
 
 

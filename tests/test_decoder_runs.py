@@ -6,9 +6,10 @@ import pytest
 from conftest import rows, write_tsv
 from decoder_bases import write_decoder
 
+from lowres.cli.check_facts import check_facts
 from lowres.errors import LowresError
 from lowres.export import export_merged
-from lowres.planning import Options
+from lowres.planning import Options, examine
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run, load
 
@@ -97,6 +98,30 @@ def test_pretraining_in_four_bits_becomes_a_base_and_tells_what_it_forgot(
     assert found.filled.startswith("the soup")
 
 
+@pytest.mark.parametrize(
+    ("shape", "named", "beams", "said"),
+    [
+        ("decoder", "", 1, "greedy (decoding.beams: 1)"),
+        ("decoder", "decoding: {beams: 3}\n", 3, "3 beams"),
+        ("decoder", "decoding: {length_penalty: 1.5}\n", 1, "greedy (decoding.beams: 1)"),
+        ("encoder-decoder", "", 4, "4 beams"),
+    ],
+)
+def test_a_decoder_searches_greedily_unless_the_recipe_says_otherwise(
+    shape: str, named: str, beams: int, said: str, base: Path, tiny_mt5: Path, tmp_path: Path, options: Options
+) -> None:
+    lines = "\n".join(f"{place}\t{place} there" for place, _ in rows(0, 40))
+    (tmp_path / "train.tsv").write_text(f"source\ttarget\n{lines}\n", encoding="utf-8")
+    recipe = tmp_path / "recipe.yaml"
+    chosen = base if shape == "decoder" else tiny_mt5
+    task = "{kind: translation, source: eng-Latn, target: ind-Latn}"
+    text = HEAD.format(task=task, files="{train: train.tsv}", more="", base=chosen, vocabulary=OFF, bits="") + named
+    recipe.write_text(text, encoding="utf-8")
+    found = examine(recipe, options)
+    assert found.plan.recipe.decoding.beams == beams
+    assert check_facts(found)["search"] == said
+
+
 @pytest.mark.parametrize("answers", [True, False])
 def test_generation_answers_prompts_or_continues_texts(answers: bool, data: Path, base: Path, options: Options) -> None:
     end = "qa.tsv" if answers else "txt"
@@ -108,6 +133,7 @@ def test_generation_answers_prompts_or_continues_texts(answers: bool, data: Path
     assert [baseline.name for baseline in run.record.baselines] == expected
     (found,) = load(run.folder, options=options).predict("where is it? the soup")
     assert isinstance(found.answer, str)
+    assert run.predictor.facts.decoding.beams == 1
 
 
 @pytest.mark.parametrize(

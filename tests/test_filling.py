@@ -361,7 +361,7 @@ def test_predict_fills_a_catalogue(finished: Run, here: Path, cache: Path) -> No
     arguments = ["predict", str(finished.folder), "a.po", "--cache", str(cache), "--offline", "--device", "cpu"]
     answer = CliRunner().invoke(command, [*arguments, "--out", "a.qaa.po"])
     assert answer.exit_code == 0, answer.output
-    assert "a.qaa.po: 1 filled in, marked: fuzzy; 1 were there before" in answer.output
+    assert "a.qaa.po: 1 translated, which nobody has reviewed (marked as fuzzy); 1 were there before" in answer.output
     first, second = polib.pofile("a.qaa.po")
     assert (first.msgstr, first.flags, second.msgstr, second.flags) == (toy(text), ["fuzzy"], "supo", [])
     from lowres.errors import DataError, ModelError

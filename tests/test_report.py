@@ -5,9 +5,11 @@ import random
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import browser, chromium
 
 from lowres.data.corpus import Row
 from lowres.evaluation.baselines import majority
@@ -306,6 +308,25 @@ def test_findings_of_the_evaluation_and_unknown_bounds_are_shown() -> None:
     text = Page(html).text
     assert "label “neutral” has no row in test" in text and "not estimable" in text
     assert "inf%" not in html
+
+
+@pytest.mark.skipif(chromium() is None, reason="there is no Chromium here")
+def test_the_page_fits_screens_of_every_width(tmp_path: Path) -> None:
+    """Nothing is wider than the screen but tables that scroll in a box of their own, where the names of their rows stay in sight."""
+    place = "django-messages:django/contrib/humanize/locale/hsb/LC_MESSAGES/django.po:34"
+    finding = FindingFact(level="warning", what="the same text on both sides", where=place)
+    (tmp_path / "page.html").write_text(render(ONE.model_copy(update={"findings": [finding]})), encoding="utf-8")
+    table = "document.querySelector('#scores .scroll')"
+    with browser(tmp_path / "profile") as page:
+        for width in (1280, 900, 390):
+            page.open((tmp_path / "page.html").as_uri(), width, 900)
+            page.until(f"document.readyState === 'complete' && {table}")
+            assert page.ask("document.documentElement.scrollWidth") == width
+            wider = page.ask(f"{table}.scrollWidth - {table}.clientWidth")
+            assert wider == 0 if width > 600 else wider > 0
+        page.ask(f"{table}.scrollLeft = 1000")
+        name = page.ask(f"{table}.querySelector('tbody th').getBoundingClientRect().left")
+        assert 0 <= name < 30
 
 
 def test_a_part_of_the_run_is_compared_in_words() -> None:

@@ -1,6 +1,11 @@
 """The commands to start with: init writes recipes that check accepts, doctor says what works, explain says what a key does."""
 
+import ast
 import json
+import os
+import site
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -141,6 +146,63 @@ def test_words_of_reports_are_explained() -> None:
         assert explained(word.upper())[0].startswith(f"{word}: ")
     with pytest.raises(LowresError, match=r"interwal  is no key .* \(did you mean “interval”\?\)"):
         explained("interwal")
+
+
+def test_every_code_of_a_finding_is_explained() -> None:
+    """The codes that stand in the source, written as check shows them."""
+    calls = (node for path in (ROOT / "lowres").rglob("*.py") for node in ast.walk(ast.parse(path.read_text("utf-8"))))
+    findings = [one for one in calls if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "Finding"]
+    codes = {
+        value.value
+        for call in findings
+        for value in (*call.args[3:4], *(word.value for word in call.keywords if word.arg == "code"))
+        if isinstance(value, ast.Constant)
+    }
+    assert {"small-test", "contamination", "language-token"} <= codes
+    for code in codes:
+        assert explained(code)[0].partition(":")[0].replace(" ", "-") == code
+
+
+def test_check_says_what_a_small_test_split_can_show(here: Path) -> None:
+    files = "{train: train.tsv, dev: dev.tsv, test: test.tsv}"
+    about = "language: eng-Latn\n  licence: CC0-1.0\n  source: written for this test"
+    recipe = f"lowres: 2\nname: Small\ntask: {{kind: classification}}\ndata:\n  files: {files}\n  {about}\n"
+    (here / "recipe.yaml").write_text(recipe, encoding="utf-8")
+    every = rows(0, 140)
+    write_tsv(here / "train.tsv", every[:40])
+    write_tsv(here / "dev.tsv", every[40:50])
+    said = {}
+    for count in (12, 199, 200):
+        write_tsv(here / "test.tsv", every[50 : 50 + count])
+        findings: list[dict[str, str]] = accepted()["findings"]  # type: ignore[assignment]
+        said[count] = [finding["what"] for finding in findings if finding["code"] == "small-test"]
+    what = "a difference of less than about 32 points of macro-F1 looks like chance (200 texts show 8)"
+    assert said[12] == [f"test has 12 independent texts: {what}"]
+    assert said[199] and not said[200]
+
+
+def test_advice_to_install_names_the_pip_of_this_python(tmp_path: Path) -> None:
+    """A venv that is not activated, one that is, and one of pipx."""
+    advice = 'needs gradio (pip install "lowres[demo]")'
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "two words")], check=True)
+    python = tmp_path / "two words" / "bin" / "python"
+    ask = "import sys; from lowres.cli.own_pip import with_own_pip; print(with_own_pip(sys.argv[1]))"
+
+    def told(path: str, folder: Path = ROOT) -> str:
+        variables = {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join([str(ROOT), *site.getsitepackages()])}
+        command = [python, "-c", ask, advice]
+        return subprocess.run(
+            command, cwd=folder, env=variables, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    assert told("/usr/bin") == f"needs gradio ('{python}' -m pip install \"lowres[demo]\")"
+    assert told("/usr/bin", tmp_path) == "needs gradio ('two words/bin/python' -m pip install \"lowres[demo]\")"
+    pip = python.with_name("pip")
+    pip.write_text("#!/bin/sh\n", encoding="utf-8")
+    pip.chmod(0o755)
+    assert told(f"{python.parent}:/usr/bin") == advice
+    (tmp_path / "two words" / "pipx_metadata.json").write_text("{}", encoding="utf-8")
+    assert told("/usr/bin") == "needs gradio (pipx runpip 'two words' install \"lowres[demo]\")"
 
 
 def test_doctor_finds_a_whole_installation_and_says_what_to_add(

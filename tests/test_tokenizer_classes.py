@@ -231,9 +231,11 @@ def test_new_and_borrowed_language_tokens_are_told(base: Callable[[str], Path]) 
     assert [(finding.level, name) for name, finding in said.items()] == [
         ("note", "sat-Olck"),
         ("warning", "the base has no language token for min-Arab"),
-        ("warning", "the base has no language token for aai-Latn"),
+        ("note", "the base has no language token for aai-Latn"),
     ]
     assert "task.init_from: {min-Arab: min-Latn}" in said["the base has no language token for min-Arab"].what
+    (both,) = token_findings(known, {"aai-Latn": "aai_Latn", "xkl-Latn": "xkl_Latn"}, {})
+    assert both.what.startswith("the base has no language token for aai-Latn and xkl-Latn: each new token starts as ")
     again = [finding.what for finding in token_findings(known, {"min-Arab": "min_Arab"}, {"min-Arab": "min-Latn"})]
     assert again == ["the base has no language token for min-Arab: the new token min_Arab starts like that of min-Latn"]
 

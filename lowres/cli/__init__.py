@@ -74,10 +74,11 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt) as error:
         _say_stopped(error)
     except LowresError as error:
+        from lowres.cli.own_pip import with_own_pip
         from lowres.cli.safe_text import clean
 
         for problem in error.problems:
-            click.echo(clean(str(problem)), err=True)
+            click.echo(with_own_pip(clean(str(problem))), err=True)
         sys.exit(2)
     except SystemExit as error:
         if isinstance(

@@ -170,8 +170,10 @@ def fill_file(
     if as_json:
         echo_json(json_format.dumps(vars(filled), ensure_ascii=False))
         return
-    mark = f", marked: {filled.marks}" if filled.marks else "; the format has no mark for what nobody has reviewed"
-    echo(f"{out}: {filled.written:,} filled in{mark}; {filled.finished:,} were there before")
+    mark = f"marked as {filled.marks}" if filled.marks else "not marked as such, since the format has no mark for it"
+    echo(
+        f"{out}: {filled.written:,} translated, which nobody has reviewed ({mark}); {filled.finished:,} were there before"
+    )
     if filled.check_file:
         echo(f"{out.with_name(filled.check_file)}: the {filled.flagged:,} to check first")
     if filled.in_pieces:

@@ -1,11 +1,17 @@
 """What `lowres check` prints of a recipe: data, base, method, memory and time."""
 
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from lowres.errors import Finding
 
 if TYPE_CHECKING:
     from lowres.data.corpus import Corpus
     from lowres.planning import Examined
+    from lowres.recipe import Recipe
+
+SHOWN = {"memory_gib_at_most": "memory at most, GiB", "host_memory_gib_at_most": "host memory at most, GiB"}
 
 
 def check_facts(examined: "Examined") -> dict[str, Any]:
@@ -30,14 +36,45 @@ def check_facts(examined: "Examined") -> dict[str, Any]:
         "base": plan.checkpoint.name,
         "vocabulary": _vocabulary(examined),
         "method": file.recipe.method.kind,
+        **_search(plan.recipe),
         "weights in": precision,
         "device": f"{plan.machine.device}: {plan.machine.name}",
         "precision": plan.precision,
         "memory_gib_at_most": round(device_memory_gib(plan, corpus), 1),
         **({"host_memory_gib_at_most": round(host, 1)} if host is not None else {}),
         "minutes_at_most": {**stages, "in all": round(sum(stages.values()), 1)},
-        "findings": [finding.told for finding in examined.findings],
+        "findings": [vars(finding) for finding in _warnings_first(examined.findings)],
     }
+
+
+def check_lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The facts as lines, the findings below the table, each with the indent of what does not fit into its line."""
+    named = {SHOWN.get(key, key.replace("_", " ")): value for key, value in facts.items() if key != "findings"}
+    width = max(map(len, named)) + 2
+    for name, value in named.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        parts = shown if name == "licences" else [" ".join(shown) if isinstance(shown, list) else str(shown)]
+        for number, part in enumerate(parts):
+            yield f"{'' if number else name:<{width}}{part}", " " * width
+    for number, finding in enumerate(facts["findings"]):
+        yield from [] if number else [("", "")]
+        code = f" [{finding['code']}]" if finding["code"] else ""
+        yield f"{finding['level']}{code}: {Finding(**finding).told}", "  "
+    if code := next((finding["code"] for finding in facts["findings"] if finding["code"]), ""):
+        yield from [("", ""), (f"what a word in brackets means: lowres explain {code}", "")]
+
+
+def _warnings_first(findings: Sequence[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: finding.level != "warning")
+
+
+def _search(recipe: "Recipe") -> dict[str, str]:
+    """How translations and answers are searched for; nothing for tasks that write none."""
+    from lowres.planning.recipe_rules import TASKS_OF
+
+    beams = recipe.decoding.beams
+    found = "greedy (decoding.beams: 1)" if beams == 1 else f"{beams} beams"
+    return {"search": found} if recipe.task.kind in TASKS_OF["decoding"] else {}
 
 
 def _counts(examined: "Examined") -> dict[str, Any]:

@@ -8,7 +8,8 @@ from lowres.errors import Problem, RecipeError, nearest
 from lowres.recipe.schema import recipe_schema
 
 ROOT = "recipe"
-# What stands in reports and messages, and is no key of a recipe.
+NAMES = 27  # columns before what a key of a section does
+# What stands in reports and messages, and is no key of a recipe: measures, verdicts, and the codes of findings.
 WORDS = {
     "baseline": "a simple rival, trained and scored on the same texts: the most frequent label, counting words, copying the source",
     "BLEU": "0–100: how many runs of one to four words a translation shares with the reference; strict where words have many endings",
@@ -17,20 +18,35 @@ WORDS = {
     "cluster": "a text and its translations; they count as one where intervals are computed, since they are not independent",
     "confidence": "of a translation: its estimated chrF++, made without a reference; of a label: its probability",
     "contamination": "texts that stand in train and in dev or test, or nearly; they make scores too high and are left out of train",
+    "contradictions": "a text stands twice, with two labels: no classifier can be right about both; correct one, or take both out",
+    "drift": "train and another split have the labels in other shares, so scores say less about new texts: divide the texts by chance",
     "fertility": "tokens per word; the higher, the less the tokenizer knows the language",
     "finding": "a note or a warning: worth knowing, but it stops nothing; it stands in the report",
     "helps": "the adapted base is clearly better than the best baseline on the same test texts",
     "hurts": "the best baseline is clearly better than the adapted base; the report says what to try",
+    "imbalance": "one label has many more texts than another; who always says the frequent one is often right, so read macro-F1",
     "interval": "where the score would lie on other test texts of this kind, by default in 95 of 100 cases",
+    "language token": "the token that tells a translator which language to read or to write; a new one is learned from your pairs",
     "macro-F1": "0–100: how often labels are right, every label counting alike, also rare ones",
     "misaligned": "lines of two files that do not translate one another, though they have the same number",
     "no clear difference": "chance alone may explain the difference between the adapted base and the best baseline",
+    "one for many": "one text is the translation of many different texts: a stand-in, a template, or a column that was filled "
+    "down; look at a few of them",
+    "other script": "texts in another script than the tag of their language says, such as Cyrillic under min-Latn: the column, or the "
+    "tag, is a wrong one",
     "p value": "how often chance alone would make a difference as large",
     "phrase table": "words and phrases with their translations, learned from the training pairs; it hints, or answers itself",
     "reload check": "the saved model is loaded in a fresh process and has to predict what the trained one did",
+    "repeats": "a text, or a pair of texts, stands several times in one split; it counts each time, in training and in scores",
     "signature": "how a score was computed: with the same signature two scores can be compared",
+    "small test": "a test split with few independent texts shows large differences only, whatever the scores say: collect more of "
+    "them, 200 at least, and read the intervals",
+    "special token": "a sign by which a base marks beginnings, ends or gaps, such as <s> or [MASK]; where your texts have its name, "
+    "it is read as text",
+    "stand-in": "a text that stands where a translation is missing, such as “TODO”, “n/a” or “#REF!”; it is left out",
     "TER": "0 and up, less is better: edits that turn a translation into the reference, per cent of its words",
     "token": "a piece of a word from the fixed list that a base reads and writes",
+    "untranslated": "pairs with the same text on both sides: names and loanwords, or texts not translated yet; look at a few",
 }
 Schema = dict[str, Any]
 
@@ -43,8 +59,8 @@ def explained(key: str) -> list[str]:
     schema = recipe_schema()
     known = list(keys(schema, schema, ""))
     wanted = key.strip().removeprefix("data.[].")
-    words = {word.lower(): word for word in WORDS}
-    if word := words.get(wanted.lower()):
+    words = {_plain(word): word for word in WORDS}
+    if word := words.get(_plain(wanted)):
         return [f"{word}: {WORDS[word]}", "", "more: docs/concepts.md"]
     found = [one for one in known if one[0] == wanted or (one[0] or ROOT) == wanted]
     found = found or [one for one in known if re.sub(r" \([^)]*\)", "", one[0]) == wanted]
@@ -61,6 +77,11 @@ def explained(key: str) -> list[str]:
     for path, node, required in found:
         lines += ["", *_about(schema, path, node, required)] if lines else _about(schema, path, node, required)
     return lines
+
+
+def _plain(word: str) -> str:
+    """The word however it is written: “small test” is “small-test” in a shell."""
+    return word.lower().replace("-", " ")
 
 
 def keys(schema: Schema, node: Schema, path: str) -> Iterator[tuple[str, Schema, bool]]:
@@ -111,8 +132,17 @@ def _about(schema: Schema, path: str, node: Schema, required: bool) -> list[str]
             lines.append(f"  {kind + ': ' if kind else ''}{what}")
         for name, inner in form.get("properties", {}).items():
             if name != "kind":
-                lines.append(f"    {name:<22} {description(schema, inner) or possible(schema, inner)}")
+                lines.append(f"    {name:<{NAMES - 5}} {_in_short(schema, f'{path}.{name}'.lstrip('.'), inner)}")
     return lines
+
+
+def _in_short(schema: Schema, path: str, node: Schema) -> str:
+    """What a key does, in the list of a section; of a section with several forms their names alone."""
+    kinds = list(dict.fromkeys(kind for kind, _ in _forms(schema, node) if kind))
+    if len(kinds) > 1:
+        plain = re.sub(r" \([^)]*\)", "", path)
+        return f"one of {', '.join(kinds)}; more: lowres explain {plain}"
+    return description(schema, node) or possible(schema, node)
 
 
 def description(schema: Schema, node: Schema) -> str:

@@ -91,7 +91,8 @@ def _device() -> Iterator[Check]:
     try:
         Machine.detect("cuda")
     except PlanError as error:
-        yield Check("GPU", None, error.problems[0].what, "none is needed for starters and small data")
+        what = f"{error.problems[0].what}; none is needed for starters and small data"
+        yield Check("GPU", None, what)
 
 
 def _extras() -> Iterator[Check]:

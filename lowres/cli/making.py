@@ -173,7 +173,7 @@ def check(
 
     RECIPE may be one that others have shared, as for  lowres run; nothing of it stays here.
     """
-    from lowres.cli.check_facts import check_facts
+    from lowres.cli.check_facts import check_facts, check_lines
     from lowres.planning import examine
 
     options = machine_options(cache, mirrors, offline, device, threads)
@@ -182,17 +182,8 @@ def check(
     if as_json:
         echo_json(json_format.dumps(facts, ensure_ascii=False, indent=1))
         return
-    width = max(map(len, facts)) + 2
-    for key, value in facts.items():
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        shown = (
-            "\n".join(str(item) for item in shown)
-            if key in ("findings", "licences") and isinstance(shown, list)
-            else shown
-        )
-        shown = " ".join(shown) if isinstance(shown, list) else str(shown)
-        for number, line in enumerate(shown.splitlines()):
-            echo(f"{key.replace('_', ' ') if not number else '':<{width}}{line}")
+    for line, indent in check_lines(facts):
+        echo(line, indent)
     echo(f"\nready: lowres run {name}")
 
 

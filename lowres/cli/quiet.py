@@ -24,7 +24,7 @@ def set_up_torch(model: Path) -> None:
 def quiet_libraries() -> None:
     """Silence the libraries. Call this before they are imported: some print while they load."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|accelerate)\b.*")
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(transformers|peft|accelerate|lowres)\b.*")
     warnings.filterwarnings("ignore", category=UserWarning, module=r"(peft|torch)\b.*")
 
     from transformers.utils import logging as transformers_logging

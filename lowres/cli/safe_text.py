@@ -1,6 +1,9 @@
 """Makes text from data, models and file names safe for a terminal."""
 
 import json
+import shutil
+import sys
+import textwrap
 import unicodedata
 
 import rich_click as click
@@ -32,9 +35,19 @@ def harmless(character: str) -> bool:
     )
 
 
-def echo(text: str) -> None:
-    """Print a line of untrusted text."""
-    click.echo(clean(text))
+def wrapped(line: str, indent: str, columns: int | None = None) -> list[str]:
+    """A line as the lines that fit the terminal, the further ones indented; as it is where no terminal is."""
+    if columns is None and sys.stdout.isatty():
+        columns = shutil.get_terminal_size().columns
+    if columns is None or len(line) <= columns:
+        return [line]
+    return textwrap.wrap(line, columns, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def echo(text: str, indent: str | None = None) -> None:
+    """Print a line of untrusted text; with `indent` on a terminal as lines that fit it, of which the further ones are indented."""
+    for line in [text] if indent is None else wrapped(text, indent):
+        click.echo(clean(line))
 
 
 def echo_json(text: str) -> None:

@@ -166,8 +166,9 @@ def _relative(path: Path, near: Path) -> str:
 def doctor(cache: Path | None, as_json: bool) -> None:
     """Say what works on this machine, and how to mend what does not. Nothing is downloaded."""
     from lowres.cli.health import checks
+    from lowres.cli.own_pip import with_own_pip
 
-    found = checks(cache)
+    found = [replace(one, remedy=with_own_pip(one.remedy)) for one in checks(cache)]
     if as_json:
         echo_json(json_format.dumps([vars(one) for one in found], ensure_ascii=False, indent=1))
         return
@@ -176,7 +177,11 @@ def doctor(cache: Path | None, as_json: bool) -> None:
         sign = {True: "ok  ", False: "no  ", None: "–   "}[one.works]
         echo(
             f"{sign}{one.name:<{width}}  {one.what}"
-            + (f"\n    {'':<{width}}  to mend it: {one.remedy}" if one.remedy else "")
+            + (
+                f"\n    {'':<{width}}  {'to have it' if one.works is None else 'to mend it'}: {one.remedy}"
+                if one.remedy
+                else ""
+            )
         )
 
 
@@ -187,7 +192,7 @@ def explain(key: str) -> None:
 
     “lowres explain recipe” lists all sections.
     """
-    from lowres.cli.explaining import explained
+    from lowres.cli.explaining import NAMES, explained
 
     for line in explained(key):
-        echo(line)
+        echo(line, " " * (NAMES if line.startswith("    ") else 2))

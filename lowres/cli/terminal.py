@@ -57,7 +57,7 @@ class Watcher:
         elif isinstance(event, Step):
             self.step(event)
         elif isinstance(event, Finding):
-            self.say(f"  {event.level}: {event.where}  {event.what}")
+            self.say(f"  {event.level}: {event.told}")
         elif isinstance(event, Record):
             self.progress.update(self.task, visible=False)
 

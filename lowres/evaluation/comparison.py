@@ -148,8 +148,8 @@ def corrected(comparisons: Sequence[Comparison], family: str = "baselines") -> l
     ]
 
 
-def transfer_verdict(comparisons: Sequence[Comparison]) -> Transfer:
-    """Whether transfer helped: the overall comparisons with the baselines, in words.
+def transfer_verdict(comparisons: Sequence[Comparison], whose: str = "") -> Transfer:
+    """Whether transfer helped: the overall comparisons with the baselines, in words; `whose` says of what, if not of the run.
 
     It helps if the run is clearly better than every baseline, and hurts if a baseline is clearly better than the run; p values
     are corrected for the number of baselines here. See `Comparison.clear`.
@@ -159,16 +159,17 @@ def transfer_verdict(comparisons: Sequence[Comparison]) -> Transfer:
         return Transfer(verdict="not tested", why="no baseline was scored on the same rows")
     best = min(overall, key=lambda comparison: comparison.gain[0])
     if better := [comparison for comparison in overall if comparison.clear and comparison.gain[0] < 0]:
-        return Transfer(verdict="hurts", why=_finding(min(better, key=lambda comparison: comparison.gain[0])))
+        return Transfer(verdict="hurts", why=_finding(min(better, key=lambda comparison: comparison.gain[0]), whose))
     if all(comparison.clear and comparison.gain[0] > 0 for comparison in overall):
-        return Transfer(verdict="helps", why=_finding(best))
-    return Transfer(verdict="no clear difference", why=_finding(best))
+        return Transfer(verdict="helps", why=_finding(best, whose))
+    return Transfer(verdict="no clear difference", why=_finding(best, whose))
 
 
-def _finding(best: Comparison) -> str:
+def _finding(best: Comparison, whose: str) -> str:
     direction, digits = "higher" if best.difference >= 0 else "lower", best.digits
     p = "p < 0.001" if best.p < 0.001 else f"p = {best.p:.2g}"
+    what = f"{best.score} {whose}".strip()
     return (
-        f"{best.score} is {abs(best.difference):.{digits}f} {direction} than that of the best baseline, {best.against} "
+        f"{what} is {abs(best.difference):.{digits}f} {direction} than that of the best baseline, {best.against} "
         f"({100 * best.confidence:g} % interval of the difference {best.low:+.{digits}f} to {best.high:+.{digits}f}, {p})"
     )

@@ -5,13 +5,14 @@ from lowres.planning.examination import Examined, examine
 from lowres.planning.footprint import weights_gib
 from lowres.planning.machine import Machine, Options
 from lowres.planning.peak_memory import device_memory_gib, host_memory_gib
-from lowres.planning.plan import Plan, make_plan, prepare, read_data, read_fitting_data
+from lowres.planning.plan import Plan, as_suits_the_base, make_plan, prepare, read_data, read_fitting_data
 
 __all__ = [
     "Examined",
     "Machine",
     "Options",
     "Plan",
+    "as_suits_the_base",
     "device_memory_gib",
     "estimate_seconds",
     "estimate_stages",

@@ -22,6 +22,7 @@ from lowres.planning.plan import (
     read_fitting_data,
     recipe_problems,
 )
+from lowres.planning.test_size import small_test
 from lowres.planning.translation_advice import translation_advice
 from lowres.recipe import RecipeFile, draft_recipe
 from lowres.vocabulary.fitting_data import FittingData
@@ -77,7 +78,7 @@ def examine(path: Path, options: Options) -> Examined:
     if problems or not (machine and checkpoint and corpus and fitting_data):
         raise _all_of(file, problems, len(found))
     plan = make_plan(file.recipe, checkpoint, machine, near)
-    advice = (*better_bases(plan, corpus.languages), *translation_advice(plan, corpus))
+    advice = (*small_test(plan, corpus), *better_bases(plan, corpus.languages), *translation_advice(plan, corpus))
     return Examined(file, plan, corpus, fitting_data, _special_tokens(checkpoint, corpus), advice)
 
 
@@ -95,7 +96,8 @@ def _special_tokens(checkpoint: Checkpoint, corpus: Corpus) -> tuple[Finding, ..
     if not counts:
         return ()
     used = ", ".join(f"{name} {count:,}×" for name, count in counts.most_common())
-    return (Finding("warning", f"the texts have the names of special tokens, which are read as text: {used}", first),)
+    what = f"the texts have the names of special tokens, which are read as text: {used}"
+    return (Finding("warning", what, first, "special-token"),)
 
 
 def _all_of(file: RecipeFile, problems: list[Problem], faults: int) -> LowresError:

@@ -21,6 +21,7 @@ from lowres.planning.outside import outside_findings
 from lowres.planning.recipe_rules import DATA_RULES, RECIPE_RULES, untranslated
 from lowres.planning.rules import BASE_RULES
 from lowres.recipe import RecipeFile
+from lowres.recipe.decoding_section import DECODER_BEAMS
 from lowres.recipe.sections import Recipe
 from lowres.recipe.task_section import Translation
 from lowres.starters.starters import STARTERS
@@ -124,12 +125,15 @@ def base_findings(recipe: Recipe, checkpoint: Checkpoint) -> list[Finding]:
 
 
 def as_suits_the_base(recipe: Recipe, checkpoint: Checkpoint) -> Recipe:
-    """The recipe with the learning rate that suits the base's family, where it names none."""
+    """The recipe with the learning rate and the width of the search that suit the base's family, where it names none."""
     rate = checkpoint.architecture.learning_rates.get(recipe.method.kind)
-    if rate is None or "learning_rate" in recipe.training.model_fields_set:
-        return recipe
-    training = recipe.training.model_copy(update={"learning_rate": rate})
-    return recipe.model_copy(update={"training": training})
+    if rate is not None and "learning_rate" not in recipe.training.model_fields_set:
+        training = recipe.training.model_copy(update={"learning_rate": rate})
+        recipe = recipe.model_copy(update={"training": training})
+    if checkpoint.architecture.shape == "decoder" and "beams" not in recipe.decoding.model_fields_set:
+        decoding = recipe.decoding.model_copy(update={"beams": DECODER_BEAMS})
+        recipe = recipe.model_copy(update={"decoding": decoding})
+    return recipe
 
 
 def base_of(file: RecipeFile, options: Options, *, build: bool) -> Checkpoint:

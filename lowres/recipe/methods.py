@@ -17,6 +17,7 @@ from lowres.recipe.section import LanguageTag, Section
 Modules = Literal["all", "attention", "feed-forward"]
 Upper = Annotated[int, Field(ge=1, le=100)] | None
 _MODULES = "which linear layers are adapted: all, those of attention, or those of the feed-forward blocks"
+_DROPOUT = "share of what goes into an adapter that is left out at random while it trains, against overfitting"
 _UPPER = "adapt only this many of the upper layers; by default all"
 
 
@@ -39,9 +40,14 @@ class Lora(Section):
     """Low-rank adapters beside the frozen linear layers (Hu et al. 2022, arXiv 2106.09685)."""
 
     kind: Literal["lora"]
-    rank: int = Field(default=16, ge=1, le=512)
+    rank: int = Field(
+        default=16,
+        ge=1,
+        le=512,
+        description="size of the adapter: a higher rank can learn more, and wants more texts and memory",
+    )
     alpha: int = Field(default=32, ge=1, description="the adapter's output is scaled by alpha / rank")
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1, description=_DROPOUT)
     modules: Modules = Field(default="all", description=_MODULES)
     layers: Upper = Field(default=None, description=_UPPER)
     dora: bool = Field(
@@ -86,7 +92,7 @@ class AdaLora(Section):
         description="average rank at the end of training, which starts with one and a half times this rank",
     )
     alpha: int = Field(default=32, ge=1, description="the adapter's output is scaled by alpha / rank")
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1, description=_DROPOUT)
     modules: Modules = Field(default="all", description=_MODULES)
     layers: Upper = Field(default=None, description=_UPPER)
 
@@ -106,14 +112,16 @@ class Bottleneck(Section):
     reduction_factor: int = Field(
         default=16, ge=1, le=1024, description="width of the base divided by width of the bottleneck"
     )
-    activation: Literal["relu", "gelu", "silu"] = "relu"
+    activation: Literal["relu", "gelu", "silu"] = Field(
+        default="relu", description="function between the two layers of an adapter"
+    )
     invertible: bool = Field(
         default=False,
         description="also put an invertible adapter on the embeddings, as language adapters have (MAD-X, Pfeiffer et al. 2020, "
         "arXiv 2005.00052)",
     )
     scale: float = Field(default=1.0, gt=0, le=100, description="factor by which the adapter's output is multiplied")
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1, description=_DROPOUT)
     language_adapters: dict[LanguageTag, Annotated[str, Field(min_length=1)]] = Field(
         default={},
         description="MAD-X: for each language the folder of a pre-training run with a bottleneck; its adapter is stacked below "

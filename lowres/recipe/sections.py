@@ -77,7 +77,9 @@ class Ensemble(Section):
 class Evaluation(Section):
     """How the result is evaluated."""
 
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    confidence: float = Field(
+        default=0.95, gt=0.5, lt=1, description="share of the cases in which an interval is to hold the true value"
+    )
     resamples: int = Field(default=1000, ge=100, le=100_000, description="bootstrap resamples")
     baselines: bool = Field(
         default=True,
@@ -107,8 +109,8 @@ class _Stage(Section):
     """
 
     data: Data | None = Field(default=None, description="what the stage trains on; only training rows are used")
-    epochs: int = Field(default=5, ge=1, le=1000)
-    learning_rate: float = Field(default=5e-4, gt=0, lt=1)
+    epochs: int = Field(default=5, ge=1, le=1000, description="how often the stage goes through its texts")
+    learning_rate: float = Field(default=5e-4, gt=0, lt=1, description="size of the steps of this stage")
     keep: Literal["if-better", "always"] = Field(
         default="if-better",
         description="if-better: train the task with and without the stage, and keep the stage only if dev is better with it",
@@ -143,7 +145,9 @@ class Recipe(Section):
     """One experiment."""
 
     lowres: Literal[2] = Field(description="version of the recipe format")
-    name: str = Field(min_length=1, max_length=100)
+    name: str = Field(
+        min_length=1, max_length=100, description="what the experiment is called: the title of its report"
+    )
     description: str = Field("", description="what the experiment is for")
     task: Task
     data: Data

@@ -5,10 +5,8 @@ from collections.abc import Mapping
 
 from lowres.record import Baseline, Comparison, Record
 from lowres.report.formatting import interval, listing, number, p_value, percent, whole
-from lowres.score import Unit, overall
+from lowres.score import FEW_CLUSTERS, Unit, overall
 
-# Small test sets cannot tell apart systems of similar quality (Card et al. 2020, doi 10.18653/v1/2020.emnlp-main.745).
-FEW_CLUSTERS = 200
 OUT_OF: Mapping[Unit, str] = {"points": " out of 100", "bits": "; lower is better"}
 
 

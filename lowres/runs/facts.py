@@ -68,7 +68,12 @@ PACKAGES: Mapping[str, str] = {
 def finding_facts(findings: Sequence[Finding], near: Path) -> list[FindingFact]:
     """Findings as the record keeps them: files are named relative to the recipe's folder `near`."""
     return [
-        FindingFact(level=finding.level, what=shareable(finding.what, near), where=shareable(finding.where, near))
+        FindingFact(
+            level=finding.level,
+            what=shareable(finding.what, near),
+            where=shareable(finding.where, near),
+            code=finding.code,
+        )
         for finding in findings
     ]
 

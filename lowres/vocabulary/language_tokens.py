@@ -16,6 +16,8 @@ from lowres.models.architectures import LanguageMarking
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.embeddings import NewRows, Tables
 
+AS_MEAN = "starts as the mean of all its language tokens"
+
 
 @dataclass(frozen=True)
 class Tagged:
@@ -79,23 +81,27 @@ def token_findings(known: Sequence[str], tags: Mapping[str, str], init_from: Map
     `known` are the language tokens of the untouched base, as `language_tokens` gives them.
     """
     form = form_of(known) or OWN
+    alone: list[str] = []
     for tag, token in tags.items():
-        if token not in known:
-            yield Finding("warning", _about_new(tag, token, known, form, init_from))
+        near = related_tokens(tag, known, form) if token not in known else []
+        if token not in known and tag in init_from:
+            said = (
+                f"the base has no language token for {tag}: the new token {token} starts like that of {init_from[tag]}"
+            )
+            yield Finding("note", said, code="language-token")
+        elif near:
+            relative = tag_of(near[0], form, tag.partition("-")[2])
+            what = f"the base has no language token for {tag}: {token} is new and {AS_MEAN}"
+            better = f"it knows {', '.join(near)}: task.init_from: {{{tag}: {relative}}} would start like {near[0]}"
+            yield Finding("warning", f"{what}; {better}", code="language-token")
+        elif token not in known:
+            alone.append(tag)
         elif token in IRREGULAR or tag_of(token, form, tag.partition("-")[2]) != tag:
             yield Finding("note", f"{tag}: the base's language token {token} is taken for it")
-
-
-def _about_new(tag: str, token: str, known: Sequence[str], form: Form, init_from: Mapping[str, str]) -> str:
-    """Where a new language token starts, and a better start where the base knows a relative."""
-    if tag in init_from:
-        return f"the base has no language token for {tag}: the new token {token} starts like that of {init_from[tag]}"
-    said = f"the base has no language token for {tag}: {token} is new and starts as the mean of all its language tokens"
-    near = related_tokens(tag, known, form)
-    if near:
-        relative = tag_of(near[0], form, tag.partition("-")[2])
-        said += f"; it knows {', '.join(near)}: task.init_from: {{{tag}: {relative}}} would start like {near[0]}"
-    return said
+    if alone:
+        listed = " and ".join([", ".join(alone[:-1]), alone[-1]] if alone[1:] else alone)
+        each = "the new token" if len(alone) == 1 else "each new token"
+        yield Finding("note", f"the base has no language token for {listed}: {each} {AS_MEAN}", code="language-token")
 
 
 def _start(tag: str, form: Form, own: Mapping[str, int], init_from: Mapping[str, str]) -> list[int]:

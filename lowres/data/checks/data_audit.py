@@ -43,7 +43,9 @@ def _contamination(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[
             count = _count(len(seen), f"{split} text", "is", "are")
             what = f"{count} in train too, of {total:,} ({sample.where} and {copy.where})"
             remedy = "“contaminated: leave-out” in the recipe's data section takes such rows out"
-            yield Finding("warning", f"{what}: scores on {split} may be too high; {remedy}", sample.where)
+            yield Finding(
+                "warning", f"{what}: scores on {split} may be too high; {remedy}", sample.where, "contamination"
+            )
 
 
 def _duplicates(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[Finding]:
@@ -57,9 +59,8 @@ def _duplicates(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[Fin
         if again:
             sample, before = again[0]
             count = _count(len(again), f"{split} row", "repeats", "repeat")
-            yield Finding(
-                "note", f"{count} an earlier text of {split} ({sample.where} and {before.where})", sample.where
-            )
+            places = f"{sample.where} and {before.where}"
+            yield Finding("note", f"{count} an earlier text of {split} ({places})", sample.where, "repeats")
 
 
 def _contradictions(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator[Finding]:
@@ -76,6 +77,7 @@ def _contradictions(samples: Sequence[Sample], texts: Sequence[str]) -> Iterator
             "warning",
             f"{_count(len(pairs), 'row', 'repeats', 'repeat')} a text under another label ({place})",
             sample.where,
+            "contradictions",
         )
 
 
@@ -88,7 +90,9 @@ def _imbalance(samples: Sequence[Sample], labels: Sequence[str]) -> Iterator[Fin
     most, least = max(labels, key=counts.__getitem__), min(labels, key=counts.__getitem__)
     if counts[most] >= IMBALANCE * counts[least]:
         what = f"train has {counts[most]:,} rows of “{most}” but {counts[least]:,} of “{least}”"
-        yield Finding("warning", f"{what}: accuracy will look better than the classifier is, read macro-F1")
+        yield Finding(
+            "warning", f"{what}: accuracy will look better than the classifier is, read macro-F1", code="imbalance"
+        )
 
 
 def _drift(samples: Sequence[Sample], labels: Sequence[str]) -> Iterator[Finding]:
@@ -103,7 +107,7 @@ def _drift(samples: Sequence[Sample], labels: Sequence[str]) -> Iterator[Finding
             label = max(shifts, key=lambda name: abs(shifts[name]))
             before, after = train[label] / train.total(), other[label] / other.total()
             shares = f"“{label}” is {before:.0%} of train but {after:.0%} of {split}"
-            yield Finding("warning", f"labels are spread differently in {split}: {shares}")
+            yield Finding("warning", f"labels are spread differently in {split}: {shares}", code="drift")
 
 
 def _long(samples: Sequence[Sample]) -> Iterator[Finding]:

@@ -112,6 +112,7 @@ def _repeated(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Findi
             "note",
             f"{len(again):,} of {len(found):,} train pairs repeat an earlier one ({places})",
             where[id(pair.target)],
+            "repeats",
         )
 
 
@@ -125,7 +126,7 @@ def _same(split: Split, found: Sequence[Pair], where: Mapping[int, str]) -> Iter
         share = f"{len(same):,} of {len(found):,} {split} pairs have the same text on both sides"
         doubt = ": are they translated?" if many else ""
         place = where[id(same[0].target)]
-        yield Finding("warning" if many else "note", f"{share} ({place}){doubt}", place)
+        yield Finding("warning" if many else "note", f"{share} ({place}){doubt}", place, "untranslated")
 
 
 def one_for_many(task: Translation, samples: Sequence[Sample]) -> Iterator[Finding]:
@@ -156,7 +157,7 @@ def one_for_many(task: Translation, samples: Sequence[Sample]) -> Iterator[Findi
         more = f", and {len(often) - 1:,} more texts like it" if len(often) > 1 else ""
         where = " and ".join(split for split in SPLITS if any(sample.split == split for sample in found))
         what = f"“{shown}” is the translation of {count:,} different texts of {where} ({place}){more}"
-        yield Finding("warning", what, place)
+        yield Finding("warning", what, place, "one-for-many")
 
 
 def _uneven(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding]:
@@ -171,7 +172,8 @@ def _uneven(found: Sequence[Pair], where: Mapping[int, str]) -> Iterator[Finding
     if odd:
         what = f"{len(odd):,} of {len(found):,} train pairs have lengths that are more than {RATIO:g} times off"
         places = f"{where[id(odd[0].source)]} and {where[id(odd[0].target)]}"
-        yield Finding("warning", f"{what} what is usual for their languages ({places})", where[id(odd[0].target)])
+        told = f"{what} what is usual for their languages ({places})"
+        yield Finding("warning", told, where[id(odd[0].target)], "misaligned")
 
 
 def _ratio(pair: Pair) -> float:
@@ -194,4 +196,5 @@ def _of_another_script(samples: Sequence[Sample]) -> Iterator[Finding]:
             odd.setdefault(sample.row.language, []).append(sample)
     for tag, some in odd.items():
         count = "1 text" if len(some) == 1 else f"{len(some):,} texts"
-        yield Finding("warning", f"{count} of {tag} not in the script of the tag ({some[0].where})", some[0].where)
+        what = f"{count} of {tag} not in the script of the tag ({some[0].where})"
+        yield Finding("warning", what, some[0].where, "other-script")

@@ -105,4 +105,4 @@ def _told(gone: Sequence[Sample]) -> Iterator[Finding]:
     for (split, language, text), count in counts.most_common(10):
         where = first[split, language, text]
         texts = f"1 {split} text of {language} is" if count == 1 else f"{count:,} {split} texts of {language} are"
-        yield Finding("warning", f"{texts} “{text}” ({where}), which is no translation: left out", where)
+        yield Finding("warning", f"{texts} “{text}” ({where}), which is no translation: left out", where, "stand-in")

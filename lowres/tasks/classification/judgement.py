@@ -82,9 +82,10 @@ def judge(
             *untuned(plan, corpus),
         ]
     comparisons = {run.name: evaluator.compare_with(run, chosen) for run in (*parts, *rivals)}
-    verdict = transfer_verdict([comparison for run in rivals for comparison in evaluator.compare_with(run, alone)])
-    if alone is not chosen and rivals:
-        verdict = verdict.model_copy(update={"why": f"of the adapted base by itself, {verdict.why}"})
+    verdict = transfer_verdict(
+        [comparison for run in rivals for comparison in evaluator.compare_with(run, alone)],
+        "" if alone is chosen else "of the adapted base by itself",
+    )
     if verdict.verdict == "hurts":
         verdict = verdict.model_copy(update={"advice": ADVICE})
     yield {

@@ -14,6 +14,7 @@ from lowres.languages import normalise
 from lowres.models.frames import Frame, TokenIds
 from lowres.models.loading import load_decoder
 from lowres.planning import Options
+from lowres.recipe.decoding_section import BEAMS
 from lowres.tasks.generation.continuation import continue_prompts
 from lowres.tasks.generation.inputs import PromptInputs
 from lowres.tasks.job import Form
@@ -54,7 +55,7 @@ class PromptedTranslator(Translator):
         text = normalise(text)
         if not self.translates:
             (proposed,) = candidates(self, [(text, *direction)], self.facts.candidates)
-            best = ranked(proposed, self.facts.rerank_weight)[: self.facts.decoding.beams]
+            best = ranked(proposed, self.facts.rerank_weight)[:BEAMS]
             return [Hypothesis(one, False, None) for one in best]
         (found,) = self.write([self.source_ids(text, *direction)], [direction[1]])
         return [Hypothesis(self.inputs.revealed(found.text, text), found.truncated, None)]

@@ -27,10 +27,10 @@ EXAMPLES = 20
 BETTER = "the phrase table, or it and the model together, did better on dev"
 ADVICE = (
     "train more of the model (method: lora with a higher rank, or full) or for more epochs, give more pairs or texts without a "
-    "translation (task.back_translation, task.denoise), or choose a base that knows a related language; until then translate with "
-    "the phrase table (ensemble: {phrase_table: auto})"
+    "translation (task.back_translation, task.denoise), or choose a base that knows a related language"
 )
-TOGETHER = "of the run, in which the base chooses among the translations of the phrase table"
+UNTIL = "; until then translate with the phrase table (ensemble: {phrase_table: auto})"
+TOGETHER = "of the run, in which the base chooses among the translations of the phrase table,"
 Texts = Sequence[str]
 
 
@@ -88,13 +88,12 @@ def judge(
     # then the base has a part in what the run adds to the phrase table
     together = bool(translator.facts.reranked) or not translator.translates
     verdict = transfer_verdict(
-        [comparison for run in simpler for comparison in evaluator.compare_with(run, chosen if together else alone)]
+        [comparison for run in simpler for comparison in evaluator.compare_with(run, chosen if together else alone)],
+        TOGETHER if together else "" if alone is chosen else "of the adapted base by itself",
     )
-    if together or alone is not chosen:
-        whose = TOGETHER if together else "of the adapted base by itself"
-        verdict = verdict.model_copy(update={"why": f"{whose}, {verdict.why}"})
     if verdict.verdict == "hurts":
-        verdict = verdict.model_copy(update={"advice": ADVICE})
+        until = "" if plan.recipe.ensemble.phrase_table == "auto" else UNTIL
+        verdict = verdict.model_copy(update={"advice": ADVICE + until})
     yield {
         "baselines": [evaluator.baseline(run, ablation=run in components) for run in (*components, *rivals)],
         "comparisons": [

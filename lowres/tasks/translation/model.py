@@ -305,9 +305,8 @@ class Translator:
             raise ModelError(
                 Problem("source, target", f"this run does not translate {source}→{target}", f"it knows {shown}")
             )
-        raise ModelError(
-            Problem("source, target", "this run knows several directions", f"name source and target: {shown}")
-        )
+        choose = "choose one with --from and --to, in Python with source and target"
+        raise ModelError(Problem("", f"this run translates in several directions: {shown}", choose))
 
     def save(self, folder: Path) -> None:
         """Write adapter, embedding rows, tokenizer, phrase tables and facts: everything beside the base."""
