@@ -80,10 +80,9 @@ def _with_features(file: RecipeFile) -> RecipeFile:
         raise PlanError(
             Problem("task.kind", f"is {recipe.task.kind}", "only languages of a classifier can be left out")
         )
-    others = (
-        set() if isinstance(recipe.method, Features) else {"epochs", "learning_rate", "patience"}
-    )  # of another method
-    settings = recipe.training.model_dump(exclude_unset=True, exclude=others)
+    of_method = {"epochs", "learning_rate", "patience"}  # and of no use to another one
+    foreign = set() if isinstance(recipe.method, Features) else of_method
+    settings = recipe.training.model_dump(exclude_unset=True, exclude=foreign)
     changed = recipe.model_dump(exclude_unset=True) | {
         "method": Features(kind="features"), "first": (), "vocabulary": Vocabulary(extend="off", trim="off"),
         "ensemble": Ensemble(ngrams="off"), "training": {**settings, "dropout": 0.0},

@@ -1,5 +1,6 @@
 """Actions in a process of their own, which may be killed at any change of a file."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from lowres.planning import Options
+from lowres.report.page import environment
+from lowres.runs.facts import versions
 from lowres.runs.reload_check import ReloadSample, same, write_sample
 from lowres.runs.run import load_predictor
 
@@ -79,9 +82,10 @@ def copied_at(faults: Mapping[int, Fault], folder: Path, into: Path) -> None:
     """From now on the folder is copied before the changes of these numbers, as it were if the process had ended there by that fault.
 
     In a write, a file that is opened anew is there and empty. After a power cut, a file is as long as it was when it was last brought
-    to the disk, and one that never was is empty: the worst that a file system may do.
+    to the disk, and one that never was is empty: the worst that a file system may do. Where that leaves the very same files as a fault
+    before, there is no second copy.
     """
-    fsync = os.fsync
+    fsync, known = os.fsync, set()
 
     def sync(handle: int) -> None:
         fsync(handle)
@@ -101,9 +105,22 @@ def copied_at(faults: Mapping[int, Fault], folder: Path, into: Path) -> None:
             for file in [file for file in folder.rglob("*") if file.is_file()]:
                 status = file.stat()
                 os.truncate(there / file.relative_to(folder), min(status.st_size, DURABLE.get(status.st_ino, 0)))
+        left = _state(there)
+        if left in known:
+            shutil.rmtree(there)
+        known.add(left)
 
     os.fsync = sync
     watched(folder, copy)
+
+
+def _state(folder: Path) -> str:
+    """A digest of all names below a folder and of what the files hold."""
+    found = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        found.update(f"{path.relative_to(folder)}\0".encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b"")
+    return found.hexdigest()
 
 
 DURABLE: dict[int, int] = {}  # in `copied_at`: the bytes of each file that are on the disk, by inode
@@ -115,6 +132,12 @@ def _forget(path: str) -> None:
         DURABLE.pop(os.stat(path).st_ino, None)
 
 
+def warm() -> None:
+    """Make what every run makes anew in a fresh process, and all processes that divide from this one then have."""
+    environment().get_template("page.html")
+    versions()
+
+
 def changes_of(action: Callable[[], object], folder: Path) -> list[str]:
     """What an action changes below a folder, in its order: it is carried out in a process of its own."""
     told = folder.with_name(f"{folder.name}.changes")
@@ -124,6 +147,7 @@ def changes_of(action: Callable[[], object], folder: Path) -> list[str]:
         action()
         told.write_text(json.dumps(seen), encoding="utf-8")
 
+    warm()
     assert in_fork(whole) == 0
     found: list[str] = json.loads(told.read_text(encoding="utf-8"))
     return found

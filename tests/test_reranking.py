@@ -20,7 +20,7 @@ from lowres.running import run as run_recipe
 from lowres.runs.run import Run
 from lowres.statistical.phrases import PhraseTable
 from lowres.tasks.table import job_of
-from lowres.tasks.translation.reranking import Candidate, best, best_weight
+from lowres.tasks.translation.reranking import Candidate, asked_of, best, best_weight
 
 RECIPE = """\
 lowres: 2
@@ -56,14 +56,20 @@ FOUND = {"woman": "trovita", "man": "trovelo"}
 MIDDLE = ["very", "old", "village", "here", "was", "the"]
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma3", "gpt2", "bloom", "opt"])
+@pytest.mark.parametrize(
+    "family", ["llama", "smollm3", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "bloom", "opt"]
+)
 def test_several_answers_to_a_prompt_are_scored_as_one_by_one(family: str, tmp_path: Path) -> None:
     translator = predictor_of(
         plan_of(write_decoder(family, tmp_path / "base"), translation(), max_length=120), pairs_corpus(PAIRS)
     )
     direction = translator.facts.directions[0]
     asked = [(source, *direction) for source, _ in PAIRS[:3] for _ in range(4)]
-    answers = [target for number in range(3) for _, target in PAIRS[number : number + 4]]
+    answers = [
+        answer
+        for _, target in PAIRS[:3]
+        for answer in (target, f"{target} {target}", f"{target.rpartition(' ')[0]} lama", PAIRS[4][1])
+    ]
     found = translator.likelihoods(asked, answers)
     for (source, *_), said, one in zip(asked, answers, found, strict=True):
         prompt, ids = translator.source_ids(source, *direction), translator.answer_ids(said, source, direction[1])
@@ -80,7 +86,7 @@ def test_the_weight_is_the_one_that_is_best_on_dev() -> None:
     corpus = pairs_corpus([("a bank", second[0])])
     judged: tuple[Pair, ...] = pairs(corpus.train, [("eng-Latn", "ind-Latn")])[:1]
     assert best(sure, 0.0) == first[0] and best(sure, 1.0) == second[0]
-    weight = best_weight(judged, [sure])
+    weight = best_weight(judged, {asked_of(judged[0]): sure})
     assert best(sure, weight) == second[0] and weight * 29 > first[1] - second[1]
 
 

@@ -1,4 +1,4 @@
-"""advise: what to choose for a language, from its texts alone."""
+"""advise: which other languages help a language."""
 
 import json as json_format
 from dataclasses import asdict
@@ -26,7 +26,7 @@ LINES = 2_000  # of each language that are read
 
 @click.group()
 def advise() -> None:
-    """Say what to choose for a language, from its texts alone."""
+    """Say which other languages help: by how they are written, or by what their rows are worth on dev."""
 
 
 @advise.command()

@@ -72,7 +72,8 @@ class Architecture:
     the languages. `precise` ends the names of linear modules that are never quantized; heads, norms and embeddings never are. `beside`
     are the names of parts that read no text, which nothing adapts. `transposed` says that the linear modules hold their weights
     transposed (GPT-2's Conv1D), so that they cannot be quantized. `learning_rates` gives the default learning rate of methods that
-    need another one than METHOD_FACTS says. `language_modules` tells where a family has modules for each language.
+    need another one than METHOD_FACTS says. `language_modules` tells where a family has modules for each language. `trees` says that a
+    decoder takes any mask of which token sees which, and positions, so that answers are read as a tree.
     """
 
     family: str
@@ -95,6 +96,7 @@ class Architecture:
     transposed: bool = False
     learning_rates: Mapping[str, float] = field(default_factory=dict)
     language_modules: LanguageModules | None = None
+    trees: bool = False
 
     @property
     def keys_values(self) -> tuple[str, ...]:
@@ -230,6 +232,7 @@ _LLAMA = Architecture(
     layers="layers",
     tables=("embed_tokens",),
     learning_rates={"lora": 2e-4, "full": 2e-5},  # Dettmers et al. 2023, arXiv 2305.14314; not tuned here
+    trees=True,
 )
 _GEMMA_BLOCKS = replace(_LLAMA_BLOCKS, reads="pre_feedforward_layernorm")
 _GPT_BLOCKS = Blocks(
@@ -261,6 +264,7 @@ DECODERS: Mapping[str, Architecture] = {
         layers="h",
         tables=("word_embeddings",),
         named_keys_values=("query_key_value",),
+        trees=False,  # distances are counted from the mask
     ),
     "gpt2": replace(
         _LLAMA,
@@ -273,6 +277,7 @@ DECODERS: Mapping[str, Architecture] = {
         tables=("wte",),
         named_keys_values=("c_attn",),
         transposed=True,
+        trees=False,
     ),
     "opt": replace(
         _LLAMA,
@@ -284,6 +289,7 @@ DECODERS: Mapping[str, Architecture] = {
         layer_dropouts=("layerdrop",),
         layers="decoder.layers",
         tables=("decoder.embed_tokens",),
+        trees=False,  # positions are counted from the mask
     ),
 }
 

@@ -1,6 +1,7 @@
 """The report: a pure function from a record to one self-contained HTML page."""
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import PurePath
 
@@ -97,6 +98,7 @@ def _page(record: Record) -> str:
     )
 
 
+@cache
 def environment() -> Environment:
     """Templates in which every text is escaped, and its invisible characters are made visible."""
     environment = Environment(

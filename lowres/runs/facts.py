@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -240,11 +241,16 @@ def versions() -> dict[str, str]:
     for package, module in PACKAGES.items():
         if module not in sys.modules:
             continue
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # running from a source tree
-            found[package] = "source"
+        found[package] = _version(package)
     return found
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # running from a source tree
+        return "source"
 
 
 def peak_memory_gib() -> float:

@@ -31,7 +31,7 @@ HAPPENS = "the same command makes it whole, nothing is lost, without rubbish"
 
 
 def spread(changes: list[str], most: int = 24) -> range:
-    """The numbers of the changes to be killed at: about `most`, at even distances to the last; with LOWRES_FAULTS=all every one."""
+    """The numbers of the changes to be killed at: about `most`, at even distances to the last."""
     stride = 1 if EVERY else max(1, len(changes) // most)
     return range(1 + (len(changes) - 1) % stride, len(changes) + 1, stride)
 

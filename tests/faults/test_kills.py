@@ -1,7 +1,7 @@
 """A run that is killed anywhere – before any file is opened, renamed or deleted, or just after – ends, by the same command, in the
 same bytes.
 
-By default every kind of write is tried that any of these runs makes, and some more of each run; with LOWRES_FAULTS=all every write.
+Every write is tried; with LOWRES_FAULTS=some only one of every kind that any of these runs makes, and some more of each run.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from lowres.planning import Options
 from lowres.running import run as run_recipe
 from lowres.runs.run import read_record
 
-EVERY = os.environ.get("LOWRES_FAULTS") == "all"
+EVERY = os.environ.get("LOWRES_FAULTS") != "some"
 MORE_EPOCHS = {"epochs: 1": "epochs: 2", "batch_tokens: 256": "batch_tokens: 640"}
 Prepare = Callable[
     [Path, Path], Path
@@ -71,7 +71,9 @@ def back_translator(folder: Path, base: Path) -> Path:
     changed(learned, "", {"  back_translation: {epochs: 1}\n": "", "beams: 2": "beams: 1"})
     run_recipe(learned, folder / "learned" / "out", options=options)
     recipe = prepared_pairs(folder, Path("learned/out"), section="epochs: 1, rounds: 2, filter: length")
-    return changed(recipe, "", {"epochs: 20": "epochs: 1", "beams: 2": "beams: 1"})
+    return changed(
+        recipe, "", {"epochs: 20": "epochs: 1", "beams: 2": "beams: 1", "batch_tokens: 512": "batch_tokens: 1536"}
+    )
 
 
 def pre_trained(folder: Path, base: Path) -> Path:
@@ -160,6 +162,8 @@ def test_a_run_that_is_killed_ends_in_the_same_bytes(
     out = tmp_path / "out"
     assert in_fork(broken) == 0
     for change, fault in faults.items():
+        if not (tmp_path / "broken" / str(change)).exists():  # nothing had changed since the one before
+            continue
         shutil.rmtree(out)
         (tmp_path / "broken" / str(change)).rename(out)
         happens = "the same command ends in the same bytes, without rubbish"

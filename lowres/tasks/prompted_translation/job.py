@@ -29,7 +29,7 @@ from lowres.tasks.translation.judgement import judge
 from lowres.tasks.translation.model import TranslatorFacts, pairs_to_evaluate, predict_test
 from lowres.tasks.translation.objective import epoch_rows
 from lowres.tasks.translation.phrase_tables import phrase_tables_of
-from lowres.tasks.translation.reranking import best, best_weight, proposals
+from lowres.tasks.translation.reranking import asked_of, best, best_weight, proposals
 from lowres.vocabulary.adapting import Adapted
 
 
@@ -93,7 +93,7 @@ def _language_modelling(
     def chosen_score() -> float:
         found = proposals(translator, dev, most)
         weight = best_weight(dev, found)
-        return score_of(dev, [best(one, weight) for one in found])
+        return score_of(dev, [best(found[asked_of(pair)], weight) for pair in dev])
 
     return AnswerObjective(
         translator.model, translator.tokenizer.pad_token_id, examples, translator.accelerator,

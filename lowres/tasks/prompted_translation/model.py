@@ -19,6 +19,7 @@ from lowres.tasks.generation.continuation import continue_prompts
 from lowres.tasks.generation.inputs import PromptInputs
 from lowres.tasks.job import Form
 from lowres.tasks.prompted_translation.inputs import INPUTS, TranslationPrompts
+from lowres.tasks.prompted_translation.trees import Tree, log_probabilities, reads_trees, trees_of
 from lowres.tasks.saved import Rows, restored
 from lowres.tasks.translation.likelihood import Likelihood, most_tokens
 from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_estimators
@@ -66,13 +67,34 @@ class PromptedTranslator(Translator):
     def score(
         self, sources: Sequence[TokenIds], written: Sequence[TokenIds], targets: Sequence[str]
     ) -> list[Likelihood]:
-        """How probable the decoder finds each answer to a prompt. A prompt is read once for all answers that follow one another."""
+        """How probable the decoder finds each answer to a prompt. What answers that follow one another have in common is read once."""
         found: list[Likelihood] = []
         self.model.eval()
+        groups = [
+            (prompt, [answer for _, answer in some])
+            for prompt, some in groupby(zip(sources, written, strict=True), key=itemgetter(0))
+        ]
         with torch.inference_mode(), self.accelerator.autocast():
-            for prompt, some in groupby(zip(sources, written, strict=True), key=itemgetter(0)):
-                found += self._score(prompt, [answer for _, answer in some])
+            if reads_trees(
+                self.model, max((len(a) + len(b) for a, b in zip(sources, written, strict=True)), default=0)
+            ):
+                return self._by_trees([tree for prompt, answers in groups for tree in trees_of(prompt, answers)])
+            for prompt, answers in groups:
+                found += self._score(prompt, answers)
         return found
+
+    def _by_trees(self, trees: Sequence[Tree]) -> list[Likelihood]:
+        logs: list[list[float]] = [[]] * len(trees)
+        pad = self.tokenizer.pad_token_id
+        for rows in sorted_batches([len(tree.ids) for tree in trees], most_tokens(len(self.tokenizer))):
+            found = log_probabilities(self.model, [trees[row] for row in rows], pad, self.accelerator)
+            for row, known in zip(rows, found, strict=True):
+                logs[row] = known
+        return [
+            Likelihood(log, len(path))
+            for tree, known in zip(trees, logs, strict=True)
+            for log, path in zip(known, tree.answers, strict=True)
+        ]
 
     def _score(self, prompt: TokenIds, answers: Sequence[TokenIds]) -> list[Likelihood]:
         """How probable each answer to one prompt is: the last token of the prompt predicts the first of an answer."""

@@ -36,7 +36,14 @@ from lowres.tasks.translation.model import (
 from lowres.tasks.translation.objective import TranslationObjective, epoch_rows
 from lowres.tasks.translation.phrase_tables import phrase_tables_of
 from lowres.tasks.translation.quality_estimation import Evidence, fitted
-from lowres.tasks.translation.reranking import best, best_weight, proposals
+from lowres.tasks.translation.reranking import (
+    NOTHING_PROPOSED,
+    Proposals,
+    asked_of,
+    best,
+    best_weight,
+    proposals,
+)
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.language_tokens import tag_languages
 
@@ -137,10 +144,13 @@ def complete(translator: Translator, plan: Plan, corpus: Corpus, announce: Annou
     judged = _judged(translator, plan, corpus)
     answers, evidence = _answers(translator, judged if translator.translates else ())
     if plan.recipe.ensemble.phrase_table == "auto":
-        translator = _decided(translator, judged, answers, plan.recipe.ensemble.rerank)
+        most = plan.recipe.ensemble.rerank
+        asked = [pair for pair in judged if pair.direction in translator.phrase_tables]
+        proposed = proposals(translator, asked, most) if most else {}
+        translator = _decided(translator, judged, answers, proposed, most)
         own = dict(enumerate(zip(answers, evidence, strict=True)))
         others = [number for number, pair in enumerate(judged) if pair.direction in translator.facts.with_phrase_table]
-        found = zip(*_answers(translator, [judged[i] for i in others]), strict=True)
+        found = zip(*_answers(translator, [judged[i] for i in others], proposed), strict=True)
         own |= dict(zip(others, found, strict=True))
         answers, evidence = map(list, zip(*(own[number] for number in range(len(judged))), strict=True))
     systems = [translator.system(pair.direction) for pair in judged]
@@ -155,26 +165,29 @@ def _judged(translator: Translator, plan: Plan, corpus: Corpus) -> list[Pair]:
     return [*(pair for pair in known if pair.direction in decides), *others]
 
 
-def _answers(translator: Translator, judged: Sequence[Pair]) -> tuple[list[str], list[Evidence]]:
+def _answers(
+    translator: Translator, judged: Sequence[Pair], proposed: Proposals = NOTHING_PROPOSED
+) -> tuple[list[str], list[Evidence]]:
     found, evidence = translator.translate_with_evidence(
-        [pair.source.fields["text"] for pair in judged], [pair.direction for pair in judged]
+        [pair.source.fields["text"] for pair in judged], [pair.direction for pair in judged], proposed
     )
     return [one.translation for one in found], evidence
 
 
-def _decided(translator: Translator, judged: Sequence[Pair], answers: Sequence[str], most: int) -> Translator:
+def _decided(
+    translator: Translator, judged: Sequence[Pair], answers: Sequence[str], proposed: Proposals, most: int
+) -> Translator:
     """The translator that knows who answers in each direction: the model, unless another system is clearly better on these pairs.
 
-    The others are the phrase table and, where the model may choose among `most` of its translations, both together. Without answers
-    of the model, one of these two.
+    The others are the phrase table and, where the model may choose among `most` of its translations, both together: `proposed` has
+    them. Without answers of the model, one of these two.
     """
     asked = [pair for pair in judged if pair.direction in translator.phrase_tables]
     systems: dict[str, Sequence[str]] = {"phrase table": Hints(translator.phrase_tables).of(asked)}
     weight = 0.0
     if most:
-        proposed = proposals(translator, asked, most)
         weight = best_weight(asked, proposed)
-        systems["both"] = [best(found, weight) for found in proposed]
+        systems["both"] = [best(proposed[asked_of(pair)], weight) for pair in asked]
     if answers:
         systems["model"] = [
             one for pair, one in zip(judged, answers, strict=True) if pair.direction in translator.phrase_tables

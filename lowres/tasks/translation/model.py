@@ -36,7 +36,7 @@ from lowres.tasks.translation.quality_estimation import (
     load_estimators,
     save_estimators,
 )
-from lowres.tasks.translation.reranking import best, candidates
+from lowres.tasks.translation.reranking import NOTHING_PROPOSED, Proposals, best, candidates
 from lowres.tasks.translation.search import Generated, Hypothesis, generate, n_best
 from lowres.tasks.translation.segments import Segment, joined, segments
 
@@ -150,11 +150,11 @@ class Translator:
         ]
 
     def translate_with_evidence(
-        self, texts: Sequence[str], directions: Sequence[Direction]
+        self, texts: Sequence[str], directions: Sequence[Direction], proposed: Proposals = NOTHING_PROPOSED
     ) -> tuple[list[Translated], list[Evidence]]:
-        """The same, with what is known of each translation."""
+        """The same, with what is known of each translation. `proposed` has candidates that are scored already."""
         segmented = [self.segments(text, direction) for text, direction in zip(texts, directions, strict=True)]
-        written = self._written(segmented, directions)
+        written = self._written(segmented, directions, proposed)
         known = dict(zip(written, self.evidence(list(written), [one.text for one in written.values()]), strict=True))
         translations, evidence = [], []
         for text, direction, found in zip(texts, directions, segmented, strict=True):
@@ -192,7 +192,10 @@ class Translator:
         return "phrase table" if direction in self.facts.by_phrase_table else "model"
 
     def _written(
-        self, segmented: Sequence[Sequence[Segment]], directions: Sequence[Direction]
+        self,
+        segmented: Sequence[Sequence[Segment]],
+        directions: Sequence[Direction],
+        proposed: Proposals = NOTHING_PROPOSED,
     ) -> dict[tuple[str, str, str], Generated]:
         """The translation of each different segment (text, source, target)."""
         inputs = [
@@ -206,8 +209,10 @@ class Translator:
             if (source, target) in self.facts.by_phrase_table
         }
         chosen = [one for one in dict.fromkeys(inputs) if one[1:] in self.facts.reranked]
-        for one, found in zip(chosen, candidates(self, chosen, self.facts.candidates), strict=True):
-            written[one] = Generated(best(found, self.facts.rerank_weight), truncated=False)
+        new = [one for one in chosen if one not in proposed]
+        scored = {**proposed, **dict(zip(new, candidates(self, new, self.facts.candidates), strict=True))}
+        for one in chosen:
+            written[one] = Generated(best(scored[one], self.facts.rerank_weight), truncated=False)
         left = list(dict.fromkeys(one for one in inputs if one not in written))
         generated = self.write([self.source_ids(*one) for one in left], [target for _, _, target in left])
         return written | {

@@ -6,6 +6,7 @@ the natural logarithm of the probability that the model gives it. One weight ser
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from lowres.data.pairs import Direction, Pair
@@ -16,7 +17,7 @@ from lowres.statistical.phrases import PhraseTable
 from lowres.tasks.translation.likelihood import Likelihood
 
 WEIGHTS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5)
-Asked = tuple[str, str, str]  # text, source language, target language
+Asked = tuple[str, str, str]  # text in NFC, source language, target language
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Candidate:
     text: str
     table: float
     model: float
+
+
+Proposals = Mapping[Asked, Sequence[Candidate]]
+NOTHING_PROPOSED: Proposals = MappingProxyType({})
 
 
 class Scorer(Protocol):
@@ -61,9 +66,15 @@ def candidates(scorer: Scorer, asked: Sequence[Asked], most: int) -> list[list[C
     return [[Candidate(text, score, next(likely).log_probability) for text, score in some] for some in found]
 
 
-def proposals(scorer: Scorer, judged: Sequence[Pair], most: int) -> list[list[Candidate]]:
+def proposals(scorer: Scorer, judged: Sequence[Pair], most: int) -> dict[Asked, list[Candidate]]:
     """The candidates for the source of each pair."""
-    return candidates(scorer, [(pair.source.fields["text"], *pair.direction) for pair in judged], most)
+    asked = list(dict.fromkeys(map(asked_of, judged)))
+    return dict(zip(asked, candidates(scorer, asked, most), strict=True))
+
+
+def asked_of(pair: Pair) -> Asked:
+    """What is asked of a translator for a pair."""
+    return (normalise(pair.source.fields["text"]), *pair.direction)
 
 
 def ranked(found: Sequence[Candidate], weight: float) -> list[str]:
@@ -76,7 +87,8 @@ def best(found: Sequence[Candidate], weight: float) -> str:
     return ranked(found, weight)[0]
 
 
-def best_weight(judged: Sequence[Pair], found: Sequence[Sequence[Candidate]]) -> float:
+def best_weight(judged: Sequence[Pair], proposed: Proposals) -> float:
     """The weight with which the chosen translations of these pairs score best; the smallest of equally good ones."""
+    found = [proposed[asked_of(pair)] for pair in judged]
     scores = {weight: score_of(judged, [best(one, weight) for one in found]) for weight in WEIGHTS}
     return max(WEIGHTS, key=scores.__getitem__)
