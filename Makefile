@@ -20,7 +20,7 @@ test: .venv/dev  ## run the tests; with MIRROR=folder also those on published da
 	LOWRES_MIRROR=$(MIRROR) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses 2 --durations 25 --ignore tests/faults
 
 # Tests of every part that take little time, for a Python that is not the one of .venv.
-OTHER_TESTS := archives data headers house json_rows keys labels languages linguistic_formats lock ngrams notebook phrases quoting recipe rows run schema sentences starting
+OTHER_TESTS := archives cards data evaluation headers house intervals json_rows keys labels languages linguistic_formats lock ngrams notebook phrases planning quoting recipe report rows run schema sentences starting vocabulary
 
 test-python:  ## quick tests with another PYTHON, in an environment of its own
 	$(PYTHON) -m venv .venv-$(notdir $(PYTHON))
