@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 from lowres.planning import Options
-from lowres.report.page import environment
-from lowres.runs.facts import versions
 from lowres.runs.reload_check import ReloadSample, same, write_sample
 from lowres.runs.run import load_predictor
 
@@ -132,12 +130,6 @@ def _forget(path: str) -> None:
         DURABLE.pop(os.stat(path).st_ino, None)
 
 
-def warm() -> None:
-    """Make what every run makes anew in a fresh process, and all processes that divide from this one then have."""
-    environment().get_template("page.html")
-    versions()
-
-
 def changes_of(action: Callable[[], object], folder: Path) -> list[str]:
     """What an action changes below a folder, in its order: it is carried out in a process of its own."""
     told = folder.with_name(f"{folder.name}.changes")
@@ -147,7 +139,6 @@ def changes_of(action: Callable[[], object], folder: Path) -> list[str]:
         action()
         told.write_text(json.dumps(seen), encoding="utf-8")
 
-    warm()
     assert in_fork(whole) == 0
     found: list[str] = json.loads(told.read_text(encoding="utf-8"))
     return found
