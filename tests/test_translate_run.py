@@ -111,7 +111,7 @@ def test_another_process_translates_the_same_line_for_line(finished: Run, cache:
     )
     assert answer.stdout == "lo mira tas keli ke lo pelo tas bono\n\nlo rivo tas vecho ke lo mira tas bono\n"
     unsaid = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
-    assert unsaid.returncode == 2 and "name source and target" in unsaid.stderr
+    assert unsaid.returncode == 2 and "choose one with --from and --to" in unsaid.stderr
     wrong = subprocess.run(
         [*command, "--language", "eng-Latn"], input=asked, capture_output=True, text=True, check=False
     )
