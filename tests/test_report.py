@@ -12,6 +12,7 @@ import pytest
 from chromium import browser, chromium
 
 from lowres.data.corpus import Row
+from lowres.errors import ModelError
 from lowres.evaluation.baselines import majority
 from lowres.evaluation.classification_scores import classification_scores, confusion
 from lowres.evaluation.comparison import compare, transfer_verdict
@@ -437,3 +438,11 @@ def test_invisible_characters_are_shown_and_letters_are_left_alone(text: str, sh
     assert visible(text) == shown
     html = render(ONE.model_copy(update={"recipe": ONE.recipe.model_copy(update={"description": text})}))
     assert shown in html and html.encode()
+
+
+def test_a_record_whose_facts_do_not_fit_together_is_refused_in_a_line() -> None:
+    record = sample(["min-Latn"], LABELS)
+    assert record.plan is not None
+    damaged = record.model_copy(update={"plan": record.plan.model_copy(update={"quantize": ""})})
+    with pytest.raises(ModelError, match="its facts do not fit together"):
+        render(damaged)

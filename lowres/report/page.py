@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import PurePath
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 
 from lowres.errors import ModelError, Problem
@@ -52,7 +52,7 @@ def render(record: Record) -> str:
     """
     try:
         return _page(record)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, TypeError, UndefinedError, ValueError) as error:
         what = f"its facts do not fit together: {error}"
         raise ModelError(Problem("record.json", what, "it was damaged, or changed by hand")) from error
 
