@@ -182,7 +182,7 @@ def test_a_loaded_language_model_chooses_as_the_trained_one(language_model: Run,
 
 
 def test_a_converted_language_model_chooses_alike(language_model: Run) -> None:
-    pytest.importorskip("ctranslate2")
+    pytest.importorskip("ctranslate2", reason="ctranslate2 is not installed: pip install lowres[export]")
     export(language_model, "ctranslate2", 32)
     quick = load(language_model.folder, options=language_model.options, engine="ctranslate2")
     texts = [text for text, _ in sentences(20)]

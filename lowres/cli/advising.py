@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
-from lowres.cli.making import (
-    cache_option,
-    device_option,
-    json_option,
-    machine_options,
-    mirror_option,
-    offline_option,
-    threads_option,
-)
+from lowres.cli.making import cache_option, json_option, machine_choices, machine_options, mirror_option, offline_option
 from lowres.cli.safe_text import echo, echo_json
 
 if TYPE_CHECKING:
@@ -74,11 +66,7 @@ def sources(
 @click.option(
     "--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Number of seeds to average over."
 )
-@mirror_option
-@cache_option
-@offline_option
-@device_option
-@threads_option
+@machine_choices
 @json_option
 def leave_one_out(
     recipe: str, seeds: int, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, device: str, threads: int | None,

@@ -72,6 +72,8 @@ def _search(recipe: "Recipe") -> dict[str, str]:
     """How translations and answers are searched for; nothing for tasks that write none."""
     from lowres.planning.recipe_rules import TASKS_OF
 
+    if getattr(recipe.task, "only_chooses", False):
+        return {"search": f"none: the model chooses among {recipe.ensemble.rerank} translations of the phrase table"}
     beams = recipe.decoding.beams
     found = "greedy (decoding.beams: 1)" if beams == 1 else f"{beams} beams"
     return {"search": found} if recipe.task.kind in TASKS_OF["decoding"] else {}

@@ -5,16 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from lowres.cli.answering import run_argument
-from lowres.cli.making import (
-    cache_option,
-    device_option,
-    json_option,
-    machine_options,
-    mirror_option,
-    offline_option,
-    summary,
-    threads_option,
-)
+from lowres.cli.making import json_option, machine_choices, machine_options, summary
 from lowres.cli.quiet import quiet_libraries
 from lowres.cli.safe_text import echo_json
 
@@ -44,11 +35,7 @@ from lowres.cli.safe_text import echo_json
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write; in RUN/evaluations by default."
 )
-@mirror_option
-@cache_option
-@offline_option
-@device_option
-@threads_option
+@machine_choices
 @json_option
 def evaluate(
     run: Path, data: str, split: str, language: str | None, columns: tuple[str, ...], seen: str, near: Path | None, out: Path | None,

@@ -2,9 +2,10 @@
 
 import json as json_format
 import os
+from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
@@ -33,6 +34,13 @@ threads_option = click.option("--threads", type=click.IntRange(1), help="Process
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def machine_choices(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where data and bases come from, and what computes: the options that `machine_options` turns into Options."""
+    for option in reversed((mirror_option, cache_option, offline_option, device_option, threads_option)):
+        command = option(command)
+    return command
+
+
 def machine_options(
     cache: Path | None, mirrors: tuple[Path, ...], offline: bool, device: str, threads: int | None
 ) -> "Options":
@@ -59,11 +67,7 @@ def machine_options(
     type=click.IntRange(2),
     help="Carry it out so many times, with the recipe's seed and those that follow it; runs that are done are kept.",
 )
-@mirror_option
-@cache_option
-@offline_option
-@device_option
-@threads_option
+@machine_choices
 @yes_option
 @json_option
 def run(
@@ -154,11 +158,7 @@ def summary(record: "Record") -> list[str]:
 
 @click.command()
 @recipe_argument
-@mirror_option
-@cache_option
-@offline_option
-@device_option
-@threads_option
+@machine_choices
 @json_option
 def check(
     recipe: str,

@@ -9,15 +9,7 @@ import rich_click as click
 
 from lowres.cli.answering import run_argument
 from lowres.cli.arrivals import agree, bundle_to_look_at, listed, yes_option
-from lowres.cli.making import (
-    cache_option,
-    device_option,
-    json_option,
-    machine_options,
-    mirror_option,
-    offline_option,
-    threads_option,
-)
+from lowres.cli.making import json_option, machine_choices, machine_options
 from lowres.cli.quiet import quiet_libraries
 from lowres.cli.safe_text import echo, echo_json, one_line
 
@@ -111,11 +103,7 @@ _SEEN = {True: "only its owner sees", False: "everybody sees"}
     "--data", "near", type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="With --scores: the folder that the recipe's own files lie in.",
 )  # fmt: skip
-@mirror_option
-@cache_option
-@offline_option
-@device_option
-@threads_option
+@machine_choices
 @json_option
 def verify(
     bundle: str, scores: bool, near: Path | None, mirrors: tuple[Path, ...], cache: Path | None, offline: bool, device: str,

@@ -44,7 +44,7 @@ def estimate_stages(plan: Plan, corpus: Corpus) -> dict[str, float]:
     settings, back = recipe.training, getattr(task, "back_translation", None)
     epochs = settings.epochs + (back.rounds * (back.epochs or settings.epochs) if back else 0)
     train, dev, test = (_tokens(plan, corpus, split) for split in (corpus.train, corpus.dev, corpus.test))
-    chooses = isinstance(task, Translation) and task.objective == "language-model"
+    chooses = isinstance(task, Translation) and task.only_chooses
     reading = recipe.ensemble.rerank / PREDICTING  # every candidate of a text is read once
     scored = _predicting(plan, dev) * (reading if chooses else 1)
     if (
@@ -125,7 +125,7 @@ def _tokens(plan: Plan, corpus: Corpus, rows: Sequence[Row]) -> float:
     if not isinstance(task, Translation):
         beside = 2 if isinstance(task, Classification) and task.translate_into else 1
         return beside * sum(_length(plan, row) for row in rows)
-    if task.objective == "language-model":
+    if task.only_chooses:
         targets = [pair.target for pair in _pairs(plan, corpus, rows)]
         return sum(
             _length(plan, row)

@@ -106,7 +106,7 @@ def reranking_has_a_phrase_table(recipe: Recipe, near: Path) -> Iterator[Problem
 def language_model_chooses(recipe: Recipe, near: Path) -> Iterator[Problem]:
     """A language model of the target languages translates nothing itself: it needs translations to choose among."""
     task = recipe.task
-    if not isinstance(task, Translation) or task.objective != "language-model":
+    if not isinstance(task, Translation) or not task.only_chooses:
         return
     if not recipe.ensemble.rerank:
         what = "a language model only chooses among translations of the phrase table, and has none to choose from"
@@ -208,7 +208,7 @@ def translations_can_be_learned(recipe: Recipe, corpus: Corpus) -> Iterator[Prob
 def choices_can_be_learned(recipe: Recipe, corpus: Corpus) -> Iterator[Problem]:
     """Where the model only chooses, every direction needs a phrase table."""
     task = recipe.task
-    if isinstance(task, Translation) and task.objective == "language-model":
+    if isinstance(task, Translation) and task.only_chooses:
         counts = Counter(pair.direction for pair in pairs(corpus.train, directions(task, corpus.languages)))
         for source, target in directions(task, corpus.languages):
             if (count := counts[source, target]) < LEAST_PAIRS:

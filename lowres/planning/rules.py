@@ -122,7 +122,7 @@ def keys_fit_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> P
         return Problem("task.label_words", "has no effect with by: head", "leave one of them out")
     if isinstance(task, Classification) and task.by == "label-words" and any(one.head for one in recipe.sources):
         return Problem("task.by", "label-words has no auxiliary heads", "say by: head, or leave data.head out")
-    if isinstance(task, Translation) and not decodes and task.objective == "language-model":
+    if isinstance(task, Translation) and not decodes and task.only_chooses:
         return Problem(
             "task.objective", f"is for decoders; {checkpoint.name} is none", "leave it out, or choose a decoder"
         )

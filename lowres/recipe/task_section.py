@@ -125,6 +125,11 @@ class Translation(Section):
         default=None, description="train again, with back-translations of texts that have no translation"
     )
 
+    @property
+    def only_chooses(self) -> bool:
+        """Whether the base translates nothing itself, and chooses among translations of the phrase table."""
+        return self.objective == "language-model"
+
 
 class PreTraining(Section):
     """Language-adaptive pre-training on plain text, before any task: the model predicts masked words.

@@ -47,7 +47,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     longest = max(prompts.lengths([pair.source.fields["text"]], *pair.direction)[0] for pair in known)
     facts = TranslatorFacts(
         **common, directions=list(chosen), tags={}, longest=min(longest, prompts.max_length), decoding=recipe.decoding,
-        hints=task.hints == "lexicon" and task.objective == "translation" and bool(tables), objective=task.objective,
+        hints=task.hints == "lexicon" and not task.only_chooses and bool(tables), objective=task.objective,
     )  # fmt: skip
     return PromptedTranslator(
         model.to(accelerator.device), prompts, facts, accelerator, Rows.of(adapted), tables, glossary=corpus.glossary

@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from lowres.data.corpus import Row
 from lowres.data.pairs import Pair, sampled, spread_over_directions
 from lowres.errors import Finding
-from lowres.evaluation.translation_scores import primary_metric
+from lowres.evaluation.translation_scores import score_of
 from lowres.models.quantization import PRECISIONS
 from lowres.recipe.sections import Decoding, Evaluation
 from lowres.tasks.pretraining.denoising import noised, with_denoising
@@ -89,8 +89,7 @@ class TranslationObjective:
         found = [
             self.inputs.revealed(text, pair.source.fields["text"]) for text, pair in zip(written, self.dev, strict=True)
         ]
-        references = [pair.target.fields["text"] for pair in self.dev]
-        return primary_metric(references, found, [pair.direction_name for pair in self.dev])
+        return score_of(self.dev, found)
 
     def _source(self, row: int, epoch: int) -> TokenIds:
         """The source of a training row; for denoising, another corrupted copy in each epoch."""
