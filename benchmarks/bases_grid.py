@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import transformers  # noqa: E402
 from bases import write_base  # noqa: E402
+from decoder_bases import DECODERS, write_decoder  # noqa: E402
 from encoder_bases import ENCODERS, write_encoder  # noqa: E402
 from memorising import METHODS, TRIMMED, again, memorise, merges, planned, possible  # noqa: E402
 
@@ -38,8 +39,18 @@ BASES = {
         "electra",
         "xmod",
         "mpnet",
+        *DECODERS,
     ),
-    "pre-training": ("mmbert", "mdeberta-bare", "xlm-r-xl", "distilbert", "electra-discriminator", "xmod", "madlad"),
+    "pre-training": (
+        "mmbert",
+        "mdeberta-bare",
+        "xlm-r-xl",
+        "distilbert",
+        "electra-discriminator",
+        "xmod",
+        "madlad",
+        *DECODERS,
+    ),
     "translation": (
         "madlad",
         "nllb",
@@ -51,7 +62,9 @@ BASES = {
         "marian-multilingual",
         "t5gemma2",
         "byt5",
+        *DECODERS,
     ),
+    "generation": tuple(DECODERS),
 }
 BITS = {"off": "16", "8bit": "8", "4bit": "4"}
 LEARNED = 0.6  # of the first loss: what is left when a model has memorised some of the texts
@@ -59,7 +72,7 @@ INTRODUCTION = """\
 # Bases
 
 Tiny models with random weights in the file layout of published families, with the families' own tokenizers (tests/bases.py,
-tests/encoder_bases.py), whose vocabulary is trimmed to the texts. Each method trains them for a few seconds on nine sentences, in 16,
+tests/encoder_bases.py, tests/decoder_bases.py), whose vocabulary is trimmed to the texts. Each method trains them for a few seconds on nine sentences, in 16,
 8 and 4 bits.
 
     make bench-bases
@@ -71,7 +84,9 @@ tests/encoder_bases.py), whose vocabulary is trimmed to the texts. Each method t
 | ✗ | a fault |
 | – | refused: `lowres check` says what goes together |
 
-Signs are in the order 16, 8, 4 bits. What the tests of every commit cover is in tests/test_base_families.py.
+Signs are in the order 16, 8, 4 bits. What the tests of every commit cover is in tests/test_base_families.py. A base is shown when all of its cells
+were tried. What can be exported is tested by family in tests/test_export_formats.py, test_export_decoders.py, test_export_gguf.py and
+test_export_onnx.py ([export.md](export.md)).
 """
 
 
@@ -90,7 +105,7 @@ def sign(cell: tuple[str, str, str, str], folder: Path, options: Options) -> str
     name, task, method, bits = cell
     base = folder / name
     if not base.exists():
-        (write_encoder if name in ENCODERS else write_base)(name, base)
+        (write_encoder if name in ENCODERS else write_decoder if name in DECODERS else write_base)(name, base)
     try:
         plan = planned(base, task, method, bits, TRIMMED)
     except LowresError:

@@ -24,6 +24,7 @@ TASKS = {
     "classification": "{kind: classification, language: eng-Latn}",
     "translation": "{kind: translation, source: eng-Latn, target: ind-Latn, hints: off}",
     "pre-training": "{kind: pre-training, language: eng-Latn, masked: 0.3}",
+    "generation": "{kind: generation, language: eng-Latn}",
 }
 RECIPE = """\
 lowres: 2
@@ -40,6 +41,7 @@ MORE = {
     "classification": "ensemble: {ngrams: off}\n",
     "translation": "ensemble: {phrase_table: off}\ndecoding: {beams: 1}\n",
     "pre-training": "",
+    "generation": "",
 }
 # name → (method, epochs, learning rate): rates for models of width 64, far above those for real ones
 METHODS: dict[str, tuple[str, int, float]] = {
@@ -88,8 +90,10 @@ def corpus(task: str) -> Corpus:
 def planned(base: Path, task: str, method: str, bits: str, vocabulary: str) -> Plan:
     """The plan for a cell of the table."""
     text, epochs, rate = METHODS[method]
+    checkpoint = describe(str(base), base)
+    masks = checkpoint.architecture.shape != "decoder"
     recipe = RECIPE.format(
-        task=TASKS[task],
+        task=TASKS[task] if masks else TASKS[task].replace(", masked: 0.3", ""),
         base=base,
         bits=bits,
         vocabulary=vocabulary,
@@ -99,7 +103,7 @@ def planned(base: Path, task: str, method: str, bits: str, vocabulary: str) -> P
     )
     return make_plan(
         parse_recipe(recipe + MORE[task], "recipe.yaml"),
-        describe(str(base), base),
+        checkpoint,
         Machine("cpu", "here", 1, 16.0, False),
     )
 
