@@ -72,8 +72,8 @@ INTRODUCTION = """\
 # Bases
 
 Tiny models with random weights in the file layout of published families, with the families' own tokenizers (tests/bases.py,
-tests/encoder_bases.py, tests/decoder_bases.py), whose vocabulary is trimmed to the texts. Each method trains them for a few seconds on nine sentences, in 16,
-8 and 4 bits.
+tests/encoder_bases.py, tests/decoder_bases.py), whose vocabulary is trimmed to the texts. Each method trains them for a few seconds
+on nine sentences, in 16, 8 and 4 bits.
 
     make bench-bases
 
@@ -84,9 +84,9 @@ tests/encoder_bases.py, tests/decoder_bases.py), whose vocabulary is trimmed to 
 | ✗ | a fault |
 | – | refused: `lowres check` says what goes together |
 
-Signs are in the order 16, 8, 4 bits. What the tests of every commit cover is in tests/test_base_families.py. A base is shown when all of its cells
-were tried. What can be exported is tested by family in tests/test_export_formats.py, test_export_decoders.py, test_export_gguf.py and
-test_export_onnx.py ([export.md](export.md)).
+Signs are in the order 16, 8, 4 bits. What the tests of every commit cover is in tests/test_base_families.py. A base is shown when all
+of its cells were tried. What can be exported is tested by family in tests/test_export_formats.py, test_export_decoders.py,
+test_export_gguf.py and test_export_onnx.py ([export.md](export.md)).
 """
 
 

@@ -173,9 +173,7 @@ def test_commands_that_are_shown_are_taken(page: Path) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=name_of)
 def test_commands_that_are_named_exist(page: Path) -> None:
-    known = {
-        command.name: {option for parameter in command.params for option in parameter.opts} for command in COMMANDS
-    }
+    known = {command.name: command for command in COMMANDS}
     targets = set(re.findall(r"^([a-z-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
     for line in [
         *re.findall(r"`([^`\n]+)`", text_of(page)),
@@ -186,7 +184,12 @@ def test_commands_that_are_named_exist(page: Path) -> None:
             assert words[1] in targets, line
         elif words[:1] == ["lowres"] and len(words) > 1 and not words[1].startswith("-"):
             assert words[1] in known or words[1].isupper(), line
-            assert {word for word in words if word.startswith("--")} <= {*known.get(words[1], ()), "--help"}, line
+            command = known.get(words[1])
+            if isinstance(command, click.Group) and len(words) > 2:
+                assert words[2] in command.commands, line
+                command = command.commands[words[2]]
+            options = {option for parameter in command.params for option in parameter.opts} if command else set()
+            assert {word for word in words if word.startswith("--")} <= {*options, "--help"}, line
 
 
 def test_pages_show_commands() -> None:
