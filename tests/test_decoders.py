@@ -9,7 +9,7 @@ from bases import ENGLISH, TOY, parallel
 from decoder_bases import DECODERS, write_decoder
 from untrained import pairs_corpus, plan_of, predictor_of, translation
 
-from lowres.errors import ModelError
+from lowres.errors import ModelError, PlanError
 from lowres.models.checkpoint import describe
 from lowres.models.frames import Frame
 from lowres.models.loading import load_decoder
@@ -90,6 +90,22 @@ def test_padding_on_the_left_changes_no_continuation(name: str, decoders: Path, 
     together = continuations(model, frame, prompts, Decoding(beams=1), most, accelerator)
     apart = [continuations(model, frame, [prompt], Decoding(beams=1), [12], accelerator)[0] for prompt in prompts]
     assert [frame.answer(ids) for ids in together] == [frame.answer(ids) for ids in apart]
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_method_either_fits_a_family_or_is_refused_with_a_remedy(name: str, decoders: Path) -> None:
+    refused = {}
+    for kind in ("lora", "oft", "ia3", "adalora", "bottleneck", "full", "freeze"):
+        text = f"{{kind: {kind}, block_size: 16}}" if kind == "oft" else f"{{kind: {kind}}}"
+        try:
+            plan = plan_of(decoders / name, translation(), max_length=120, method=text)
+        except PlanError as error:
+            refused[kind] = str(error)
+        else:
+            translator = predictor_of(plan, pairs_corpus(PAIRS))
+            assert any(weight.requires_grad for weight in translator.model.parameters())
+    assert set(refused) == ({"oft"} if name == "gpt2" else set())
+    assert all("choose lora" in said for said in refused.values())
 
 
 @pytest.mark.parametrize("name", ["smollm2", "gemma2", "gpt2", "llama"])

@@ -95,6 +95,15 @@ def method_fits_bits(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -
     )
 
 
+def rotations_fit_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
+    """OFT cannot rotate the inputs of linear layers that hold their weights transposed."""
+    family = checkpoint.architecture
+    if recipe.method.kind != "oft" or not family.transposed:
+        return None
+    what = f"{family.family} holds its weights in layers that oft cannot rotate"
+    return Problem("method.kind", what, "choose lora, or a base of another family")
+
+
 def bits_fit_base(recipe: Recipe, checkpoint: Checkpoint, machine: Machine) -> Problem | None:
     """Linear layers that hold their weights transposed cannot be quantized."""
     family = checkpoint.architecture
@@ -244,6 +253,7 @@ BASE_RULES: tuple[BaseRule, ...] = (
     method_fits_family,
     method_fits_task,
     method_fits_bits,
+    rotations_fit_base,
     bits_fit_base,
     keys_fit_base,
     stack_fits_task,
