@@ -34,7 +34,7 @@ data: {{card: nusax-sentiment}}
 base: {{name: "{base}", quantize: {bits}}}
 vocabulary: {vocabulary}
 method: {method}
-training: {{epochs: {epochs}, learning_rate: {rate}, batch_tokens: 64, max_length: 60, patience: 200, label_smoothing: 0.0}}
+training: {{epochs: {epochs}, learning_rate: {rate}, batch_tokens: 64, max_length: {length}, patience: 200, label_smoothing: 0.0}}
 """
 # The tail of a recipe by task.
 MORE = {
@@ -100,6 +100,7 @@ def planned(base: Path, task: str, method: str, bits: str, vocabulary: str) -> P
         method=text,
         epochs=epochs,
         rate=rate,
+        length=60 if masks else 120,  # a decoder reads the prompt around a text, too
     )
     return make_plan(
         parse_recipe(recipe + MORE[task], "recipe.yaml"),

@@ -108,6 +108,14 @@ def test_a_method_either_fits_a_family_or_is_refused_with_a_remedy(name: str, de
     assert all("choose lora" in said for said in refused.values())
 
 
+def test_a_prompt_that_leaves_no_room_for_a_text_is_refused_before_training(decoders: Path) -> None:
+    plan = plan_of(
+        decoders / "opt", translation(more=", hints: off"), max_length=40, vocabulary="{extend: off, trim: used}"
+    )
+    with pytest.raises(ModelError, match=r"40 tokens are too few: the shortest source of train takes .*raise it to"):
+        predictor_of(plan, pairs_corpus(PAIRS[:9]))
+
+
 @pytest.mark.parametrize("name", ["smollm2", "gemma2", "gpt2", "llama"])
 def test_a_decoder_learns_to_translate_and_is_restored(
     name: str, decoders: Path, tmp_path: Path, options: Options

@@ -9,7 +9,7 @@ from accelerate.utils import set_seed
 
 from lowres.data.corpus import Corpus
 from lowres.data.pairs import Pair, directions, pairs, spread_over_directions, unpaired
-from lowres.errors import Finding
+from lowres.errors import Finding, ModelError, Problem
 from lowres.evaluation.baselines import BaselineRun
 from lowres.evaluation.translation_scores import score_of
 from lowres.languages.codes import translation_request
@@ -34,7 +34,10 @@ from lowres.vocabulary.adapting import Adapted
 
 
 def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: Accelerator) -> PromptedTranslator:
-    """The base with its new embedding rows and its method; phrase tables where the recipe wants them."""
+    """The base with its new embedding rows and its method; phrase tables where the recipe wants them.
+
+    Raises ModelError where no source of train fits into training.max_length with the prompt around it.
+    """
     recipe, task = plan.recipe, _task(plan)
     set_seed(recipe.training.seed)
     chosen = directions(task, corpus.languages)
@@ -44,9 +47,12 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     known = pairs(corpus.train, chosen)
     wanted = task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"
     tables = phrase_tables_of(known, corpus.glossary) if wanted else {}
-    longest = max(prompts.lengths([pair.source.fields["text"]], *pair.direction)[0] for pair in known)
+    lengths = [prompts.lengths([pair.source.fields["text"]], *pair.direction)[0] for pair in known]
+    if not task.only_chooses and min(lengths) > prompts.max_length:
+        what = f"{prompts.max_length} tokens are too few: the shortest source of train takes {min(lengths)}, with the prompt around it"
+        raise ModelError(Problem("training.max_length", what, f"raise it to {min(lengths) + 64} or more"))
     facts = TranslatorFacts(
-        **common, directions=list(chosen), tags={}, longest=min(longest, prompts.max_length), decoding=recipe.decoding,
+        **common, directions=list(chosen), tags={}, longest=min(max(lengths), prompts.max_length), decoding=recipe.decoding,
         hints=task.hints == "lexicon" and not task.only_chooses and bool(tables), objective=task.objective,
     )  # fmt: skip
     return PromptedTranslator(
