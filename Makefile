@@ -57,7 +57,7 @@ transcript: .venv/dev  ## docs/transcript.md: what a new user sees, from the whe
 bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds each (an hour); MIRROR=folder with the data
 	for recipe in all smsa; do $(BIN)/lowres run recipes/nusax-sentiment-$$recipe.yaml --seeds 3 $(MIRROR_OPTION) --out runs/nusax-$$recipe; done
 
-bench-bases: .venv/dev  ## docs/results/bases.md: every family with every task and method in 16, 8 and 4 bits (an hour)
+bench-bases: .venv/dev  ## docs/results/bases.md: every family with every task and method in 16, 8 and 4 bits, and every export (two hours)
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bases_grid.py
 
 bench-decoders: .venv/dev  ## sentiment with a decoder, untuned and tuned, beside encoder and n-grams; MIRROR=folder with the data (hours)

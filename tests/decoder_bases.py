@@ -149,7 +149,8 @@ DECODERS: Mapping[str, Made] = {
     "smollm3": (chatml, lambda size: SmolLM3Config(vocab_size=size, **GROUPED, pad_token_id=0)),
     "mistral": (llama2, lambda size: MistralConfig(vocab_size=size, **GROUPED)),
     "qwen2": (chatml, lambda size: Qwen2Config(vocab_size=size + PADDING, **GROUPED, tie_word_embeddings=True)),
-    "qwen3": (chatml, lambda size: Qwen3Config(vocab_size=size + PADDING, **GROUPED)),
+    # heads as wide as those of all published ones
+    "qwen3": (chatml, lambda size: Qwen3Config(vocab_size=size + PADDING, **{**GROUPED, "head_dim": 128})),
     "gemma2": (gemma, lambda size: Gemma2Config(vocab_size=size, **GROUPED, query_pre_attn_scalar=16)),
     "gemma3": (gemma, lambda size: Gemma3TextConfig(vocab_size=size, **GROUPED, query_pre_attn_scalar=16)),
     "bloom": (bloom, lambda size: BloomConfig(vocab_size=size, hidden_size=32, n_layer=2, n_head=2, initializer_range=0.1)),

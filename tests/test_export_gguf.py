@@ -27,8 +27,7 @@ from lowres.runs.run import load_predictor
 
 PAIRS = parallel("id")[:16]
 FIXED, CHANGED = "{extend: off, trim: off}", "{extend: 8, trim: used}"
-# transformers reads Qwen 3's heads as 128 wide, which those of all published ones are.
-QWEN3 = (chatml, lambda size: Qwen3Config(vocab_size=size + PADDING, **{**GROUPED, "head_dim": 128}))
+NARROW = (chatml, lambda size: Qwen3Config(vocab_size=size + PADDING, **GROUPED))
 
 
 def merged(family: str, folder: Path, options: Options, vocabulary: str = FIXED) -> Any:
@@ -45,9 +44,8 @@ def merged(family: str, folder: Path, options: Options, vocabulary: str = FIXED)
     ],
 )  # fmt: skip
 def test_every_family_computes_the_same_from_a_file_of_gguf(
-    family: str, vocabulary: str, tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+    family: str, vocabulary: str, tmp_path: Path, options: Options
 ) -> None:
-    monkeypatch.setitem(DECODERS, "qwen3", QWEN3)  # type: ignore[arg-type]
     own = merged(family, tmp_path, options, vocabulary)
     direction = own.facts.directions[0]
     asked = [(own.source_ids(source, *direction), own.inputs.frame.plain(target)) for source, target in PAIRS]
@@ -107,6 +105,17 @@ def test_an_exported_decoder_is_compared_with_its_run(data: Path, base: Path, op
     assert f"`sha256sum {GGUF_FILE}` says `{file_sha256(folder / GGUF_FILE)}`" in page
     with pytest.raises(ModelError, match="exists already"):
         export(run, "gguf")
+
+
+def test_heads_of_another_size_than_files_of_a_family_have_are_refused(
+    data: Path, tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DECODERS, "qwen3", NARROW)  # type: ignore[arg-type]
+    base, files = write_decoder("qwen3", tmp_path / "base"), "{train: train.txt, dev: dev.txt, test: test.txt}"
+    run = carried_out(data, base, options, "{kind: generation, language: eng-Latn}", files=files)
+    with pytest.raises(ModelError, match="type qwen3 have heads of size 128, this one of 16"):
+        export(run, "gguf")
+    assert not (run.folder / "gguf").exists()
 
 
 def test_what_gguf_cannot_hold_is_refused(data: Path, base: Path, tmp_path: Path, options: Options) -> None:

@@ -48,12 +48,14 @@ def in_pairs(weights: Weights, heads: int) -> Weights:
 class Family:
     """How llama.cpp calls a family, and what is done to its weights, by the end of their names.
 
-    `facts` gives, for each method of the writer, the field of a config whose value it is told.
+    `facts` gives, for each method of the writer, the field of a config whose value it is told. `head` is the size of a head that
+    transformers takes for granted when it reads the file, from the config.
     """
 
     name: str
     facts: Mapping[str, str]
     changes: Mapping[str, Callable[[Weights, int], Weights]] = field(default_factory=dict)
+    head: Callable[[Any], int] | None = None
 
 
 FACTS = {
@@ -69,8 +71,8 @@ LLAMA = Family("llama", FACTS, {"q_proj.weight": in_pairs, "k_proj.weight": in_p
 FAMILIES: Mapping[str, Family] = {
     "llama": LLAMA,
     "mistral": LLAMA,
-    "qwen2": Family("qwen2", FACTS),
-    "qwen3": Family("qwen3", FACTS),
+    "qwen2": Family("qwen2", FACTS, head=lambda config: config.hidden_size // config.num_attention_heads),
+    "qwen3": Family("qwen3", FACTS, head=lambda config: 128),
 }
 PROMPTED: Mapping[str, str] = {
     "lowres.tasks.prompted_translation": "translate",
@@ -160,6 +162,15 @@ def refuse_unknown(run: Run, predictor: Any) -> None:
         kind = config.model_type + ("" if scaling == "default" else f" with positions of the type {scaling}")
         hint = f"{', '.join(FAMILIES)} are; lowres export RUN writes a checkpoint for transformers"
         raise ModelError(Problem(str(run.folder), f"models of the type {kind} are not written as GGUF", hint))
+    head = FAMILIES[config.model_type].head
+    if head and head(config) != head_size(config):
+        what = f"in GGUF, models of the type {config.model_type} have heads of size {head(config)}, this one of {head_size(config)}"
+        raise ModelError(Problem(str(run.folder), what, "lowres export RUN writes a checkpoint for transformers"))
+
+
+def head_size(config: Any) -> int:
+    """The size of an attention head."""
+    return getattr(config, "head_dim", None) or int(config.hidden_size // config.num_attention_heads)
 
 
 def read_gguf(folder: Path) -> Any:
@@ -200,7 +211,7 @@ def _say_positions(writer: Any, config: Any) -> None:
     rotary = getattr(config, "rope_parameters", None)
     if not rotary:
         return
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    size = head_size(config)
     writer.add_rope_freq_base(float(rotary["rope_theta"]))
     writer.add_rope_dimension_count(size)
     writer.add_key_length(size)
