@@ -100,7 +100,7 @@ def planned(base: Path, task: str, method: str, bits: str, vocabulary: str) -> P
         method=text,
         epochs=epochs,
         rate=rate,
-        length=60 if masks else 120,  # a decoder reads the prompt around a text, too
+        length=120 if task == "translation" and not masks else 60,  # a decoder reads the prompt around a text, too
     )
     return make_plan(
         parse_recipe(recipe + MORE[task], "recipe.yaml"),
