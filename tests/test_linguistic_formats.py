@@ -164,3 +164,37 @@ def test_treebanks_give_sentences_and_their_translations(here: Path) -> None:
     assert said(lambda: read(here, "b.conllu", "1\ta\tb\n\n1 x\n")) == (
         "b.conllu:1  has 3 fields; a word of CoNLL-U has 10\nb.conllu:3  has 1 fields; a word of CoNLL-U has 10\n"
     )
+
+
+CLDF = """\
+ID,Language_ID,Primary_Text,Analyzed_Word,Gloss,Translated_Text,Meta_Language_ID
+1,{first},"Ó wá, ""Adé"".",Ó\twá,3SG\tcome,"He came, ""Adé"".
+He sat.",{told}
+2,{second},Ó lọ.,Ó\tlọ,3SG\tgo,He went.,{told}
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "languages"),
+    [
+        ({"first": "yor", "second": "yor", "told": ""}, {"Primary_Text": "yor", "Translated_Text": "eng"}),
+        ({"first": "yor", "second": "yor", "told": "fra"}, {"Primary_Text": "yor", "Translated_Text": "fra"}),
+        ({"first": "yor", "second": "ibo", "told": ""}, {}),
+        ({"first": "west2876", "second": "west2876", "told": ""}, {}),
+    ],
+    ids=["English untold", "French", "two languages", "no code of ISO 639"],
+)
+def test_examples_of_cldf_name_their_language(here: Path, values: dict[str, str], languages: dict[str, str]) -> None:
+    table = read(here, "examples.csv", CLDF.format(**values))
+    assert [(one["Primary_Text"], one["Translated_Text"]) for one in fields(table)] == [
+        ('Ó wá, "Adé".', 'He came, "Adé".\nHe sat.'),
+        ("Ó lọ.", "He went."),
+    ]
+    assert table.languages == languages and [record.where for record in table.records] == [
+        "examples.csv:2",
+        "examples.csv:4",
+    ]
+
+
+def test_other_tables_say_nothing_of_languages(here: Path) -> None:
+    assert read(here, "words.csv", "ID,Language_ID,Form\n1,yor,wá\n").languages == {}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lowres.data.formats import recognising
+from lowres.data.formats.cldf import with_languages
 from lowres.data.formats.columnar import read_parquet
 from lowres.data.formats.conllu import read_conllu
 from lowres.data.formats.delimited import read_csv, read_tsv
@@ -75,7 +76,7 @@ def read_file(path: Path, name: str, quotes: Quotes = "auto") -> Table:
         raise DataError(Problem(name, f"is {unread.name} by its ending, which is not read", unread.remedy))
     kind = ENDINGS.get(ending, "text")
     if kind in ("tsv", "csv"):
-        return (read_tsv if kind == "tsv" else read_csv)(path, name, quotes)
+        return with_languages((read_tsv if kind == "tsv" else read_csv)(path, name, quotes))
     if kind in ("text", "by content"):
         if found := _by_content(path, name):
             table = READERS[BY_CONTENT[found]](path, name)
