@@ -154,6 +154,12 @@ CONLLU = """# newdoc
 """
 
 
+def test_a_translation_whose_language_has_no_code_keeps_its_column(here: Path) -> None:
+    table = read(here, "a.conllu", CONLLU.replace("# text_en = ", "# text_port = "))
+    assert [one["text_port"] for one in fields(table)] == ["Some wine, me", ""]
+    assert table.languages == {"text_port": "port", "text[spa]": "spa"}
+
+
 def test_treebanks_give_sentences_and_their_translations(here: Path) -> None:
     table = read(here, "a.conllu", CONLLU)
     assert fields(table) == [

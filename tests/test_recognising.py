@@ -101,6 +101,9 @@ def test_other_formats_under_a_tables_name_are_named(here: Path) -> None:
     assert "is a pointer of Git LFS, not text (get the file itself with “git lfs pull”)" in said(
         lambda: read_file(written(here, "b.csv", pointer), "b.csv")
     )
+    assert "is a pointer of Git LFS, not XML (get the file itself with “git lfs pull”)" in said(
+        lambda: read_file(written(here, "b.eaf", pointer), "b.eaf")
+    )
     page = b"<!DOCTYPE html>\n<html><head><title>GitHub</title></head></html>\n"
     for name in ("c.tsv", "c.jsonl"):
         assert "is a web page (HTML), not" in said(lambda name=name: read_file(written(here, name, page), name))  # type: ignore[misc]

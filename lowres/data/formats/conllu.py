@@ -11,7 +11,8 @@ from lowres.errors import DataError, Problem
 
 FIELDS = 10  # of a word
 _COMMENT = re.compile(r"#\s*([\w\[\]-]+)\s*=\s*(.*)")
-_LANGUAGE = re.compile(r"(?:text|translation|trans|gloss)[_\[-]([a-z]{2,3}(?:[-_]\w+)?)\]?$")
+# Not every treebank writes a code of ISO 639: text_port is Portuguese.
+_LANGUAGE = re.compile(r"(?:text|translation|trans|gloss)[_\[-]([a-z]{2,}(?:[-_]\w+)?)\]?$")
 
 
 def read_conllu(path: Path, name: str) -> Table:

@@ -8,6 +8,7 @@ from typing import Any
 from xml.parsers import expat
 
 from lowres.data.formats.file_text import read_bytes
+from lowres.data.formats.recognising import binary_format
 from lowres.errors import DataError, Problem
 
 MAX_DEPTH = 100  # elements inside one another
@@ -127,6 +128,8 @@ def _parsed(data: bytes, name: str) -> tuple[Element, str]:
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
+        if found := binary_format(data):
+            raise DataError(Problem(name, f"is {found.name}, not XML", found.remedy)) from None
         what = f"is not well-formed XML: {expat.ErrorString(error.code)} at column {error.offset + 1}"
         raise DataError(Problem(f"{name}:{error.lineno}", what, "was it cut short, or edited by hand?")) from None
     except (LookupError, ValueError):
