@@ -15,7 +15,7 @@ from conftest import rows, write_tsv
 from test_translate_run import TEXTS, toy
 
 from lowres.cli import lowres
-from lowres.cli.explaining import explained
+from lowres.cli.explaining import explainable, explained
 from lowres.cli.health import EXTRAS, checks
 from lowres.errors import LowresError
 from lowres.recipe import open_recipe
@@ -246,7 +246,27 @@ def test_doctor_names_a_package_that_is_too_old(monkeypatch: pytest.MonkeyPatch)
     assert found.remedy == "pip install --upgrade lowres"
 
 
-def test_the_shell_can_complete_commands() -> None:
-    environment = {"_LOWRES_COMPLETE": "bash_complete", "COMP_WORDS": "lowres do", "COMP_CWORD": "1"}
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("lowres do", ["plain,doctor"]),
+        ("lowres run zero", ["plain,zero-shot-sentiment"]),
+        ("lowres check my-", ["file,my-"]),
+        ("lowres advise leave-one-out which", ["plain,which-language"]),
+        ("lowres explain vocabulary.ex", ["plain,vocabulary.extend"]),
+        ("lowres explain small", ["plain,small-test"]),
+    ],
+)
+def test_the_shell_completes_commands_recipes_and_words(typed: str, expected: list[str]) -> None:
+    environment = {
+        "_LOWRES_COMPLETE": "bash_complete",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
     answer = CliRunner().invoke(lowres, prog_name="lowres", env=environment)
-    assert "plain,doctor" in answer.output
+    assert answer.output.split("\n")[:-1] == expected
+
+
+def test_what_is_completed_can_be_explained() -> None:
+    for name in explainable():
+        assert explained(name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from lowres.cli import completing
 from lowres.cli.making import cache_option, json_option, machine_choices, machine_options, mirror_option, offline_option
 from lowres.cli.safe_text import echo, echo_json
 
@@ -62,7 +63,7 @@ def sources(
 
 
 @advise.command("leave-one-out")
-@click.argument("recipe")
+@click.argument("recipe", shell_complete=completing.recipes)
 @click.option(
     "--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Number of seeds to average over."
 )

@@ -1,7 +1,7 @@
 """What the keys of a recipe do, from the models of the recipe themselves, and what the words of a report mean."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lowres.errors import Problem, RecipeError, nearest
@@ -66,17 +66,24 @@ def explained(key: str) -> list[str]:
     found = found or [one for one in known if re.sub(r" \([^)]*\)", "", one[0]) == wanted]
     found = found or [one for one in known if one[0].split(".")[-1] == wanted]
     if not found:
-        names = sorted(
-            {*WORDS}
-            | {re.sub(r" \([^)]*\)", "", path) for path, *_ in known}
-            | {path.split(".")[-1] for path, *_ in known}
-        )
-        hint = nearest(wanted, names) or "see lowres explain recipe"
+        names = {*WORDS, *_paths(known)} | {path.split(".")[-1] for path, *_ in known}
+        hint = nearest(wanted, sorted(names)) or "see lowres explain recipe"
         raise RecipeError(Problem(key, "is no key of a recipe, and no word of its report", hint))
     lines: list[str] = []
     for path, node, required in found:
         lines += ["", *_about(schema, path, node, required)] if lines else _about(schema, path, node, required)
     return lines
+
+
+def explainable() -> list[str]:
+    """Every key with its section, and every word as one argument of a shell: small-test."""
+    schema = recipe_schema()
+    return sorted({word.replace(" ", "-") for word in WORDS} | _paths(keys(schema, schema, "")) - {""} | {ROOT})
+
+
+def _paths(known: Iterable[tuple[str, Schema, bool]]) -> set[str]:
+    """The keys without the kinds of their sections."""
+    return {re.sub(r" \([^)]*\)", "", path) for path, *_ in known}
 
 
 def _plain(word: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import rich_click as click
 
+from lowres.cli import completing
 from lowres.cli.arrivals import recipe_here, recipe_to_look_at, yes_option
 from lowres.cli.quiet import quiet_libraries
 from lowres.cli.safe_text import echo, echo_json
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from lowres.recipe import RecipeFile
     from lowres.record import Record
 
-recipe_argument = click.argument("recipe", type=click.Path())
+recipe_argument = click.argument("recipe", type=click.Path(), shell_complete=completing.recipes)
 mirror_option = click.option(
     "--mirror", "mirrors", multiple=True, type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder with data files, such as a USB stick; they are found by their hash. May be given several times.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import rich_click as click
 
+from lowres.cli import completing
 from lowres.cli.making import cache_option, json_option
 from lowres.cli.safe_text import echo, echo_json
 
@@ -186,7 +187,7 @@ def doctor(cache: Path | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("key")
+@click.argument("key", shell_complete=completing.explained)
 def explain(key: str) -> None:
     """Say in plain words what KEY of a recipe does, such as method.rank, or what a word of a report means, such as chrF++.
 
