@@ -267,6 +267,19 @@ def test_a_recipe_finds_the_columns_of_its_languages(here: Path) -> None:
     assert all(row.fields["text"].startswith("nomor") for row in plain.train)  # type: ignore[attr-defined]
 
 
+def test_columns_that_a_recipe_names_win_over_those_that_a_file_tells(here: Path) -> None:
+    lines = "".join(f"{n},yor,ewé {n},leaf {n},a leaf {n}\n" for n in range(60))
+    written(here, "examples.csv", f"ID,Language_ID,Primary_Text,Gloss,Translated_Text\n{lines}")
+    task = Translation(kind="translation", source="yor-Latn", target="eng-Latn")
+    told = corpus_of(here, task, files={"train": "examples.csv"})
+    named = corpus_of(
+        here, task, files={"train": "examples.csv"}, columns={"source": "Primary_Text", "target": "Gloss"}
+    )
+    for found, begun in ((told, "a leaf "), (named, "leaf ")):
+        english = [row.fields["text"] for row in found.train if row.language == "eng-Latn"]  # type: ignore[attr-defined]
+        assert english and all(text.startswith(begun) for text in english)
+
+
 def test_messages_and_verses_of_two_files_are_paired_by_their_names(here: Path) -> None:
     """The second file lacks some, has others in another order, and nothing depends on lines."""
     written(here, "en.json", json.dumps({"app": {f"k{n}": f"number {n}" for n in range(60)}}))

@@ -172,7 +172,8 @@ def _texts(table: Table, data: FileData | HubData, task: Task) -> list[Text]:
         return [Text(tag, table, Roles(text, label, columns.id, answer=answer))]
     if data.language is not None:  # texts of one language, without translations
         return [Text(data.language, table, Roles(_text_column(table, data.language, columns), None, columns.id))]
-    named = columns.texts or _columns_by_language(table, task) or _two_columns(task, columns)
+    told = {} if {"source", "target"} & columns.model_fields_set else _columns_by_language(table, task)
+    named = columns.texts or told or _two_columns(task, columns)
     missing = [column for column in named.values() if column not in table.columns]
     if missing:
         raise DataError(*(no_column(table, column) for column in missing))
