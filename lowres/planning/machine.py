@@ -151,8 +151,8 @@ def _processor() -> str:
 
 
 def _cpu_has_bf16() -> bool:
-    """Whether bfloat16 is quicker than float32. With AMX it is. Without, avx512_bf16 makes it slower on Intel's processors
-    (docs/results/speed.md); on AMD's, which multiply twice as many of them at a time, it was not measured.
+    """Whether bfloat16 is quicker than float32. With AMX it is. Without, avx512_bf16 makes it slower on Intel's processors, and
+    quicker on AMD's (docs/results/speed.md).
     """
     flags = set(_cpuinfo("flags").split())
     return "amx_bf16" in flags or ("avx512_bf16" in flags and _cpuinfo("vendor_id") == "AuthenticAMD")
