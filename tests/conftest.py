@@ -21,12 +21,10 @@ from transformers import (
 
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.places import Places
-from lowres.planning import Options, machine
+from lowres.planning import Options
 from lowres.running import run as run_recipe
 from lowres.runs.run import Run
 from lowres.starters.starters import STARTERS
-
-machine._cpu_has_bf16 = lambda: False  # what small models learn, and how exactly they are read, is the same on every processor
 
 GOOD = ["the soup was warm and good", "we liked the kind cook", "a lovely clean room", "good rice and friendly people"]
 BAD = ["the soup was cold and bad", "we disliked the rude cook", "an ugly dirty room", "bad rice and angry people"]

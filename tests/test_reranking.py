@@ -17,7 +17,7 @@ from lowres.demo.answers import answer
 from lowres.export import export
 from lowres.planning import Options
 from lowres.running import run as run_recipe
-from lowres.runs.run import Run
+from lowres.runs.run import Run, load_predictor
 from lowres.statistical.phrases import PhraseTable
 from lowres.tasks.table import job_of
 from lowres.tasks.translation.reranking import Candidate, asked_of, best, best_weight
@@ -118,7 +118,7 @@ def finished(folder: Path, cache: Path, task: str, epochs: int) -> Run:
 
 @pytest.fixture(scope="module")
 def reranked(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Run:
-    return finished(tmp_path_factory.mktemp("reranked"), cache, "hints: off", 6)
+    return finished(tmp_path_factory.mktemp("reranked"), cache, "hints: off", 10)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_a_language_model_of_the_target_chooses_and_translates_nothing(language_
 
 
 def test_a_language_model_reads_a_candidate_without_its_source(language_model: Run) -> None:
-    model = language_model.predictor
+    model = load_predictor(language_model.folder / "model", language_model.options, "precise")
     said = "lo ina tas trovita Bado"
     first, second = model.likelihoods([("the woman found Bado", *DIRECTION), ("here", *DIRECTION)], [said, said])
     assert first.log_probability == pytest.approx(second.log_probability, abs=1e-3)
