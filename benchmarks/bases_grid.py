@@ -11,9 +11,12 @@ import argparse
 import json
 import sys
 import tempfile
+import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -26,10 +29,13 @@ from memorising import METHODS, TASKS, TRIMMED, again, memorise, merges, planned
 
 from lowres.errors import LowresError  # noqa: E402
 from lowres.export import export  # noqa: E402
-from lowres.export.formats import FORMATS  # noqa: E402
+from lowres.export.formats import FORMATS, FormatName  # noqa: E402
 from lowres.planning import Options  # noqa: E402
 from lowres.recipe.methods import METHOD_FACTS  # noqa: E402
 from lowres.running import run  # noqa: E402
+from lowres.runs.run import Run  # noqa: E402
+
+T = TypeVar("T")
 
 KEPT, PAGE = ROOT / "runs" / "bases.jsonl", ROOT / "docs" / "results" / "bases.md"
 BASES = {
@@ -126,6 +132,15 @@ def cells() -> Iterator[tuple[str, str, str, str]]:
                         yield name, task, method, bits
 
 
+def tried(work: Callable[[], T], fault: T) -> T:
+    """What the work gives; `fault`, and the error on the terminal, where it raises one, so that the cells after it are tried, too."""
+    try:
+        return work()
+    except Exception:
+        traceback.print_exc()
+        return fault
+
+
 def sign(cell: tuple[str, str, str, str], folder: Path, options: Options) -> str:
     """What becomes of a cell."""
     name, task, method, bits = cell
@@ -152,19 +167,21 @@ def written(name: str, folder: Path) -> Path:
     return base
 
 
-def exports(name: str, task: str, folder: Path, options: Options) -> dict[str, str]:
+def exports(name: str, task: str, folder: Path, options: Options) -> dict[FormatName, str]:
     """What becomes of a run over a base in each format."""
     with tempfile.TemporaryDirectory() as place:
         recipe = small_recipe(Path(place), written(name, folder), task)
-        made, found = run(recipe, Path(place) / "run", options=options, notify=lambda event: None), {}
-        for form in FORMATS:
-            try:
-                export(made, form, 32, Path(place) / form)
-            except LowresError as error:
-                found[form] = "✗" if any(FAULT in problem.hint for problem in error.problems) else "–"
-            else:
-                found[form] = "✓"
-    return found
+        made = run(recipe, Path(place) / "run", options=options, notify=lambda event: None)
+        return {form: tried(partial(exported, made, form, Path(place) / form), "✗") for form in FORMATS}
+
+
+def exported(made: Run, form: FormatName, out: Path) -> str:
+    """What becomes of a run in one format."""
+    try:
+        export(made, form, 32, out)
+    except LowresError as error:
+        return "✗" if any(FAULT in problem.hint for problem in error.problems) else "–"
+    return "✓"
 
 
 def small_recipe(folder: Path, base: Path, task: str) -> Path:
@@ -224,7 +241,7 @@ def main() -> None:
         options = Options(cache=Path(scratch) / "cache", offline=True, device="cpu", threads=1)
         for cell in cells():
             if cell not in found:
-                found[cell] = sign(cell, Path(scratch), options)
+                found[cell] = tried(partial(sign, cell, Path(scratch), options), "✗")
                 print(*cell, found[cell], flush=True)
                 file.write(json.dumps([cell, found[cell]], ensure_ascii=False) + "\n")
                 file.flush()
@@ -232,7 +249,8 @@ def main() -> None:
         for task, names in BASES.items():
             for name in names:
                 if (name, task, EXPORT, "merged") not in found:
-                    for form, one in exports(name, task, Path(scratch), options).items():
+                    signs = tried(partial(exports, name, task, Path(scratch), options), dict.fromkeys(FORMATS, "✗"))
+                    for form, one in signs.items():
                         found[name, task, EXPORT, form] = one
                         file.write(json.dumps([[name, task, EXPORT, form], one], ensure_ascii=False) + "\n")
                     file.flush()
