@@ -54,10 +54,12 @@ MODELS = {"xlm-roberta": (xlm_roberta, tuple(CASES)), "mt5": (mt5, ("houlsby", "
 
 
 def last_states(model: Any) -> Tensor:
-    """The last hidden states, (examples, tokens, width); a decoder reads the same tokens as its encoder."""
+    """The last hidden states, (examples, tokens, width), in float64, whose rounding no processor shows; a decoder reads the same tokens as
+    its encoder.
+    """
     more = {"decoder_input_ids": TOKENS} if model.config.is_encoder_decoder else {}
     with torch.no_grad():
-        return model.eval()(input_ids=TOKENS, attention_mask=MASK, **more).last_hidden_state  # type: ignore[no-any-return]
+        return model.double().eval()(input_ids=TOKENS, attention_mask=MASK, **more).last_hidden_state  # type: ignore[no-any-return]
 
 
 def reference(name: str) -> Iterator[tuple[str, Tensor]]:

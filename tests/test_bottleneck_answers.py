@@ -86,6 +86,6 @@ def test_the_library_adapters_agrees(family: str, case: str) -> None:
         for key, weight in weights.items():
             own[place(key)].copy_(weight)
         more = {"decoder_input_ids": ids} if family == "mt5" else {}
-        given = model.eval()(input_ids=ids, attention_mask=mask, **more).last_hidden_state
+        given = model.double().eval()(input_ids=ids, attention_mask=mask, **more).last_hidden_state
     difference = float((given - expected).abs().max())
-    assert difference < (1e-4 if family == "mt5" else 1e-6), difference
+    assert difference < (1e-6 if family == "mt5" else 1e-12), "mT5 normalises in float32"
