@@ -54,8 +54,9 @@ MODELS = {"xlm-roberta": (xlm_roberta, tuple(CASES)), "mt5": (mt5, ("houlsby", "
 
 
 def last_states(model: Any) -> Tensor:
-    """The last hidden states, (examples, tokens, width), in float64, whose rounding no processor shows; a decoder reads the same tokens as
-    its encoder.
+    """The last hidden states, (examples, tokens, width), in float64, so that they do not hang on the processor.
+
+    A decoder reads the same tokens as its encoder.
     """
     more = {"decoder_input_ids": TOKENS} if model.config.is_encoder_decoder else {}
     with torch.no_grad():
