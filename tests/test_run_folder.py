@@ -255,6 +255,7 @@ def test_an_interrupted_training_goes_on_from_the_very_update(
             if event.update == 3:
                 signal.raise_signal(number)
 
+    found = signal.signal(number, signal.default_int_handler)  # under nohup a hang-up is ignored, as it should be
     before = signal.getsignal(number)
     with pytest.raises(Interrupted, match="stopped after update 3; the same command resumes it") as caught:
         run_recipe(recipe, options=options, notify=stop)
@@ -268,6 +269,7 @@ def test_an_interrupted_training_goes_on_from_the_very_update(
     assert whole.record.training
     assert [step.loss for step in whole.record.training.steps] == [step.loss for step in resumed.record.training.steps]
     assert signal.getsignal(number) == before
+    signal.signal(number, found)
 
 
 def test_a_signal_beside_training_ends_a_run_at_once_and_a_second_one_aborts(
