@@ -208,9 +208,11 @@ def test_a_recipe_with_the_corrections_passes_check(tmp_path: Path, task: str, t
 def demo(run: Run, *words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`lowres demo` in a process of its own, and the address that it prints."""
     line = [sys.executable, "-m", "lowres", "demo", str(run.folder), "--offline", "--device", "cpu", "--threads", "1"]
+    # A shell that starts a job in the background may leave it deaf to SIGINT; a user's shell does not.
     process = subprocess.Popen(
         [*line, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     try:
         assert process.stdout is not None

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from lowres.errors import DataError, Interrupted, ModelError
 from lowres.planning import Options
 from lowres.recipe import open_recipe, read_lock
 from lowres.running import run as run_recipe
+from lowres.runs.interruption import SIGNALS
 from lowres.runs.run import Run, read_record
 from lowres.runs.writing import RunWriter, Stage, completed, silent
 from lowres.training.checkpoints import Checkpoints, CheckpointState
@@ -240,7 +241,17 @@ def test_a_record_of_another_version_is_refused(finished: Path, tmp_path: Path) 
         Run(project / "out")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """The signals that end a run are heard: a job in the background, or one under nohup, is left deaf to some of them."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("heard")
+@pytest.mark.parametrize("number", SIGNALS)
 def test_an_interrupted_training_goes_on_from_the_very_update(
     number: signal.Signals, tmp_path: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,7 +266,6 @@ def test_an_interrupted_training_goes_on_from_the_very_update(
             if event.update == 3:
                 signal.raise_signal(number)
 
-    found = signal.signal(number, signal.default_int_handler)  # under nohup a hang-up is ignored, as it should be
     before = signal.getsignal(number)
     with pytest.raises(Interrupted, match="stopped after update 3; the same command resumes it") as caught:
         run_recipe(recipe, options=options, notify=stop)
@@ -269,9 +279,9 @@ def test_an_interrupted_training_goes_on_from_the_very_update(
     assert whole.record.training
     assert [step.loss for step in whole.record.training.steps] == [step.loss for step in resumed.record.training.steps]
     assert signal.getsignal(number) == before
-    signal.signal(number, found)
 
 
+@pytest.mark.usefixtures("heard")
 def test_a_signal_beside_training_ends_a_run_at_once_and_a_second_one_aborts(
     tmp_path: Path, tiny_encoder: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
