@@ -38,7 +38,10 @@ def from_card(data: CardData, task: Task, places: Places) -> SourceTables:
     columns = facts.columns.model_dump() | given
     roles = Roles(**(columns if isinstance(task, Classification) else columns | {"label": None}))
     findings = list(_card_findings(card))
-    parts = tuple(part for name in chosen for part in _card_parts(card, name, roles, places, data.use, findings))
+    messages = _messages_of(card, places)
+    parts = tuple(
+        part for name in chosen for part in _card_parts(card, name, roles, places, data.use, messages, findings)
+    )
     # the card's labels are those of its own label column
     labels = tuple(facts.labels) if facts.labels and roles.label == facts.columns.label else None
     name = card.name if set(chosen) == set(facts.subsets) else f"{card.name} ({', '.join(chosen)})"
@@ -92,10 +95,16 @@ def _chosen_subsets(data: CardData, card: Card) -> tuple[str, ...]:
 
 
 def _card_parts(
-    card: Card, name: str, roles: Roles, places: Places, use: Sequence[Split], findings: list[Finding]
+    card: Card,
+    name: str,
+    roles: Roles,
+    places: Places,
+    use: Sequence[Split],
+    messages: Messages,
+    findings: list[Finding],
 ) -> Iterator[Part]:
     subset, rule = card.lowres.subsets[name], card.lowres.split
-    for split, sides in _card_sides(card, subset, roles, places, use).items():
+    for split, sides in _card_sides(card, subset, roles, places, use, messages).items():
         if split == "all" and rule is None:
             what = f"the subset {name} has all rows in one file, but the card has no split"
             raise DataError(Problem(f"data_cards/{card.name}.md", what))
@@ -113,24 +122,26 @@ def _card_parts(
 
 
 def _card_sides(
-    card: Card, subset: Subset, roles: Roles, places: Places, use: Sequence[Split]
+    card: Card, subset: Subset, roles: Roles, places: Places, use: Sequence[Split], messages: Messages
 ) -> dict[CardSplit, dict[str, Side]]:
     """The texts of each language in each split. Files of splits that are not used are not read."""
     found: dict[CardSplit, dict[str, Side]] = {}
     for tag, files in (subset.sides or {subset.language or "": subset.files}).items():
         wanted = {split: file for split, file in files.items() if split == "all" or split in use}
-        for split, table in _card_tables(card, wanted, places):
+        for split, table in _card_tables(card, wanted, places, messages):
             for language_tag, column in (subset.texts or {tag: roles.text}).items():
                 name = table.name if subset.sides else column
                 found.setdefault(split, {})[language_tag] = Side(name, table, column)
     return found
 
 
-def _card_tables(card: Card, files: Mapping[CardSplit, CardFile], places: Places) -> Iterator[tuple[CardSplit, Table]]:
+def _card_tables(
+    card: Card, files: Mapping[CardSplit, CardFile], places: Places, messages: Messages
+) -> Iterator[tuple[CardSplit, Table]]:
     for split, entry in files.items():
         file = card_file(card, entry)
         if isinstance(file.source, PackageFile) and file.source.is_pattern:
-            yield split, read_catalogues(_many(card, entry, places), file.name, _messages_of(card, places))
+            yield split, read_catalogues(_many(card, entry, places), file.name, messages)
         else:
             path = fetch(file, places.cache, places.mirrors, places.offline)
             yield split, READERS[card.lowres.format](path, file.name)
