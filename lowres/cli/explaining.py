@@ -20,6 +20,8 @@ WORDS = {
     "contamination": "texts that stand in train and in dev or test, or nearly; they make scores too high and are left out of train",
     "contradictions": "a text stands twice, with two labels: no classifier can be right about both; correct one, or take both out",
     "drift": "train and another split have the labels in other shares, so scores say less about new texts: divide the texts by chance",
+    "few pairs": "so few that in our measurements words and phrases learned from them translated as well as the adapted base; collect "
+    "more, or take a base that writes the target language well",
     "fertility": "tokens per word; the higher, the less the tokenizer knows the language",
     "finding": "a note or a warning: worth knowing, but it stops nothing; it stands in the report",
     "helps": "the adapted base is clearly better than the best baseline on the same test texts",

@@ -34,8 +34,8 @@ def special_token_pattern(checkpoint: Checkpoint) -> re.Pattern[str] | None:
 
 
 def special_names(checkpoint: Checkpoint) -> set[str]:
-    """The names of a base's special and added tokens, from its small files."""
-    return {name for name in _names(checkpoint.folder) if name}
+    """The names of a base's special and added tokens, from its small files; not white space, which Gemma has as added tokens."""
+    return {name for name in _names(checkpoint.folder) if name.strip()}
 
 
 def _names(folder: Path) -> Iterator[str]:

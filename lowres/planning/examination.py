@@ -11,6 +11,7 @@ from lowres.errors import Finding, LowresError, PlanError, Problem, RecipeError
 from lowres.models.checkpoint import Checkpoint
 from lowres.models.special_tokens import special_token_pattern
 from lowres.planning.better_bases import better_bases
+from lowres.planning.enough_pairs import few_pairs
 from lowres.planning.machine import Machine, Options, refuse_many_processes
 from lowres.planning.outside import outside_problems
 from lowres.planning.plan import (
@@ -78,7 +79,9 @@ def examine(path: Path, options: Options) -> Examined:
     if problems or not (machine and checkpoint and corpus and fitting_data):
         raise _all_of(file, problems, len(found))
     plan = make_plan(file.recipe, checkpoint, machine, near)
-    advice = (*small_test(plan, corpus), *better_bases(plan, corpus.languages), *translation_advice(plan, corpus))
+    advice = (
+        *small_test(plan, corpus), *few_pairs(plan, corpus), *better_bases(plan, corpus.languages), *translation_advice(plan, corpus),
+    )  # fmt: skip
     return Examined(file, plan, corpus, fitting_data, _special_tokens(checkpoint, corpus), advice)
 
 
