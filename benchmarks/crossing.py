@@ -47,7 +47,7 @@ data:
   source: a sample of homeassistant-messages
 base: {{name: {base}}}
 {settings}"""
-SETTINGS = {  # of the quickstart, and of recipes/into-large-languages.yaml
+SETTINGS = {  # of the quickstart; of recipes/into-large-languages.yaml, searched greedily
     "starter:translation": """\
 vocabulary: {{extend: off, trim: lattice}}
 method: {{kind: lora}}
@@ -57,7 +57,7 @@ decoding: {{length_penalty: 1.5}}
     "starter:multilingual-decoder": """\
 vocabulary: {{extend: off}}
 method: {{kind: lora}}
-training: {{epochs: 3, batch_tokens: 2048, learning_rate: 0.0005, seed: {seed}}}
+training: {{epochs: 2, batch_tokens: 2048, learning_rate: 0.0005, seed: {seed}}}
 evaluation: {{few_shot: 0}}
 """,
 }
