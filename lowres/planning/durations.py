@@ -1,6 +1,6 @@
 """How much time a run will take, stage by stage, estimated from plan and data; nothing is loaded.
 
-Measured with recipes/which-language.yaml and recipes/quickstart.yaml on two cores of an Intel Xeon with AMX: docs/results/speed.md.
+Measured with recipes/which-language.yaml and recipes/upper-sorbian.yaml on two cores of an Intel Xeon with AMX: docs/results/speed.md.
 Right within a factor of about two. Tokens are estimated from characters, since no tokenizer is loaded.
 """
 

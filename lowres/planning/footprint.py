@@ -8,8 +8,8 @@ from lowres.recipe.methods import METHOD_FACTS, Freeze
 from lowres.recipe.sections import Recipe
 from lowres.recipe.task_section import Translation
 
-# Fitted to the peak resident memory, on processors, of recipes/which-language.yaml (2.6 to 2.8 GiB) and recipes/quickstart.yaml (3.8
-# to 4.0 GiB): what libraries, data, fitting the vocabulary and evaluation take, how much more than the tensors of a batch the C
+# Fitted to the peak resident memory, on processors, of recipes/which-language.yaml (2.6 to 2.8 GiB) and recipes/upper-sorbian.yaml
+# (3.8 to 4.0 GiB): what libraries, data, fitting the vocabulary and evaluation take, how much more than the tensors of a batch the C
 # library holds, and what a task that writes takes besides: logits and beams. Phrase tables are counted by their texts: peak_memory.py.
 FIXED_GIB, FRAGMENTATION, WRITING_GIB = 2.4, 1.8, 0.6
 LIBRARIES_GIB = 0.9  # torch, transformers and peft, imported, and the data

@@ -180,7 +180,9 @@ class TokenizerJson:
 
     def description(self) -> dict[str, Any]:
         """The contents of the tokenizer.json, ready for json.dumps."""
-        layout = json.loads(json.dumps(self.layout))
+        written_anew = {"vocab", "merges"}  # half a million merges take a second to copy
+        settings = {key: value for key, value in self.layout["model"].items() if key not in written_anew}
+        layout = json.loads(json.dumps({**self.layout, "model": settings}))
         model = layout["model"]
         if self.kind == "unigram":
             model["vocab"] = [[name, score] for name, score in zip(self.names, self.scores, strict=True)]

@@ -24,7 +24,7 @@ PIECES = st.sampled_from([
     "${HOME}", "{{7*7}}", "a" * 5000,
 ])  # fmt: skip
 EDITS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 40), PIECES), min_size=1, max_size=4)
-RECIPE = (Path(lowres.__file__).parent.parent / "recipes" / "quickstart.yaml").read_text(encoding="utf-8")
+RECIPE = (Path(lowres.__file__).parent.parent / "recipes" / "upper-sorbian.yaml").read_text(encoding="utf-8")
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

@@ -16,6 +16,8 @@ from lowres.tasks.translation.search import Generated
 from lowres.training.batches import sorted_batches
 
 PROMPT_TOKENS = 6144  # padded tokens of a batch of prompts, times beams
+# On a processor: all answers of a batch take as many steps as its longest, and each row of a step takes time (docs/results/speed.md).
+PROMPT_TOKENS_CPU = 1536
 
 
 class NoRepeatInAnswer(LogitsProcessor):
@@ -55,7 +57,8 @@ def continuations(
     table = len(model.get_output_embeddings().weight)
     found: list[TokenIds] = [[] for _ in prompts]
     precision = PRECISIONS[accelerator.mixed_precision]
-    batches = sorted_batches([len(prompt) for prompt in prompts], max(1, PROMPT_TOKENS // decoding.beams))
+    budget = PROMPT_TOKENS_CPU if accelerator.device.type == "cpu" else PROMPT_TOKENS
+    batches = sorted_batches([len(prompt) for prompt in prompts], max(1, budget // decoding.beams))
     with head_in(model, precision), torch.inference_mode(), accelerator.autocast():
         for rows in batches:
             ids, mask = left_padded([prompts[row] for row in rows], frame.tokenizer.pad_token_id, accelerator.device)

@@ -1,6 +1,7 @@
 """A decoder learns to answer: cross-entropy of the answers' tokens alone, and a score of its own answers on dev."""
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -8,11 +9,15 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from lowres.errors import Finding
+from lowres.models.frames import TokenIds
 from lowres.models.quantization import PRECISIONS
 from lowres.tasks.generation.inputs import Answered
+from lowres.tasks.generation.trees import reads_trees
 from lowres.tasks.output_head import head_loss
 from lowres.training.batches import padded
 from lowres.training.loss import states_at_head
+
+A_PASS = 100  # tokens that a processor reads in the time that a pass over few takes (docs/results/speed.md)
 
 
 class AnswerObjective:
@@ -40,13 +45,37 @@ class AnswerObjective:
 
 
 def answer_states(model: Any, batch: Sequence[Answered], pad: int, accelerator: Accelerator) -> tuple[Tensor, Tensor]:
-    """The states from which the tokens of the answers are predicted, shape (tokens, width), and these tokens, example by example."""
+    """The states from which the tokens of the answers are predicted, shape (tokens, width), and these tokens, example by example.
+
+    What all prompts begin with is read once, where that is faster.
+    """
     device = accelerator.device
-    ids, mask = padded([[*example.prompt, *example.answer] for example in batch], pad, device)
+    begin = _common_beginning(model, batch, accelerator)
+    ids, mask = padded([[*example.prompt, *example.answer][len(begin) :] for example in batch], pad, device)
     before = torch.zeros_like(mask, dtype=torch.bool)  # a token is predicted at the place before it
     for row, example in enumerate(batch):
-        before[row, len(example.prompt) - 1 : example.length - 1] = True
-    with accelerator.autocast(), states_at_head(model.get_output_embeddings(), before) as states:
-        model(input_ids=ids, attention_mask=mask, use_cache=False)
+        before[row, len(example.prompt) - 1 - len(begin) : example.length - 1 - len(begin)] = True
+    with accelerator.autocast():
+        past = None
+        if begin:
+            once = torch.tensor([begin], device=device)
+            past = model(input_ids=once, use_cache=True, logits_to_keep=1).past_key_values
+            past.batch_repeat_interleave(len(batch))
+            mask = torch.cat([mask.new_ones(len(batch), len(begin)), mask], dim=1)
+        with states_at_head(model.get_output_embeddings(), before) as states:
+            model(input_ids=ids, attention_mask=mask, past_key_values=past, use_cache=past is not None)
     targets = torch.tensor([one for example in batch for one in example.answer], device=device)
     return states[0], targets
+
+
+def _common_beginning(model: Any, batch: Sequence[Answered], accelerator: Accelerator) -> TokenIds:
+    """Token ids that all prompts begin with, to be read once; none where a second pass costs more than it saves.
+
+    An accelerator is as busy with few tokens as with many; a processor works for each.
+    """
+    if accelerator.device.type != "cpu" or not reads_trees(model, max(example.length for example in batch)):
+        return []
+    prompts = [example.prompt[:-1] for example in batch]  # the last token of a prompt predicts the first of the answer
+    pairs = zip(min(prompts), max(prompts), strict=False)  # what these two share, all do
+    shared = [token for token, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    return shared if len(shared) * (len(batch) - 1) >= A_PASS else []

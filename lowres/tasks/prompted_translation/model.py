@@ -17,9 +17,9 @@ from lowres.planning import Options
 from lowres.recipe.decoding_section import BEAMS
 from lowres.tasks.generation.continuation import continue_prompts
 from lowres.tasks.generation.inputs import PromptInputs
+from lowres.tasks.generation.trees import Tree, log_probabilities, reads_trees, trees_of
 from lowres.tasks.job import Form
 from lowres.tasks.prompted_translation.inputs import INPUTS, TranslationPrompts
-from lowres.tasks.prompted_translation.trees import Tree, log_probabilities, reads_trees, trees_of
 from lowres.tasks.saved import Rows, restored
 from lowres.tasks.translation.likelihood import Likelihood, most_tokens
 from lowres.tasks.translation.model import Translator, TranslatorFacts, restored_estimators
