@@ -10,11 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lowres.ensemble import load
     from lowres.errors import LowresError
     from lowres.other_data import evaluate
     from lowres.recipe import open_recipe as load_recipe
     from lowres.running import run
-    from lowres.runs.run import Run, load
+    from lowres.runs.run import Run
     from lowres.seeds import run_seeds
     from lowres.vocabulary.measurement.tokenizer_audit import audit
 
@@ -25,7 +26,7 @@ _ENTRY_POINTS = {
     "Run": ("lowres.runs.run", "Run"),
     "audit": ("lowres.vocabulary.measurement.tokenizer_audit", "audit"),
     "evaluate": ("lowres.other_data", "evaluate"),
-    "load": ("lowres.runs.run", "load"),
+    "load": ("lowres.ensemble", "load"),
     "load_recipe": ("lowres.recipe", "open_recipe"),
     "run": ("lowres.running", "run"),
     "run_seeds": ("lowres.seeds", "run_seeds"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lowres.atomic import is_draft, write_whole
 from lowres.bounded import read_bounded
+from lowres.ensemble import TOGETHER, answers_together
 from lowres.errors import DataError, LowresError, ModelError, Problem
 from lowres.evaluation.prediction_files import read_predictions, with_parts
 from lowres.evaluation.ranking import rank_predictions
@@ -54,13 +55,14 @@ def run_seeds(
 
 
 def summarise(file: RecipeFile, runs: Sequence[Run]) -> Summary:
-    """What finished runs of one recipe say together: the recipe's own system, its baselines and its parts, over all seeds."""
+    """What finished runs of one recipe say: its own system, its baselines and parts, over all seeds; and the ensemble of the runs."""
     name, settings = file.recipe.name, file.recipe.evaluation
     found = [read_predictions(one.folder) for one in runs]
     systems = {one.removeprefix(f"{name}: "): some for one, some in with_parts(name, found).items()}
-    ranking = rank_predictions(
-        systems, Resampling(settings.confidence, settings.resamples, file.recipe.training.seed)
-    )  # fmt: skip
+    if together := answers_together(found):
+        systems[TOGETHER] = [together]
+    resampling = Resampling(settings.confidence, settings.resamples, file.recipe.training.seed)
+    ranking = rank_predictions(systems, resampling, TOGETHER)
     return Summary(
         recipe=recipe_facts(file), ours=name, runs=[_seed_facts(one) for one in runs], ranking=ranking
     )  # fmt: skip

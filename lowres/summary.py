@@ -12,8 +12,8 @@ class Ranked(Fact):
     """A system with its score over the predictions of all its runs together.
 
     The interval tells how the score would differ on other test rows. `by_seed` are the scores of the single runs, and `seed_spread`
-    is their standard deviation, which tells how the score differs between seeds; it is None for a single run. `by_language` are the
-    scores of each language or direction, where there are several.
+    is their standard deviation, which tells how the score differs between seeds; it is None for a single run. Where all seeds answer
+    together there is neither. `by_language` are the scores of each language or direction, where there are several.
     """
 
     name: str

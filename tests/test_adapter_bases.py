@@ -23,6 +23,7 @@ from transformers import (
     AutoTokenizer,
 )
 
+from lowres.ensemble import load
 from lowres.errors import ModelError, PlanError
 from lowres.models.checkpoint import Checkpoint, find_base
 from lowres.models.loading import load_decoder, load_encoder, load_masked, load_translator
@@ -32,7 +33,6 @@ from lowres.planning import Options
 from lowres.planning.outside import refuse_outside
 from lowres.recipe import parse_recipe
 from lowres.running import run as run_recipe
-from lowres.runs.run import load
 from lowres.starters.starters import STARTERS
 
 LABELS = {"modules_to_save": ["classifier"], "task_type": "SEQ_CLS"}

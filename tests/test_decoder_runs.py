@@ -7,11 +7,12 @@ from conftest import rows, write_tsv
 from decoder_bases import write_decoder
 
 from lowres.cli.check_facts import check_facts
+from lowres.ensemble import load
 from lowres.errors import LowresError
 from lowres.export import export_merged
 from lowres.planning import Options, examine
 from lowres.running import run as run_recipe
-from lowres.runs.run import Run, load
+from lowres.runs.run import Run
 
 HEAD = """\
 lowres: 2

@@ -102,12 +102,13 @@ def predict(
     With --flag, each line ends with a tab and, if it is to be checked first, the word “check”; with --json, “check” is true or false;
     with --out, these lines are listed in a table beside the file, and in .po marked by a comment.
 
-    RUN is the folder of a run, or a bundle that others have shared: a .zip, its https address, or owner/name of the Hugging Face hub,
-    which is shown, fetched into a new folder if you agree, and verified.
+    RUN is the folder of a run; that of several seeds (lowres run --seeds), which then answer together; or a bundle that others have
+    shared: a .zip, its https address, or owner/name of the Hugging Face hub, which is shown, fetched into a new folder if you agree,
+    and verified.
     """
     options = machine_options(cache, (), offline, device, threads)
     folder = model_here(run, offline=offline, yes=yes)
-    if not (folder / "record.json").exists():
+    if not any((folder / name).exists() for name in ("record.json", "summary.json")):
         from lowres.errors import ModelError, Problem
 
         raise ModelError(
@@ -141,9 +142,9 @@ def _loaded(run: Path, engine: "EngineName", options: "Options") -> "Run":
     """The run with its model in memory."""
     quiet_libraries()
 
-    from lowres.runs.run import Run
+    from lowres.ensemble import load
 
-    found = Run(run, options=options, engine=engine)
+    found = load(run, options=options, engine=engine)
     _ = found.predictor
     return found
 
@@ -162,9 +163,9 @@ def fill_file(
     set_up_torch(run / "model")
     quiet_libraries()
 
-    from lowres.runs.run import Run
+    from lowres.ensemble import load
 
-    filled = Run(run, options=options, engine=engine).fill(
+    filled = load(run, options=options, engine=engine).fill(
         texts[0], out, source=source, target=target, earlier=earlier, flag=flag
     )
     if as_json:

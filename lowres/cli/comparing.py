@@ -77,7 +77,7 @@ def told(ranking: "Ranking") -> list[str]:
     digits = ranking.systems[0].score.digits
     lines = []
     for one in ranking.systems:
-        spread = "one seed"
+        spread = "one seed" if one.by_seed else "one answer of all seeds"
         if one.seed_spread is not None:
             spread = f"{len(one.by_seed)} seeds, standard deviation {one.seed_spread:.{digits}f}"
         bounds = _interval(one.score.low, one.score.high, f".{digits}f")

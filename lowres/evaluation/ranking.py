@@ -17,10 +17,11 @@ from lowres.summary import Pairing, Ranked, Ranking
 
 @dataclass(frozen=True)
 class System:
-    """A system by the results of its runs on the same test rows, one for each seed."""
+    """A system by the results of its runs on the same test rows, one for each seed; or one result of all seeds `together`."""
 
     name: str
     runs: tuple[SufficientStatistics, ...]
+    together: bool = False
 
 
 def rank(systems: Sequence[System], resampling: Resampling, parts: str = "languages") -> Ranking:
@@ -50,12 +51,17 @@ def rank(systems: Sequence[System], resampling: Resampling, parts: str = "langua
     return Ranking(systems=ranked, pairs=pairings, findings=list(_findings(ranked, pairings)))
 
 
-def rank_predictions(systems: Mapping[str, Sequence[Predictions]], resampling: Resampling) -> Ranking:
-    """Rank systems by the predictions of their runs. Raises DataError where these are for other rows than those of the first."""
+def rank_predictions(
+    systems: Mapping[str, Sequence[Predictions]], resampling: Resampling, together: str = ""
+) -> Ranking:
+    """Rank systems by the predictions of their runs; the system `together` is of all seeds.
+
+    Raises DataError where predictions are for other rows than those of the first.
+    """
     counted = iter(statistics_of([run for runs in systems.values() for run in runs]))
     kind = next(iter(systems.values()))[0].kind
     return rank(
-        [System(name, tuple(next(counted) for _ in runs)) for name, runs in systems.items()], resampling,
+        [System(name, tuple(next(counted) for _ in runs), name == together) for name, runs in systems.items()], resampling,
         "directions" if kind == "translations" else "languages",
     )  # fmt: skip
 
@@ -71,7 +77,7 @@ def _ranked(system: System, pooled: SufficientStatistics, resampling: Resampling
         lambda weights: pooled.primary_values(pooled.weighted(weights)), list(_keys(pooled, len(system.runs))), pooled.clusters,
         split="test", resampling=resampling, width=pooled.width,
     )  # fmt: skip
-    by_seed = [float(run.primary_values(run.total[None])[0, 0]) for run in system.runs]
+    by_seed = [] if system.together else [float(run.primary_values(run.total[None])[0, 0]) for run in system.runs]
     spread = float(np.std(by_seed, ddof=1)) if len(by_seed) > 1 else None
     return Ranked(name=system.name, score=overall, by_seed=by_seed, seed_spread=spread, by_language=by_language)
 
@@ -112,5 +118,5 @@ def _findings(ranked: Sequence[Ranked], pairings: Sequence[Pairing]) -> Iterator
     for pairing in pairings:
         if pairing.clear and pairing.beyond_seeds is False:
             yield f"{pairing.better} and {pairing.worse} differ no more than their seeds do"
-    if lonely := [one.name for one in ranked if one.seed_spread is None]:
+    if lonely := [one.name for one in ranked if len(one.by_seed) == 1]:
         yield f"one seed only: {', '.join(lonely)}; with another seed the order may change"

@@ -128,8 +128,9 @@ def _row(one: Ranked, across: Axis, ours: bool) -> RankedRow:
     low, high = (bound if math.isfinite(bound) else score.value for bound in (score.low, score.high))
     seeds = one.by_seed if len(one.by_seed) > 1 else []
     point = Point(one.name, score.value, low, high, OURS if ours else OTHER, digits, tuple(seeds))
+    by_seed = " ".join(number(value, digits) for value in seeds) or ("one seed" if one.by_seed else "–")
     return RankedRow(
-        one.name, whiskers([point], across), _cell(score), " ".join(number(value, digits) for value in seeds) or "one seed",
+        one.name, whiskers([point], across), _cell(score), by_seed,
         "–" if one.seed_spread is None else number(one.seed_spread, digits), ours,
     )  # fmt: skip
 

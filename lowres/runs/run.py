@@ -290,8 +290,3 @@ def read_record(path: Path) -> Record:
                 "was it written by another version of lowres?",
             )
         ) from error
-
-
-def load(folder: str | Path, *, options: Options | None = None, engine: EngineName = "torch") -> Run:
-    """Open a finished run: `lowres.load("runs/…").predict(["…"])`. Raises ModelError if the folder holds no run."""
-    return Run(Path(folder), options=options, engine=engine)
