@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import rows, write_tsv
+from sklearn.metrics import f1_score
 
+import lowres as package
 from lowres.cli import lowres
+from lowres.ensemble import TOGETHER
 from lowres.errors import DataError, Interrupted, RecipeError
 from lowres.planning import Options
 from lowres.recipe import open_recipe, parse_recipe
@@ -104,6 +107,19 @@ def test_seeds_are_runs_in_one_folder_with_a_summary(project: Path) -> None:
     assert ours.seed_spread is not None and "|seeds:3|" in ours.score.signature
     assert ours.score.low <= ours.score.value <= ours.score.high
     assert summary.ranking.system("majority class").seed_spread == 0
+    runs = [
+        [json.loads(line) for line in (folder / f"seed-{seed}" / PREDICTIONS).read_text("utf-8").splitlines()]
+        for seed in (13, 14, 15)
+    ]
+    labels = []
+    for several in zip(*runs, strict=True):
+        sums = {label: sum(row["probabilities"][label] for row in several) for label in several[0]["probabilities"]}
+        labels.append(max(sums, key=sums.__getitem__))
+    expected = 100 * f1_score([row["reference"] for row in runs[0]], labels, average="macro")
+    together = summary.ranking.system(TOGETHER)
+    assert together.score.value == pytest.approx(expected) and together.by_seed == []
+    found = package.load(folder, options=Options(device="cpu", threads=1)).predict([row["text"] for row in runs[0]])
+    assert [one.label for one in found] == labels
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "Over 3 seeds the macro-F1 is" in page and 'href="seed-14/report.html"' in page
     assert "standard deviation over seeds" in page and page.count('class="seed"') == 3 * (

@@ -82,7 +82,7 @@ def _render(title: str, eyebrow: str, ranking: Ranking, summary: Summary | None)
             findings=ranking.findings,
             scale=scale(across),
             systems=[_row(one, across, one.name == ours) for one in ranking.systems],
-            pairs=[_pair(pair) for pair in ranking.pairs],
+            pairs=[_pair(pair, ranking) for pair in ranking.pairs],
             by_language=_by_language(ranking.systems),
             runs=summary.runs if summary else [],
             recipe=summary.recipe.text if summary else "",
@@ -135,7 +135,7 @@ def _row(one: Ranked, across: Axis, ours: bool) -> RankedRow:
     )  # fmt: skip
 
 
-def _pair(pair: Pairing) -> PairRow:
+def _pair(pair: Pairing, ranking: Ranking) -> PairRow:
     found = pair.comparison
     value, low, high = found.gain
     difference = Cell(number(value, found.digits, sign=True), interval(low, high, found.digits, sign=True))
@@ -144,7 +144,8 @@ def _pair(pair: Pairing) -> PairRow:
     elif pair.beyond_seeds is False:
         said, finding = "no more than seeds differ", "unclear"
     else:
-        said, finding = "better" if pair.beyond_seeds else "better, with one seed", "better"
+        lonely = any(len(ranking.system(name).by_seed) == 1 for name in (pair.better, pair.worse))
+        said, finding = "better, with one seed" if lonely else "better", "better"
     return PairRow(pair.better, pair.worse, difference, p_number(found.p), said, finding)
 
 
