@@ -26,7 +26,7 @@ LAYERS = (
     ("runs",),
     ("shared",),
     ("export", "demo"),
-    ("running", "other_data", "fetching"),
+    ("running", "other_data", "fetching", "ensemble"),
     ("seeds", "leave_one_out"),
     ("cli",),
 )

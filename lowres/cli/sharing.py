@@ -132,7 +132,7 @@ def verify(
             )
         )
     else:
-        echo(f"{bundle}: {found.files} files, all as they were shared")
+        echo(f"{bundle}: {found.files} files, and bundle.json that lists them: all as they were shared")
         for score, now in found.scores:
             where = f" {score.language}" if score.language else ""
             echo(f"  {score.name}{where}  shared {score.value:.{score.digits}f}  now {now:.{score.digits}f}")
