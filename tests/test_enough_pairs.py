@@ -44,6 +44,8 @@ def test_bases_are_starters() -> None:
         ("min-Latn", "eng-Latn", "starter:translation", 40, "clearly better than a phrase table into eng-Latn from fry-Latn"),
         ("min-Latn", "eng-Latn", "starter:multilingual-decoder", 40, None),
         ("eng-Latn", "min-Latn", "starter:multilingual-decoder", 651, None),
+        ("gle-Latn", "eng-Latn", "starter:multilingual-decoder", 40, "with 40 pairs a phrase table will probably translate as well"),
+        ("gle-Latn", "eng-Latn", "starter:translation", 40, "translate as well as the adapted starter:translation"),
     ],
 )  # fmt: skip
 def test_the_number_of_pairs_the_base_and_the_target_decide(
@@ -52,3 +54,5 @@ def test_the_number_of_pairs_the_base_and_the_target_decide(
     found = said(tmp_path, cache, source, target, base, count)
     assert len(found) == bool(expected)
     assert not expected or expected in found[0]
+    if source == "gle-Latn":
+        assert "try" not in found[0], "from Irish no base was better"

@@ -16,17 +16,27 @@ class Crossing:
     """Up to how many pairs a phrase table was level with the adapted base alone, or ahead of it: docs/results/translation.md.
 
     Into the languages `passed` the base alone was clearly ahead, with 500 pairs and more, from those that stand beside them; from
-    others it was not, or that was not measured.
+    those beside the languages `behind` it was level or behind. From others that was not measured.
     """
 
     level: int
     passed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    behind: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def expects(self, source: str, target: str) -> bool:
+        """Whether a phrase table is expected to be as good with few pairs."""
+        return target not in self.passed or source in self.behind.get(target, ())
 
 
 CROSSINGS: Mapping[str, Crossing] = {
     "starter:translation": Crossing(4800),
     "starter:multilingual-decoder": Crossing(
-        650, passed={"eng-Latn": ("fry-Latn", "ind-Latn", "ltz-Latn"), "ind-Latn": ("eng-Latn",)}
+        650,
+        passed={
+            "eng-Latn": ("fry-Latn", "ind-Latn", "ltz-Latn", "slk-Latn", "tur-Latn"),
+            "ind-Latn": ("eng-Latn",),
+        },
+        behind={"eng-Latn": ("est-Latn", "gle-Latn", "hsb-Latn")},
     ),
 }
 
@@ -34,21 +44,23 @@ CROSSINGS: Mapping[str, Crossing] = {
 def few_pairs(plan: Plan, corpus: Corpus) -> tuple[Finding, ...]:
     """A note where a phrase table will probably translate as well as the model, and which base to try there, if one passed it.
 
-    Into languages that the base passed a phrase table in, from whichever source, nothing is said of it.
+    Into languages that the base passed a phrase table in nothing is said of it, but of sources from which it did not.
     """
     task, base = plan.recipe.task, plan.checkpoint.over or plan.checkpoint.name
     crossing = CROSSINGS.get(base)
     if crossing is None or not isinstance(task, Translation) or task.objective == "language-model":
         return ()
     counts = Counter(pair.direction for pair in pairs(corpus.train, directions(task, corpus.languages)))
-    few = {way: count for way, count in counts.items() if count <= crossing.level and way[1] not in crossing.passed}
+    few = {way: count for way, count in counts.items() if count <= crossing.level and crossing.expects(*way)}
     if not few:
         return ()
     most = max(few.values())
     what = f"with {most:,} pairs" if len(few) == 1 else f"with up to {most:,} pairs in a direction"
     what = f"{what} a phrase table will probably translate as well as the adapted {base}"
     for name, other in CROSSINGS.items():
-        for target in sorted({target for _, target in few} & {*other.passed}):
+        better = {target for source, target in few if name != base and not other.expects(source, target)}
+        for target in sorted(better):
             sources = ", ".join(other.passed[target])
             what += f"; try {name}, which was clearly better than a phrase table into {target} from {sources}"
+            what += f", not from {', '.join(other.behind[target])}" if target in other.behind else ""
     return (Finding("note", what, "base.name", "few-pairs"),)
