@@ -62,7 +62,7 @@ def test_the_summary_has_the_score_of_what_they_answer_together(folder: Path) ->
     assert found.by_seed == [] and found.seed_spread is None
     assert not any("one seed only" in said for said in ranking.findings)
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert TOGETHER in page and "one seed" not in page
+    assert "All seeds together are one system" in page and "one seed" not in page
 
 
 def test_the_command_line_asks_all_of_them(folder: Path, options: Options, tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ def _render(title: str, eyebrow: str, ranking: Ranking, summary: Summary | None)
             command=_command(summary),
             signatures=list(dict.fromkeys(one.score.signature for one in ranking.systems)),
             tests=list(dict.fromkeys(pair.comparison.test for pair in ranking.pairs)),
+            together=any(not one.by_seed for one in ranking.systems),
             several_seeds=any(one.seed_spread is not None for one in ranking.systems),
             few_seeds=any(1 < len(one.by_seed) < FEW_SEEDS for one in ranking.systems),
         )
