@@ -33,10 +33,10 @@ CROSSINGS: Mapping[str, Crossing] = {
     "starter:multilingual-decoder": Crossing(
         650,
         passed={
-            "eng-Latn": ("fry-Latn", "ind-Latn", "ltz-Latn", "slk-Latn", "tur-Latn"),
+            "eng-Latn": ("ell-Grek", "fry-Latn", "ind-Latn", "ltz-Latn", "slk-Latn", "tur-Latn"),
             "ind-Latn": ("eng-Latn",),
         },
-        behind={"eng-Latn": ("est-Latn", "gle-Latn", "hsb-Latn")},
+        behind={"eng-Latn": ("est-Latn", "gle-Latn", "hsb-Latn", "lit-Latn")},
     ),
 }
 
