@@ -15,6 +15,7 @@ from lowres.cli.making import cache_option, device_option, json_option, machine_
 from lowres.cli.quiet import quiet_libraries, set_up_torch
 from lowres.cli.safe_text import echo, echo_json, one_line
 from lowres.garbage import without_cycle_search
+from lowres.runs.layout import MODEL, RECORD, SUMMARY, runs_of
 
 if TYPE_CHECKING:
     from lowres.export.formats import FormatName
@@ -108,7 +109,7 @@ def predict(
     """
     options = machine_options(cache, (), offline, device, threads)
     folder = model_here(run, offline=offline, yes=yes)
-    if not any((folder / name).exists() for name in ("record.json", "summary.json")):
+    if not any((folder / name).exists() for name in (RECORD, SUMMARY)):
         from lowres.errors import ModelError, Problem
 
         raise ModelError(
@@ -121,7 +122,7 @@ def predict(
         lines = [decoded(f"text {number}", os.fsencode(text)) for number, text in enumerate(texts, start=1)]
     else:
         lines = lines_of(sys.stdin.buffer.read())
-    set_up_torch(folder / "model")
+    set_up_torch(runs_of(folder)[0] / MODEL)
     with without_cycle_search(for_good=True):
         found = _loaded(folder, engine, options)
     predictions = found.predict(
@@ -160,7 +161,7 @@ def fill_file(
         raise DataError(Problem(texts[0], "is a file", "say --out FILE to write it with translations filled in"))
     if len(texts) != 1:
         raise DataError(Problem("--out", f"one file is filled in, but {len(texts)} are named", "name one file"))
-    set_up_torch(run / "model")
+    set_up_torch(runs_of(run)[0] / MODEL)
     quiet_libraries()
 
     from lowres.ensemble import load
