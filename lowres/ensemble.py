@@ -41,8 +41,9 @@ def _row_together(rows: Sequence[Row]) -> Row | None:
 
 
 def mean_probabilities(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The mean probability (0–1) of each label."""
-    return {label: fmean(run[label] for run in runs) for label in runs[0]}
+    """The mean probability (0–1) of each label; a run that does not know a label, since it drew other rows, gives it none."""
+    labels = dict.fromkeys(label for run in runs for label in run)
+    return {label: fmean(run.get(label, 0.0) for run in runs) for label in labels}
 
 
 class Ensemble(Run):

@@ -40,19 +40,20 @@ def toy(text: str) -> str:
     return " ".join((WORDS | UNSEEN)[word] for word in text.split())
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, cache: Path) -> Run:
-    folder = tmp_path_factory.mktemp("sure")
+def write_recipe(folder: Path, base: Path, more: str = "") -> Path:
+    """The texts with their translations, and a recipe of one epoch; `more` is added to it."""
     for name, part in texts().items():
         (folder / f"en{name}.txt").write_text("\n".join(part) + "\n", encoding="utf-8")
         (folder / f"toy{name}.txt").write_text("\n".join(map(toy, part)) + "\n", encoding="utf-8")
-    recipe = folder / "recipe.yaml"
-    recipe.write_text(
-        RECIPE.format(base=tiny_encoder, method="decoder")
-        .replace(", both: true", "")
-        .replace("epochs: 3", "epochs: 1"),
-        encoding="utf-8",
-    )
+    text = RECIPE.format(base=base, method="decoder").replace(", both: true", "").replace("epochs: 3", "epochs: 1")
+    (folder / "recipe.yaml").write_text(text + more, encoding="utf-8")
+    return folder / "recipe.yaml"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, cache: Path) -> Run:
+    folder = tmp_path_factory.mktemp("sure")
+    recipe = write_recipe(folder, tiny_encoder)
     options = Options(cache=cache, offline=True, device="cpu", threads=1)
     return run_recipe(recipe, folder / "out", options=options)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from sacrebleu.metrics import CHRF
-from test_confidence import DIRECTION, RECIPE, texts, toy
+from test_confidence import DIRECTION, write_recipe
 
 import lowres
 from lowres.cli import lowres as command
@@ -25,14 +25,9 @@ ASKED = ["the soup was warm", "", "the horse was warm and the window was old", "
 def folder(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path, cache: Path) -> Path:
     """Two seeds of a translator whose neural model answers, badly, and so not alike."""
     project = tmp_path_factory.mktemp("seeds")
-    for name, part in texts().items():
-        (project / f"en{name}.txt").write_text("\n".join(part) + "\n", encoding="utf-8")
-        (project / f"toy{name}.txt").write_text("\n".join(map(toy, part)) + "\n", encoding="utf-8")
-    recipe = RECIPE.format(base=tiny_encoder, method="decoder").replace(", both: true", "")
-    recipe = recipe.replace("epochs: 3", "epochs: 1") + "ensemble: {phrase_table: off}\n"
-    (project / "recipe.yaml").write_text(recipe, encoding="utf-8")
+    recipe = write_recipe(project, tiny_encoder, "ensemble: {phrase_table: off}\n")
     options = Options(cache=cache, offline=True, device="cpu", threads=1)
-    run_seeds(project / "recipe.yaml", 2, project / "out", options=options)
+    run_seeds(recipe, 2, project / "out", options=options)
     return project / "out"
 
 
@@ -93,3 +88,25 @@ def test_runs_without_a_confidence_have_no_common_answer(folder: Path, tmp_path:
 def test_a_folder_without_runs_is_none(tmp_path: Path, options: Options) -> None:
     with pytest.raises(ModelError, match="there is no record here"):
         lowres.load(tmp_path, options=options)
+
+
+def test_labels_that_a_seed_did_not_draw_have_no_probability_of_it(tmp_path: Path) -> None:
+    row = {"id": "1", "language": "eng-Latn", "text": "so so", "reference": "neutral", "prediction": "good"}
+    drawn = [{"good": 0.6, "bad": 0.4}, {"good": 0.3, "bad": 0.1, "neutral": 0.6}, {"good": 0.1, "neutral": 0.9}]
+    files = []
+    for number, probabilities in enumerate(drawn):
+        files.append(tmp_path / f"{number}.jsonl")
+        files[-1].write_text(json.dumps({**row, "probabilities": probabilities}) + "\n", encoding="utf-8")
+    together = answers_together([read_predictions(file) for file in files])
+    assert together is not None
+    (found,) = together.rows.values()
+    assert found["prediction"] == "neutral"
+    assert found["probabilities"] == pytest.approx({"good": 1 / 3, "bad": 0.5 / 3, "neutral": 0.5})
+
+
+def test_what_is_for_one_run_alone_says_so(folder: Path, tmp_path: Path) -> None:
+    for asked in (["export", str(folder)], ["share", str(folder), str(tmp_path / "seeds.zip")]):
+        answer = CliRunner().invoke(command, asked)
+        assert answer.exit_code != 0
+        said = answer.output + str(answer.exception)
+        assert "name one of the runs in this folder, such as" in said and "seed-13" in said

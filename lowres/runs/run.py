@@ -18,7 +18,7 @@ from lowres.models.digests import changed, folder_sha256
 from lowres.planning import Options
 from lowres.record import RECORD_VERSION, Record
 from lowres.runs.filling import Filled, Flag, check_file, direction_of, fill
-from lowres.runs.layout import MODEL, PREDICTIONS, RECORD, REPORT
+from lowres.runs.layout import MODEL, PREDICTIONS, RECORD, REPORT, runs_of
 from lowres.score import Score
 from lowres.tasks.engines import EngineName, restore_exported
 from lowres.tasks.job import Form
@@ -269,9 +269,9 @@ def _shown(score: Score) -> str:
 def read_record(path: Path) -> Record:
     """Read the record of a run. Raises ModelError if there is none, or one of another version."""
     if not path.exists():
-        raise ModelError(
-            Problem(str(path), "there is no record here", "name the folder of a run, such as runs/quickstart-…")
-        )
+        first, example = runs_of(path.parent)[0], "the folder of a run, such as runs/quickstart-…"
+        hint = example if first == path.parent else f"one of the runs in this folder, such as {first}"
+        raise ModelError(Problem(str(path), "there is no record here", f"name {hint}"))
     try:
         text = read_bounded(path).decode()
         facts = json.loads(text)

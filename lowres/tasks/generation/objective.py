@@ -1,7 +1,6 @@
 """A decoder learns to answer: cross-entropy of the answers' tokens alone, and a score of its own answers on dev."""
 
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 from typing import Any
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from lowres.errors import Finding
 from lowres.models.frames import TokenIds
 from lowres.models.quantization import PRECISIONS
+from lowres.tasks.generation.beginnings import common_beginning, read_once
 from lowres.tasks.generation.inputs import Answered
 from lowres.tasks.generation.trees import reads_trees
 from lowres.tasks.output_head import head_loss
@@ -50,7 +50,7 @@ def answer_states(model: Any, batch: Sequence[Answered], pad: int, accelerator: 
     What all prompts begin with is read once, where that is faster.
     """
     device = accelerator.device
-    begin = _common_beginning(model, batch, accelerator)
+    begin = _begins_with(model, batch, accelerator)
     ids, mask = padded([[*example.prompt, *example.answer][len(begin) :] for example in batch], pad, device)
     before = torch.zeros_like(mask, dtype=torch.bool)  # a token is predicted at the place before it
     for row, example in enumerate(batch):
@@ -58,24 +58,19 @@ def answer_states(model: Any, batch: Sequence[Answered], pad: int, accelerator: 
     with accelerator.autocast():
         past = None
         if begin:
-            once = torch.tensor([begin], device=device)
-            past = model(input_ids=once, use_cache=True, logits_to_keep=1).past_key_values
-            past.batch_repeat_interleave(len(batch))
-            mask = torch.cat([mask.new_ones(len(batch), len(begin)), mask], dim=1)
+            past, mask = read_once(model, begin, mask)
         with states_at_head(model.get_output_embeddings(), before) as states:
             model(input_ids=ids, attention_mask=mask, past_key_values=past, use_cache=past is not None)
     targets = torch.tensor([one for example in batch for one in example.answer], device=device)
     return states[0], targets
 
 
-def _common_beginning(model: Any, batch: Sequence[Answered], accelerator: Accelerator) -> TokenIds:
+def _begins_with(model: Any, batch: Sequence[Answered], accelerator: Accelerator) -> TokenIds:
     """Token ids that all prompts begin with, to be read once; none where a second pass costs more than it saves.
 
     An accelerator is as busy with few tokens as with many; a processor works for each.
     """
     if accelerator.device.type != "cpu" or not reads_trees(model, max(example.length for example in batch)):
         return []
-    prompts = [example.prompt[:-1] for example in batch]  # the last token of a prompt predicts the first of the answer
-    pairs = zip(min(prompts), max(prompts), strict=False)  # what these two share, all do
-    shared = [token for token, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    shared = common_beginning([example.prompt[:-1] for example in batch])  # its last token predicts the answer's first
     return shared if len(shared) * (len(batch) - 1) >= A_PASS else []

@@ -15,6 +15,7 @@ from lowres.models.frames import Frame, TokenIds
 from lowres.models.loading import load_decoder
 from lowres.planning import Options
 from lowres.recipe.decoding_section import BEAMS
+from lowres.tasks.generation.beginnings import read_once
 from lowres.tasks.generation.continuation import continue_prompts
 from lowres.tasks.generation.inputs import PromptInputs
 from lowres.tasks.generation.trees import Tree, log_probabilities, reads_trees, trees_of
@@ -105,10 +106,7 @@ class PromptedTranslator(Translator):
             ids, mask = padded([[*last, *answers[row][:-1]] for row in rows], pad, device)
             past = None
             if read:
-                before = torch.tensor([read], device=device)
-                past = self.model(input_ids=before, use_cache=True, logits_to_keep=1).past_key_values
-                past.batch_repeat_interleave(len(rows))
-                mask = torch.cat([torch.ones(len(rows), len(read), dtype=mask.dtype, device=device), mask], dim=1)
+                past, mask = read_once(self.model, read, mask)
             logits = self.model(
                 input_ids=ids, attention_mask=mask, past_key_values=past, use_cache=past is not None
             ).logits
