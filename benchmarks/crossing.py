@@ -48,7 +48,7 @@ data:
   source: a sample of homeassistant-messages
 base: {{name: {base}}}
 {settings}"""
-SETTINGS = {  # of recipes/upper-sorbian.yaml; of recipes/into-large-languages.yaml, searched greedily
+SETTINGS = {  # of recipes/upper-sorbian.yaml and of recipes/quickstart.yaml
     "starter:translation": """\
 vocabulary: {{extend: off, trim: lattice}}
 method: {{kind: lora}}
@@ -56,18 +56,9 @@ training: {{epochs: 3, batch_tokens: 2048, learning_rate: 0.001, seed: {seed}}}
 decoding: {{length_penalty: 1.5}}
 """,
     "starter:multilingual-decoder": """\
-vocabulary: {{extend: off}}
-method: {{kind: lora}}
-training: {{epochs: 2, batch_tokens: 2048, learning_rate: 0.0005, seed: {seed}}}
-evaluation: {{few_shot: 0}}
-""",
-}
-INTO_ENGLISH = {  # of recipes/into-english.yaml
-    **SETTINGS,
-    "starter:multilingual-decoder": """\
 vocabulary: {{extend: off, trim: used}}
 method: {{kind: lora}}
-training: {{epochs: 2, batch_tokens: 1024, learning_rate: 0.0005, seed: {seed}}}
+training: {{epochs: 1, batch_tokens: 256, learning_rate: 0.0005, seed: {seed}}}
 evaluation: {{few_shot: 0}}
 """,
 }
@@ -112,7 +103,7 @@ def sample(language: str, size: int, seed: int, folder: Path, asked: argparse.Na
         random.Random(f"{split} {seed if split == 'train' else 13}").shuffle(found)
         files[split] = f"{folder.name}.{split}.jsonl"
         write(folder.with_name(files[split]), found[: sizes[split]])
-    settings = (INTO_ENGLISH if asked.into_english else SETTINGS)[asked.base].format(seed=seed)
+    settings = SETTINGS[asked.base].format(seed=seed)
     return SAMPLE.format(
         pairs=size, source=source, target=target, files=json.dumps(files), base=asked.base, settings=settings
     )
