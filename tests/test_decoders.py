@@ -116,6 +116,18 @@ def test_a_prompt_that_leaves_no_room_for_a_text_is_refused_before_training(deco
         predictor_of(plan, pairs_corpus(PAIRS[:9]))
 
 
+def test_a_decoder_translates_long_texts_in_parts_as_it_has_seen_too_few_of_them(decoders: Path) -> None:
+    pairs = [(f"Tree {number} is old.", f"Pohon {number} tua.") for number in range(99)]
+    long = " ".join(text for text, _ in pairs[:9])
+    corpus = pairs_corpus([*pairs, (long, long)])
+    way = ("eng-Latn", "ind-Latn")
+    for objective, parts in (("translation", 9), ("language-model", 1)):
+        plan = plan_of(decoders / "smollm2", translation(more=f", objective: {objective}"), max_length=200)
+        found = predictor_of(plan, corpus)
+        assert found.fits(pairs[-1][0], way) and len(found.segments(pairs[-1][0], way)) == 1
+        assert len(found.segments(long, way)) == parts
+
+
 @pytest.mark.parametrize("name", ["smollm2", "gemma2", "gpt2", "llama"])
 def test_a_decoder_learns_to_translate_and_is_restored(
     name: str, decoders: Path, tmp_path: Path, options: Options

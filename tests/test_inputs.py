@@ -10,11 +10,11 @@ from untrained import pairs_corpus, plan_of, predictor_of, translation
 
 from lowres.data.corpus import Row
 from lowres.data.pairs import Pair, pairs
-from lowres.tasks.translation.inputs import encode_pairs, usual_length
+from lowres.tasks.translation.inputs import encode_pairs
 from lowres.tasks.translation.job import objective
 from lowres.tasks.translation.model import Translator
 from lowres.tasks.translation.search import LOGITS, search_batches
-from lowres.tasks.translation.segments import joined, segments
+from lowres.tasks.translation.segments import joined, segments, usual_length
 
 PAIRS = [pair for pair in parallel("id") if 4 < len(pair[0].split()) < 12][:120]
 
@@ -175,10 +175,10 @@ def test_texts_longer_than_nearly_all_training_sources_are_translated_in_parts(t
     texts = [f"the {'very ' * (number % 7)}old tree {number}" for number in range(99)]
     target = Row("t", "", "ind-Latn", {"text": "pohon"})
     known = [Pair("p", Row("s", "", "eng-Latn", {"text": text}), target) for text in [*texts, "tree " * 500]]
-    usual = usual_length(found.inputs, known)
+    usual = usual_length(known, found.inputs.lengths)
     lengths = sorted(found.inputs.lengths([pair.source.fields["text"] for pair in known], *direction))
     assert usual == lengths[97], "two of a hundred may be longer"
-    assert usual_length(found.inputs, known[:1]) == found.inputs.lengths([texts[0]], *direction)[0]
+    assert usual_length(known[:1], found.inputs.lengths) == found.inputs.lengths([texts[0]], *direction)[0]
 
 
 def test_placeholders_are_read_and_written_as_symbols(tmp_path: Path) -> None:

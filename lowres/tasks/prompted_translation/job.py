@@ -30,6 +30,7 @@ from lowres.tasks.translation.model import TranslatorFacts, pairs_to_evaluate, p
 from lowres.tasks.translation.objective import epoch_rows
 from lowres.tasks.translation.phrase_tables import phrase_tables_of
 from lowres.tasks.translation.reranking import asked_of, best, best_weight, proposals
+from lowres.tasks.translation.segments import usual_length
 from lowres.vocabulary.adapting import Adapted
 
 
@@ -51,8 +52,11 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     if not task.only_chooses and min(lengths) > prompts.max_length:
         what = f"{prompts.max_length} tokens are too few: the shortest source of train takes {min(lengths)}, with the prompt around it"
         raise ModelError(Problem("training.max_length", what, f"raise it to {min(lengths) + 64} or more"))
+    usual = (
+        max(lengths) if task.only_chooses else usual_length(known, prompts.lengths)
+    )  # what it chooses from is no longer
     facts = TranslatorFacts(
-        **common, directions=list(chosen), tags={}, longest=min(max(lengths), prompts.max_length), decoding=recipe.decoding,
+        **common, directions=list(chosen), tags={}, longest=min(usual, prompts.max_length), decoding=recipe.decoding,
         hints=task.hints == "lexicon" and not task.only_chooses and bool(tables), objective=task.objective,
     )  # fmt: skip
     return PromptedTranslator(

@@ -208,18 +208,6 @@ def encode_pairs(inputs: TranslationInputs, pairs: Sequence[Pair], hints: Sequen
     return EncodedPairs(sources, targets, truncated, cut_targets, cut_hints)
 
 
-def usual_length(inputs: TranslationInputs, pairs: Sequence[Pair]) -> int:
-    """Number of tokens within which nearly all sources of these pairs stay: at most one in fifty is longer.
-
-    The model has seen too few longer ones to translate them well.
-    """
-    texts: dict[Direction, dict[str, None]] = {}
-    for pair in pairs:
-        texts.setdefault(pair.direction, {})[pair.source.fields["text"]] = None
-    lengths = [length for direction, some in texts.items() for length in inputs.lengths(list(some), *direction)]
-    return sorted(lengths)[-(-len(lengths) * 49 // 50) - 1]
-
-
 def _truncated(ids: TokenIds, room: int, end: int) -> TokenIds:
     """The first `room` token ids; the end token, if it was the last, stays the last."""
     if len(ids) <= room:

@@ -21,7 +21,7 @@ from lowres.tasks.job import Announce, Facts, Job, Once, Round
 from lowres.tasks.saved import Rows, common_facts
 from lowres.tasks.translation.backtranslation import BackTranslated, chosen_texts, translate_back
 from lowres.tasks.translation.hints import Hints
-from lowres.tasks.translation.inputs import usual_length, writable_symbols
+from lowres.tasks.translation.inputs import writable_symbols
 from lowres.tasks.translation.judgement import judge
 from lowres.tasks.translation.model import (
     Translated,
@@ -44,6 +44,7 @@ from lowres.tasks.translation.reranking import (
     best_weight,
     proposals,
 )
+from lowres.tasks.translation.segments import usual_length
 from lowres.vocabulary.adapting import Adapted
 from lowres.vocabulary.language_tokens import tag_languages
 
@@ -70,7 +71,7 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     known = pairs(corpus.train, chosen)
     wanted = task.hints == "lexicon" or recipe.ensemble.phrase_table == "auto"
     tables = phrase_tables_of(known, corpus.glossary) if wanted else {}
-    longest = min(usual_length(inputs, known), inputs.max_length)
+    longest = min(usual_length(known, inputs.lengths), inputs.max_length)
     facts = TranslatorFacts(
         **common, directions=list(chosen), tags=dict(tagged.tags), longest=longest, decoding=recipe.decoding,
         hints=task.hints == "lexicon" and bool(tables), symbols=symbols,

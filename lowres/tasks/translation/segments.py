@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lowres.data.pairs import Direction, Pair
 from lowres.languages import language
 from lowres.languages.scripts import SCRIPTS_OF_TAG, UNSPACED
 from lowres.languages.sentences import parts
@@ -17,6 +18,18 @@ class Segment:
 
     text: str
     joint: str
+
+
+def usual_length(pairs: Sequence[Pair], lengths: Callable[[Sequence[str], str, str], Sequence[int]]) -> int:
+    """Number of tokens within which nearly all sources of these pairs stay, as `lengths` counts them: at most one in fifty is longer.
+
+    A model has seen too few longer ones to translate them well: it ends too early (docs/results/translation.md).
+    """
+    texts: dict[Direction, dict[str, None]] = {}
+    for pair in pairs:
+        texts.setdefault(pair.direction, {})[pair.source.fields["text"]] = None
+    found = [length for direction, some in texts.items() for length in lengths(list(some), *direction)]
+    return sorted(found)[-(-len(found) * 49 // 50) - 1]
 
 
 def segments(text: str, longest: int, length: Callable[[str], int], source: str, target: str) -> list[Segment]:
