@@ -62,9 +62,10 @@ class TranslationPrompts:
         inputs = PromptInputs(self.frame, self.max_length)
         return inputs.prompt(lambda part: translation_request(part, source, target), text)
 
-    def most(self, prompt: TokenIds, ratio: float) -> int:
-        """How many tokens a translation may have."""
-        return max(1, min(int(ratio * (len(prompt) - self.around)) + 10, self.max_length, self.positions - len(prompt)))
+    def most(self, prompt: TokenIds, ratio: float, *, hinted: bool) -> int:
+        """How many tokens a translation may have: `ratio` for each of its text, which a prompt with a hint has twice."""
+        read = (len(prompt) - self.around) / (2 if hinted else 1)
+        return max(1, min(int(ratio * read) + 10, self.max_length, self.positions - len(prompt)))
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,9 @@ class PromptedTranslator(Translator):
 
     def write(self, sources: Sequence[TokenIds], targets: Sequence[str]) -> list[Generated]:
         """The answer to each prompt."""
-        most = [self.prompts.most(source, self.facts.decoding.max_length_ratio) for source in sources]
+        hinted = self.facts.hints and {*self.facts.directions} <= {*self.phrase_tables}
+        ratio = self.facts.decoding.max_length_ratio
+        most = [self.prompts.most(source, ratio, hinted=hinted) for source in sources]
         return self.continued(sources, most)
 
     def continued(self, prompts: Sequence[TokenIds], most: Sequence[int]) -> list[Generated]:
