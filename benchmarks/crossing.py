@@ -62,6 +62,15 @@ training: {{epochs: 1, batch_tokens: 256, learning_rate: 0.0005, seed: {seed}}}
 evaluation: {{few_shot: 0}}
 """,
 }
+INTO_ENGLISH = {  # of recipes/into-english.yaml
+    **SETTINGS,
+    "starter:multilingual-decoder": """\
+vocabulary: {{extend: off, trim: used}}
+method: {{kind: lora}}
+training: {{epochs: 2, batch_tokens: 1024, learning_rate: 0.0005, seed: {seed}}}
+evaluation: {{few_shot: 0}}
+""",
+}
 COLUMNS = ("copy", "dictionary", "phrase table", "model", "run")
 
 
@@ -103,7 +112,7 @@ def sample(language: str, size: int, seed: int, folder: Path, asked: argparse.Na
         random.Random(f"{split} {seed if split == 'train' else 13}").shuffle(found)
         files[split] = f"{folder.name}.{split}.jsonl"
         write(folder.with_name(files[split]), found[: sizes[split]])
-    settings = SETTINGS[asked.base].format(seed=seed)
+    settings = (INTO_ENGLISH if asked.into_english else SETTINGS)[asked.base].format(seed=seed)
     return SAMPLE.format(
         pairs=size, source=source, target=target, files=json.dumps(files), base=asked.base, settings=settings
     )
