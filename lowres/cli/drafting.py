@@ -28,7 +28,7 @@ method: {kind: lora, rank: 16}
 """,
     "translation": """\
 # The model that is adapted. starter:translation comes with lowres; others (NLLB, mT5 …) are named owner/name, with their commit.
-# Into English or Indonesian starter:multilingual-decoder may be better: see the recipes quickstart and into-large-languages.
+# Into a language that it has read much of, such as English, starter:multilingual-decoder is better: see the recipe quickstart.
 base: {name: starter:translation}
 # Tokens that the texts do not use are left out, which makes the model small.
 vocabulary: {extend: off, trim: lattice}
