@@ -20,6 +20,7 @@ from lowres.tasks.generation.continuation import continuations
 from lowres.tasks.generation.objective import AnswerObjective
 from lowres.tasks.job import make_accelerator
 from lowres.tasks.prompted_translation import job as prompted
+from lowres.tasks.prompted_translation.model import PromptedTranslator
 from lowres.tasks.table import restore
 from lowres.training.loop import train
 
@@ -126,6 +127,21 @@ def test_a_decoder_translates_long_texts_in_parts_as_it_has_seen_too_few_of_them
         found = predictor_of(plan, corpus)
         assert found.fits(pairs[-1][0], way) and len(found.segments(pairs[-1][0], way)) == 1
         assert len(found.segments(long, way)) == parts
+
+
+def test_a_hint_in_the_prompt_lets_no_answer_be_twice_as_long(decoders: Path) -> None:
+    pairs = [(f"Tree {number} is old and tall.", f"Pohon {number} tua dan tinggi.") for number in range(99)]
+    plan = plan_of(decoders / "smollm2", translation(), max_length=200)
+    found = predictor_of(plan, pairs_corpus(pairs))
+    assert isinstance(found, PromptedTranslator)
+    text, way = " ".join(text for text, _ in pairs[:3]), ("eng-Latn", "ind-Latn")
+    shown, bare = found.source_ids(text, *way), found.prompts.sources([text], *way)[0]
+    assert found.hints and len(shown) > 1.5 * len(bare)
+    assert found.hinted and found.most(shown) < 1.5 * found.prompts.most(bare, 2.0, hinted=False)
+    plan = plan_of(decoders / "smollm2", translation(more=", hints: off"), max_length=200)
+    alone = predictor_of(plan, pairs_corpus(pairs))
+    assert isinstance(alone, PromptedTranslator)
+    assert not alone.hinted and alone.most(bare) == found.prompts.most(bare, 2.0, hinted=False)
 
 
 @pytest.mark.parametrize("name", ["smollm2", "gemma2", "gpt2", "llama"])

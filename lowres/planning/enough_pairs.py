@@ -33,10 +33,10 @@ CROSSINGS: Mapping[str, Crossing] = {
     "starter:multilingual-decoder": Crossing(
         1800,
         passed={
-            "eng-Latn": ("ell-Grek", "fry-Latn", "ind-Latn", "ltz-Latn", "slk-Latn", "tur-Latn"),
+            "eng-Latn": ("ell-Grek", "fry-Latn", "ind-Latn", "lit-Latn", "ltz-Latn", "slk-Latn", "tur-Latn"),
             **dict.fromkeys(("ell-Grek", "ind-Latn", "lit-Latn", "slk-Latn", "tur-Latn"), ("eng-Latn",)),
         },
-        behind={"eng-Latn": ("est-Latn", "gle-Latn", "hsb-Latn", "lit-Latn")},
+        behind={"eng-Latn": ("est-Latn", "gle-Latn", "hsb-Latn")},
     ),
 }
 

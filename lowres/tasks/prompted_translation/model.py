@@ -42,12 +42,18 @@ class PromptedTranslator(Translator):
         found: TranslationPrompts = self.inputs
         return found
 
+    @property
+    def hinted(self) -> bool:
+        """Whether each prompt shows a hint."""
+        return self.facts.hints and {*self.facts.directions} <= {*self.phrase_tables}
+
+    def most(self, prompt: TokenIds) -> int:
+        """How many tokens the answer to a prompt may have."""
+        return self.prompts.most(prompt, self.facts.decoding.max_length_ratio, hinted=self.hinted)
+
     def write(self, sources: Sequence[TokenIds], targets: Sequence[str]) -> list[Generated]:
         """The answer to each prompt."""
-        hinted = self.facts.hints and {*self.facts.directions} <= {*self.phrase_tables}
-        ratio = self.facts.decoding.max_length_ratio
-        most = [self.prompts.most(source, ratio, hinted=hinted) for source in sources]
-        return self.continued(sources, most)
+        return self.continued(sources, [self.most(source) for source in sources])
 
     def continued(self, prompts: Sequence[TokenIds], most: Sequence[int]) -> list[Generated]:
         """The answer to each prompt, of at most `most` tokens."""
