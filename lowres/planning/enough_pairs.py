@@ -34,7 +34,7 @@ CROSSINGS: Mapping[str, Crossing] = {
         1800,
         passed={
             "eng-Latn": ("ell-Grek", "fry-Latn", "ind-Latn", "lit-Latn", "ltz-Latn", "slk-Latn", "tur-Latn"),
-            **dict.fromkeys(("ell-Grek", "ind-Latn", "slk-Latn", "tur-Latn"), ("eng-Latn",)),
+            **dict.fromkeys(("ell-Grek", "ind-Latn", "tur-Latn"), ("eng-Latn",)),
         },
         behind={"eng-Latn": ("est-Latn", "gle-Latn", "hsb-Latn")},
     ),
