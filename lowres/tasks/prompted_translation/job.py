@@ -52,9 +52,8 @@ def build(adapted: Adapted, base: Any, plan: Plan, corpus: Corpus, accelerator: 
     if not task.only_chooses and min(lengths) > prompts.max_length:
         what = f"{prompts.max_length} tokens are too few: the shortest source of train takes {min(lengths)}, with the prompt around it"
         raise ModelError(Problem("training.max_length", what, f"raise it to {min(lengths) + 64} or more"))
-    usual = (
-        max(lengths) if task.only_chooses else usual_length(known, prompts.lengths)
-    )  # what it chooses from is no longer
+    # What only chooses among texts ends none of them too early.
+    usual = max(lengths) if task.only_chooses else usual_length(known, prompts.lengths)
     facts = TranslatorFacts(
         **common, directions=list(chosen), tags={}, longest=min(usual, prompts.max_length), decoding=recipe.decoding,
         hints=task.hints == "lexicon" and not task.only_chooses and bool(tables), objective=task.objective,

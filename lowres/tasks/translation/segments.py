@@ -23,7 +23,7 @@ class Segment:
 def usual_length(pairs: Sequence[Pair], lengths: Callable[[Sequence[str], str, str], Sequence[int]]) -> int:
     """Number of tokens within which nearly all sources of these pairs stay, as `lengths` counts them: at most one in fifty is longer.
 
-    A model has seen too few longer ones to translate them well: it ends too early (docs/results/translation.md).
+    A model has seen too few longer ones to translate them well; a decoder ends them too early (docs/results/translation.md).
     """
     texts: dict[Direction, dict[str, None]] = {}
     for pair in pairs:
